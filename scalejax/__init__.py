@@ -1,0 +1,36 @@
+"""scalejax: neural scaling laws in JAX.
+
+Runs in, a fitted law with its uncertainty out, and the decision that follows: `read_runs`, `fit`, `bootstrap`, `allocate`, `report`.
+"""
+
+from .core.domains import Fixed, Integer, Interval, Ordered, Positive, Real, Simplex, Unit
+from .core.errors import (
+    ConvergenceWarning,
+    DataError,
+    DataWarning,
+    DecisionError,
+    FitError,
+    IdentifiabilityError,
+    IdentifiabilityWarning,
+    LawError,
+    ScalejaxError,
+)
+from .core.law import Law, Published, law
+from .core.readers import read_runs
+from .core.runs import Flag, Runs
+from .core.simulation import simulate
+from .zoo import laws
+from .fitting.losses import Loss, absolute, asymmetric, huber, log_cosh, squared, student_t
+from .fitting.lm import LM
+from .fitting.solvers import Optax
+from .fitting.recipes import recipes
+from .fitting.result import Fit
+from .fitting.fit import fit
+from .fitting.storage import load_fit
+from .fitting.draws import Draws
+from .fitting.bootstrap import bootstrap
+from .posteriors.laplace import laplace
+from .decisions import costs
+from .decisions.allocate import Allocation, allocate
+
+__version__ = "0.1.0"

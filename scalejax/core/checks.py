@@ -1,0 +1,86 @@
+"""What can be wrong with a table of runs, each remark with its rows and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from .runs import Flag
+
+# Quantities that are positive by nature, by the names that laws and papers use.
+POSITIVE = frozenset({"N", "D", "C", "U", "L", "loss", "params", "tokens", "flops"})
+# Names whose values are counted in units, so that a largest value below 1,000 means millions or billions.
+COUNTS = frozenset({"N", "D", "U"})
+
+
+def inspect_rows(columns: Mapping[str, np.ndarray], masks: Mapping[str, np.ndarray]) -> list[Flag]:
+    """All flags of a table: unusable values (excluded from fits) first, then remarks."""
+    flags: list[Flag] = []
+    for name, column in columns.items():
+        if column.dtype.kind != "f":
+            continue
+        valid = masks.get(name, True)
+        bad = _any(~np.isfinite(column) & valid)
+        if bad.any():
+            flags.append(_unusable("not-finite", name, bad, "missing, NaN or infinite"))
+        low = _any((column <= 0) & valid) & ~bad if name in POSITIVE else np.zeros_like(bad)
+        if name == "weight":
+            low = _any(column < 0) & ~bad
+        if low.any():
+            flags.append(_unusable("not-positive", name, low, "negative" if name == "weight" else "zero or negative"))
+    excluded = np.zeros(len(next(iter(columns.values()))), bool)
+    for flag in flags:
+        excluded[list(flag.rows)] = True
+    for name, column in columns.items():
+        if column.dtype.kind == "f" and column.ndim == 1 and not excluded.all():
+            flags += _column_remarks(name, column[~excluded])
+    return flags + _duplicates(columns, excluded)
+
+
+def rows_text(rows: Sequence[int] | np.ndarray) -> str:
+    """'row 3' or 'rows 1, 4, 7 and 12 more'."""
+    rows = [int(r) for r in rows]
+    shown = ", ".join(map(str, rows[:5]))
+    more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
+    return f"{'row' if len(rows) == 1 else 'rows'} {shown}{more}"
+
+
+def _any(mask: np.ndarray) -> np.ndarray:
+    return mask.reshape(len(mask), -1).any(axis=1)
+
+
+def _unusable(code: str, name: str, bad: np.ndarray, what: str) -> Flag:
+    rows = np.flatnonzero(bad)
+    return Flag(code, name, tuple(map(int, rows)), f"Column {name!r} is {what} in {rows_text(rows)}.", excluded=True)
+
+
+def _column_remarks(name: str, values: np.ndarray) -> list[Flag]:
+    remarks = []
+    if name in COUNTS and values.max() < 1e3:
+        remarks.append(
+            Flag("unit", name, (), f"Column {name!r} goes from {values.min():g} to {values.max():g}: these look like millions or billions; "
+                 f"pass scale={{{name!r}: 1e9}} (or 1e6) so that {name} is a plain count.")
+        )  # fmt: skip
+    if name in COUNTS and len(values) > 2 and np.ptp(values) == 0:
+        remarks.append(
+            Flag("constant", name, (), f"Column {name!r} is {values[0]:g} in every run: nothing can be learned of how loss depends on {name}; "
+                 "add runs with other values or fit a law without it.")
+        )  # fmt: skip
+    return remarks
+
+
+def _duplicates(columns: Mapping[str, np.ndarray], excluded: np.ndarray) -> list[Flag]:
+    """Rows that repeat an earlier row in every column."""
+    seen: dict[tuple[bytes, ...], int] = {}
+    repeated = []
+    for i in np.flatnonzero(~excluded):
+        key = tuple(np.asarray(column[i]).tobytes() for column in columns.values())
+        if seen.setdefault(key, int(i)) != i:
+            repeated.append(int(i))
+    if not repeated:
+        return []
+    return [
+        Flag("duplicate", "", tuple(repeated), f"{rows_text(repeated).capitalize()} repeat an earlier run exactly; drop them if they are copies, "
+             "since they count twice and narrow the intervals.")
+    ]  # fmt: skip

@@ -1,0 +1,217 @@
+"""A law is a function: positional arguments are inputs, keyword-only arguments are parameters."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+import jax
+import numpy as np
+
+from .domains import Domain, Fixed, Positive
+from .errors import LawError, suggest
+from .precision import double, plain
+
+
+@dataclass(frozen=True)
+class Published(Mapping[str, Any]):
+    """A published parameter set; a mapping, so that `law(N, D, **law.published["name"])` works.
+
+    Args:
+        values: parameter name to value.
+        context: what was fitted, in which units.
+        source: where the numbers are printed.
+        status: "verified" (checked against data, claims or the authors' code), "printed" (as printed, no check here), or
+            "recalled" (not traced to its source: do not rely on it).
+    """
+
+    values: Mapping[str, Any]
+    context: str = ""
+    source: str = ""
+    status: str = "printed"
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True, eq=False)
+class Law:
+    """A scaling law: a JAX function together with what is known of its inputs and parameters.
+
+    Made by the decorator `law`. Calling it evaluates the formula. With JAX arrays or tracers it is a plain JAX function (`jax.grad`,
+    `vmap`, `jit` work); with Python numbers or NumPy arrays it computes in double precision and returns a float or a NumPy array.
+
+    Attributes:
+        name: the function's name.
+        inputs: names of the inputs, in order.
+        parameters: names of the parameters, in order.
+        domains: name to `Domain`, for inputs and parameters.
+        output: the column of the runs that the law predicts.
+        reference: the paper.
+        published: name to `Published` parameter set.
+    """
+
+    function: Callable[..., Any]
+    name: str
+    inputs: tuple[str, ...]
+    parameters: tuple[str, ...]
+    domains: Mapping[str, Domain]
+    output: str = "loss"
+    reference: str = ""
+    published: Mapping[str, Published] = field(default_factory=dict)
+    bound: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def _key(self) -> tuple[Any, ...]:
+        return (self.function, tuple(self.domains.items()), self.bound, self.output)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Law) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "__doc__", self.function.__doc__)  # so that help(law) shows the formula
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.signature(self.function)
+
+    @property
+    def formula(self) -> str:
+        """The docstring's formula block (its first indented lines), or the first line if there is none."""
+        lines = inspect.cleandoc(self.function.__doc__ or "").splitlines()
+        block: list[str] = []
+        for line in lines[1:]:
+            if line.startswith("    "):
+                block.append(line)
+            elif block and line.strip():
+                break
+        return textwrap.dedent("\n".join(block)).strip() or (lines[0] if lines else self.name)
+
+    @property
+    def summary(self) -> str:
+        """First line of the docstring."""
+        return inspect.cleandoc(self.function.__doc__ or self.name).splitlines()[0]
+
+    def __call__(self, *inputs: Any, **arguments: Any) -> Any:
+        """Evaluate the law; see the class for what is returned."""
+        arguments = {**dict(self.bound), **arguments}
+        if any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves((inputs, arguments))):
+            return self.function(*inputs, **arguments)
+        return self._numpy(*inputs, **arguments)
+
+    @double
+    def _numpy(self, *inputs: Any, **arguments: Any) -> Any:
+        # Integers become floats first: 6 N D overflows 64 bits, and JAX would wrap N silently at 32.
+        inputs, arguments = jax.tree.map(_as_float, (inputs, arguments))
+        return plain(self.function(*inputs, **arguments))
+
+    def bind(self, **values: float) -> Law:
+        """The same law with some parameters held at known values.
+
+        >>> from scalejax import laws
+        >>> laws.chinchilla.bind(E=1.69).parameters
+        ('A', 'alpha', 'B', 'beta')
+        """
+        for name in values:
+            if name not in self.parameters:
+                raise LawError(f"Law {self.name!r} has no parameter {name!r}; {suggest(name, self.parameters)}")
+        bound = tuple(sorted({**dict(self.bound), **{k: float(v) for k, v in values.items()}}.items()))
+        kept = tuple(p for p in self.parameters if p not in values)
+        return replace(self, parameters=kept, bound=bound)
+
+    def __repr__(self) -> str:
+        held = "".join(f", {k}={v:g}" for k, v in self.bound)
+        return f"{self.name}({', '.join(self.inputs)}; {', '.join(self.parameters)}{held})"
+
+
+def _as_float(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, np.ndarray | np.generic) and value.dtype != bool:
+        return np.asarray(value, dtype=np.float64)
+    return value
+
+
+def law(
+    *,
+    output: str = "loss",
+    reference: str = "",
+    published: Mapping[str, Published | Mapping[str, Any]] | None = None,
+    **domains: Domain,
+) -> Callable[[Callable[..., Any]], Law]:
+    """Turn a plain JAX function into a `Law`.
+
+    Positional arguments of the function are inputs (columns of the runs), keyword-only arguments are parameters. Write it for one run.
+
+    Args:
+        output: name of the predicted column.
+        reference: the paper.
+        published: parameter sets by name.
+        **domains: a `Domain` for every parameter and, where it is not `Positive()`, for inputs.
+
+    Raises:
+        LawError: if signature and domains disagree.
+
+    Example:
+        >>> import scalejax as sj
+        >>> @sj.law(E=sj.Positive(0.1, 5), A=sj.Positive(1, 1e4), alpha=sj.Unit())
+        ... def mine(N, *, E, A, alpha):
+        ...     return E + A * N**-alpha
+        >>> mine(100.0, E=1.0, A=10.0, alpha=0.5)
+        2.0
+    """
+
+    def decorate(function: Callable[..., Any]) -> Law:
+        name = getattr(function, "__name__", "law")
+        inputs, parameters = _signature(function, name)
+        missing = [p for p in parameters if p not in domains]
+        if missing:
+            raise LawError(f"Law {name!r}: parameter {missing[0]!r} has no domain; add {missing[0]}=Positive(low, high) to @law.")
+        for key, domain in domains.items():
+            if key not in inputs + parameters:
+                raise LawError(f"Law {name!r}: no argument is called {key!r}; {suggest(key, inputs + parameters)}")
+            if not isinstance(domain, Domain):
+                raise LawError(f"Law {name!r}: {key}={domain!r} is no domain; write for instance {key}=Positive(0.1, 10).")
+        full = {key: domains.get(key, Positive(1.0, 1e12)) for key in inputs + parameters}
+        fixed = tuple((p, full[p].value) for p in parameters if isinstance(full[p], Fixed))
+        sets = {k: v if isinstance(v, Published) else Published(dict(v)) for k, v in (published or {}).items()}
+        for key, values in sets.items():
+            if set(values) != set(parameters) - dict(fixed).keys():
+                raise LawError(f"Law {name!r}: the published set {key!r} names {sorted(values)}, the parameters are {list(parameters)}.")
+        return Law(
+            function, name, inputs, tuple(p for p in parameters if p not in dict(fixed)), MappingProxyType(full),
+            output, reference, MappingProxyType(sets), fixed,
+        )  # fmt: skip
+
+    return decorate
+
+
+def _signature(function: Callable[..., Any], name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of inputs and parameters, read from the signature."""
+    inputs, parameters = [], []
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty:
+            parameters.append(parameter.name)
+        elif parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD) and parameter.default is parameter.empty:
+            inputs.append(parameter.name)
+        else:
+            raise LawError(
+                f"Law {name!r}: {parameter} is neither an input (positional) nor a parameter (keyword-only, after *), or has a default; "
+                "write def law(N, D, *, E, A): ..."
+            )
+    if not inputs or not parameters:
+        raise LawError(f"Law {name!r} needs at least one input before the * and one parameter after it: def law(N, D, *, E, A): ...")
+    return tuple(inputs), tuple(parameters)

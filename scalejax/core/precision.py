@@ -1,0 +1,34 @@
+"""Double precision inside, NumPy outside, and the user's global JAX flag untouched."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import jax
+import numpy as np
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def double(function: Callable[P, R]) -> Callable[P, R]:
+    """Run `function` with 64-bit JAX types, whatever the global flag says."""
+
+    @functools.wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        with jax.enable_x64(True):
+            return function(*args, **kwargs)
+
+    return wrapper
+
+
+def plain(value: Any) -> Any:
+    """The same tree with every array as NumPy float64 and every scalar array as a Python float."""
+
+    def leaf(x: Any) -> Any:
+        array = np.asarray(x, dtype=np.float64)
+        return float(array) if array.ndim == 0 else array
+
+    return jax.tree.map(leaf, value)

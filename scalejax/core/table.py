@@ -1,0 +1,106 @@
+"""One table model, rendered as text, Markdown, HTML and LaTeX."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+def number(value: Any, digits: int = 5) -> str:
+    """A number as a person writes it: 5 significant digits, no exponent where none is needed."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "—"
+    value = float(value)
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    if value == 0:
+        return "0"
+    if 1e-4 <= abs(value) < 1e6:
+        decimals = max(digits - 1 - math.floor(math.log10(abs(value))), 0)
+        return f"{value:.{decimals}f}"
+    return f"{value:.{digits - 1}e}"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells under a header; the first column is text, the others are numbers by nature and aligned right.
+
+    Args:
+        header: names of the columns.
+        rows: cells, already formatted.
+        title, notes: lines above and below.
+    """
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    title: str = ""
+    notes: Sequence[str] = ()
+
+    def text(self) -> str:
+        """Plain text with aligned columns."""
+        cells = [list(self.header), *(list(row) for row in self.rows)]
+        widths = [max(len(row[i]) for row in cells) for i in range(len(self.header))]
+        lines = [self.title] if self.title else []
+        for row in cells:
+            first = row[0].ljust(widths[0])
+            lines.append("  ".join([first, *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))]).rstrip())
+        return "\n".join([*lines, *self.notes])
+
+    def markdown(self) -> str:
+        """GitHub-flavoured Markdown."""
+        head = "| " + " | ".join(self.header) + " |"
+        rule = "|" + "|".join([" --- "] + [" ---: "] * (len(self.header) - 1)) + "|"
+        body = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in self.rows]
+        title = [f"**{self.title}**", ""] if self.title else []
+        notes = ["", *self.notes] if self.notes else []
+        return "\n".join([*title, head, rule, *body, *notes])
+
+    def html(self) -> str:
+        """An HTML table."""
+        head = "".join(f"<th scope='col'>{html.escape(cell)}</th>" for cell in self.header)
+        body = "".join(
+            "<tr>" + f"<th scope='row'>{html.escape(row[0])}</th>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row[1:]) + "</tr>"
+            for row in self.rows
+        )
+        caption = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
+        notes = "".join(f"<p class='note'>{html.escape(note)}</p>" for note in self.notes)
+        return f"<div class='table'><table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{notes}"
+
+    def latex(self) -> str:
+        """A LaTeX tabular with booktabs rules."""
+        lines = [" & ".join(_tex(cell) for cell in row) + r" \\" for row in [self.header, *self.rows]]
+        columns = "l" + "r" * (len(self.header) - 1)
+        return "\n".join(
+            [
+                rf"\begin{{tabular}}{{{columns}}}",
+                r"\toprule",
+                lines[0],
+                r"\midrule",
+                *lines[1:],
+                r"\bottomrule",
+                r"\end{tabular}",
+            ]
+        )
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+
+def _tex(cell: str) -> str:
+    for old, new in (
+        ("\\", r"\textbackslash{}"),
+        ("_", r"\_"),
+        ("%", r"\%"),
+        ("&", r"\&"),
+        ("#", r"\#"),
+        ("∞", r"$\infty$"),
+        ("—", "--"),
+    ):
+        cell = cell.replace(old, new)
+    return cell

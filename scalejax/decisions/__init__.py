@@ -1,0 +1,1 @@
+"""From parameters or draws to decisions."""

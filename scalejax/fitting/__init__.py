@@ -1,0 +1,1 @@
+"""Runs and a law in, parameters with their uncertainty out."""

@@ -1,0 +1,128 @@
+"""From a table of runs to the arrays of a fit: checked, padded to shared shapes, one compiled program for many data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..core.checks import rows_text
+from ..core.errors import DataError, suggest
+from ..core.law import Law
+from ..core.runs import Runs
+from .problem import Data
+
+_SMALLEST = 256
+
+
+def padded_rows(rows: int) -> int:
+    """Rows of the padded table: 256, then 1.5-fold and 2-fold steps, so that data sets of many lengths share a program."""
+    size = _SMALLEST
+    while size < rows:
+        size = size * 3 // 2 if (size & (size - 1)) == 0 else size * 4 // 3
+    return size
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Data sets of equal padded shape, ready for the solver.
+
+    Attributes:
+        inputs: one array an input, (rows, ..., sets).
+        target: (rows, ..., sets), a logarithm if the fit is on logs.
+        weight: (rows * T, sets); zero on padding.
+        group: (rows,) group index, the same for all sets.
+        batched: which arrays differ between sets; the others have no trailing axis.
+        fixed: values of fixed parameters.
+    """
+
+    inputs: tuple[np.ndarray, ...]
+    target: np.ndarray
+    weight: np.ndarray
+    group: np.ndarray
+    batched: tuple[bool, ...]
+    fixed: dict[str, np.ndarray]
+
+    @property
+    def rows(self) -> int:
+        """Residuals a member."""
+        return self.weight.shape[0]
+
+    def gather(self, sets: np.ndarray, weight: np.ndarray | None = None) -> Data:
+        """Data of members that use these data sets, with the sets' weights or with weights of their own (rows, members)."""
+        arrays = (*self.inputs, self.target)
+        arrays = tuple(a[..., sets] if b else a for a, b in zip(arrays, self.batched, strict=True))
+        weight = self.weight[:, sets] if weight is None else weight
+        return Data(arrays[:-1], arrays[-1], weight, self.group, self.fixed)
+
+
+def usable_rows(law: Law, runs: Runs) -> np.ndarray:
+    """Indices of the rows that enter the fit, after the law's inputs and output were checked.
+
+    Raises:
+        DataError: if a column is missing or a value lies outside its domain.
+    """
+    for name in (*law.inputs, law.output):
+        if name not in runs:
+            raise DataError(
+                f"Law {law.name!r} needs a column {name!r}, the runs have {', '.join(runs.names)}; {suggest(name, runs.names)} "
+                f"Say which column it is with read_runs(..., {name}=...)."
+            )
+        if runs[name].dtype.kind != "f":
+            raise DataError(f"Column {name!r} holds text, law {law.name!r} needs numbers.")
+    rows = np.flatnonzero(~runs.excluded)
+    for name in law.inputs:
+        bad = rows[~law.domains[name].contains(runs[name][rows]).reshape(len(rows), -1).all(axis=1)]
+        if len(bad) and name not in runs.masks:
+            raise DataError(f"Column {name!r} must hold {law.domains[name].support} for law {law.name!r}; it does not in {rows_text(bad)}.")
+    return rows
+
+
+def make_bank(
+    law: Law,
+    tables: Sequence[Runs],
+    *,
+    on: str,
+    weights: Sequence[np.ndarray],
+    group: np.ndarray | None,
+    fixed: Mapping[str, Any],
+    pad: bool = True,
+) -> Bank:
+    """Stack data sets, padded to one shape. `weights` are per run; rows of a table's own exclusion are left out."""
+    rows = [usable_rows(law, runs) for runs in tables]
+    length = max(map(len, rows))
+    length = padded_rows(length) if pad else length
+    # Padding repeats a valid row, so that the law stays finite there; its weight is zero.
+    index = [np.concatenate([r, np.full(length - len(r), r[0])]) for r in rows]
+    columns = [np.stack([t[name][i] for t, i in zip(tables, index, strict=True)], axis=-1) for name in law.inputs]
+    target = np.stack([_target(law, t, i, on) for t, i in zip(tables, index, strict=True)], axis=-1)
+    used = np.stack([np.where(np.arange(length) < len(r), w[i], 0.0) for r, w, i in zip(rows, weights, index, strict=True)], axis=-1)
+    if target.ndim == 3:  # curves or several targets: one weight a run, spread over its valid steps
+        mask = [t.masks.get(law.output, np.ones(t[law.output].shape, bool))[i] for t, i in zip(tables, index, strict=True)]
+        used = (used[:, None, :] * np.stack(mask, axis=-1)).reshape(-1, len(tables))
+    arrays = [*columns, target]
+    batched = tuple(len(tables) > 1 and bool((a != a[..., :1]).any()) for a in arrays)
+    arrays = [a if b else a[..., 0] for a, b in zip(arrays, batched, strict=True)]
+    group = np.zeros(length, int) if group is None else group[index[0]]
+    return Bank(
+        tuple(arrays[:-1]),
+        arrays[-1],
+        used,
+        group,
+        batched,
+        {k: np.asarray(v, dtype=np.float64) for k, v in fixed.items()},
+    )
+
+
+def _target(law: Law, runs: Runs, index: np.ndarray, on: str) -> np.ndarray:
+    values = runs[law.output][index]
+    if on == "log":
+        if (values <= 0).any():
+            bad = sorted(set(index[(values <= 0).reshape(len(index), -1).any(axis=1)].tolist()))
+            raise DataError(
+                f"Column {law.output!r} is zero or negative in {rows_text(bad)} and has no logarithm; pass on='linear' or drop the rows."
+            )
+        return np.log(values)
+    return values

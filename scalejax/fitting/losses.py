@@ -1,0 +1,152 @@
+"""How a residual counts: robust and plain losses, each a function rho of the residual.
+
+A residual is predicted minus observed, of the logarithm by default. The fit minimises the weighted SUM of rho: a mean changes
+nothing but makes quasi-Newton methods stop early, which is how a famous fit went wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+
+from ..core.errors import FitError
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Base of all losses; a subclass needs `rho(r)`, elementwise, at least 0 and 0 at r = 0."""
+
+    def rho(self, r):
+        """Loss of residuals."""
+        raise TypeError(f"{type(self).__name__} has no rho(r).")
+
+    def psi(self, r):
+        """Derivative of rho."""
+        return jax.jvp(self.rho, (r,), (jnp.ones_like(r),))[1]
+
+    def curvature(self, r):
+        """Second derivative of rho, where it exists."""
+        return jax.jvp(self.psi, (r,), (jnp.ones_like(r),))[1]
+
+    def majorizer(self, r):
+        """psi(r)/r: weight of the parabola that touches rho at r and lies above it (iteratively reweighted least squares)."""
+        near = jnp.abs(r) < 1e-12
+        return jnp.where(near, self.curvature(r), self.psi(r) / jnp.where(near, 1.0, r))
+
+
+@dataclass(frozen=True)
+class Huber(Loss):
+    delta: float = 1e-3
+
+    def rho(self, r):
+        a = jnp.abs(r)
+        return jnp.where(a <= self.delta, 0.5 * r * r, self.delta * (a - 0.5 * self.delta))
+
+
+@dataclass(frozen=True)
+class LogCosh(Loss):
+    delta: float = 1e-3
+
+    def rho(self, r):
+        z = jnp.abs(r) / self.delta
+        return self.delta**2 * (z + jnp.log1p(jnp.exp(-2 * z)) - jnp.log(2.0))
+
+
+@dataclass(frozen=True)
+class Squared(Loss):
+    def rho(self, r):
+        return 0.5 * r * r
+
+
+@dataclass(frozen=True)
+class Absolute(Loss):
+    def rho(self, r):
+        return jnp.abs(r)
+
+    def majorizer(self, r):
+        # 1/|r|, with a floor far below any noise so that a residual of exactly zero keeps the matrix finite.
+        return 1 / jnp.maximum(jnp.abs(r), 1e-9)
+
+    def curvature(self, r):
+        return self.majorizer(r)  # |r| has none of its own
+
+
+@dataclass(frozen=True)
+class Asymmetric(Loss):
+    over: float = 1.0
+    under: float = 1.0
+    base: Loss = Huber()
+
+    def rho(self, r):
+        return jnp.where(r > 0, self.over, self.under) * self.base.rho(r)
+
+    def majorizer(self, r):
+        return jnp.where(r > 0, self.over, self.under) * self.base.majorizer(r)
+
+    def curvature(self, r):
+        return jnp.where(r > 0, self.over, self.under) * self.base.curvature(r)
+
+
+@dataclass(frozen=True)
+class StudentT(Loss):
+    nu: float = 4.0
+    scale: float = 1e-2
+
+    def rho(self, r):
+        return 0.5 * (self.nu + 1) * self.scale**2 * jnp.log1p(r * r / (self.nu * self.scale**2))
+
+
+@dataclass(frozen=True)
+class Custom(Loss):
+    function: Callable[..., object] = jnp.square
+
+    def rho(self, r):
+        return self.function(r)
+
+
+def huber(delta: float = 1e-3) -> Loss:
+    """Quadratic up to `delta`, linear beyond: r^2/2, then delta (|r| - delta/2). The field's default, with delta = 1e-3 on logs."""
+    return Huber(_positive("delta", delta))
+
+
+def log_cosh(delta: float = 1e-3) -> Loss:
+    """Smooth relative of `huber`: delta^2 log cosh(r / delta)."""
+    return LogCosh(_positive("delta", delta))
+
+
+def squared() -> Loss:
+    """Least squares: r^2/2."""
+    return Squared()
+
+
+def absolute() -> Loss:
+    """Least absolute deviations: |r|."""
+    return Absolute()
+
+
+def asymmetric(over: float = 1.0, under: float = 1.0, base: Loss | None = None) -> Loss:
+    """`base` (default `absolute()`) times `over` where the prediction is too high and `under` where it is too low."""
+    return Asymmetric(_positive("over", over), _positive("under", under), base or Absolute())
+
+
+def student_t(nu: float = 4.0, scale: float = 1e-2) -> Loss:
+    """Negative log density of Student's t times scale^2: (nu+1)/2 scale^2 log(1 + r^2/(nu scale^2)); forgets far outliers."""
+    return StudentT(_positive("nu", nu), _positive("scale", scale))
+
+
+def as_loss(loss: Loss | Callable[..., object]) -> Loss:
+    """A `Loss` from itself or from any elementwise JAX function of the residual."""
+    if isinstance(loss, Loss):
+        return loss
+    if callable(loss):
+        return Custom(loss)
+    raise FitError(f"loss={loss!r} is no loss; pass for instance sj.huber(1e-3), sj.squared() or a function of the residual.")
+
+
+def _positive(name: str, value: float) -> float:
+    if not value > 0:
+        raise FitError(f"{name}={value!r} must be a positive number.")
+    return float(value)

@@ -1,0 +1,74 @@
+"""The law at fitted parameters and new inputs, for one theta or for every draw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+
+from ..core.errors import DataError, suggest
+from .problem import predictions
+from .request import Request
+
+
+def evaluate(request: Request, theta: np.ndarray, inputs: Mapping[str, Any]) -> Any:
+    """The law at theta (size, sets), or for every draw of theta (size, sets, draws), at new inputs."""
+    law = request.law
+    inputs = dict(inputs)
+    group = inputs.pop("group", None)
+    for name in inputs:
+        if name not in law.inputs:
+            raise DataError(f"Law {law.name!r} has no input {name!r}; {suggest(name, law.inputs)}")
+    missing = [name for name in law.inputs if name not in inputs]
+    if missing:
+        raise DataError(f"predict() of law {law.name!r} needs {', '.join(f'{m}=...' for m in missing)}.")
+    arrays = {name: np.asarray(inputs[name], dtype=np.float64) for name in law.inputs}
+    vector = {name: 1 if law.domains[name].axis else 0 for name in law.inputs}
+    shape = np.broadcast_shapes(*(a.shape[: a.ndim - vector[n]] for n, a in arrays.items()), np.shape(group) if group is not None else ())
+    for name, a in arrays.items():
+        bad = ~law.domains[name].contains(a)
+        if np.any(bad):
+            raise DataError(
+                f"predict() got {name} = {np.ravel(a)[np.argmax(np.ravel(bad))]:g}; {name} must be {law.domains[name].support}."
+            )
+    n = int(np.prod(shape))
+    flat = tuple(
+        np.broadcast_to(a, shape + a.shape[a.ndim - vector[m] :]).reshape(n, *a.shape[a.ndim - vector[m] :]) for m, a in arrays.items()
+    )
+    index = _group_index(request, group, shape)
+    fixed = {k: np.asarray(v, dtype=np.float64) for k, v in request.fix.items()}
+    draws = theta.reshape(theta.shape[0], theta.shape[1], -1)
+    if request.joint or request.by is None:
+        out = _predict_draws(request.spec, draws[:, 0], flat, index, fixed)
+    else:
+        all_sets = np.stack([np.asarray(_predict_draws(request.spec, draws[:, s], flat, index * 0, fixed)) for s in range(draws.shape[1])])
+        out = np.moveaxis(all_sets, 0, -1)[np.arange(n), ..., index] if all_sets.ndim == 3 else all_sets
+        out = out.T
+    out = np.asarray(out, dtype=np.float64)
+    out = out.reshape(out.shape[0], *shape, *out.shape[2:])
+    if theta.ndim == 2:
+        out = out[0]
+        return float(out) if out.ndim == 0 else out
+    return out
+
+
+@partial(jax.jit, static_argnums=0)
+def _predict_draws(spec: Any, theta: Any, inputs: tuple[Any, ...], group: Any, fixed: dict[str, Any]) -> Any:
+    return jax.vmap(lambda t: predictions(spec, t, inputs, group, fixed), in_axes=-1)(theta)
+
+
+def _group_index(request: Request, group: Any, shape: tuple[int, ...]) -> np.ndarray:
+    if not request.groups:
+        if group is not None:
+            raise DataError("group= was given, but the fit has no groups.")
+        return np.zeros(int(np.prod(shape)), int)
+    if group is None:
+        raise DataError(f"The fit has groups; say which with group=..., one of {', '.join(request.groups)}.")
+    names = np.broadcast_to(np.asarray(group), shape).reshape(-1)
+    for name in names:
+        if str(name) not in request.groups:
+            raise DataError(f"There is no group {str(name)!r}; {suggest(name, request.groups)}")
+    return np.asarray([request.groups.index(str(name)) for name in names], int)

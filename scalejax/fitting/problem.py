@@ -1,0 +1,113 @@
+"""A fit as a compiled solver sees it: static specification, data arrays, residuals and normal equations.
+
+Layout: members of a batch (starts, replicates, data sets) lie along the LAST axis, so that every operation is a long vector operation
+over members. The law is written for one run; two `vmap`s make it (rows, members).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from ..core.law import Law
+from .layout import Layout
+from .losses import Loss
+
+# Above this many parameters unrolled sums and factorisations cost more compile time than they save run time.
+UNROLLED = 12
+
+# How often each compiled program was traced; tests and curious users read it through `trace_counts`.
+_TRACES: Counter[str] = Counter()
+
+
+def trace_counts() -> dict[str, int]:
+    """How often each compiled program has been traced in this process: {"solve": 1, "screen": 1, ...}."""
+    return dict(_TRACES)
+
+
+def traced(name: str) -> None:
+    """Called inside a compiled function: counts its traces, not its runs."""
+    _TRACES[name] += 1
+
+
+@dataclass(frozen=True)
+class Spec:
+    """All that a compiled program depends on, but for shapes; hashable."""
+
+    law: Law
+    layout: Layout
+    loss: Loss
+    on: str  # "log" or "linear"
+
+
+class Data(NamedTuple):
+    """Arrays of a fit. Inputs and target may have a trailing member axis; weights always have one.
+
+    Attributes:
+        inputs: one array an input, (rows, ...) or (rows, ..., members).
+        target: (rows,), (rows, T) or with members; already a logarithm if the fit is on logs.
+        weight: (rows * T, members).
+        group: (rows,) index of each row's group.
+        fixed: values of fixed parameters.
+    """
+
+    inputs: tuple[Any, ...]
+    target: Any
+    weight: Any
+    group: Any
+    fixed: dict[str, Any]
+
+
+def residuals(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> Any:
+    """Residuals (rows * T, members) at theta (size, members); `batched` says which of (*inputs, target) have a member axis."""
+    axes = tuple(-1 if b else None for b in batched)
+
+    def member(vector, inputs, target):
+        return _residuals_of_one(spec, vector, inputs, target, data)
+
+    return jax.vmap(member, in_axes=(-1, axes[:-1], axes[-1]), out_axes=-1)(theta, data.inputs, data.target)
+
+
+def predictions(spec: Spec, vector: Any, inputs: tuple[Any, ...], group: Any, fixed: dict[str, Any]) -> Any:
+    """The law for one theta at every row: (rows,) or (rows, T)."""
+    params = spec.layout.forward(vector, fixed)
+    grouped = spec.layout.grouped
+    params = {name: value[group] if name in grouped else value for name, value in params.items()}
+    axes = {name: 0 if name in grouped else None for name in params}
+    held = dict(spec.law.bound)
+
+    def one_run(xs, ps):
+        return spec.law.function(*xs, **ps, **held)
+
+    return jax.vmap(one_run, in_axes=(0, axes))(inputs, params)
+
+
+def _residuals_of_one(spec: Spec, vector: Any, inputs: Any, target: Any, data: Data) -> Any:
+    predicted = predictions(spec, vector, inputs, data.group, data.fixed)
+    return ((jnp.log(predicted) if spec.on == "log" else predicted) - target).reshape(-1)
+
+
+def objective(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> Any:
+    """Weighted sum of losses, (members,)."""
+    return jnp.sum(data.weight * spec.loss.rho(residuals(spec, batched, theta, data)), axis=0)
+
+
+def jacobian(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> tuple[Any, list[Any]]:
+    """Residuals and their derivatives along every entry of theta, each (rows * T, members)."""
+    r, pushforward = jax.linearize(lambda t: residuals(spec, batched, t, data), theta)
+    return r, [pushforward(jnp.zeros_like(theta).at[j].set(1.0)) for j in range(spec.layout.size)]
+
+
+def normal_equations(r: Any, columns: list[Any], slope: Any, weight: Any) -> tuple[Any, Any]:
+    """Gradient (size, members) and matrix (size, size, members) from residual slopes and row weights."""
+    if len(columns) > UNROLLED:
+        stacked = jnp.stack(columns)
+        return jnp.einsum("irb,rb->ib", stacked, slope), jnp.einsum("irb,rb,jrb->ijb", stacked, weight, stacked)
+    size = len(columns)
+    gradient = jnp.stack([jnp.sum(slope * c, axis=0) for c in columns])
+    upper = {(i, j): jnp.sum(weight * columns[i] * columns[j], axis=0) for i in range(size) for j in range(i + 1)}
+    return gradient, jnp.stack([jnp.stack([upper[max(i, j), min(i, j)] for j in range(size)]) for i in range(size)])

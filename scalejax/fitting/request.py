@@ -1,0 +1,151 @@
+"""What a fit was asked for, and the compiled problem that follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import jax
+import numpy as np
+
+from ..core.checks import rows_text
+from ..core.errors import DataError, FitError, suggest
+from ..core.law import Law
+from ..core.runs import Runs
+from .data import Bank, make_bank, usable_rows
+from .layout import Layout, make_layout
+from .losses import Loss
+from .problem import Spec, predictions
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """All choices of a fit but the solver's; a fit can be repeated from it with other weights or targets.
+
+    Attributes: see `fit`.
+    """
+
+    law: Law
+    runs: Runs
+    loss: Loss
+    on: str = "log"
+    fix: Mapping[str, Any] = field(default_factory=dict)
+    tie: Mapping[str, str] = field(default_factory=dict)
+    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    by: str | None = None
+    share: tuple[str, ...] = ()
+    weights: np.ndarray | None = None
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def groups(self) -> list[str]:
+        """Names of the groups in order of appearance; empty without `by`."""
+        if self.by is None:
+            return []
+        column = self.runs[self.by][usable_rows(self.law, self.runs)]
+        return list(dict.fromkeys(_label(v) for v in column))
+
+    @property
+    def joint(self) -> bool:
+        """One fit over all groups that share parameters (else one fit a group, or one in all)."""
+        return self.by is not None and bool(self.share)
+
+    @cached_property
+    def group_of_row(self) -> np.ndarray:
+        """(n,) index of each row's group, 0 without `by`."""
+        if self.by is None:
+            return np.zeros(len(self.runs), int)
+        position = {name: i for i, name in enumerate(self.groups)}
+        return np.asarray([position.get(_label(v), 0) for v in self.runs[self.by]])
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Layout of theta for one set."""
+        sizes = {d.axis: self.runs[n].shape[1] for n, d in self.law.domains.items() if d.axis and n in self.runs and self.runs[n].ndim > 1}
+        layout = make_layout(
+            self.law, fix=self.fix, tie=self.tie, bounds=self.bounds, sizes={**sizes, **self.sizes},
+            groups=len(self.groups) if self.joint else 0, share=frozenset(self.share),
+        )  # fmt: skip
+        if not layout.slots:
+            raise FitError("Every parameter is fixed; leave at least one free.")
+        return layout
+
+    @cached_property
+    def spec(self) -> Spec:
+        """Static part of the compiled problem."""
+        if self.on not in ("log", "linear"):
+            raise FitError(f"on={self.on!r} is unknown; {suggest(self.on, ['log', 'linear'])}")
+        return Spec(self.law, self.layout, self.loss, self.on)
+
+    @cached_property
+    def tables(self) -> list[Runs]:
+        """One table a set: one in all, or one a group when groups are fitted apart."""
+        if self.by is None or self.joint:
+            return [self.runs]
+        return [self.runs.where(self.group_of_row == g) for g in range(len(self.groups))]
+
+    @cached_property
+    def row_weights(self) -> list[np.ndarray]:
+        """Weights a run for every table: the `weights` argument, else the column "weight", else ones."""
+        weights = np.ones(len(self.runs)) if self.weights is None else np.asarray(self.weights, dtype=np.float64)
+        if self.weights is None and "weight" in self.runs:
+            weights = self.runs["weight"]
+        if weights.shape != (len(self.runs),):
+            raise DataError(f"weights has shape {weights.shape} for {len(self.runs)} runs; give one weight a run.")
+        bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)) & ~self.runs.excluded)
+        if len(bad):
+            raise DataError(f"weights is negative or not finite in {rows_text(bad)}; weights must be 0 or more.")
+        if self.by is None or self.joint:
+            return [weights]
+        return [weights[self.group_of_row == g] for g in range(len(self.groups))]
+
+    def bank(self, tables: list[Runs] | None = None, pad: bool = True) -> Bank:
+        """Padded arrays of the tables (or of others with the same rows, such as simulated targets)."""
+        weights = self.row_weights if tables is None else [self.row_weights[0]] * len(tables)
+        return make_bank(
+            self.law, tables or self.tables, on=self.on, weights=weights,
+            group=self.group_of_row if self.joint else None, fixed=self.fix, pad=pad,
+        )  # fmt: skip
+
+    def params(self, theta: np.ndarray) -> dict[str, Any]:
+        """Natural parameters from theta (size, sets, ...): floats, or arrays with a leading group axis; trailing axes lead the result.
+
+        theta may have one draw axis after the sets: then every value has a leading draw axis.
+        """
+        forward = jax.vmap(lambda t: self.layout.forward(t, {k: np.asarray(v, float) for k, v in self.fix.items()}))
+        draws = theta.reshape(theta.shape[0], theta.shape[1], -1)
+        flat = np.moveaxis(draws, 0, -1)  # (sets, draws, size)
+        values = forward(flat.reshape(-1, theta.shape[0]))
+        apart = self.by is not None and not self.joint
+        result = {}
+        for name in self.law.parameters:
+            value = np.asarray(values[name], dtype=np.float64)
+            value = value.reshape(*flat.shape[:2], *value.shape[1:])
+            value = np.moveaxis(value, 0, 1) if apart else value[0]
+            if theta.ndim == 2:
+                value = value[0]
+            result[name] = float(value) if np.ndim(value) == 0 else value
+        return result
+
+    def grouped(self, name: str) -> bool:
+        """Does this parameter have one value a group?"""
+        if self.by is None:
+            return False
+        return name in self.layout.grouped if self.joint else name not in self.fix
+
+    def predict_rows(self, theta: np.ndarray) -> list[np.ndarray]:
+        """Predictions at the usable rows of every table, theta (size, sets)."""
+        bank = self.bank(pad=False)
+        out = []
+        for i, (table, vector) in enumerate(zip(self.tables, theta.T, strict=True)):
+            inputs = tuple(a[..., i] if b else a for a, b in zip(bank.inputs, bank.batched[:-1], strict=True))
+            rows = len(usable_rows(self.law, table))
+            out.append(np.asarray(predictions(self.spec, vector, inputs, bank.group, bank.fixed))[:rows])
+        return out
+
+
+def _label(value: Any) -> str:
+    """Text of a group value: numbers without trailing zeros."""
+    return f"{value:g}" if isinstance(value, float | np.floating) else str(value)

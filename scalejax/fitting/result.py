@@ -1,0 +1,325 @@
+"""`Fit`: the optimum, how it was found, and how sure it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jax
+import numpy as np
+
+from ..core.law import Law
+from ..core.precision import double
+from ..core.runs import Runs
+from ..core.table import Table, number
+from .covariance import Curvature, curvature
+from .intervals import interval_end, quantile_of, standard_errors
+from .predict import evaluate
+from .problem import jacobian
+from .request import Request
+from .search import Found
+from .solvers import Solver
+from .status import CODES, Status
+
+AGREE = 1e-6  # relative difference of objectives below which two starts found the same optimum
+
+
+@dataclass(frozen=True)
+class StartTable:
+    """What became of the refined starts, best first within each set.
+
+    Attributes:
+        objective: (sets, refined). status: (sets, refined) names. iterations: (sets, refined). theta: (size, sets, refined).
+        screened: starts that were evaluated before.
+    """
+
+    objective: np.ndarray
+    status: np.ndarray
+    iterations: np.ndarray
+    theta: np.ndarray
+    screened: int
+
+    @property
+    def agreeing(self) -> int:
+        """Refined starts (of the set with the fewest) that reached the best objective."""
+        return int(self._agree.sum(axis=1).min())
+
+    @property
+    def refined(self) -> int:
+        """Refined starts a set."""
+        return self.objective.shape[1]
+
+    @property
+    def _agree(self) -> np.ndarray:
+        best = self.objective[:, :1]
+        return self.objective <= best * (1 + AGREE) + 1e-25
+
+    @property
+    def optima(self) -> int:
+        """Distinct objective values among the converged starts (of the set with the most)."""
+        counts = []
+        for values, status in zip(self.objective, self.status, strict=True):
+            done = np.sort(values[status == Status.CONVERGED.value])
+            counts.append(int((np.diff(done) > 1e-4 * np.abs(done[1:])).sum()) + 1 if len(done) else 0)
+        return max(counts)
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A fitted law. Print it for the report; every array is NumPy float64.
+
+    Attributes:
+        params: parameter name to float, or to an array with one value a group (or a vector).
+        objective: weighted sum of losses at the optimum, over all groups.
+        status: how the worst set ended.
+        theta: (size, sets) unconstrained parameters; one set unless groups were fitted apart.
+        starts: what became of the starts.
+        curvature: covariance and its diagnosis, one for every set.
+        request: what was asked for, data included.
+        solver, recipe, seconds, versions: provenance.
+    """
+
+    params: dict[str, Any]
+    objective: float
+    status: Status
+    theta: np.ndarray
+    starts: StartTable
+    curvature: tuple[Curvature, ...]
+    request: Request
+    solver: str
+    recipe: str | None
+    seconds: float
+    versions: Mapping[str, str]
+
+    @property
+    def law(self) -> Law:
+        """The fitted law."""
+        return self.request.law
+
+    @property
+    def runs(self) -> Runs:
+        """The runs it was fitted to."""
+        return self.request.runs
+
+    @property
+    def groups(self) -> list[str]:
+        """Names of the groups, in the order of the group axis of `params`."""
+        return self.request.groups
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """Covariance of theta: (size, size), or (sets, size, size) when groups were fitted apart."""
+        stacked = np.stack([c.covariance for c in self.curvature])
+        return stacked[0] if len(stacked) == 1 else stacked
+
+    @cached_property
+    def observed(self) -> np.ndarray:
+        """Observed outputs at the used rows, set by set."""
+        return np.concatenate([t[self.law.output][_used(self, t)].reshape(len(_used(self, t)), -1) for t in self.request.tables]).squeeze(
+            -1
+        )
+
+    @cached_property
+    @double
+    def fitted(self) -> np.ndarray:
+        """Predicted outputs at the used rows, in the order of `observed`."""
+        return np.concatenate([p.reshape(len(p), -1) for p in self.request.predict_rows(self.theta)]).squeeze(-1)
+
+    @property
+    def residuals(self) -> np.ndarray:
+        """Predicted minus observed, of logarithms if the fit is on logs."""
+        if self.request.on == "log":
+            return np.log(self.fitted) - np.log(self.observed)
+        return self.fitted - self.observed
+
+    @property
+    def r_squared(self) -> float:
+        """Share of the variance of the output that the law explains."""
+        return float(1 - np.sum((self.fitted - self.observed) ** 2) / np.sum((self.observed - self.observed.mean()) ** 2))
+
+    @double
+    def predict(self, **inputs: Any) -> Any:
+        """The law at the fitted parameters.
+
+        Args:
+            **inputs: a number or an array for every input; with groups also `group=`, a name or one name a row.
+
+        Returns:
+            float, or a NumPy array of the inputs' broadcast length.
+        """
+        return evaluate(self.request, self.theta, inputs)
+
+    @cached_property
+    @double
+    def standard_errors(self) -> dict[str, Any]:
+        """Standard error of every natural parameter by the delta method, shaped like `params`; infinite where it is not determined."""
+        per_set = [standard_errors(self.request, t, c.covariance) for t, c in zip(self.theta.T, self.curvature, strict=True)]
+        return _stack(self, per_set)
+
+    @double
+    def interval(self, level: float = 0.9) -> dict[str, tuple[Any, Any]]:
+        """(low, high) of every parameter at this confidence `level`, from the sandwich covariance on the unconstrained scale.
+
+        Example: `fit.interval(0.9)["alpha"]`.
+        """
+        z = quantile_of(level)
+        with np.errstate(over="ignore"):
+            ends = [
+                [interval_end(self.request, t, c.covariance, s * z) for t, c in zip(self.theta.T, self.curvature, strict=True)]
+                for s in (-1, 1)
+            ]
+        low, high = (_stack(self, end) for end in ends)
+        return {name: (low[name], high[name]) for name in self.law.parameters}
+
+    def summary(self, level: float = 0.9) -> Table:
+        """Estimates with standard errors, intervals, and the range over the starts that agree."""
+        interval, errors = self.interval(level), self.standard_errors
+        rows = []
+        for name in self.law.parameters:
+            values, errs = np.atleast_1d(self.params[name]), np.atleast_1d(errors[name])
+            lows, highs = (np.atleast_1d(v) for v in interval[name])
+            for index in np.ndindex(values.shape):
+                mark = self._mark(name, index)
+                label = name + self._index_text(name, index)
+                rows.append(
+                    [
+                        label,
+                        number(values[index]),
+                        number(errs[index], 3),
+                        number(lows[index]),
+                        number(highs[index]),
+                        mark,
+                    ]
+                )
+        percent = f"{100 * level:g} %"
+        return Table(["parameter", "estimate", "std. error", f"low {percent}", f"high {percent}", ""], rows, notes=self._notes())
+
+    def _index_text(self, name: str, index: tuple[int, ...]) -> str:
+        if np.ndim(self.params[name]) == 0:
+            return ""
+        parts = [self.groups[index[0]], *map(str, index[1:])] if self.request.grouped(name) else list(map(str, index))
+        return f"[{', '.join(parts)}]"
+
+    def _mark(self, name: str, index: tuple[int, ...]) -> str:
+        request = self.request
+        if name in request.fix:
+            return "fixed"
+        if name in request.tie:
+            return f"= {request.tie[name]}"
+        apart = request.by is not None and not request.joint
+        shape = self.curvature[index[0] if apart else 0]
+        inner = index[1:] if apart else index
+        label = f"{name}[{inner[0]}]" if f"{name}[0]" in request.layout.labels and inner else name
+        return "at boundary" if label in shape.boundary else "not determined" if label in shape.flat else ""
+
+    def _notes(self) -> list[str]:
+        shape, starts = self.curvature[0], self.starts
+        used, rows = len(self.observed), len(self.runs)
+        notes = [
+            f"objective {self.objective:.8g} ({type(self.request.loss).__name__.lower()} on {self.request.on}), R² {self.r_squared:.5f}, "
+            f"median |residual| {np.median(np.abs(self.residuals)):.3g}",
+            f"{starts.agreeing} of {starts.refined} refined starts agree ({starts.screened:,} screened), {starts.optima} distinct optima",
+            f"{used} observations" + (f", {rows - self.runs.used} runs left out" if rows > self.runs.used else "")
+            + f", data {self.runs.digest}; {self.solver} in {self.seconds:.2f} s",
+        ]  # fmt: skip
+        size = self.request.layout.size
+        labels = self.request.layout.labels
+        strong = [
+            f"{labels[i]}–{labels[j]} {shape.correlation[i, j]:+.3f}"
+            for i in range(size) for j in range(i) if abs(shape.correlation[i, j]) > 0.95
+        ]  # fmt: skip
+        if strong and len(self.curvature) == 1:
+            notes.append("strong correlations: " + ", ".join(strong[:6]))
+        return notes + [f"flag {flag.code}: {flag.message}" for flag in self.runs.flags]
+
+    def __repr__(self) -> str:
+        head = f"{self.law.name}: {self.status.value}. {self.status.sentence}"
+        return f"{head}\n{self.summary().text()}"
+
+    def _repr_html_(self) -> str:
+        return f"<p><b>{self.law.name}</b>: {self.status.value}. {self.status.sentence}</p>{self.summary().html()}"
+
+    def save(self, path: Any) -> None:
+        """Write the fit with its data as JSON, atomically; `load_fit` reads it back."""
+        from .storage import save_fit
+
+        save_fit(self, path)
+
+
+def finish(request: Request, found: Found, solver: Solver, recipe: str | None, seconds: float) -> Fit:
+    """The `Fit` of a search: statuses, covariance, provenance."""
+    shapes = tuple(curvatures(request, found.theta))
+    sets = len(request.tables)
+    by_set = [a.reshape(*a.shape[:-1], sets, found.refined) for a in (found.state.objective, found.state.status, found.state.iterations)]
+    theta = found.state.theta.reshape(-1, sets, found.refined)
+    order = np.argsort(by_set[0], axis=1, kind="stable")
+    value, status, iterations = (np.take_along_axis(a, order, axis=1) for a in by_set)
+    names = np.asarray([s.value if s else "" for s in CODES], dtype=object)[status]
+    starts = StartTable(value, names, iterations, np.take_along_axis(theta, order[None], axis=2), found.screened)
+    worst = max((_status(CODES[s], c) for s, c in zip(status[:, 0], shapes, strict=True)), key=list(Status).index)
+    versions = {
+        "scalejax": _version(),
+        "jax": jax.__version__,
+        "numpy": np.__version__,
+        "backend": jax.default_backend(),
+    }
+    name = getattr(solver, "name", "lm")
+    return Fit(
+        request.params(found.theta),
+        float(value[:, 0].sum()),
+        worst,
+        found.theta,
+        starts,
+        shapes,
+        request,
+        name,
+        recipe,
+        seconds,
+        versions,
+    )
+
+
+def curvatures(request: Request, theta: np.ndarray) -> list[Curvature]:
+    """Covariance and diagnosis of every set at its optimum."""
+    bank, out = request.bank(), []
+    for i, vector in enumerate(theta.T):
+        data = bank.gather(np.asarray([i]))
+        r, columns = _jacobian(request.spec, bank.batched, vector[:, None], data)
+        columns = np.stack([np.asarray(c)[:, 0] for c in columns], axis=1)
+        out.append(curvature(request.layout, vector, np.asarray(r)[:, 0], columns, bank.weight[:, i], request.loss.psi))
+    return out
+
+
+_jacobian = jax.jit(jacobian, static_argnums=(0, 1))
+
+
+def _used(fitted: Fit, table: Runs) -> np.ndarray:
+    return np.flatnonzero(~table.excluded)
+
+
+def _stack(fitted: Fit, per_set: list[dict[str, Any]]) -> dict[str, Any]:
+    """Values of all sets in the shape of `params`."""
+    apart = fitted.request.by is not None and not fitted.request.joint
+    out = {}
+    for name in fitted.law.parameters:
+        value = np.stack([np.asarray(p[name], dtype=np.float64) for p in per_set])
+        value = value if apart else value[0]
+        out[name] = float(value) if np.ndim(value) == 0 else value
+    return out
+
+
+def _status(code_of_best: Status | None, shape: Curvature) -> Status:
+    if code_of_best is None or code_of_best is not Status.CONVERGED:
+        return code_of_best or Status.MAX_ITERATIONS
+    return Status.FLAT if shape.flat else Status.BOUNDARY if shape.boundary else Status.CONVERGED
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("scalejax")
+    except PackageNotFoundError:
+        return "unknown"

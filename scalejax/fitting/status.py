@@ -1,0 +1,44 @@
+"""How a fit ended: a short name and a sentence for each case."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """Outcome of one start, or of a whole fit."""
+
+    CONVERGED = "converged"
+    BOUNDARY = "at boundary"
+    FLAT = "flat direction"
+    MAX_ITERATIONS = "max iterations"
+    STUCK = "did not move"
+    NOT_FINITE = "not finite"
+
+    @property
+    def sentence(self) -> str:
+        """What it means."""
+        return _SENTENCES[self]
+
+    @property
+    def usable(self) -> bool:
+        """Is the parameter vector an optimum (perhaps at a boundary or along a flat direction)?"""
+        return self in (Status.CONVERGED, Status.BOUNDARY, Status.FLAT)
+
+
+_SENTENCES = {
+    Status.CONVERGED: "No step can lower the objective further.",
+    Status.BOUNDARY: "The optimum lies at the edge of a parameter's support; the other parameters are converged.",
+    Status.FLAT: "The objective does not change along some direction; parameters along it are not determined.",
+    Status.MAX_ITERATIONS: "The iteration limit was reached first; raise it or look at the starts.",
+    Status.STUCK: "No step from the start lowered the objective, and the start is no optimum.",
+    Status.NOT_FINITE: "The objective is not finite at the start.",
+}
+
+# The order is the integer code that compiled solvers use; 0 means still running.
+CODES = (None, *Status)
+
+
+def code(status: Status) -> int:
+    """Integer code of a status inside compiled programs."""
+    return CODES.index(status)

@@ -1,0 +1,142 @@
+"""Fits as JSON: written atomically, read back without running code, data and provenance included."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import DataError, FitError
+from ..core.files import write_text
+from ..core.law import Law
+from ..core.registry import laws
+from ..core.runs import Flag, Runs
+from . import losses
+from .covariance import Curvature
+from .request import Request
+from .result import Fit, StartTable
+from .status import Status
+
+FORMAT = 1
+_LOSSES = {c.__name__: c for c in (losses.Huber, losses.LogCosh, losses.Squared, losses.Absolute, losses.StudentT, losses.Asymmetric)}
+
+
+def save_fit(fit: Fit, path: str | os.PathLike[str]) -> None:
+    """Write a fit as JSON. Raises FitError if its loss is a user's function, which JSON cannot hold."""
+    request = fit.request
+    runs = request.runs
+    document = {
+        "format": FORMAT,
+        "law": {"name": fit.law.name, "bound": dict(fit.law.bound)},
+        "params": fit.params,
+        "objective": fit.objective,
+        "status": fit.status.value,
+        "theta": fit.theta,
+        "starts": {f.name: getattr(fit.starts, f.name) for f in fields(StartTable)},
+        "curvature": [asdict(c) for c in fit.curvature],
+        "request": {
+            "loss": _loss_to_json(request.loss),
+            **{k: getattr(request, k) for k in ("on", "fix", "tie", "bounds", "by", "share", "weights", "sizes")},
+        },
+        "runs": {
+            "columns": runs.columns,
+            "masks": runs.masks,
+            "excluded": runs.excluded,
+            "flags": [asdict(f) for f in runs.flags],
+        },
+        "digest": runs.digest,
+        **{k: getattr(fit, k) for k in ("solver", "recipe", "seconds", "versions")},
+    }
+    write_text(path, json.dumps(document, default=_to_json, indent=1))
+
+
+def load_fit(path: str | os.PathLike[str], law: Law | None = None) -> Fit:
+    """Read a fit that `Fit.save` wrote.
+
+    Args:
+        path: the JSON file.
+        law: needed only for a law of your own that is not registered.
+
+    Raises:
+        DataError: if the file is missing, incomplete or no fit.
+    """
+    try:
+        document = json.loads(Path(path).read_text())
+        if document["format"] != FORMAT:
+            raise DataError(f"{path} has format {document['format']}; this version reads format {FORMAT}.")
+        return _from_document(document, law)
+    except FileNotFoundError as error:
+        raise DataError(f"There is no file {path}.") from error
+    except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is no complete saved fit ({error}); save it again with fit.save(path).") from error
+
+
+def _from_document(document: dict[str, Any], law: Law | None) -> Fit:
+    law = law or laws[document["law"]["name"]]
+    missing = {k: v for k, v in document["law"]["bound"].items() if k in law.parameters}
+    law = law.bind(**missing) if missing else law
+    raw = document["runs"]
+    flags = tuple(Flag(**{**f, "rows": tuple(f["rows"])}) for f in raw["flags"])
+    runs = Runs(
+        {k: _array(v) for k, v in raw["columns"].items()},
+        {k: np.asarray(v, bool) for k, v in raw["masks"].items()},
+        np.asarray(raw["excluded"], bool),
+        flags,
+    )
+    asked = document["request"]
+    request = Request(
+        law, runs, _loss_from_json(asked["loss"]), asked["on"], asked["fix"], asked["tie"], {k: tuple(v) for k, v in asked["bounds"].items()},
+        asked["by"], tuple(asked["share"]), None if asked["weights"] is None else np.asarray(asked["weights"]), asked["sizes"],
+    )  # fmt: skip
+    starts = document["starts"]
+    table = StartTable(
+        np.asarray(starts["objective"], float), np.asarray(starts["status"], object), np.asarray(starts["iterations"]),
+        np.asarray(starts["theta"], float), starts["screened"],
+    )  # fmt: skip
+    shapes = tuple(
+        Curvature(
+            np.asarray(c["covariance"], float),
+            c["condition"],
+            tuple(c["boundary"]),
+            tuple(c["flat"]),
+            np.asarray(c["correlation"], float),
+        )
+        for c in document["curvature"]
+    )
+    params = {k: v if isinstance(v, float) else np.asarray(v, float) for k, v in document["params"].items()}
+    return Fit(
+        params, document["objective"], Status(document["status"]), np.asarray(document["theta"], float), table, shapes, request,
+        document["solver"], document["recipe"], document["seconds"], document["versions"],
+    )  # fmt: skip
+
+
+def _array(values: list[Any]) -> np.ndarray:
+    first = np.ravel(np.asarray(values[0], dtype=object))[0]
+    return np.asarray(values) if isinstance(first, str) else np.asarray(values, dtype=np.float64)
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    if hasattr(value, "items"):
+        return dict(value.items())
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
+
+
+def _loss_to_json(loss: losses.Loss) -> dict[str, Any]:
+    kind = type(loss).__name__
+    if kind not in _LOSSES:
+        raise FitError("A fit with a loss function of your own cannot be saved; use one of sj.huber, sj.squared, sj.student_t, ...")
+    values = {f.name: getattr(loss, f.name) for f in fields(loss)}
+    return {"kind": kind, **{k: _loss_to_json(v) if isinstance(v, losses.Loss) else v for k, v in values.items()}}
+
+
+def _loss_from_json(document: dict[str, Any]) -> losses.Loss:
+    values = {k: _loss_from_json(v) if isinstance(v, dict) else v for k, v in document.items() if k != "kind"}
+    return _LOSSES[document["kind"]](**values)
