@@ -20,12 +20,14 @@ from .core.readers import read_runs
 from .core.runs import Flag, Runs
 from .core.simulation import simulate
 from .zoo import laws
+from . import datasets
 from .fitting.losses import Loss, absolute, asymmetric, huber, log_cosh, squared, student_t
 from .fitting.lm import LM
 from .fitting.solvers import Optax
 from .fitting.recipes import recipes
 from .fitting.result import Fit
 from .fitting.fit import fit
+from .fitting.frontier import Frontier, envelope, isoflop
 from .fitting.storage import load_fit
 from .fitting.draws import Draws
 from .fitting.bootstrap import bootstrap

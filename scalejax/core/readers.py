@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import os
 import warnings
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +26,7 @@ def read_runs(table: Any, *, on_bad: OnBad = "raise", scale: Mapping[str, float]
     """Read a table of training runs and check it.
 
     Args:
-        table: path of a .csv, .tsv, .jsonl, .json or .parquet file; a dataframe (pandas, polars, pyarrow, anything that has `to_dict` or
+        table: path of a .csv, .tsv, .jsonl, .json (also .gz) or .parquet file; a dataframe (pandas, polars, pyarrow, anything that has `to_dict` or
             columns); a mapping of columns; or a list of row mappings.
         on_bad: what to do with rows whose values cannot be used (NaN, infinite, zero or negative): "raise" an error, "flag" them
             (kept, left out of fits) or "drop" them (removed, counted in the flags).
@@ -86,25 +88,26 @@ def _read_file(path: Path) -> dict[str, np.ndarray | list[Any]]:
     if not path.is_file():
         folder = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise DataError(f"There is no file {path}; " + (suggest(path.name, folder) if folder else "check the folder."))
-    kind = path.suffix.lower()
+    packed = path.suffix.lower() == ".gz"
+    kind = Path(path.stem if packed else path.name).suffix.lower()
     try:
-        if kind in (".csv", ".tsv", ".txt"):
-            return _read_csv(path, "\t" if kind == ".tsv" else ",")
-        if kind == ".jsonl":
-            return _from_rows([json.loads(line) for line in path.read_text().splitlines() if line.strip()], str(path))
-        if kind == ".json":
-            loaded = json.loads(path.read_text())
-            return loaded if isinstance(loaded, dict) else _from_rows(loaded, str(path))
         if kind in (".parquet", ".pq"):
             return _read_parquet(path)
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        text = (gzip.decompress(path.read_bytes()) if packed else path.read_bytes()).decode("utf-8-sig")
+        if kind in (".csv", ".tsv", ".txt"):
+            return _read_csv(text, "\t" if kind == ".tsv" else ",", path)
+        if kind == ".jsonl":
+            return _from_rows([json.loads(line) for line in text.splitlines() if line.strip()], str(path))
+        if kind == ".json":
+            loaded = json.loads(text)
+            return loaded if isinstance(loaded, dict) else _from_rows(loaded, str(path))
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise DataError(f"Cannot read {path}: {error}; is the file complete?") from error
     raise DataError(f"Cannot read {path}: {kind or 'no ending'} is not known; use .csv, .tsv, .jsonl, .json or .parquet.")
 
 
-def _read_csv(path: Path, delimiter: str) -> dict[str, list[Any]]:
-    with path.open(newline="", encoding="utf-8-sig") as handle:
-        rows = list(csv.reader(handle, delimiter=delimiter))
+def _read_csv(text: str, delimiter: str, path: Path) -> dict[str, list[Any]]:
+    rows = list(csv.reader(text.splitlines(keepends=True), delimiter=delimiter))
     rows = [row for row in rows if row]
     if len(rows) < 2:
         raise DataError(f"{path} has no rows; it needs a line of column names and one line a run.")

@@ -17,7 +17,7 @@ from ..fitting.draws import Draws, ends
 from ..fitting.result import Fit
 from ..posteriors.laplace import laplace
 from .costs import six_nd
-from .optimum import split
+from .optimum import Problem, split
 
 Source = Fit | Draws | tuple[Law, Mapping[str, Any]]
 
@@ -141,19 +141,16 @@ def allocate(
     box = _box(bounds or {})
     values = {name: np.asarray(value, dtype=np.float64) for name, value in given.items()}
 
-    def solve(params: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        solved = split(law, cost, extra, dict(params), values, budgets.reshape(-1), box)
-        return {name: np.asarray(value).reshape(-1, *budgets.shape) for name, value in solved.items()}
-
-    at_point = solve({name: np.asarray(value)[None] for name, value in point.items()})
-    if not at_point["feasible"].all():
+    at_point, over = split(
+        Problem(law, cost, extra), {name: np.asarray(value)[None] for name, value in point.items()}, draws, values, budgets.reshape(-1), box
+    )
+    if at_point is None:
         raise DecisionError(
             f"No N and D within the bounds cost {compute!r} under {_name(cost)}; raise the budget, widen bounds=, or check the units."
         )
-    over = solve(draws) if draws is not None else {}
-    found = {name: over[name] for name in ("N", "D", "loss")} if over else {}
-    found |= {"D/N": over["D"] / over["N"]} if over else {}
-    one = {name: value[0] if budgets.ndim else value[0].item() for name, value in at_point.items()}
+    found = {name: over[name].reshape(-1, *budgets.shape) for name in ("N", "D", "loss")} if over else {}
+    found |= {"D/N": found["D"] / found["N"]} if over else {}
+    one = {name: value[0] if budgets.ndim else value.item() for name, value in at_point.items()}
     shown = budgets if budgets.ndim else float(budgets)
     return Allocation(shown, one["N"], one["D"], one["loss"], found, _name(cost), one["edge"], kind, observed)
 

@@ -1,0 +1,68 @@
+"""Shared fixtures: public data (skipped where absent) and tables that several files use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import hypothesis
+import numpy as np
+import pytest
+
+import scalejax as sj
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# No example database and no deadline: runs are repeatable, and the first call of a JAX function compiles.
+hypothesis.settings.register_profile("scalejax", database=None, deadline=None, max_examples=50, derandomize=True)
+hypothesis.settings.load_profile("scalejax")
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """Folder of public data: the environment variable SCALEJAX_DATA, or shared/data beside the repository."""
+    folder = Path(os.environ.get("SCALEJAX_DATA") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip("public data are not here: point the environment variable SCALEJAX_DATA at their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chinchilla_runs(data_folder: Path) -> sj.Runs:
+    """The 240 runs of Besiroglu et al. 2024: figure 4 of Hoffmann et al., digitised, without the five highest losses."""
+    runs = sj.read_runs(
+        data_folder / "chinchilla_epoch" / "svg_extracted_data.csv",
+        N="Model Size",
+        D=lambda t: t["Training FLOP"] / (6 * t["Model Size"]),
+        loss="loss",
+    )
+    return runs.where(lambda r: r["loss"] < np.sort(r["loss"])[-5])
+
+
+@pytest.fixture(scope="session")
+def table() -> dict[str, np.ndarray]:
+    """Thirty good runs as plain columns; tests that spoil a value copy it first."""
+    rng = np.random.default_rng(0)
+    law = sj.laws.chinchilla
+    N, D = 10 ** rng.uniform(7, 10, 30), 10 ** rng.uniform(9, 12, 30)
+    runs = sj.simulate(law, law.published["besiroglu2024"], N=N, D=D, noise=0.01)
+    return {name: np.array(runs[name]) for name in ("N", "D", "loss")}
+
+
+@pytest.fixture(scope="session")
+def runs(table: dict[str, np.ndarray]) -> sj.Runs:
+    """The same thirty runs as `Runs`."""
+    return sj.read_runs(table)
+
+
+@pytest.fixture(scope="session")
+def fitted(runs: sj.Runs) -> sj.Fit:
+    """`chinchilla` fitted to them."""
+    return sj.fit(sj.laws.chinchilla, runs, starts=256)
+
+
+@pytest.fixture
+def public_data(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of public data, where `sj.datasets` looks for it too."""
+    monkeypatch.setenv("SCALEJAX_DATA", str(data_folder))
+    return data_folder

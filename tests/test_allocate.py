@@ -1,0 +1,113 @@
+"""Numeric optima equal closed forms; published plans are reproduced."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import scalejax as sj
+
+CHINCHILLA = sj.laws.chinchilla
+
+
+def closed_form(p, C):
+    G = (p["alpha"] * p["A"] / (p["beta"] * p["B"])) ** (1 / (p["alpha"] + p["beta"]))
+    a = p["beta"] / (p["alpha"] + p["beta"])
+    return G * (C / 6) ** a, (C / 6) ** (1 - a) / G
+
+
+@pytest.mark.parametrize("name", CHINCHILLA.published)
+def test_numeric_optimum_is_the_closed_form(name):
+    p, C = CHINCHILLA.published[name], np.logspace(16, 27, 12)
+    plan = sj.allocate((CHINCHILLA, p), compute=C)
+    N, D = closed_form(p, C)
+    np.testing.assert_allclose(plan.N, N, rtol=1e-10)
+    np.testing.assert_allclose(plan.D, D, rtol=1e-10)
+
+
+def test_published_plans():
+    plan = sj.allocate((CHINCHILLA, CHINCHILLA.published["hoffmann2022"]), compute=1e21)
+    assert plan.N == pytest.approx(2.217e9, rel=3e-4) and plan.D == pytest.approx(7.518e10, rel=1e-4)
+    assert plan.loss == pytest.approx(2.29549, abs=5e-6) and isinstance(plan.N, float)
+    ratio = sj.allocate((CHINCHILLA, CHINCHILLA.published["besiroglu2024"]), compute=5.76e23)
+    assert ratio.tokens_per_parameter == pytest.approx(18.39, abs=0.005)
+
+
+def test_data_constrained_plan():
+    law = sj.laws.data_constrained
+    plan = sj.allocate((law, law.published["muennighoff2023"]), compute=1e22, U=25e9)
+    assert plan.N == pytest.approx(7.0257e9, rel=2e-4) and plan.D == pytest.approx(2.37225e11, rel=2e-4)
+    assert plan.D / 25e9 == pytest.approx(9.489, abs=2e-3) and plan.loss == pytest.approx(2.2221293, abs=1e-7)
+
+
+def test_inference_demand_meets_its_stationarity():
+    """eps_N / eps_D = 1 + D_inf / (3 D) at the optimum (Sardana et al. 2023)."""
+    p = CHINCHILLA.published["sardana2023"]
+    plan = sj.allocate((CHINCHILLA, p), compute=1e21, cost=sj.costs.six_nd_inference, D_inf=1e11)
+    ratio = p["alpha"] * p["A"] * plan.N ** -p["alpha"] / (p["beta"] * p["B"] * plan.D ** -p["beta"])
+    assert ratio == pytest.approx(1 + 1e11 / (3 * plan.D), rel=1e-8)
+    assert sj.costs.six_nd_inference(plan.N, plan.D, 1e11) == pytest.approx(1e21, rel=1e-10)
+
+
+def test_kaplan_under_six_nd():
+    law = sj.laws.kaplan
+    plan = sj.allocate((law, law.published["kaplan2020"]), compute=[1e18, 1e20])
+    assert np.diff(np.log(plan.N))[0] / np.log(100) == pytest.approx(0.575, abs=5e-4)
+
+
+def test_own_law_and_own_cost():
+    @sj.law(a=sj.Positive(), b=sj.Positive())
+    def mine(N, D, *, a, b):
+        """Two equal terms."""
+        return 1 + a / jnp.sqrt(N) + b / jnp.sqrt(D)
+
+    def price(N, D, dollars):
+        return dollars * N * D**1.0
+
+    plan = sj.allocate((mine, {"a": 2.0, "b": 2.0}), compute=1e12, cost=price, dollars=1.0)
+    assert plan.N == pytest.approx(1e6, rel=1e-9) and plan.D == pytest.approx(1e6, rel=1e-9)
+
+
+def test_intervals_contain_the_point_and_narrow_with_level():
+    p = CHINCHILLA.published["besiroglu2024"]
+    rng = np.random.default_rng(0)
+    N, D = 10 ** rng.uniform(7.5, 10, 120), 10 ** rng.uniform(9, 11.5, 120)
+    fit = sj.fit(CHINCHILLA, sj.simulate(CHINCHILLA, p, N=N, D=D, noise=0.005))
+    for source in (fit, sj.bootstrap(fit, 300)):
+        plan = sj.allocate(source, compute=[1e21, 1e23])
+        assert plan.draws["N"].shape[1:] == (2,)
+        wide, narrow = plan.interval(0.95), plan.interval(0.5)
+        for name in ("N", "D", "loss", "D/N"):
+            assert (wide[name][0] < narrow[name][0]).all() and (narrow[name][1] < wide[name][1]).all()
+        assert (wide["N"][0] < plan.N).all() and (plan.N < wide["N"][1]).all()
+        assert "extrapolation" in repr(plan)
+    true_N, _ = closed_form(p, np.array([1e21, 1e23]))
+    low, high = sj.allocate(fit, compute=[1e21, 1e23]).interval(0.99)["N"]
+    assert (low < true_N).all() and (true_N < high).all()
+
+
+def test_bounds_are_respected_and_named():
+    p = CHINCHILLA.published["hoffmann2022"]
+    plan = sj.allocate((CHINCHILLA, p), compute=1e21, bounds={"N": (1e6, 1e9)})
+    assert plan.N == pytest.approx(1e9) and plan.edge and "bound" in repr(plan)
+    with pytest.raises(sj.DecisionError, match="knows no uncertainty|know no uncertainty"):
+        plan.interval()
+    with pytest.raises(sj.DecisionError, match="raise the budget"):
+        sj.allocate((CHINCHILLA, p), compute=1e10, bounds={"N": (1e9, 1e12), "D": (1e9, 1e12)})
+
+
+def test_group_of_a_grouped_fit():
+    p = CHINCHILLA.published["besiroglu2024"]
+    rng = np.random.default_rng(1)
+    N, D = 10 ** rng.uniform(7.5, 10, 80), 10 ** rng.uniform(9, 11.5, 80)
+    runs = sj.simulate(CHINCHILLA, p, N=N, D=D, noise=0.002).with_columns(arch=np.repeat(["a", "b"], 40))
+    fit = sj.fit(CHINCHILLA, runs, by="arch", share=["E", "alpha", "beta"])
+    plan = sj.allocate(fit, compute=1e22, group="b")
+    assert plan.N == pytest.approx(closed_form(p, 1e22)[0], rel=0.3)
+    with pytest.raises(sj.DecisionError, match="group"):
+        sj.allocate(fit, compute=1e22)
+
+
+def test_cap_on_tokens_is_spent_exactly():
+    p = CHINCHILLA.published["hoffmann2022"]
+    plan = sj.allocate((CHINCHILLA, p), compute=1e21, bounds={"D": (1e8, 1e10)})
+    assert plan.D == pytest.approx(1e10, rel=1e-9) and plan.N == pytest.approx(1e21 / 6e10, rel=1e-9) and plan.edge

@@ -1,0 +1,49 @@
+"""README and notebooks are run as a reader would run them."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL) for line in block.splitlines()]
+
+
+def run(arguments, folder):
+    environment = {**os.environ, "MPLBACKEND": "agg", "PYTHONPATH": str(ROOT)}
+    return subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_readme_code_runs_in_a_fresh_folder(tmp_path):
+    """All Python blocks of the README, in order, as one session."""
+    (tmp_path / "readme.py").write_text("\n".join(BLOCKS))
+    done = run([sys.executable, "-W", "error", "readme.py"], tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (tmp_path / "report.html").stat().st_size > 10_000
+
+
+def test_readme_quick_start_is_short():
+    assert len([line for line in BLOCKS[0].splitlines() if line.strip()]) <= 15
+
+
+def test_readme_names_what_exists():
+    text = (ROOT / "README.md").read_text()
+    for link in re.findall(r"\]\((?!http)([^)#]+)\)", text):
+        assert (ROOT / link).exists(), link
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    for line in COMMANDS:
+        if line.startswith("make "):
+            assert line.split()[1] in targets
+
+
+@pytest.mark.parametrize("notebook", sorted((ROOT / "notebooks").glob("*.py")), ids=lambda path: path.stem)
+def test_notebook_runs(notebook, tmp_path):
+    target = tmp_path / f"{notebook.stem}.ipynb"
+    arguments = [sys.executable, "-m", "jupytext", "--to", "ipynb", "--execute", "--run-path", str(tmp_path), "-o", str(target), str(notebook)]
+    done = run(arguments, tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert '"output_type": "error"' not in target.read_text()
