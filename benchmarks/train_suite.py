@@ -12,7 +12,8 @@ How to run (needs jax, optax and numpy; no network, no accelerator)
     only the runs in flight, and starting it again with the same --out skips the runs the table already holds.
 
 Time
-    The small suite (7 sizes x 6 token counts, and repeats under other seeds) takes about 25 minutes on 2 CPU cores.
+    The small suite (7 sizes x 6 token counts, and repeats under other seeds) took 32 minutes on 2 CPU cores that
+    other work shared for part of that time (51 core-minutes of training in all); alone it should take less.
     Runs are spread over --workers processes, each held to one core: a model this small does not keep two cores busy.
 
 Design
@@ -56,6 +57,7 @@ VOCAB = 256
 SPLIT_SEED = 20240
 BLOCK = 64  # optimiser steps to one compiled call
 CURVE_POINTS = 60
+PACE = 2.5e-11  # core-seconds to a unit of a job's cost, until this machine's own pace is known
 # Left out: not prose a person wrote (code-page tables, generated help text), or different from one build to the next.
 EXCLUDE_DIRS = ("site-packages", "dist-packages", "__pycache__", "encodings", "pydoc_data")
 EXCLUDE_PREFIXES = ("config-", "_sysconfigdata")
@@ -404,7 +406,7 @@ def run_suite(suite, out, workers, budget, only):
     spawn = multiprocessing.get_context("spawn")  # JAX's threads do not survive a fork
     with ProcessPoolExecutor(workers, spawn, start_worker, (spawn.Value("i", 0),)) as pool:
         while todo or flying:
-            now, pace = time.perf_counter(), busy / done if done else 0.0  # the first runs start unjudged
+            now, pace = time.perf_counter(), busy / done if done else PACE
             todo = [job for job in todo if now - began + job["cost"] * pace <= budget]
             for job in todo[: workers - len(flying)]:
                 flying[pool.submit(train_run, job)] = (job, now)

@@ -201,7 +201,7 @@ class Integer(Domain):
 
 @dataclass(frozen=True)
 class Fixed(Domain):
-    """A parameter with a known value, which no fit moves unless a bound for it is given."""
+    """A parameter with a known value, which no fit moves."""
 
     value: float = 0.0
 

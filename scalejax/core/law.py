@@ -22,26 +22,29 @@ class Published(Mapping[str, Any]):
     """A published parameter set; a mapping, so that `law(N, D, **law.published["name"])` works.
 
     Args:
-        values: parameter name to value.
+        params: parameter name to value.
         context: what was fitted, in which units.
         source: where the numbers are printed.
         status: "verified" (checked against data, claims or the authors' code), "printed" (as printed, no check here), or
             "recalled" (not traced to its source: do not rely on it).
     """
 
-    values: Mapping[str, Any]
+    params: Mapping[str, Any]
     context: str = ""
     source: str = ""
     status: str = "printed"
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "params", MappingProxyType(dict(self.params)))
+
     def __getitem__(self, name: str) -> Any:
-        return self.values[name]
+        return self.params[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.values)
+        return iter(self.params)
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.params)
 
 
 @dataclass(frozen=True, eq=False)

@@ -140,7 +140,7 @@ def _from_rows(rows: list[Any], where: str) -> dict[str, list[Any]]:
 
 
 def _rows(raw: Mapping[str, Any]) -> int:
-    lengths = {name: len(column) for name, column in raw.items() if np.ndim(column) or isinstance(column, list)}
+    lengths = {name: len(column) for name, column in raw.items() if hasattr(column, "__len__") and not isinstance(column, str)}
     if not lengths or set(lengths.values()) == {0}:
         raise DataError("The table of runs is empty; give at least one row.")
     if len(set(lengths.values())) > 1:

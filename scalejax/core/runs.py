@@ -119,7 +119,6 @@ class Runs:
     def with_columns(self, **columns: Any) -> Runs:
         """A copy with columns added or replaced."""
         new = {k: np.broadcast_to(np.asarray(v), (len(self),)) if np.ndim(v) == 0 else np.asarray(v) for k, v in columns.items()}
-        new = {k: v if v.dtype.kind in "OUS" else v.astype(np.float64) for k, v in new.items()}
         return replace(self, columns={**self.columns, **new})
 
     @property
@@ -154,5 +153,7 @@ class Runs:
 
 def _frozen(array: np.ndarray) -> np.ndarray:
     array = np.array(array)
+    # Integers become floats before any arithmetic: 6 N D overflows 64 bits.
+    array = array.astype(np.float64) if array.dtype.kind in "iuf" else array
     array.setflags(write=False)
     return array

@@ -55,8 +55,15 @@ def simulate(
     if noise < 0 or on not in ("log", "linear"):
         raise DataError(f"noise={noise}, on={on!r}: noise must not be negative and on is 'log' or 'linear'.")
     arrays = {name: np.asarray(value, dtype=np.float64) for name, value in inputs.items()}
-    n = max((len(a) for a in arrays.values() if a.ndim), default=1)
+    lengths = {name: len(a) for name, a in arrays.items() if a.ndim}
+    if len(set(lengths.values())) > 1:
+        raise DataError(f"The inputs have different lengths {lengths}; give one value a run, or one number for all.")
+    n = max(lengths.values(), default=1)
     arrays = {name: np.full(n, float(a)) if a.ndim == 0 else a for name, a in arrays.items()}
+    for name, values in arrays.items():
+        domain = law.domains[name]
+        if not np.all(domain.contains(values)):
+            raise DataError(f"Input {name!r} of law {law.name!r} must be {domain.support}; look at the values given.")
     output = np.asarray(law(*(arrays[name] for name in law.inputs), **params))
     shock = noise * np.random.default_rng(seed).standard_normal(output.shape)
     return Runs({**arrays, law.output: output * np.exp(shock) if on == "log" else output + shock})

@@ -77,8 +77,8 @@ def fresh(theta: np.ndarray) -> State:
     )  # fmt: skip
 
 
-def _evaluate(spec: Spec, batched: tuple[bool, ...], data: Data, theta: Any, share: Any) -> tuple[Any, Any, Any]:
-    """Objective, gradient and matrix."""
+def evaluate(spec: Spec, batched: tuple[bool, ...], data: Data, theta: Any, share: Any) -> tuple[Any, Any, Any]:
+    """Objective, gradient and matrix of every member; infinite objective where anything is not finite."""
     r, columns = jacobian(spec, batched, theta, data)
     loss = spec.loss
     value = jnp.sum(data.weight * loss.rho(r), axis=0)
@@ -93,7 +93,7 @@ def advance(spec: Spec, batched: tuple[bool, ...], state: State, data: Data, set
     """Up to `_ROUND` iterations of every unfinished member; `settings` is (max_iterations, tolerance, near, damping)."""
     traced("solve")
     limit, tolerance, near, first_damping = settings
-    evaluate = partial(_evaluate, spec, batched, data)
+    at = partial(evaluate, spec, batched, data)
 
     def step(carry):
         s, gradient, matrix, count = carry
@@ -103,7 +103,7 @@ def advance(spec: Spec, batched: tuple[bool, ...], state: State, data: Data, set
         cut = jnp.minimum(1.0, _STEP_CAP / jnp.max(jnp.abs(move), axis=0))
         share = jnp.where(promise < near * s.objective, _NEWTON_SHARE, s.share)
         theta = s.theta + cut * move
-        value, new_gradient, new_matrix = evaluate(theta, share)
+        value, new_gradient, new_matrix = at(theta, share)
         running = s.status == 0
         better = running & (value < s.objective)
         # The model's promise for the shortened step, from p'Mp = -g'p - lambda |p|^2.
@@ -134,7 +134,7 @@ def advance(spec: Spec, batched: tuple[bool, ...], state: State, data: Data, set
         pick = partial(jax.tree.map, lambda a, b: jnp.where(better, a, b))
         return pick(new, old), pick(new_gradient, gradient), pick(new_matrix, matrix), count + 1
 
-    value, gradient, matrix = evaluate(state.theta, state.share)
+    value, gradient, matrix = at(state.theta, state.share)
     diagonal = jnp.max(jnp.stack([matrix[i, i] for i in range(matrix.shape[0])]), axis=0)
     damping = jnp.where(state.damping < 0, first_damping * diagonal + 1e-30, state.damping)
     status = jnp.where(jnp.isfinite(value), state.status, jnp.where(state.status == 0, code(Status.NOT_FINITE), state.status))

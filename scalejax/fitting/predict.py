@@ -45,8 +45,7 @@ def evaluate(request: Request, theta: np.ndarray, inputs: Mapping[str, Any]) -> 
         out = _predict_draws(request.spec, draws[:, 0], flat, index, fixed)
     else:
         all_sets = np.stack([np.asarray(_predict_draws(request.spec, draws[:, s], flat, index * 0, fixed)) for s in range(draws.shape[1])])
-        out = np.moveaxis(all_sets, 0, -1)[np.arange(n), ..., index] if all_sets.ndim == 3 else all_sets
-        out = out.T
+        out = np.moveaxis(all_sets[index, :, np.arange(n)], 0, 1)  # from (sets, draws, n, ...)
     out = np.asarray(out, dtype=np.float64)
     out = out.reshape(out.shape[0], *shape, *out.shape[2:])
     if theta.ndim == 2:
