@@ -10,6 +10,8 @@ from .runs import Flag
 
 # Quantities that are positive by nature, by the names that laws and papers use.
 POSITIVE = frozenset({"N", "D", "C", "U", "L", "loss", "params", "tokens", "flops"})
+# Roles that never hold text; any other may name groups.
+NUMERIC = POSITIVE | {"weight", "S", "B", "lr"}
 # Names whose values are counted in units, so that a largest value below 1,000 means millions or billions.
 COUNTS = frozenset({"N", "D", "U"})
 
@@ -81,6 +83,6 @@ def _duplicates(columns: Mapping[str, np.ndarray], excluded: np.ndarray) -> list
     if not repeated:
         return []
     return [
-        Flag("duplicate", "", tuple(repeated), f"{rows_text(repeated).capitalize()} repeat an earlier run exactly; drop them if they are copies, "
+        Flag("duplicate", "", tuple(repeated), f"{rows_text(repeated).capitalize()} {'repeats' if len(repeated) == 1 else 'repeat'} an earlier run exactly; drop them if they are copies, "
              "since they count twice and narrow the intervals.")
     ]  # fmt: skip

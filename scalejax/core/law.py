@@ -110,15 +110,17 @@ class Law:
 
     def __call__(self, *inputs: Any, **arguments: Any) -> Any:
         """Evaluate the law; see the class for what is returned."""
-        arguments = {**dict(self.bound), **arguments}
+        for name in dict(self.bound).keys() & arguments.keys():
+            raise LawError(f"Law {self.name!r} has {name} bound to {dict(self.bound)[name]:g}; leave {name}= out of the call.")
+        # Whole numbers become floats first: 6 N D overflows 64 bits, and JAX would wrap N silently at 32.
+        inputs, arguments = jax.tree.map(_as_float, (inputs, {**dict(self.bound), **arguments}))
         if any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves((inputs, arguments))):
             return self.function(*inputs, **arguments)
         return self._numpy(*inputs, **arguments)
 
     @double
     def _numpy(self, *inputs: Any, **arguments: Any) -> Any:
-        # Integers become floats first: 6 N D overflows 64 bits, and JAX would wrap N silently at 32.
-        inputs, arguments = jax.tree.map(_as_float, (inputs, arguments))
+        inputs, arguments = jax.tree.map(lambda x: np.asarray(x, np.float64) if isinstance(x, np.ndarray) else x, (inputs, arguments))
         return plain(self.function(*inputs, **arguments))
 
     def bind(self, **values: float) -> Law:
@@ -131,9 +133,12 @@ class Law:
         for name in values:
             if name not in self.parameters:
                 raise LawError(f"Law {self.name!r} has no parameter {name!r}; {suggest(name, self.parameters)}")
+        kept_sets = {
+            k: replace(p, params={n: v for n, v in p.items() if n not in values}) for k, p in self.published.items()
+        }
         bound = tuple(sorted({**dict(self.bound), **{k: float(v) for k, v in values.items()}}.items()))
         kept = tuple(p for p in self.parameters if p not in values)
-        return replace(self, parameters=kept, bound=bound)
+        return replace(self, parameters=kept, bound=bound, published=MappingProxyType(kept_sets))
 
     def __repr__(self) -> str:
         held = "".join(f", {k}={v:g}" for k, v in self.bound)
@@ -143,8 +148,9 @@ class Law:
 def _as_float(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if isinstance(value, np.ndarray | np.generic) and value.dtype != bool:
-        return np.asarray(value, dtype=np.float64)
+    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "iu":
+        # One number stays a Python float, which leaves the precision to the JAX arrays beside it.
+        return float(value) if value.ndim == 0 else value.astype(np.float64)
     return value
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .checks import inspect_rows
+from .checks import NUMERIC, inspect_rows
 from .errors import DataError, DataWarning, suggest
 from .runs import Flag, Runs
 
@@ -53,7 +53,7 @@ def read_runs(table: Any, *, on_bad: OnBad = "raise", scale: Mapping[str, float]
     columns: dict[str, np.ndarray] = {}
     masks: dict[str, np.ndarray] = {}
     for role, spec in (roles or {name: name for name in raw}).items():
-        column = _resolve(role, spec, raw, rows)
+        column = _resolve(role, spec, raw, rows, text_allowed=not roles)
         if column.dtype == object:
             column, masks[role] = _pad(column, role)
         columns[role] = column
@@ -85,6 +85,8 @@ def read_table(table: Any) -> dict[str, np.ndarray | list[Any]]:
 
 
 def _read_file(path: Path) -> dict[str, np.ndarray | list[Any]]:
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; give the path of a table in it.")
     if not path.is_file():
         folder = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise DataError(f"There is no file {path}; " + (suggest(path.name, folder) if folder else "check the folder."))
@@ -100,6 +102,8 @@ def _read_file(path: Path) -> dict[str, np.ndarray | list[Any]]:
             return _from_rows([json.loads(line) for line in text.splitlines() if line.strip()], str(path))
         if kind == ".json":
             loaded = json.loads(text)
+            if not isinstance(loaded, dict | list):
+                raise DataError(f"{path} holds a {type(loaded).__name__}; it needs a mapping of columns or a list of rows.")
             return loaded if isinstance(loaded, dict) else _from_rows(loaded, str(path))
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise DataError(f"Cannot read {path}: {error}; is the file complete?") from error
@@ -112,6 +116,9 @@ def _read_csv(text: str, delimiter: str, path: Path) -> dict[str, list[Any]]:
     if len(rows) < 2:
         raise DataError(f"{path} has no rows; it needs a line of column names and one line a run.")
     header = [name.strip() for name in rows[0]]
+    twice = [name for i, name in enumerate(header) if name in header[:i]]
+    if twice:
+        raise DataError(f"{path} has the column {twice[0]!r} twice; give every column a name of its own.")
     ragged = [i for i, row in enumerate(rows[1:], start=2) if len(row) != len(header)]
     if ragged:
         raise DataError(f"{path}, line {ragged[0]}: {len(rows[ragged[0] - 1])} values for {len(header)} columns; is the file complete?")
@@ -148,18 +155,21 @@ def _rows(raw: Mapping[str, Any]) -> int:
     return next(iter(lengths.values()))
 
 
-def _resolve(role: str, spec: Role, raw: Mapping[str, Any], rows: int) -> np.ndarray:
+def _resolve(role: str, spec: Role, raw: Mapping[str, Any], rows: int, text_allowed: bool = False) -> np.ndarray:
     """The column that a role stands for: float64, text, or object for ragged curves."""
     if isinstance(spec, str):
         if spec not in raw:
             raise DataError(f"There is no column {spec!r} for {role}; {suggest(spec, raw)}")
-        return _numeric(raw[spec], role, spec, text_allowed=role in ("group", "name", "run") or role == spec)
+        return _numeric(raw[spec], role, spec, text_allowed=text_allowed or role not in NUMERIC)
     if callable(spec):
         table = {name: _numeric(column, name, name, text_allowed=True) for name, column in raw.items()}
         try:
             column = np.asarray(spec(table), dtype=np.float64)
         except KeyError as error:
             raise DataError(f"The function for {role} uses column {error}; {suggest(error.args[0], raw)}") from None
+        except TypeError as error:
+            text = [name for name, values in table.items() if values.dtype.kind not in "fO"]
+            raise DataError(f"The function for {role} failed ({error}); these columns hold text: {', '.join(map(repr, text)) or 'none'}.") from None
     elif isinstance(spec, list | tuple) and spec and all(isinstance(name, str) for name in spec):
         parts = [_resolve(name, name, raw, rows) for name in spec]
         text = [name for name, part in zip(spec, parts, strict=True) if part.dtype.kind != "f"]

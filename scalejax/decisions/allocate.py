@@ -14,6 +14,7 @@ from ..core.law import Law
 from ..core.precision import double
 from ..core.table import Table, number
 from ..fitting.draws import Draws, ends
+from ..fitting.request import label
 from ..fitting.result import Fit
 from ..posteriors.laplace import laplace
 from .costs import six_nd
@@ -134,12 +135,12 @@ def allocate(
         '2.217e+09 7.518e+10 2.29549'
     """
     law, point, draws, kind, observed = _unpack(source, group)
-    budgets = np.asarray(compute, dtype=np.float64)
+    budgets = _numbers("compute", compute)
     if budgets.ndim > 1 or budgets.size == 0 or not np.isfinite(budgets).all() or (budgets <= 0).any():
         raise DecisionError(f"compute={compute!r} must be one positive number or a list of them, in FLOPs.")
     extra = _check_inputs(law, cost, given)
     box = _box(bounds or {})
-    values = {name: np.asarray(value, dtype=np.float64) for name, value in given.items()}
+    values = {name: _value(law, name, value) for name, value in given.items()}
 
     at_point, over = split(
         Problem(law, cost, extra), {name: np.asarray(value)[None] for name, value in point.items()}, draws, values, budgets.reshape(-1), box
@@ -172,7 +173,10 @@ def _unpack(source: Source, group: str | None) -> tuple[Law, Mapping[str, Any], 
     fit = source.fit
     observed = {name: float(np.max(fit.runs[name])) for name in ("N", "D") if name in fit.runs}
     point, draws = dict(fit.params), dict(source.params)
+    if group is not None and not fit.groups:
+        raise DecisionError(f"group={group!r} was given, but the fit has no groups.")
     if fit.groups:
+        group = None if group is None else label(group)
         if group not in fit.groups:
             raise DecisionError(f"The fit has groups; say which with group=..., {suggest(group, fit.groups)}")
         g = fit.groups.index(group)
@@ -202,6 +206,24 @@ def _check_inputs(law: Law, cost: Callable[..., Any], given: Mapping[str, Any]) 
         if name not in arguments:
             raise DecisionError(f"The cost {_name(cost)} ignores {name}, so the best {name} would be infinite; make it depend on N and D.")
     return extra
+
+
+def _numbers(name: str, value: Any) -> np.ndarray:
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DecisionError(f"{name}={value!r} holds no numbers; give plain numbers, such as {name}=1e21.") from None
+
+
+def _value(law: Law, name: str, value: Any) -> np.ndarray:
+    """A given input, checked against the law's domain."""
+    number = _numbers(name, value)
+    domain = law.domains.get(name)
+    if number.ndim != (1 if domain is not None and domain.axis else 0):
+        raise DecisionError(f"{name}={value!r} must be one value; call allocate() once for each.")
+    if domain is not None and not np.all(domain.contains(number)):
+        raise DecisionError(f"{name}={value!r} must be {domain.support} for law {law.name!r}.")
+    return number
 
 
 def _box(bounds: Mapping[str, tuple[float, float]]) -> np.ndarray:

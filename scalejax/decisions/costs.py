@@ -9,7 +9,7 @@ def six_nd(N, D):
     >>> six_nd(1e9, 2e10)
     1.2e+20
     """
-    return 6 * N * D
+    return 6.0 * N * D  # a float first: 6 N D overflows 64-bit integers
 
 
 def six_nd_inference(N, D, D_inf):
@@ -18,4 +18,4 @@ def six_nd_inference(N, D, D_inf):
     >>> six_nd_inference(1e9, 2e10, 3e10)
     1.8e+20
     """
-    return 6 * N * D + 2 * N * D_inf
+    return 6.0 * N * D + 2.0 * N * D_inf

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..core.errors import ConvergenceWarning, FitError, IdentifiabilityError, IdentifiabilityWarning
+from ..core.errors import ConvergenceWarning, FitError, IdentifiabilityError, IdentifiabilityWarning, LawError
 from ..core.law import Law
 from ..core.precision import double
 from ..core.progress import Progress, reporter
@@ -156,4 +156,11 @@ def _law(law: Law | str | None) -> Law:
 
 
 def _bounds(bounds: Mapping[str, tuple[float, float]] | None) -> dict[str, tuple[float, float]]:
-    return {name: (float(low), float(high)) for name, (low, high) in (bounds or {}).items()}
+    checked = {}
+    for name, pair in (bounds or {}).items():
+        try:
+            low, high = pair
+            checked[name] = (float(low), float(high))
+        except (TypeError, ValueError):
+            raise LawError(f"bounds={{{name!r}: {pair!r}}} must give two numbers, such as {{{name!r}: (0.2, 0.6)}}.") from None
+    return checked

@@ -21,10 +21,18 @@ def inseparable_inputs(request: Request) -> str | None:
     """
     if request.fix or request.tie or request.bounds:
         return None
-    law, rows = request.law, usable_rows(request.law, request.runs)
-    scalar = [n for n in law.inputs if isinstance(law.domains[n], Positive) and request.runs[n].ndim == 1]
+    for table, group in zip(request.tables, [f" of group {g!r}" for g in request.groups] if len(request.tables) > 1 else [""], strict=True):
+        sentence = _on_one_line(request.law, table, group)
+        if sentence:
+            return sentence
+    return None
+
+
+def _on_one_line(law: Law, runs: Runs, group: str) -> str | None:
+    rows = usable_rows(law, runs)
+    scalar = [n for n in law.inputs if isinstance(law.domains[n], Positive) and runs[n].ndim == 1]
     for a, b in itertools.combinations(scalar, 2):
-        x, y = np.log(request.runs[a][rows]), np.log(request.runs[b][rows])
+        x, y = np.log(runs[a][rows]), np.log(runs[b][rows])
         if np.ptp(x) < 1e-9 or np.ptp(y) < 1e-9 or 1 - np.corrcoef(x, y)[0, 1] ** 2 > _LINE or len(rows) < 3:
             continue
         slope = np.polyfit(x, y, 1)[0]
@@ -33,7 +41,7 @@ def inseparable_inputs(request: Request) -> str | None:
         middle = float(np.exp(np.mean(x)))
         here = float(np.exp(np.polyval(np.polyfit(x, y, 1), np.log(middle))))
         return (
-            f"{line} in all {len(rows)} runs, so law {law.name!r} cannot tell its dependence on {a} from that on {b}: "
+            f"{line} in all {len(rows)} runs{group}, so law {law.name!r} cannot tell its dependence on {a} from that on {b}: "
             f"{_names(law.parameters)} cannot be reported apart. Add runs off this line, for instance {a} = {middle:.3g} with "
             f"{b} = {4 * here:.3g} and with {b} = {here / 4:.3g}; or fit power_law in {a} alone; or fix a parameter."
         )

@@ -59,17 +59,17 @@ class Layout:
         return frozenset(own | {name for name, other in self.tied if other in own})
 
     def forward(self, theta: Any, fixed: Mapping[str, Any]) -> dict[str, Any]:
-        """Natural parameters from theta of shape (size,): scalars, vectors (k,), or with a leading group axis."""
+        """Natural parameters from theta, an array or tuple of `size` entries: scalars, vectors (k,), or with a leading group axis."""
         params = dict(fixed)
         for slot in self.slots:
-            block = theta[slot.start : slot.stop]
+            # Entries are taken one by one: theta may be a tuple, whose derivative along one entry then costs only what depends on it.
+            entries = [theta[i] for i in range(slot.start, slot.stop)]
             if slot.size is None:
-                value = slot.domain.forward(block)
-                params[slot.name] = value if slot.grouped else value[0]
-            elif slot.grouped:
-                params[slot.name] = jnp.stack([slot.domain.forward(b) for b in block.reshape(slot.copies, slot.free)])
+                values = [slot.domain.forward(u) for u in entries]
             else:
-                params[slot.name] = slot.domain.forward(block)
+                blocks = [entries[i : i + slot.free] for i in range(0, len(entries), slot.free)]
+                values = [slot.domain.forward(jnp.stack(block)) for block in blocks]
+            params[slot.name] = jnp.stack(values) if slot.grouped else values[0]
         params.update({name: params[other] for name, other in self.tied})
         return params
 
@@ -117,6 +117,13 @@ def make_layout(
         for name in names:
             if name not in law.parameters:
                 raise LawError(f"{where} names {name!r}, which is no parameter of {law.name!r}; {suggest(name, law.parameters)}")
+    for name, value in fix.items():
+        try:
+            inside = np.all(law.domains[name].contains(value))
+        except (TypeError, ValueError):
+            inside = False
+        if not inside:
+            raise LawError(f"fix={{{name!r}: {value!r}}} is not possible: {name!r} of {law.name!r} is {law.domains[name].support}.")
     slots, start = [], 0
     for name in law.parameters:
         if name in fix or name in tie:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.errors import DataError, suggest
 from .problem import predictions
-from .request import Request
+from .request import Request, label
 
 
 def evaluate(request: Request, theta: np.ndarray, inputs: Mapping[str, Any]) -> Any:
@@ -25,9 +25,13 @@ def evaluate(request: Request, theta: np.ndarray, inputs: Mapping[str, Any]) -> 
     missing = [name for name in law.inputs if name not in inputs]
     if missing:
         raise DataError(f"predict() of law {law.name!r} needs {', '.join(f'{m}=...' for m in missing)}.")
-    arrays = {name: np.asarray(inputs[name], dtype=np.float64) for name in law.inputs}
+    arrays = {name: _number(name, inputs[name]) for name in law.inputs}
     vector = {name: 1 if law.domains[name].axis else 0 for name in law.inputs}
-    shape = np.broadcast_shapes(*(a.shape[: a.ndim - vector[n]] for n, a in arrays.items()), np.shape(group) if group is not None else ())
+    shapes = {n: a.shape[: a.ndim - vector[n]] for n, a in arrays.items()} | ({} if group is None else {"group": np.shape(group)})
+    try:
+        shape = np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        raise DataError(f"predict() got inputs of different lengths {shapes}; give arrays of one length, or numbers.") from None
     for name, a in arrays.items():
         bad = ~law.domains[name].contains(a)
         if np.any(bad):
@@ -66,8 +70,15 @@ def _group_index(request: Request, group: Any, shape: tuple[int, ...]) -> np.nda
         return np.zeros(int(np.prod(shape)), int)
     if group is None:
         raise DataError(f"The fit has groups; say which with group=..., one of {', '.join(request.groups)}.")
-    names = np.broadcast_to(np.asarray(group), shape).reshape(-1)
+    names = [label(name) for name in np.broadcast_to(np.asarray(group), shape).reshape(-1)]
     for name in names:
-        if str(name) not in request.groups:
-            raise DataError(f"There is no group {str(name)!r}; {suggest(name, request.groups)}")
-    return np.asarray([request.groups.index(str(name)) for name in names], int)
+        if name not in request.groups:
+            raise DataError(f"There is no group {name!r}; {suggest(name, request.groups)}")
+    return np.asarray([request.groups.index(name) for name in names], int)
+
+
+def _number(name: str, value: Any) -> np.ndarray:
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError(f"predict() got {name}={value!r}, which is no number.") from None

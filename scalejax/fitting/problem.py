@@ -63,7 +63,7 @@ class Data(NamedTuple):
 
 
 def residuals(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> Any:
-    """Residuals (rows * T, members) at theta (size, members); `batched` says which of (*inputs, target) have a member axis."""
+    """Residuals (rows * T, members) at theta, an array (size, members) or a tuple of (members,); `batched` says which of (*inputs, target) have a member axis."""
     axes = tuple(-1 if b else None for b in batched)
 
     def member(vector, inputs, target):
@@ -98,8 +98,16 @@ def objective(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> 
 
 def jacobian(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> tuple[Any, list[Any]]:
     """Residuals and their derivatives along every entry of theta, each (rows * T, members)."""
-    r, pushforward = jax.linearize(lambda t: residuals(spec, batched, t, data), theta)
-    return r, [pushforward(jnp.zeros_like(theta).at[j].set(1.0)) for j in range(spec.layout.size)]
+    entries = tuple(theta)
+
+    def along(j):
+        def moved(entry):
+            return residuals(spec, batched, entries[:j] + (entry,) + entries[j + 1 :], data)
+
+        return jax.jvp(moved, (entries[j],), (jnp.ones_like(entries[j]),))
+
+    pairs = [along(j) for j in range(spec.layout.size)]
+    return pairs[0][0], [column for _, column in pairs]
 
 
 def normal_equations(r: Any, columns: list[Any], slope: Any, weight: Any) -> tuple[Any, Any]:

@@ -45,7 +45,7 @@ class Request:
         if self.by is None:
             return []
         column = self.runs[self.by][usable_rows(self.law, self.runs)]
-        return list(dict.fromkeys(_label(v) for v in column))
+        return list(dict.fromkeys(label(v) for v in column))
 
     @property
     def joint(self) -> bool:
@@ -58,7 +58,7 @@ class Request:
         if self.by is None:
             return np.zeros(len(self.runs), int)
         position = {name: i for i, name in enumerate(self.groups)}
-        return np.asarray([position.get(_label(v), 0) for v in self.runs[self.by]])
+        return np.asarray([position.get(label(v), 0) for v in self.runs[self.by]])
 
     @cached_property
     def layout(self) -> Layout:
@@ -89,7 +89,10 @@ class Request:
     @cached_property
     def row_weights(self) -> list[np.ndarray]:
         """Weights a run for every table: the `weights` argument, else the column "weight", else ones."""
-        weights = np.ones(len(self.runs)) if self.weights is None else np.asarray(self.weights, dtype=np.float64)
+        try:
+            weights = np.ones(len(self.runs)) if self.weights is None else np.asarray(self.weights, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise DataError(f"weights={self.weights!r} holds no numbers; give one weight a run, such as runs['w'].") from None
         if self.weights is None and "weight" in self.runs:
             weights = self.runs["weight"]
         if weights.shape != (len(self.runs),):
@@ -97,6 +100,8 @@ class Request:
         bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)) & ~self.runs.excluded)
         if len(bad):
             raise DataError(f"weights is negative or not finite in {rows_text(bad)}; weights must be 0 or more.")
+        if not (weights[~self.runs.excluded] > 0).any():
+            raise DataError("All weights are zero, so there is nothing to fit; give at least some runs a weight above 0.")
         if self.by is None or self.joint:
             return [weights]
         return [weights[self.group_of_row == g] for g in range(len(self.groups))]
@@ -146,6 +151,6 @@ class Request:
         return out
 
 
-def _label(value: Any) -> str:
+def label(value: Any) -> str:
     """Text of a group value: numbers without trailing zeros."""
     return f"{value:g}" if isinstance(value, float | np.floating) else str(value)

@@ -38,7 +38,10 @@ def make_starts(layout: Layout, starts: Starts | None, seed: int) -> np.ndarray:
             return _grid(layout, axes)
         points = [dict(zip(names, point, strict=True)) for point in itertools.product(*axes)]
     else:
-        points = [dict(point) for point in starts]
+        try:
+            points = [dict(point) for point in starts]
+        except (TypeError, ValueError):
+            raise FitError(f"starts={starts!r} must be a number, a mapping of lists, or a list of parameter mappings.") from None
         if not points:
             raise FitError("The list of starts is empty; give at least one mapping of parameter values.")
     return np.stack([_unconstrained(layout, point) for point in points], axis=1)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import DataError, FitError
+from ..core.errors import DataError, FitError, ScalejaxError
 from ..core.files import write_text
 from ..core.law import Law
 from ..core.registry import laws
@@ -70,8 +70,12 @@ def load_fit(path: str | os.PathLike[str], law: Law | None = None) -> Fit:
             raise DataError(f"{path} has format {document['format']}; this version reads format {FORMAT}.")
         return _from_document(document, law)
     except FileNotFoundError as error:
-        raise DataError(f"There is no file {path}.") from error
-    except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise DataError(f"There is no file {path}; save one with fit.save(path).") from error
+    except OSError as error:
+        raise DataError(f"Cannot read {path}: {error.strerror}; give the path of a saved fit.") from error
+    except ScalejaxError:
+        raise
+    except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} is no complete saved fit ({error}); save it again with fit.save(path).") from error
 
 
@@ -87,6 +91,8 @@ def _from_document(document: dict[str, Any], law: Law | None) -> Fit:
         np.asarray(raw["excluded"], bool),
         flags,
     )
+    if runs.digest != document["digest"]:
+        raise DataError("The data in the file do not match its digest: it was edited after it was saved; fit the edited data instead.")
     asked = document["request"]
     request = Request(
         law, runs, _loss_from_json(asked["loss"]), asked["on"], asked["fix"], asked["tie"], {k: tuple(v) for k, v in asked["bounds"].items()},

@@ -165,7 +165,7 @@ def kaplan_compute(C_min, *, C_c, alpha_C):
     Example:
         >>> from scalejax import laws
         >>> round(laws.kaplan_compute(1.0, **laws.kaplan_compute.published["kaplan2020"]), 4)
-        2.6583
+        2.6581
     """
     return power(C_c / C_min, alpha_C)
 
@@ -196,7 +196,8 @@ def kaplan(N, D, *, N_c, alpha_N, D_c, alpha_D):
         >>> round(laws.kaplan(1.5e9, 23e9, **laws.kaplan.published["kaplan2020"]), 5)
         2.31006
     """
-    return power(power(N_c / N, alpha_N / alpha_D) + D_c / D, alpha_D)
+    # In logs: the inner exponent alpha_N / alpha_D can be large.
+    return jnp.exp(alpha_D * jnp.logaddexp(alpha_N / alpha_D * jnp.log(N_c / N), jnp.log(D_c / D)))
 
 
 @law(
@@ -385,8 +386,9 @@ def data_constrained(N, D, U, *, E, A, alpha, B, beta, R_D_star, R_N_star):
         2.225644
     """
     U_D = jnp.minimum(D, U)
-    G = power(alpha * A / (beta * B), 1 / (alpha + beta))
-    U_N = jnp.minimum(N, G * power(G * U_D, beta / alpha))
-    effective_D = U_D * (1 - R_D_star * jnp.expm1(-(D / U_D - 1) / R_D_star))
-    effective_N = U_N * (1 - R_N_star * jnp.expm1(-(N / U_N - 1) / R_N_star))
-    return E + A * power(effective_N, -alpha) + B * power(effective_D, -beta)
+    # In logs: N_opt overflows for unequal exponents far from any fit, and takes the gradient with it.
+    log_G = jnp.log(alpha * A / (beta * B)) / (alpha + beta)
+    surplus = jnp.clip(jnp.log(N) - log_G - beta / alpha * (log_G + jnp.log(U_D)), 0.0, 700.0)  # log(N / U_N)
+    repeats_D = 1 - R_D_star * jnp.expm1(-(D / U_D - 1) / R_D_star)
+    repeats_N = 1 - R_N_star * jnp.expm1(-jnp.expm1(surplus) / R_N_star)
+    return E + A * power(N * jnp.exp(-surplus) * repeats_N, -alpha) + B * power(U_D * repeats_D, -beta)
