@@ -19,6 +19,7 @@ from .core.law import Law, Published, law
 from .core.readers import read_runs
 from .core.runs import Flag, Runs
 from .core.simulation import simulate
+from .core.version import __version__
 from .zoo import laws
 from . import datasets
 from .fitting.losses import Loss, absolute, asymmetric, huber, log_cosh, squared, student_t
@@ -34,5 +35,5 @@ from .fitting.bootstrap import bootstrap
 from .posteriors.laplace import laplace
 from .decisions import costs
 from .decisions.allocate import Allocation, allocate
-
-__version__ = "0.1.0"
+from .reporting import plot
+from .reporting.report import report

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .core.files import write_bytes, write_text
+from .core.law import Law
 from .core.runs import Runs
 from .core.table import Table, number
 from .datasets import load
@@ -21,6 +22,7 @@ from .reporting.report import report
 from .zoo import laws
 
 HELD_OUT = 6  # runs with the largest compute, predicted from the others
+CANDIDATES = (laws.chinchilla, laws.chinchilla_outer)
 
 
 def run_demo(folder: Path, say: Callable[[str], Any] = print) -> None:
@@ -28,11 +30,13 @@ def run_demo(folder: Path, say: Callable[[str], Any] = print) -> None:
     runs = load("pylib")
     say(f"Our own suite of small language models, {len(runs)} runs:\n{runs!r}\n")
 
-    held = holdout(runs)
-    _save_table(folder, "holdout", held)
-    say(held.text() + "\n")
+    train, held = split(runs)
+    law = choose(train)
+    table = holdout(law, train, held)
+    _save_table(folder, "holdout", table)
+    say(table.text() + "\n")
 
-    fitted = fit(laws.chinchilla, runs)
+    fitted = fit(law, runs)
     fitted.save(folder / "fit.json")
     draws = bootstrap(fitted, 2000, progress=False)
     _save_table(folder, "estimates", draws.summary())
@@ -56,30 +60,43 @@ def run_demo(folder: Path, say: Callable[[str], Any] = print) -> None:
     say(f"Wrote {len(pictures)} plots, 3 tables, fit.json and {path}")
 
 
-def holdout(runs: Runs, count: int = HELD_OUT, level: float = 0.9) -> Table:
-    """Fit on all but the `count` runs with the largest compute, and predict those, with intervals for a new run."""
-    compute = 6 * runs["N"] * runs["D"]
-    largest = np.argsort(compute)[-count:]
-    train = runs.take(np.setdiff1d(np.arange(len(runs)), largest))
-    fitted = fit(laws.chinchilla, train)
-    draws = bootstrap(fitted, 2000, progress=False)
-    rows, inside, errors = [], 0, []
-    for i in largest:
-        where = {"N": runs["N"][i], "D": runs["D"][i]}
-        predicted, observed = fitted.predict(**where), runs["loss"][i]
-        low, high = draws.predict_interval(level, kind="run", **where)
-        inside += low <= observed <= high
-        errors.append(abs(predicted / observed - 1))
-        rows.append(
-            [f"{compute[i]:.2e}", number(where["N"], 4), number(where["D"], 4), number(observed), number(predicted),
-             f"{100 * (predicted / observed - 1):+.2f} %", f"{number(low)} – {number(high)}"]
-        )  # fmt: skip
-    percent = f"{100 * level:g} %"
-    notes = [
-        f"mean error {100 * np.mean(errors):.2f} %, {inside} of {count} inside the {percent} interval; fitted on the other {len(train)} runs, "
-        f"whose largest has {1 / (np.sort(compute)[-count - 1] / compute.max()):.1f} times less compute than the largest held out"
+def split(runs: Runs, count: int = HELD_OUT) -> tuple[Runs, Runs]:
+    """All but the `count` runs with the largest compute, and those."""
+    order = np.argsort(6 * runs["N"] * runs["D"], kind="stable")
+    return runs.take(np.sort(order[:-count])), runs.take(order[-count:])
+
+
+def choose(train: Runs) -> Law:
+    """The candidate law that, fitted to the smaller training runs, best predicts the larger ones; the held-out runs are not looked at."""
+    smaller, larger = split(train)
+
+    def error(law: Law) -> float:
+        predicted = fit(law, smaller).predict(N=larger["N"], D=larger["D"])
+        return float(np.mean(np.abs(np.log(predicted / larger["loss"]))))
+
+    return min(CANDIDATES, key=error)
+
+
+def holdout(law: Law, train: Runs, held: Runs, level: float = 0.9) -> Table:
+    """Fit `law` to `train` and predict `held`, with intervals for a new run."""
+    fitted = fit(law, train)
+    inputs = {"N": held["N"], "D": held["D"]}
+    predicted, observed = fitted.predict(**inputs), held["loss"]
+    low, high = bootstrap(fitted, 2000, progress=False).predict_interval(level, kind="run", **inputs)
+    error = predicted / observed - 1
+    inside = int(((low <= observed) & (observed <= high)).sum())
+    rows = [
+        [f"{6 * n * d:.2e}", number(n, 4), number(d, 4), number(o), number(p), f"{100 * e:+.2f} %", f"{number(a)} – {number(b)}"]
+        for n, d, o, p, e, a, b in zip(held["N"], held["D"], observed, predicted, error, low, high, strict=True)
     ]
-    return Table(["compute", "N", "D", "observed", "predicted", "error", f"new run, {percent}"], rows, "Largest runs, held out", notes)
+    reach = float((held["N"] * held["D"]).max() / (train["N"] * train["D"]).max())
+    note = (
+        f"{law.name} fitted on the other {len(train)} runs, {reach:.1f} times less compute than the largest here: mean error "
+        f"{100 * np.mean(np.abs(error)):.2f} %, {inside} of {len(held)} inside the {100 * level:g} % interval of a new run"
+    )
+    return Table(
+        ["compute", "N", "D", "observed", "predicted", "error", f"new run, {100 * level:g} %"], rows, "Largest runs, held out", [note]
+    )
 
 
 def save_picture(path: Path, draw: Callable[[Any], Any]) -> Path:

@@ -89,7 +89,7 @@ def test_bounds_are_respected_and_named():
     p = CHINCHILLA.published["hoffmann2022"]
     plan = sj.allocate((CHINCHILLA, p), compute=1e21, bounds={"N": (1e6, 1e9)})
     assert plan.N == pytest.approx(1e9) and plan.edge and "bound" in repr(plan)
-    with pytest.raises(sj.DecisionError, match="knows no uncertainty|know no uncertainty"):
+    with pytest.raises(sj.DecisionError, match="know no uncertainty"):
         plan.interval()
     with pytest.raises(sj.DecisionError, match="raise the budget"):
         sj.allocate((CHINCHILLA, p), compute=1e10, bounds={"N": (1e9, 1e12), "D": (1e9, 1e12)})

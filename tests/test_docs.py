@@ -10,7 +10,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
-COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL) for line in block.splitlines()]
+COMMANDS = [
+    line for block in re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL) for line in block.splitlines()
+]
 
 
 def run(arguments, folder):
@@ -43,7 +45,19 @@ def test_readme_names_what_exists():
 @pytest.mark.parametrize("notebook", sorted((ROOT / "notebooks").glob("*.py")), ids=lambda path: path.stem)
 def test_notebook_runs(notebook, tmp_path):
     target = tmp_path / f"{notebook.stem}.ipynb"
-    arguments = [sys.executable, "-m", "jupytext", "--to", "ipynb", "--execute", "--run-path", str(tmp_path), "-o", str(target), str(notebook)]
+    arguments = [
+        sys.executable,
+        "-m",
+        "jupytext",
+        "--to",
+        "ipynb",
+        "--execute",
+        "--run-path",
+        str(tmp_path),
+        "-o",
+        str(target),
+        str(notebook),
+    ]
     done = run(arguments, tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     assert '"output_type": "error"' not in target.read_text()

@@ -66,7 +66,7 @@ def _column_remarks(name: str, values: np.ndarray) -> list[Flag]:
         )  # fmt: skip
     if name in COUNTS and len(values) > 2 and np.ptp(values) == 0:
         remarks.append(
-            Flag("constant", name, (), f"Column {name!r} is {values[0]:g} in every run: nothing can be learned of how loss depends on {name}; "
+            Flag("constant", name, (), f"Column {name!r} is {values[0]:g} in every run: nothing can be learned of its effect on the loss; "
                  "add runs with other values or fit a law without it.")
         )  # fmt: skip
     return remarks
@@ -82,7 +82,9 @@ def _duplicates(columns: Mapping[str, np.ndarray], excluded: np.ndarray) -> list
             repeated.append(int(i))
     if not repeated:
         return []
-    return [
-        Flag("duplicate", "", tuple(repeated), f"{rows_text(repeated).capitalize()} {'repeats' if len(repeated) == 1 else 'repeat'} an earlier run exactly; drop them if they are copies, "
-             "since they count twice and narrow the intervals.")
-    ]  # fmt: skip
+    verb = "repeats" if len(repeated) == 1 else "repeat"
+    message = (
+        f"{rows_text(repeated).capitalize()} {verb} an earlier run exactly; drop them if they are copies, since they count twice and "
+        "narrow the intervals."
+    )
+    return [Flag("duplicate", "", tuple(repeated), message)]

@@ -133,9 +133,7 @@ class Law:
         for name in values:
             if name not in self.parameters:
                 raise LawError(f"Law {self.name!r} has no parameter {name!r}; {suggest(name, self.parameters)}")
-        kept_sets = {
-            k: replace(p, params={n: v for n, v in p.items() if n not in values}) for k, p in self.published.items()
-        }
+        kept_sets = {k: replace(p, params={n: v for n, v in p.items() if n not in values}) for k, p in self.published.items()}
         bound = tuple(sorted({**dict(self.bound), **{k: float(v) for k, v in values.items()}}.items()))
         kept = tuple(p for p in self.parameters if p not in values)
         return replace(self, parameters=kept, bound=bound, published=MappingProxyType(kept_sets))

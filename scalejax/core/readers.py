@@ -26,13 +26,13 @@ def read_runs(table: Any, *, on_bad: OnBad = "raise", scale: Mapping[str, float]
     """Read a table of training runs and check it.
 
     Args:
-        table: path of a .csv, .tsv, .jsonl, .json (also .gz) or .parquet file; a dataframe (pandas, polars, pyarrow, anything that has `to_dict` or
-            columns); a mapping of columns; or a list of row mappings.
+        table: path of a .csv, .tsv, .jsonl, .json (also .gz) or .parquet file; a dataframe (pandas, polars, pyarrow or anything with
+            `to_dict`); a mapping of columns; or a list of row mappings.
         on_bad: what to do with rows whose values cannot be used (NaN, infinite, zero or negative): "raise" an error, "flag" them
             (kept, left out of fits) or "drop" them (removed, counted in the flags).
         scale: factors, such as {"N": 1e9} for a column in billions.
-        **roles: what the law calls it = what the table calls it: a column name, a list of columns for a vector (mixture weights), a number for
-            all rows, an array, or a function of the columns. Without roles all columns are taken as they are.
+        **roles: what the law calls it = what the table calls it: a column name, a list of columns for a vector (mixture weights), a number
+            for all rows, an array, or a function of the columns. Without roles all columns are taken as they are.
 
     Returns:
         Runs: float64 columns named by role. Suspicious rows are in `.flags`, and shown by `print(runs)` and every report.
@@ -169,7 +169,9 @@ def _resolve(role: str, spec: Role, raw: Mapping[str, Any], rows: int, text_allo
             raise DataError(f"The function for {role} uses column {error}; {suggest(error.args[0], raw)}") from None
         except TypeError as error:
             text = [name for name, values in table.items() if values.dtype.kind not in "fO"]
-            raise DataError(f"The function for {role} failed ({error}); these columns hold text: {', '.join(map(repr, text)) or 'none'}.") from None
+            raise DataError(
+                f"The function for {role} failed ({error}); these columns hold text: {', '.join(map(repr, text)) or 'none'}."
+            ) from None
     elif isinstance(spec, list | tuple) and spec and all(isinstance(name, str) for name in spec):
         parts = [_resolve(name, name, raw, rows) for name in spec]
         text = [name for name, part in zip(spec, parts, strict=True) if part.dtype.kind != "f"]

@@ -71,7 +71,12 @@ def _refine(problem: Problem, params: Any, given: Any, budgets: Any, left: Any, 
 
 
 def split(
-    problem: Problem, point: Mapping[str, Any], draws: Mapping[str, Any] | None, given: Mapping[str, Any], budgets: np.ndarray, box: np.ndarray
+    problem: Problem,
+    point: Mapping[str, Any],
+    draws: Mapping[str, Any] | None,
+    given: Mapping[str, Any],
+    budgets: np.ndarray,
+    box: np.ndarray,
 ) -> tuple[dict[str, np.ndarray] | None, dict[str, np.ndarray] | None]:
     """Optimum at the point estimate and for every draw.
 
@@ -90,7 +95,9 @@ def split(
 
     def scanned(params):
         spacing = (high - low) / (_SCAN - 1)
-        best = np.asarray(_scan(problem, params, given, budgets, *(np.broadcast_to(a, (_count(params), len(budgets))) for a in (low, high))))
+        best = np.asarray(
+            _scan(problem, params, given, budgets, *(np.broadcast_to(a, (_count(params), len(budgets))) for a in (low, high)))
+        )
         return refined(params, best, spacing)
 
     def refined(params, around, reach):

@@ -104,7 +104,7 @@ def fit(
     starts = starts if starts is not None or chosen is None else chosen.starts
     solver = as_solver(solver if solver is not None else (chosen.solver if chosen else "lm"))
     found = search(request, starts, solver, seed, reporter("fit", progress))
-    return announce(finish(request, found, solver, recipe, time.perf_counter() - begun))
+    return announce(finish(request, found, solver, recipe, seed, time.perf_counter() - begun))
 
 
 def check(request: Request, unidentified: str) -> None:

@@ -7,6 +7,8 @@ import itertools
 import numpy as np
 
 from ..core.domains import Positive
+from ..core.law import Law
+from ..core.runs import Runs
 from .data import usable_rows
 from .request import Request
 

@@ -63,7 +63,10 @@ class Data(NamedTuple):
 
 
 def residuals(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> Any:
-    """Residuals (rows * T, members) at theta, an array (size, members) or a tuple of (members,); `batched` says which of (*inputs, target) have a member axis."""
+    """Residuals (rows * T, members) at theta, an array (size, members) or a tuple of (members,) arrays.
+
+    `batched` says which of (*inputs, target) have a member axis.
+    """
     axes = tuple(-1 if b else None for b in batched)
 
     def member(vector, inputs, target):
@@ -102,7 +105,7 @@ def jacobian(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> t
 
     def along(j):
         def moved(entry):
-            return residuals(spec, batched, entries[:j] + (entry,) + entries[j + 1 :], data)
+            return residuals(spec, batched, (*entries[:j], entry, *entries[j + 1 :]), data)
 
         return jax.jvp(moved, (entries[j],), (jnp.ones_like(entries[j]),))
 

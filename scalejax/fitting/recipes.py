@@ -46,9 +46,9 @@ _ALL = (
         "hoffmann2022", chinchilla, huber(1e-3),
         "Hoffmann et al. 2022, arXiv:2203.15556, approach 3",
         "More than 400 runs, 70M to 16B parameters, 5B to 500B tokens; not public.",
-        "Huber loss (delta 1e-3) of log residuals from 4,500 grid starts. The paper averages the loss and its L-BFGS stopped early, so that "
-        "its point estimate is no optimum and its intervals are about 50 times too narrow; here the loss is summed and every start is run to "
-        "its end. solver='lbfgs' runs the paper's method. Exponents of 0 in the grid become 0.005.",
+        "Huber loss (delta 1e-3) of log residuals from 4,500 grid starts. The paper averages the loss and its L-BFGS stopped early, so "
+        "that its point estimate is no optimum and its intervals are 50 times too narrow; here the loss is summed and starts are run to "
+        "their end. solver='lbfgs' runs the paper's method. Exponents of 0 in the grid become 0.005.",
         starts=_GRID,
     ),
     Recipe(

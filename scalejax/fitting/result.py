@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from ..core.law import Law
 from ..core.precision import double
 from ..core.runs import Runs
 from ..core.table import Table, number
+from ..core.version import __version__
 from .covariance import Curvature, curvature
+from .identify import inseparable_inputs
 from .intervals import interval_end, quantile_of, standard_errors
 from .predict import evaluate
-from .problem import jacobian
+from .problem import Data, Spec, jacobian, residuals
 from .request import Request
 from .search import Found
 from .solvers import Solver
@@ -78,7 +81,7 @@ class Fit:
         starts: what became of the starts.
         curvature: covariance and its diagnosis, one for every set.
         request: what was asked for, data included.
-        solver, recipe, seconds, versions: provenance.
+        solver, recipe, seed, seconds, versions: provenance.
     """
 
     params: dict[str, Any]
@@ -90,6 +93,7 @@ class Fit:
     request: Request
     solver: str
     recipe: str | None
+    seed: int
     seconds: float
     versions: Mapping[str, str]
 
@@ -116,16 +120,14 @@ class Fit:
 
     @cached_property
     def observed(self) -> np.ndarray:
-        """Observed outputs at the used rows, set by set."""
-        return np.concatenate([t[self.law.output][_used(self, t)].reshape(len(_used(self, t)), -1) for t in self.request.tables]).squeeze(
-            -1
-        )
+        """Observed outputs at the used rows, set by set: (rows,), or (rows, T) for curves and several targets."""
+        return np.concatenate([table[self.law.output][~table.excluded] for table in self.request.tables])
 
     @cached_property
     @double
     def fitted(self) -> np.ndarray:
         """Predicted outputs at the used rows, in the order of `observed`."""
-        return np.concatenate([p.reshape(len(p), -1) for p in self.request.predict_rows(self.theta)]).squeeze(-1)
+        return np.concatenate(self.request.predict_rows(self.theta))
 
     @property
     def residuals(self) -> np.ndarray:
@@ -232,6 +234,8 @@ class Fit:
         ]  # fmt: skip
         if strong and len(self.curvature) == 1:
             notes.append("strong correlations: " + ", ".join(strong[:6]))
+        warning = inseparable_inputs(self.request)
+        notes += [f"NOT IDENTIFIED: {warning}"] if warning else []
         return notes + [f"flag {flag.code}: {flag.message}" for flag in self.runs.flags]
 
     def __repr__(self) -> str:
@@ -248,7 +252,7 @@ class Fit:
         save_fit(self, path)
 
 
-def finish(request: Request, found: Found, solver: Solver, recipe: str | None, seconds: float) -> Fit:
+def finish(request: Request, found: Found, solver: Solver, recipe: str | None, seed: int, seconds: float) -> Fit:
     """The `Fit` of a search: statuses, covariance, provenance."""
     shapes = tuple(curvatures(request, found.theta))
     sets = len(request.tables)
@@ -260,7 +264,7 @@ def finish(request: Request, found: Found, solver: Solver, recipe: str | None, s
     starts = StartTable(value, names, iterations, np.take_along_axis(theta, order[None], axis=2), found.screened)
     worst = max((_status(CODES[s], c) for s, c in zip(status[:, 0], shapes, strict=True)), key=list(Status).index)
     versions = {
-        "scalejax": _version(),
+        "scalejax": __version__,
         "jax": jax.__version__,
         "numpy": np.__version__,
         "backend": jax.default_backend(),
@@ -276,6 +280,7 @@ def finish(request: Request, found: Found, solver: Solver, recipe: str | None, s
         request,
         name,
         recipe,
+        seed,
         seconds,
         versions,
     )
@@ -288,15 +293,19 @@ def curvatures(request: Request, theta: np.ndarray) -> list[Curvature]:
         data = bank.gather(np.asarray([i]))
         r, columns = _jacobian(request.spec, bank.batched, vector[:, None], data)
         columns = np.stack([np.asarray(c)[:, 0] for c in columns], axis=1)
-        out.append(curvature(request.layout, vector, np.asarray(r)[:, 0], columns, bank.weight[:, i], request.loss.psi))
+        slope = bank.weight[:, i] * np.asarray(request.loss.psi(np.asarray(r)[:, 0]))
+        bending = np.asarray(_bending(request.spec, bank.batched, vector, data, slope))
+        out.append(curvature(request.layout, vector, np.asarray(r)[:, 0], columns, bank.weight[:, i], bending, request.loss.psi))
     return out
 
 
 _jacobian = jax.jit(jacobian, static_argnums=(0, 1))
 
 
-def _used(fitted: Fit, table: Runs) -> np.ndarray:
-    return np.flatnonzero(~table.excluded)
+@partial(jax.jit, static_argnums=(0, 1))
+def _bending(spec: Spec, batched: tuple[bool, ...], vector: Any, data: Data, slope: Any) -> Any:
+    """Second derivatives of the residuals, summed with these slopes: (size, size)."""
+    return jax.hessian(lambda t: jnp.sum(slope * residuals(spec, batched, t[:, None], data)[:, 0]))(vector)
 
 
 def _stack(fitted: Fit, per_set: list[dict[str, Any]]) -> dict[str, Any]:
@@ -314,12 +323,3 @@ def _status(code_of_best: Status | None, shape: Curvature) -> Status:
     if code_of_best is None or code_of_best is not Status.CONVERGED:
         return code_of_best or Status.MAX_ITERATIONS
     return Status.FLAT if shape.flat else Status.BOUNDARY if shape.boundary else Status.CONVERGED
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("scalejax")
-    except PackageNotFoundError:
-        return "unknown"

@@ -49,7 +49,7 @@ def save_fit(fit: Fit, path: str | os.PathLike[str]) -> None:
             "flags": [asdict(f) for f in runs.flags],
         },
         "digest": runs.digest,
-        **{k: getattr(fit, k) for k in ("solver", "recipe", "seconds", "versions")},
+        **{k: getattr(fit, k) for k in ("solver", "recipe", "seed", "seconds", "versions")},
     }
     write_text(path, json.dumps(document, default=_to_json, indent=1))
 
@@ -95,7 +95,8 @@ def _from_document(document: dict[str, Any], law: Law | None) -> Fit:
         raise DataError("The data in the file do not match its digest: it was edited after it was saved; fit the edited data instead.")
     asked = document["request"]
     request = Request(
-        law, runs, _loss_from_json(asked["loss"]), asked["on"], asked["fix"], asked["tie"], {k: tuple(v) for k, v in asked["bounds"].items()},
+        law, runs, _loss_from_json(asked["loss"]), asked["on"], asked["fix"], asked["tie"],
+        {k: tuple(v) for k, v in asked["bounds"].items()},
         asked["by"], tuple(asked["share"]), None if asked["weights"] is None else np.asarray(asked["weights"]), asked["sizes"],
     )  # fmt: skip
     starts = document["starts"]
@@ -116,7 +117,8 @@ def _from_document(document: dict[str, Any], law: Law | None) -> Fit:
     params = {k: v if isinstance(v, float) else np.asarray(v, float) for k, v in document["params"].items()}
     return Fit(
         params, document["objective"], Status(document["status"]), np.asarray(document["theta"], float), table, shapes, request,
-        document["solver"], document["recipe"], document["seconds"], document["versions"],
+        document["solver"], document["recipe"],
+        document["seed"], document["seconds"], document["versions"],
     )  # fmt: skip
 
 

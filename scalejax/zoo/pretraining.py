@@ -71,7 +71,7 @@ def hestness(m, *, alpha, beta_g, gamma):
     x_0=Positive(1e-9, 1e15),
     alpha_x=Positive(0.02, 1.0),
     published={
-        "image_8x8_N": Published({"L_inf": 3.12, "x_0": 80.0, "alpha_x": 0.24}, "8x8 images, x = non-embedding parameters", "table 1", "recalled"),
+        "image_8x8_N": Published({"L_inf": 3.12, "x_0": 80.0, "alpha_x": 0.24}, "8x8 images, x = parameters", "table 1", "recalled"),
         "image_16x16_N": Published({"L_inf": 2.64, "x_0": 280.0, "alpha_x": 0.22}, "16x16 images, x = parameters", "table 1", "recalled"),
         "image_32x32_N": Published({"L_inf": 2.20, "x_0": 63.0, "alpha_x": 0.13}, "32x32 images, x = parameters", "table 1", "recalled"),
         "video_N": Published({"L_inf": 1.01, "x_0": 3.7e4, "alpha_x": 0.24}, "video VQ 16x16x16, x = parameters", "table 1", "recalled"),
@@ -151,7 +151,7 @@ def kaplan_data(D, *, D_c, alpha_D):
     C_c=Positive(1e-3, 1e12, unit="PF-days"),
     alpha_C=_ALPHA_K,
     published={
-        "kaplan2020": Published({"C_c": 3.1e8, "alpha_C": 0.050}, "batch far below critical; PF-days = 8.64e19 FLOPs", "eq. 1.3", "verified"),
+        "kaplan2020": Published({"C_c": 3.1e8, "alpha_C": 0.050}, "batch far below critical; PF-days", "eq. 1.3", "verified"),
         "kaplan2020_fixed_batch": Published({"C_c": 1.6e7, "alpha_C": 0.057}, "naive C at fixed batch; PF-days", "appendix A", "recalled"),
     },
 )  # fmt: skip
@@ -180,7 +180,7 @@ def kaplan_compute(C_min, *, C_c, alpha_C):
     alpha_D=_ALPHA_K,
     published={
         "kaplan2020": Published(
-            {"N_c": 6.4e13, "alpha_N": 0.076, "D_c": 1.8e13, "alpha_D": 0.103}, "WebText2, 10 % dropout, early stopped", "table 2", "verified"
+            {"N_c": 6.4e13, "alpha_N": 0.076, "D_c": 1.8e13, "alpha_D": 0.103}, "WebText2, early stopped", "table 2", "verified"
         ),
     },
 )  # fmt: skip
@@ -235,7 +235,7 @@ def kaplan_outer(N, D, *, N_c, alpha_N, D_c, alpha_D, beta):
     alpha_S=Positive(0.1, 2.0),
     published={
         "kaplan2020": Published(
-            {"N_c": 6.5e13, "alpha_N": 0.077, "S_c": 2.1e3, "alpha_S": 0.76}, "WebText2, steps at a batch far above critical", "table 3", "recalled"
+            {"N_c": 6.5e13, "alpha_N": 0.077, "S_c": 2.1e3, "alpha_S": 0.76}, "WebText2, batch far above critical", "table 3", "recalled"
         ),
     },
 )  # fmt: skip
@@ -284,7 +284,7 @@ _MUENNIGHOFF = {"E": exp(0.6254804), "A": exp(6.255414), "alpha": 0.3526596, "B"
         ),
         "besiroglu2024": Published(
             {"E": 1.8172, "A": 482.01, "alpha": 0.3478, "B": 2085.43, "beta": 0.3658},
-            "240 runs digitised from figure 4 of Hoffmann et al.; as printed. In effect least absolute deviations, see recipe besiroglu2024",
+            "240 runs digitised from figure 4 of Hoffmann et al.; as printed. In effect least absolute deviations, see the recipe",
             "arXiv:2404.10102, abstract",
             "verified",
         ),

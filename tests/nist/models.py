@@ -43,11 +43,7 @@ def lanczos(x, *, b1, b2, b3, b4, b5, b6):
 
 
 def gauss(x, *, b1, b2, b3, b4, b5, b6, b7, b8):
-    return (
-        b1 * jnp.exp(-b2 * x)
-        + b3 * jnp.exp(-(((x - b4) / b5) ** 2))
-        + b6 * jnp.exp(-(((x - b7) / b8) ** 2))
-    )
+    return b1 * jnp.exp(-b2 * x) + b3 * jnp.exp(-(((x - b4) / b5) ** 2)) + b6 * jnp.exp(-(((x - b7) / b8) ** 2))
 
 
 def danwood(x, *, b1, b2):
@@ -59,9 +55,7 @@ def kirby2(x, *, b1, b2, b3, b4, b5):
 
 
 def cubic_over_cubic(x, *, b1, b2, b3, b4, b5, b6, b7):
-    return (b1 + b2 * x + b3 * x**2 + b4 * x**3) / (
-        1 + b5 * x + b6 * x**2 + b7 * x**3
-    )
+    return (b1 + b2 * x + b3 * x**2 + b4 * x**3) / (1 + b5 * x + b6 * x**2 + b7 * x**3)
 
 
 def nelson(x1, x2, *, b1, b2, b3):

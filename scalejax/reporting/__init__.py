@@ -1,0 +1,1 @@
+"""Pictures of a fit, and the report that a person reads."""

@@ -1,0 +1,44 @@
+"""Axes to SVG and PNG, without windows and without global state."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "scalejax"}  # text stays text; the same picture gives the same bytes
+
+
+def svg(ax: Axes, prefix: str, caption: str) -> str:
+    """The figure of these axes as an SVG element for an HTML page.
+
+    Args:
+        ax: the axes.
+        prefix: put before every id, so that several pictures can share a page.
+        caption: id of the element that says what is seen.
+    """
+    import matplotlib
+
+    buffer = io.StringIO()
+    with matplotlib.rc_context(_SETTINGS):
+        ax.figure.savefig(buffer, format="svg", metadata={"Date": None})
+    text = re.sub(r"<metadata>.*?</metadata>", "", buffer.getvalue(), flags=re.DOTALL)
+    text = text[text.index("<svg") :]
+    text = re.sub(r'\bid="', f'id="{prefix}-', text)
+    text = re.sub(r'href="#', f'href="#{prefix}-', text)
+    text = text.replace("url(#", f"url(#{prefix}-")
+    text = re.sub(r"'[^']*'(?:, (?:'[^']*'|[\w-]+))*, sans-serif", "sans-serif", text)  # no list of fonts at every word
+    text = re.sub(r' (?:d|x|y)="[^"]*"', lambda m: re.sub(r"(\.\d\d)\d+", r"\1", m[0]), text)  # finer than any screen
+    width, height = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', text).groups()
+    text = text.replace(f'width="{width}pt" height="{height}pt" ', "", 1)  # the page decides on the size
+    return text.replace("<svg ", f'<svg role="img" aria-labelledby="{caption}" ', 1).strip()
+
+
+def png(ax: Axes) -> bytes:
+    """The figure of these axes as a PNG of twice the screen's resolution."""
+    buffer = io.BytesIO()
+    ax.figure.savefig(buffer, format="png", dpi=160)
+    return buffer.getvalue()

@@ -1,0 +1,214 @@
+"""The sections of the report below its verdict."""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from functools import partial
+
+import numpy as np
+
+from ..core.table import Table, number
+from ..decisions.allocate import Allocation
+from . import plot, points
+from .page import Block, Bullets, Code, Heading, Numbers, Picture, Section, Text
+from .study import FACTORS, Study, compute_wasted, wrong_sizes
+from .style import flops, quantity
+
+
+def data(study: Study) -> Section:
+    """What was fitted."""
+    runs, used = study.fit.runs, study.fit.runs.used
+    left_out = len(runs) - used
+    text = f"{used} runs were fitted" + (f"; {left_out} more {'is' if left_out == 1 else 'are'} left out." if left_out else ".")
+    names = [name for name in runs.names if runs[name].dtype.kind == "f" and runs[name].ndim == 1]
+    names += ["C"] if {"N", "D"} <= set(names) and "C" not in names else []
+    rows = []
+    for name in names:
+        values = points.column(study.fit, name)
+        show = quantity if name in ("N", "D") else flops if name == "C" else partial(number, digits=4)
+        rows.append([f"{name} = 6ND" if name == "C" and name not in runs else name, *map(show, np.quantile(values, [0, 0.5, 1]))])
+    blocks: list[Block] = [Text([text]), Numbers(Table(["column", "smallest", "median", "largest"], rows))]
+    if study.fit.groups:
+        blocks.append(Numbers(_groups(study)))
+    blocks.append(Bullets([f"{flag.message} ({flag.code})" for flag in runs.flags]) if runs.flags else Text(["No run looks suspicious."]))
+    return Section("Data", blocks)
+
+
+def _groups(study: Study) -> Table:
+    index = points.group_of(study.fit)
+    rows = []
+    for g, group in enumerate(study.fit.groups):
+        error = number(100 * np.median(np.abs(points.relative_errors(study.fit)[index == g])), 2) if study.one_output else "—"
+        rows.append([group, str(int((index == g).sum())), error])
+    return Table([study.fit.request.by or "group", "runs", "median error (%)"], rows)
+
+
+def law(study: Study) -> Section:
+    """The formula, its symbols and its paper."""
+    fitted = study.fit.law
+    paragraphs = inspect.cleandoc(fitted.__doc__ or "").split("\n\n")
+    symbols = [" ".join(p.split()).replace("`", "") for p in paragraphs if p.startswith("Symbols:")]
+    held = [f"Held fixed: {', '.join(f'{name} = {value:g}' for name, value in fitted.bound)}."] if fitted.bound else []
+    reference = [f"Reference: {fitted.reference}."] if fitted.reference else []
+    return Section("Law", [Text([f"{fitted.name}: {fitted.summary}"]), Code(fitted.formula), Text([*symbols, *held, *reference])])
+
+
+def estimates(study: Study) -> Section:
+    """Parameters with intervals, one column a source."""
+    own = study.fit.summary(study.level).rows
+    tables = [source.summary(study.level).rows for source in study.sources.values()]
+    head = ["parameter", "estimate"]
+    for name in study.sources:
+        head += [f"{name} std. error", f"{name} {study.percent} interval"]
+    rows = []
+    for i, row in enumerate(own):
+        cells = [row[0], row[1]]
+        for table in tables:
+            cells += [table[i][2], f"{table[i][3]} – {table[i][4]}"]
+        rows.append([*cells, row[-1]])
+    remarks = any(row[-1] for row in own)
+    rows = rows if remarks else [row[:-1] for row in rows]
+    notes = [f"{name}: {len(draws):,} draws, {draws.kind}." for name, draws in study.sources.items()]
+    caption = f"{study.percent} intervals relative to the estimate. Where the sources disagree, take the intervals as rough."
+    return Section(
+        "Estimates",
+        [
+            Numbers(Table(head + ([""] if remarks else []), rows, notes=notes)),
+            Picture(partial(plot.intervals, study.sources, level=study.level), caption),
+        ],
+    )
+
+
+def quality(study: Study) -> list[Section]:
+    """Pictures of the fit; none for laws that predict several numbers a run."""
+    fit = study.fit
+    if not study.one_output:
+        return []
+    pictures: list[Block] = [
+        Picture(partial(plot.fit_against_observed, fit), "Observed against predicted; runs on the line are predicted exactly.")
+    ]
+    if points.default_scale(fit) is not None:
+        caption = "Residuals by scale. A trend at the right end is a warning for every extrapolation."
+        if len(fit.observed) >= plot.ENOUGH_FOR_A_MEDIAN:
+            caption += " The line is the running median; the band is 1.48 median absolute deviations wide on each side."
+        pictures.append(Picture(partial(plot.residuals, fit), caption))
+    if fit.law.inputs == tuple(points.scalar_inputs(fit)) and len(fit.law.inputs) == 1:
+        draw = partial(plot.curve, fit, study.draws, level=study.level)
+        pictures.append(Picture(draw, f"Runs and fitted curve with its {study.percent} band."))
+    return [Section("How well it fits", pictures)]
+
+
+def plane(study: Study) -> list[Section]:
+    """Loss over N and D, and over compute."""
+    groups = [group for group in study.plans if study.drawable(group)]
+    if not groups:
+        return []
+    draw = partial(plot.loss_against_compute, study.fit, study.draws, level=study.level)
+    blocks: list[Block] = [
+        Picture(draw, f"Loss of the runs, and the lowest loss that each budget can reach, with its {study.percent} band.")
+    ]
+    for group in groups:
+        draw = partial(plot.iso_loss, study.fit, study.draws, group=group, level=study.level)
+        caption = (
+            "Predicted loss over parameters and tokens. The runs wear the colour of their observed loss: one that stands out from its "
+            f"background is predicted badly. Dotted: equal compute. Orange: the best split, with its {study.percent} band."
+        )
+        blocks += [Heading(group)] if group else []
+        blocks.append(Picture(draw, caption))
+    return [Section("Loss over size, data and compute", blocks)]
+
+
+def advice(study: Study) -> list[Section]:
+    """Optimal sizes and what a wrong choice costs."""
+    blocks: list[Block] = []
+    for group, plan in study.plans.items():
+        blocks += [Heading(group)] if group else []
+        blocks.append(Numbers(_plan_table(study, plan)))
+        if np.size(plan.compute) > 1:
+            caption = f"Compute-optimal parameters and tokens, with {study.percent} bands."
+            blocks.append(Picture(partial(plot.optimal_sizes, plan, level=study.level), caption))
+        if study.drawable(group):
+            blocks += _wrong_choice(study, plan, group)
+    return [Section("What to train", blocks)] if blocks else []
+
+
+def _plan_table(study: Study, plan: Allocation) -> Table:
+    limits = plan.interval(study.level) if plan.draws else {}
+    columns = {"N": (plan.N, quantity), "D": (plan.D, quantity), "D/N": (plan.tokens_per_parameter, partial(number, digits=3))}
+    columns["loss"] = (plan.loss, partial(number, digits=4))
+    rows = []
+    for i, compute in enumerate(np.atleast_1d(plan.compute)):
+        row = [flops(compute)]
+        for name, (value, show) in columns.items():
+            cell = show(np.atleast_1d(value)[i])
+            if limits:
+                low, high = (show(np.atleast_1d(end)[i]) for end in limits[name])
+                cell += f" ({low}–{high})"
+            row.append(cell)
+        rows.append(row)
+    notes = [f"Budget counted by {plan.cost}" + (f"; in brackets {study.percent} intervals, {plan.kind}." if limits else ".")]
+    return Table(["compute (FLOP)", "parameters N", "tokens D", "tokens per parameter", "loss"], rows, notes=notes)
+
+
+def _wrong_choice(study: Study, plan: Allocation, group: str | None) -> list[Block]:
+    """Loss at other sizes for the same budget."""
+    wrong, best = wrong_sizes(study.fit, plan, group), np.atleast_1d(plan.loss)
+    rows = [
+        [flops(compute), number(best[i], 4), *(f"{number(loss, 4)} (+{number(loss - best[i], 2)})" for loss in wrong[i])]
+        for i, compute in enumerate(np.atleast_1d(plan.compute))
+    ]
+    shares = compute_wasted(study.fit, plan, group)
+    wasted = ", ".join(f"{100 * share:.0f} % at {name}" for share, name in zip(shares, FACTORS, strict=True))
+    return [
+        Heading("What a wrong size costs"),
+        Text(
+            [
+                "The loss if the model is smaller or larger than the best one and the tokens use up the same budget.",
+                f"At {flops(np.max(plan.compute))} FLOP this is as bad as losing a part of the budget: {wasted}.",
+            ]
+        ),
+        Numbers(Table(["compute (FLOP)", "best loss", *FACTORS], rows)),
+    ]
+
+
+def search(study: Study) -> Section:
+    """How the optimum was found."""
+    starts = study.fit.starts
+    text = (
+        f"{starts.screened:,} starts were evaluated and the best {starts.refined:,} refined. {starts.agreeing:,} of these reached the same "
+        f"lowest objective, {number(study.fit.objective, 8)}. "
+        + ("They found one optimum." if starts.optima == 1 else f"The converged ones lie in {starts.optima} distinct optima.")
+    )
+    rows = []
+    for name, count in Counter(np.ravel(starts.status).tolist()).most_common():
+        steps = starts.iterations[starts.status == name]
+        rows.append([name, f"{count:,}", f"{np.median(steps):.0f}", str(int(steps.max()))])
+    head = ["how a start ended", "starts", "median iterations", "most"]
+    return Section("How the fit was found", [Text([text]), Numbers(Table(head, rows))])
+
+
+def provenance(study: Study) -> Section:
+    """All that is needed to repeat the fit."""
+    fit, request = study.fit, study.fit.request
+    entries = {
+        "law": repr(fit.law),
+        "recipe": fit.recipe,
+        "loss": f"{request.loss!r}, on {request.on}",
+        "fixed": _pairs(request.fix),
+        "tied": _pairs(request.tie),
+        "bounds": _pairs(request.bounds),
+        "groups": request.by,
+        "shared": ", ".join(request.share),
+        "weights": "given" if request.weights is not None else "column weight" if "weight" in fit.runs else "",
+        "solver": f"{fit.solver}, {fit.starts.screened:,} starts, seed {fit.seed}, {fit.seconds:.2f} s",
+        "data digest": fit.runs.digest,
+        **{f"draws, {name}": f"{len(draws):,}, {draws.kind}" for name, draws in study.sources.items()},
+        "versions": _pairs(fit.versions),
+    }
+    rows = [[name, value] for name, value in entries.items() if value]
+    return Section("To repeat this", [Numbers(Table(["what", "value"], rows), words=True)])
+
+
+def _pairs(mapping) -> str:
+    return ", ".join(f"{name} = {value}" if not isinstance(value, str) else f"{name} {value}" for name, value in mapping.items())

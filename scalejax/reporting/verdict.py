@@ -1,0 +1,190 @@
+"""The top of the report: what the fit says, and what to be careful with, in plain words."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..core.table import number
+from ..fitting.status import Status
+from . import points
+from .page import Block, Bullets, Facts, Heading, Section, Verdict
+from .study import Study
+from .style import flops, quantity
+
+FLOOR = ("E", "L_inf")  # what laws call the irreducible loss
+FEW = 4  # groups that the verdict can speak of one by one
+
+
+def verdict(study: Study) -> Section:
+    """Status, goodness of fit, key numbers, cautions."""
+    status = study.fit.status
+    blocks: list[Block] = [Verdict([_opening(status), *_goodness(study), *_advice(study)], care=status is not Status.CONVERGED)]
+    facts = _facts(study)
+    if facts:
+        blocks.append(Facts(facts))
+    warnings = cautions(study)
+    if warnings:
+        blocks += [Heading("Read with care"), Bullets(warnings)]
+    return Section("In short", blocks)
+
+
+def cautions(study: Study) -> list[str]:
+    """Everything that should lower a reader's trust, a sentence or two each."""
+    return [*_about_parameters(study), *_about_search(study), *_about_data(study), *_about_reach(study)]
+
+
+def _opening(status: Status) -> str:
+    if status is Status.CONVERGED:
+        return "The fit converged."
+    if status.usable:
+        return f"The fit is usable with care: {status.value}. {status.sentence}"
+    return f"The fit failed ({status.value}); do not use its numbers. {status.sentence}"
+
+
+def _goodness(study: Study) -> list[str]:
+    if not study.one_output:
+        return []
+    errors = np.abs(points.relative_errors(study.fit))
+    half, most = np.median(errors), np.quantile(errors, 0.9)
+    how = "very closely" if half < 0.005 else "closely" if half < 0.02 else "roughly" if half < 0.05 else "poorly"
+    return [
+        f"The law {study.fit.law.name} follows the {len(errors)} runs {how}: half of them lie within {_percent(half)} of it, "
+        f"nine in ten within {_percent(most)}."
+    ]
+
+
+def _advice(study: Study) -> list[str]:
+    if len(study.plans) > FEW:
+        return ["The best sizes differ between the groups; they are listed below."]
+    sentences = []
+    for group, plan in study.plans.items():
+        compute, N, D, loss = (np.atleast_1d(v)[-1] for v in (plan.compute, plan.N, plan.D, plan.loss))
+        where = f"For {group}, at" if group else "At"
+        sentences.append(
+            f"{where} {flops(compute)} FLOP the best model has {quantity(N)} parameters and sees {quantity(D)} tokens. "
+            f"Its predicted loss is {number(loss, 4)}."
+        )
+    return sentences
+
+
+def _facts(study: Study) -> list[tuple[str, str, str]]:
+    fit, facts = study.fit, []
+    if study.one_output:
+        error = np.median(np.abs(points.relative_errors(fit)))
+        facts.append(("Median error", _percent(error), f"over {len(fit.observed)} runs"))
+    for name in FLOOR:
+        if name in fit.params and np.ndim(fit.params[name]) == 0 and name not in fit.curvature[0].boundary:
+            low, high = study.limits[name]
+            facts.append((f"Irreducible loss {name}", number(fit.params[name], 4), _between(study, low, high, 4)))
+    for group, plan in study.plans.items() if len(study.plans) <= FEW else ():
+        label = f"Tokens per parameter at {flops(np.atleast_1d(plan.compute)[-1])} FLOP" + (f", {group}" if group else "")
+        value = np.atleast_1d(plan.tokens_per_parameter)[-1]
+        remark = ""
+        if plan.draws:
+            low, high = (np.atleast_1d(v)[-1] for v in plan.interval(study.level)["D/N"])
+            remark = _between(study, low, high, 3)
+        facts.append((label, number(value, 3), remark))
+    return facts
+
+
+def _about_parameters(study: Study) -> list[str]:
+    shapes = study.fit.curvature
+    sentences = [
+        f"{', '.join(names)} {'lies' if len(names) == 1 else 'lie'} at the edge of the possible range: the runs show no effect of it."
+        for names in [list(dict.fromkeys(label for shape in shapes for label in shape.boundary))] if names
+    ] + [
+        f"The runs do not determine {', '.join(names)}: other values fit as well, and the intervals are infinite."
+        for names in [list(dict.fromkeys(label for shape in shapes for label in shape.flat))] if names
+    ]  # fmt: skip
+    apart = _disagreeing(study)
+    if apart:
+        sentences.append(
+            f"The two kinds of interval differ by more than half in width for {', '.join(apart)}. Rely on {next(iter(study.sources))}, and "
+            "take its ends as rough."
+        )
+    return sentences
+
+
+def _disagreeing(study: Study) -> list[str]:
+    """Scalar parameters whose intervals differ much in width between the first two sources."""
+    if len(study.sources) < 2:
+        return []
+    first, second = (source.interval(study.level) for source in list(study.sources.values())[:2])
+    names = []
+    for name, (low, high) in first.items():
+        if name in study.fit.curvature[0].boundary:  # Laplace's draws hold it
+            continue
+        other = np.subtract(*second[name][::-1])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = (np.asarray(high) - low) / other
+        if np.any((ratio > 1.5) | (ratio < 1 / 1.5)):
+            names.append(name)
+    return names
+
+
+def _about_search(study: Study) -> list[str]:
+    starts, sentences = study.fit.starts, []
+    if starts.refined > 1 and starts.agreeing < 0.25 * starts.refined:
+        sentences.append(
+            f"Only {starts.agreeing} of {starts.refined} refined starts reached the best optimum; fit again with more starts to be sure."
+        )
+    for name, draws in study.sources.items():
+        if draws.failed > 0.02 * len(draws):
+            sentences.append(f"{draws.failed} of {len(draws):,} {name} draws did not converge, so these intervals are not to be trusted.")
+    return sentences
+
+
+def _about_data(study: Study) -> list[str]:
+    fit, sentences = study.fit, []
+    runs, free = int((~fit.runs.excluded).sum()), fit.request.layout.size * fit.theta.shape[1]
+    if study.one_output and runs < 5 * free:
+        sentences.append(f"There are only {runs} runs for {free} free parameters; intervals from so few are optimistic.")
+    for name in points.scalar_inputs(fit):
+        values = points.column(fit, name)
+        if values.min() > 0 and values.max() < 10 * values.min():
+            sentences.append(
+                f"{name} varies only {values.max() / values.min():.2g}-fold over the runs, too little to trust its exponent far."
+            )
+    scale = points.default_scale(fit)
+    if study.one_output and scale is not None and runs >= 50:
+        largest = np.argsort(points.column(fit, scale))[-(runs // 10) :]
+        errors = points.relative_errors(fit)[largest]
+        middle = np.median(errors)
+        doubt = 1.4826 * np.median(np.abs(errors - middle)) * 1.2533 / np.sqrt(len(errors))  # standard error of a median
+        if abs(middle) > 2.5 * doubt:
+            sentences.append(
+                f"For the largest tenth of the runs the law is typically {_percent(abs(middle))} too {'high' if middle > 0 else 'low'}; "
+                "what it says of larger runs may be wrong in the same direction."
+            )
+    return sentences + [f"{flag.message} ({flag.code})" for flag in fit.runs.flags]
+
+
+def _about_reach(study: Study) -> list[str]:
+    sentences, plans = [], list(study.plans.values())
+    if plans and {"N", "D"} <= set(study.fit.runs.names):
+        largest = points.column(study.fit, "C").max()
+        factor = max(float(np.max(plan.compute)) for plan in plans) / largest
+        if factor > 1:
+            sentences.append(
+                f"The largest budget is {factor:.2g} times the compute of the largest run. The intervals tell how well the runs determine "
+                "the law, not whether the law still holds there."
+            )
+    for group, plan in study.plans.items():
+        low, high = (np.atleast_1d(end)[-1] for end in plan.interval(study.level)["D/N"]) if plan.draws else (1, 1)
+        if high > 10 * low:
+            where = f"For {group} the" if group else "The"
+            sentences.append(
+                f"{where} runs hardly determine the best split of the largest budget: the interval of its tokens per parameter is "
+                f"{high / low:.2g}-fold wide. Runs with other ratios of tokens to parameters would narrow it."
+            )
+    if any(np.any(plan.edge) for plan in plans):
+        sentences.append("Some budgets have no inner optimum: the best N or D lies at the bound that was set.")
+    return sentences
+
+
+def _between(study: Study, low: float, high: float, digits: int) -> str:
+    return f"{study.percent} interval {number(low, digits)} to {number(high, digits)}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %"

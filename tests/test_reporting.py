@@ -1,0 +1,338 @@
+"""Pictures draw what they say, and the report is one whole, self-contained file."""
+
+from __future__ import annotations
+
+import os
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from matplotlib import rcParams
+from matplotlib.collections import PathCollection
+from matplotlib.figure import Figure
+
+import scalejax as sj
+from scalejax.core import files
+from scalejax.reporting import plot, points, style, verdict
+from scalejax.reporting.report import report
+from scalejax.reporting.study import make_study
+
+CHINCHILLA = sj.laws.chinchilla
+TRUTH = dict(CHINCHILLA.published["besiroglu2024"])
+
+
+def simulated(noise=0.01, seed=0, n=40):
+    rng = np.random.default_rng(seed)
+    return sj.simulate(CHINCHILLA, TRUTH, N=10 ** rng.uniform(7.5, 9.5, n), D=10 ** rng.uniform(9, 11, n), noise=noise, seed=seed)
+
+
+@pytest.fixture(scope="module")
+def fit():
+    return sj.fit(CHINCHILLA, simulated(), starts=256)
+
+
+@pytest.fixture(scope="module")
+def draws(fit):
+    return sj.bootstrap(fit, 200)
+
+
+@pytest.fixture(scope="module")
+def plan(draws):
+    return sj.allocate(draws, compute=np.logspace(19, 22, 4))
+
+
+@pytest.fixture(scope="module")
+def one_input():
+    law = sj.laws.power_law
+    runs = sj.simulate(law, {"E": 1.0, "A": 20.0, "alpha": 0.3}, x=np.logspace(3, 9, 30), noise=0.01)
+    return sj.fit(law, runs, starts=256)
+
+
+@pytest.fixture(scope="module", params=["shared", "apart"])
+def grouped(request):
+    source = np.where(np.arange(40) % 3, "web", "books")
+    runs = simulated().with_columns(source=source)
+    loss = np.where(source == "books", 0.9, 1.0) * runs["loss"]
+    share = ("alpha", "beta") if request.param == "shared" else ()
+    return sj.fit(CHINCHILLA, runs.with_columns(loss=loss), by="source", share=share, starts=256)
+
+
+@pytest.fixture
+def ax():
+    return Figure().subplots()
+
+
+def marked(ax):
+    """(runs, 2) places of all points."""
+    return np.concatenate([np.asarray(c.get_offsets()) for c in ax.collections if isinstance(c, PathCollection)])
+
+
+def line(ax, label):
+    return next(np.asarray(each.get_xydata()) for each in ax.get_lines() if each.get_label() == label)
+
+
+@pytest.fixture(autouse=True)
+def leave_no_trace():
+    before = dict(rcParams)
+    yield
+    import matplotlib.pyplot as plt
+
+    assert not plt.get_fignums(), "a picture opened a figure of pyplot"
+    assert dict(rcParams) == before
+
+
+def test_fit_against_observed(fit, ax):
+    assert plot.fit_against_observed(fit, ax=ax) is ax
+    np.testing.assert_allclose(marked(ax), np.stack([fit.fitted, fit.observed], axis=1))
+
+
+@pytest.mark.parametrize("against", [None, "C", "N", "D"])
+def test_residuals(fit, ax, against):
+    assert plot.residuals(fit, against, ax=ax) is ax
+    expected = 6 * fit.runs["N"] * fit.runs["D"] if against in (None, "C") else fit.runs[against]
+    np.testing.assert_allclose(marked(ax)[:, 0], expected)
+    np.testing.assert_allclose(marked(ax)[:, 1], 100 * np.expm1(fit.residuals))
+    assert len(line(ax, "running median")) > 10
+
+
+def test_residuals_of_a_named_column_only(fit):
+    with pytest.raises(sj.FitError, match="'tokens' is no column"):
+        plot.residuals(fit, "tokens")
+
+
+def test_iso_loss(fit, draws, ax):
+    assert plot.iso_loss(fit, draws, ax=ax) is ax
+    np.testing.assert_allclose(marked(ax), np.stack([fit.runs["N"], fit.runs["D"]], axis=1))
+    N, D = line(ax, "compute-optimal").T
+    best = sj.allocate((CHINCHILLA, fit.params), compute=6 * N * D)
+    np.testing.assert_allclose(N, best.N, rtol=1e-6)
+
+
+def test_iso_loss_of_a_law_with_a_further_input(ax):
+    @sj.law(A=sj.Positive(1, 1e4))
+    def limited(N, D, U, *, A):
+        """Loss with U unique tokens."""
+        return A * N**-0.3 + 1e3 * D**-0.3 + 1e2 * U**-0.3
+
+    N, D = np.meshgrid(np.logspace(8, 10, 4), np.logspace(9.5, 11.5, 4))
+    fit = sj.fit(limited, sj.simulate(limited, {"A": 500.0}, N=N.ravel(), D=D.ravel(), U=2e10, noise=0.005), starts=64)
+    with pytest.raises(sj.DecisionError, match=r"at=\{'U'"):
+        plot.iso_loss(fit)
+    plot.iso_loss(fit, at={"U": 2e10}, ax=ax)
+    assert len(line(ax, "compute-optimal")) == 32
+
+
+def test_optimal_sizes(plan, ax):
+    assert plot.optimal_sizes(plan, ax=ax) is ax
+    np.testing.assert_allclose(line(ax, "parameters N"), np.stack([plan.compute, plan.N], axis=1))
+    np.testing.assert_allclose(line(ax, "tokens D"), np.stack([plan.compute, plan.D], axis=1))
+    with pytest.raises(sj.DecisionError, match="two budgets"):
+        plot.optimal_sizes(sj.allocate((CHINCHILLA, TRUTH), compute=1e21))
+
+
+def test_loss_against_compute(fit, draws, ax):
+    assert plot.loss_against_compute(fit, draws, decades=1, ax=ax) is ax
+    np.testing.assert_allclose(marked(ax), np.stack([6 * fit.runs["N"] * fit.runs["D"], fit.observed], axis=1))
+    C, loss = line(ax, "compute-optimal").T
+    assert C[-1] == pytest.approx(10 * marked(ax)[:, 0].max())
+    np.testing.assert_allclose(loss, sj.allocate((CHINCHILLA, fit.params), compute=C).loss, rtol=1e-9)
+    assert "extrapolated" in [text.get_text().strip() for text in ax.texts]
+
+
+def test_curve(one_input, ax):
+    assert plot.curve(one_input, ax=ax) is ax
+    np.testing.assert_allclose(marked(ax), np.stack([one_input.runs["x"], one_input.observed], axis=1))
+    x, loss = line(ax, "fit").T
+    np.testing.assert_allclose(loss, one_input.predict(x=x))
+
+
+def test_intervals(fit, draws, ax):
+    assert plot.intervals({"bootstrap": draws, "sandwich": fit}, level=0.8, ax=ax) is ax
+    labels = [text.get_text().split(" = ")[0] for text in ax.get_yticklabels()]
+    assert labels == list(CHINCHILLA.parameters)
+    low, high = draws.interval(0.8)["alpha"]
+    ends = [list(each.get_xdata()) for each in ax.get_lines()]
+    assert any(np.allclose(pair, 100 * (np.asarray([low, high]) / fit.params["alpha"] - 1)) for pair in ends if len(pair) == 2)
+
+
+@pytest.mark.parametrize("draw", [plot.iso_loss, plot.loss_against_compute])
+def test_laws_without_sizes_are_refused(draw, one_input):
+    with pytest.raises(sj.DecisionError, match="needs a law with inputs N and D"):
+        draw(one_input)
+
+
+def test_curve_refuses_two_inputs(fit):
+    with pytest.raises(sj.FitError, match="one scalar input"):
+        plot.curve(fit)
+
+
+def test_groups(grouped):
+    assert len(marked(plot.fit_against_observed(grouped))) == 40
+    np.testing.assert_allclose(points.column(grouped, "loss"), grouped.observed)
+    ax = plot.loss_against_compute(grouped)
+    assert len(marked(ax)) == 40
+    assert len(line(ax, "compute-optimal, books")) == len(line(ax, "compute-optimal, web"))
+    books = plot.iso_loss(grouped, group="books")
+    assert len(marked(books)) == 14
+    with pytest.raises(sj.DecisionError, match="group="):
+        plot.iso_loss(grouped)
+    with pytest.raises(sj.FitError, match="did you mean 'books'"):
+        plot.loss_against_compute(grouped, group="book")
+
+
+def test_style_reaches_the_points_and_a_new_figure_is_private(fit):
+    ax = plot.residuals(fit, color="black", s=50)
+    runs = next(c for c in ax.collections if isinstance(c, PathCollection))
+    assert runs.get_sizes()[0] == 50 and runs.get_facecolor()[0, :3].tolist() == [0, 0, 0]
+
+
+def test_units():
+    assert [style.quantity(v) for v in (750, 1e3, 2.04e10, 999.9e9, 1.4e12)] == ["750", "1K", "20.4B", "1T", "1.4T"]
+    assert style.power_of_ten(1e21) == "$10^{21}$" and style.power_of_ten(3e21) == r"$3{\times}10^{21}$"
+    for low, high in ((2.01, 2.09), (1.9, 3.4), (1, 1e3), (1e18, 1e24), (1e-30, 1e30)):
+        ticks = style.log_ticks(low, high)
+        assert 3 <= len(ticks) <= 20 and ticks.min() >= low * 0.999 and ticks.max() <= high * 1.001
+
+
+class Page(HTMLParser):
+    """Checks that tags balance, and collects ids, references and text."""
+
+    VOID = ("meta", "br", "img", "link", "input", "hr")
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.ids, self.references, self.tags, self.words = [], [], [], [], []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in self.VOID:
+            self.open.append(tag)
+        self._note(tag, attrs)
+
+    def handle_startendtag(self, tag, attrs):
+        self._note(tag, attrs)
+
+    def _note(self, tag, attrs):
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value)
+            if name in ("href", "xlink:href", "src"):
+                self.references.append(value)
+            self.references += re.findall(r"url\(([^)]*)\)", value or "")
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+@pytest.fixture(scope="module")
+def html(fit, draws, tmp_path_factory):
+    path = tmp_path_factory.mktemp("report") / "fit.html"
+    assert report(fit, path, draws=draws) == path
+    return path.read_text()
+
+
+def test_report_is_self_contained(html):
+    page = Page(html)
+    inside = {reference[1:] for reference in page.references if reference.startswith("#")}
+    outside = [reference for reference in page.references if not reference.startswith(("#", "data:image/png;base64,"))]
+    assert inside <= set(page.ids) and not outside
+    assert len(page.ids) == len(set(page.ids))
+    assert page.tags.count("svg") == 6
+    assert not {"script", "link", "iframe", "object"} & set(page.tags)
+    assert "@import" not in html and 'lang="en"' in html.replace("'", '"')
+
+
+def test_report_tells_what_was_found(html, fit):
+    text = " ".join(Page(html).words)
+    for row in fit.summary().rows:
+        assert row[1] in text
+    phrases = ["The fit converged.", "Tokens per parameter at", "Irreducible loss E", "arXiv:2203.15556", fit.runs.digest, "Read with care"]
+    phrases += ["times the compute of the largest run", "half the best N", "bootstrap (cases, seed 0)", "Laplace (seed 0)"]
+    for phrase in phrases:
+        assert phrase in text, phrase
+    order = [text.index(h) for h in ("Data", "Law", "Estimates", "How well it fits", "What to train", "To repeat this")]
+    assert order == sorted(order)
+
+
+def test_report_of_one_input(one_input, tmp_path):
+    text = report(one_input, tmp_path / "r.html", draws=sj.laplace(one_input, 200), title="A < B").read_text()
+    page = Page(text)
+    assert page.tags.count("svg") == 4
+    assert "What to train" not in text and "bootstrap" not in text
+    assert "<h1>A &lt; B</h1>" in text
+
+
+def test_report_of_groups(grouped, tmp_path):
+    text = report(grouped, tmp_path / "r.html", draws=sj.laplace(grouped, 100), compute=[1e20, 1e22]).read_text()
+    Page(text)
+    assert "E[books]" in text and "For web, at 1e22 FLOP" in text
+    assert text.count("What a wrong size costs") == 2
+
+
+def test_report_of_a_given_allocation(fit, draws, tmp_path):
+    plan = sj.allocate(draws, compute=1e21, cost=sj.costs.six_nd_inference, D_inf=1e11)
+    text = report(fit, tmp_path / "r.html", draws=draws, allocation=plan).read_text()
+    assert "six_nd_inference" in text and "What a wrong size costs" not in text and "Loss over size" not in text
+
+
+def test_markdown(fit, draws, tmp_path):
+    path = report(fit, tmp_path / "my fit.md", draws=draws, compute=[1e20])
+    text = path.read_text()
+    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
+    assert len(pictures) == 5
+    for picture in pictures:
+        assert (tmp_path / picture.replace("%20", " ")).read_bytes().startswith(b"\x89PNG")
+    assert text.startswith("# Scaling law report: chinchilla") and fit.summary().rows[0][1] in text
+
+
+def test_other_endings_are_refused(fit, draws, tmp_path):
+    with pytest.raises(sj.DataError, match=r"'fit\.pdf'; rename it"):
+        report(fit, tmp_path / "fit.pdf", draws=draws)
+
+
+def test_a_folder_that_cannot_be_written(one_input, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(sj.DataError, match="Cannot write"):
+        report(one_input, tmp_path / "file" / "r.html", draws=sj.laplace(one_input, 50))
+
+
+def test_an_older_report_survives_a_failed_write(one_input, tmp_path, monkeypatch):
+    path = tmp_path / "r.html"
+    path.write_text("older")
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(sj.DataError, match="No space left"):
+        report(one_input, path, draws=sj.laplace(one_input, 50))
+    assert path.read_text() == "older" and os.listdir(tmp_path) == ["r.html"]
+
+
+def test_verdict_warns_of_narrow_data_and_misfit():
+    rng = np.random.default_rng(1)
+    N, D = 10 ** rng.uniform(8, 8.5, 60), 10 ** rng.uniform(9, 11, 60)
+    runs = sj.simulate(CHINCHILLA, TRUTH, N=N, D=D, noise=0.002)
+    large = np.argsort(N * D)[-6:]
+    loss = np.array(runs["loss"])
+    loss[large] *= 1.03
+    fit = sj.fit(CHINCHILLA, runs.with_columns(loss=loss), fix={"E": TRUTH["E"], "A": TRUTH["A"], "B": TRUTH["B"]}, starts=256)
+    warnings = " ".join(verdict.cautions(make_study(fit, sj.laplace(fit, 100), None, [1e20], 0.9)))
+    assert "N varies only" in warnings and "too low; what it says of larger runs" in warnings
+
+
+def test_verdict_of_runs_on_one_ray():
+    N = np.logspace(8, 10, 30)
+    runs = sj.simulate(CHINCHILLA, TRUTH, N=N, D=20 * N, noise=0.005)
+    with pytest.warns(sj.IdentifiabilityWarning):
+        fit = sj.fit(CHINCHILLA, runs, starts=256, unidentified="warn")
+    study = make_study(fit, sj.bootstrap(fit, 200), None, [1e20, 1e24], 0.9)
+    assert verdict.verdict(study).blocks[0].care == (fit.status.value != "converged")
+    assert "hardly determine the best split" in " ".join(verdict.cautions(study))
