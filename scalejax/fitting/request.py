@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import jax
@@ -45,7 +45,7 @@ class Request:
         if self.by is None:
             return []
         column = self.runs[self.by][usable_rows(self.law, self.runs)]
-        return list(dict.fromkeys(label(v) for v in column))
+        return list(dict.fromkeys(map(label, column.tolist())))
 
     @property
     def joint(self) -> bool:
@@ -58,7 +58,7 @@ class Request:
         if self.by is None:
             return np.zeros(len(self.runs), int)
         position = {name: i for i, name in enumerate(self.groups)}
-        return np.asarray([position.get(label(v), 0) for v in self.runs[self.by]])
+        return np.asarray([position.get(label(v), 0) for v in self.runs[self.by].tolist()])
 
     @cached_property
     def layout(self) -> Layout:
@@ -119,10 +119,9 @@ class Request:
 
         theta may have one draw axis after the sets: then every value has a leading draw axis.
         """
-        forward = jax.vmap(lambda t: self.layout.forward(t, {k: np.asarray(v, float) for k, v in self.fix.items()}))
         draws = theta.reshape(theta.shape[0], theta.shape[1], -1)
         flat = np.moveaxis(draws, 0, -1)  # (sets, draws, size)
-        values = forward(flat.reshape(-1, theta.shape[0]))
+        values = _natural(self.layout, flat.reshape(-1, theta.shape[0]), {k: np.asarray(v, float) for k, v in self.fix.items()})
         apart = self.by is not None and not self.joint
         result = {}
         for name in self.law.parameters:
@@ -149,6 +148,12 @@ class Request:
             rows = len(usable_rows(self.law, table))
             out.append(np.asarray(predictions(self.spec, vector, inputs, bank.group, bank.fixed))[:rows])
         return out
+
+
+@partial(jax.jit, static_argnums=0)
+def _natural(layout: Layout, theta: Any, fixed: dict[str, Any]) -> dict[str, Any]:
+    """Natural parameters of many theta, (members, size)."""
+    return jax.vmap(lambda t: layout.forward(t, fixed))(theta)
 
 
 def label(value: Any) -> str:

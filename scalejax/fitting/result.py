@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..core.errors import FitError, suggest
 from ..core.law import Law
 from ..core.precision import double
 from ..core.runs import Runs
 from ..core.table import Table, number
 from ..core.version import __version__
-from .covariance import Curvature, curvature
+from .covariance import Curvature, bandwidth, curvature
 from .identify import inseparable_inputs
 from .intervals import interval_end, quantile_of, standard_errors
+from .losses import Loss
 from .predict import evaluate
 from .problem import Data, Spec, jacobian, residuals
 from .request import Request
@@ -156,9 +158,22 @@ class Fit:
     @cached_property
     @double
     def standard_errors(self) -> dict[str, Any]:
-        """Standard error of every natural parameter by the delta method, shaped like `params`; infinite where it is not determined."""
-        per_set = [standard_errors(self.request, t, c.covariance) for t, c in zip(self.theta.T, self.curvature, strict=True)]
-        return _stack(self, per_set)
+        """Standard error of every natural parameter from the sandwich covariance: `errors("sandwich")`."""
+        return self.errors("sandwich")
+
+    @double
+    def errors(self, kind: Literal["sandwich", "model"] = "sandwich") -> dict[str, Any]:
+        """Standard error of every natural parameter by the delta method, shaped like `params`; infinite where it is not determined.
+
+        Args:
+            kind: "sandwich" holds whatever the distribution of the residuals, also if it changes from run to run. "model" assumes that all
+                residuals are draws from one distribution: for least squares the root of the diagonal of s^2 (J'J)^-1 with
+                s^2 = RSS / (n - p), as regression programs print it; for other losses see `model_covariance` in `covariance`.
+        """
+        if kind not in ("sandwich", "model"):
+            raise FitError(f"kind={kind!r} is unknown; {suggest(str(kind), ['sandwich', 'model'])}")
+        matrices = [c.covariance if kind == "sandwich" else c.model_covariance for c in self.curvature]
+        return _stack(self, [standard_errors(self.request, t, m) for t, m in zip(self.theta.T, matrices, strict=True)])
 
     @double
     def interval(self, level: float = 0.9) -> dict[str, tuple[Any, Any]]:
@@ -288,24 +303,31 @@ def finish(request: Request, found: Found, solver: Solver, recipe: str | None, s
 
 def curvatures(request: Request, theta: np.ndarray) -> list[Curvature]:
     """Covariance and diagnosis of every set at its optimum."""
-    bank, out = request.bank(), []
-    for i, vector in enumerate(theta.T):
-        data = bank.gather(np.asarray([i]))
-        r, columns = _jacobian(request.spec, bank.batched, vector[:, None], data)
-        columns = np.stack([np.asarray(c)[:, 0] for c in columns], axis=1)
-        slope = bank.weight[:, i] * np.asarray(request.loss.psi(np.asarray(r)[:, 0]))
-        bending = np.asarray(_bending(request.spec, bank.batched, vector, data, slope))
-        out.append(curvature(request.layout, vector, np.asarray(r)[:, 0], columns, bank.weight[:, i], bending, request.loss.psi))
-    return out
+    bank = request.bank()
+    sets = np.arange(theta.shape[1])
+    r, jac, bending = (np.asarray(a) for a in _second_order(request.spec, bank.batched, theta, bank.gather(sets)))
+    widths = np.asarray([bandwidth(r[:, i], bank.weight[:, i]) for i in sets])
+    psi, bend = (np.asarray(a) for a in _slopes(request.loss, r, widths))
+    return [curvature(request.layout, theta[:, i], jac[:, :, i].T, bank.weight[:, i], psi[:, i], bend[:, i], bending[i]) for i in sets]
 
 
-_jacobian = jax.jit(jacobian, static_argnums=(0, 1))
+@partial(jax.jit, static_argnums=0)
+def _slopes(loss: Loss, r: Any, width: Any) -> tuple[Any, Any]:
+    """psi(r), and its mean derivative within the width."""
+    return loss.psi(r), (loss.psi(r + width) - loss.psi(r - width)) / (2 * width)
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _bending(spec: Spec, batched: tuple[bool, ...], vector: Any, data: Data, slope: Any) -> Any:
-    """Second derivatives of the residuals, summed with these slopes: (size, size)."""
-    return jax.hessian(lambda t: jnp.sum(slope * residuals(spec, batched, t[:, None], data)[:, 0]))(vector)
+def _second_order(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> tuple[Any, Any, Any]:
+    """Residuals (rows, sets), their derivatives (size, rows, sets), and their second ones summed with w psi(r): (sets, size, size)."""
+    r, columns = jacobian(spec, batched, theta, data)
+    slope = data.weight * spec.loss.psi(r)
+    axes = Data(tuple(-1 if b else None for b in batched[:-1]), -1 if batched[-1] else None, -1, None, None)
+
+    def one(vector, slope, member):
+        return jax.hessian(lambda t: jnp.sum(slope * residuals(spec, (False,) * len(batched), t[:, None], member)[:, 0]))(vector)
+
+    return r, jnp.stack(columns), jax.vmap(one, in_axes=(-1, -1, axes))(theta, slope, data)
 
 
 def _stack(fitted: Fit, per_set: list[dict[str, Any]]) -> dict[str, Any]:

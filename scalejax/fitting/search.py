@@ -14,10 +14,13 @@ import numpy as np
 from .data import Bank
 from .lm import LM, State, chunk_size
 from .lm import solve as levenberg_marquardt
+from .parallel import in_parallel
 from .problem import Data, Spec, objective, traced
 from .request import Request
 from .solvers import Solver, descend
-from .starts import Starts, make_starts
+from .starts import DEFAULT, Starts, make_starts
+
+FEWEST = 8  # starts refined for each of many data sets
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,13 @@ def screen(spec: Spec, bank: Bank, theta: np.ndarray, sets: np.ndarray) -> np.nd
     """Objective of every member (theta, set)."""
     size = chunk_size(bank.rows, spec.layout.size)
     values = np.empty(theta.shape[1])
-    for start in range(0, len(values), size):
+
+    def work(start: int) -> None:
         chunk = np.arange(start, min(start + size, len(values)))
         padded = np.resize(chunk, size)
         values[chunk] = np.asarray(_screen(spec, bank.batched, theta[:, padded], bank.gather(sets[padded])))[: len(chunk)]
+
+    in_parallel(work, range(0, len(values), size))
     return values
 
 
@@ -87,12 +93,12 @@ def search(request: Request, starts: Starts | None, solver: Solver, seed: int, p
     The best half of the refined starts is chosen by objective and the other half spread evenly over the remaining ranks, because the
     best start by value is not always in the best basin.
     """
-    spec, bank = request.spec, request.bank()
-    points = make_starts(request.layout, starts, seed)
-    count, sets = points.shape[1], len(request.tables)
-    values = np.stack([screen(spec, bank, points, np.full(count, s)) for s in range(sets)])
+    spec, bank, sets = request.spec, request.bank(), len(request.tables)
+    points = make_starts(request.layout, max(DEFAULT // sets, 64) if starts is None else starts, seed)
+    count = points.shape[1]
+    values = screen(spec, bank, np.tile(points, sets), np.repeat(np.arange(sets), count)).reshape(sets, count)
     room = chunk_size(bank.rows, spec.layout.size) if isinstance(solver, LM) else 32
-    refined = min(count, max(room // sets, 16))
+    refined = min(count, max(room // sets, FEWEST))
     chosen = []
     for row in values:
         order = np.argsort(row, kind="stable")

@@ -107,6 +107,7 @@ def _from_document(document: dict[str, Any], law: Law | None) -> Fit:
     shapes = tuple(
         Curvature(
             np.asarray(c["covariance"], float),
+            np.asarray(c["model_covariance"], float),
             c["condition"],
             tuple(c["boundary"]),
             tuple(c["flat"]),
