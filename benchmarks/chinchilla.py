@@ -45,7 +45,7 @@ def main() -> list:
         return [starts(), replicates()]
 
 
-def starts(count: int = 64):
+def starts(count: int = 512):
     """Random starts of the published 4,500-point grid."""
     runs = chinchilla_runs()
     fit = sj.fit("chinchilla", runs)
@@ -103,7 +103,7 @@ def measure(fit, theta, weight, scipy_count, warm=False):
         values = np.asarray([scipy_one(theta[:, i], data, weight[:, i], options) for i in members])
         methods.append((name, None, time.perf_counter() - begun, values, len(members)))
     for name, run in (("optax.lbfgs, vmapped", optax_lbfgs), ("optimistix LM, vmapped", optimistix_lm)):
-        few = slice(0, min(theta.shape[1], 128))
+        few = slice(0, min(theta.shape[1], 64))
         function = run(theta[:, few], data, weight[:, few])
         if function is not None:
             first, seconds, values = timed(function, repeat=1)

@@ -7,15 +7,11 @@ M = J' diag(w c) J, where the weight c of a residual is a blend of two curvature
   Huber loss with delta = 1e-3 lie in its linear part;
 * rho''(r) itself: Newton's method for the robust loss, which finishes in few steps and runs away from far starts.
 
-A member takes the first until a step promises less than `near` of the objective, then nine parts in ten of the second. On 240 public
-runs 512 of 512 random grid starts reach the optimum this way in 71 iterations (129 with the majorizer alone, 86 % of the starts with an
-early switch), and bootstrap replicates started at the optimum take 13 instead of 59. Steps are capped at one unit of theta, an e-fold of a
-positive parameter: without the cap one start in six ends on the plateau where a term has vanished.
-
-S is diagonal, the fourth root of M's diagonal: a quarter of the way from Levenberg's damping (S = I), which leaves a parameter on a plateau
-where it is, to Marquardt's (S = diag M), which throws it far away. From 2 x 512 random grid starts of the 240 runs 1,024 reach the optimum
-with it instead of 1,016, in 69 iterations instead of 73 and with a tolerance of 1e-15 instead of 1e-13; of the 54 NIST problems all instead
-of 50. With exponents of 0.3 and more the NIST problem MGH10 is lost, with 0 MGH17.
+A member takes the first until a step promises less than `near` of the objective, then nine parts in ten of the second. On 240 public runs
+512 of 512 random grid starts reach the optimum this way in 68 iterations (129 with the majorizer alone; one in seven is lost with an early
+switch), and bootstrap replicates started at the optimum take 16 instead of 59. Steps are capped at one unit of theta, an e-fold of a
+positive parameter: without the cap one start in six ends on the plateau where a term has vanished. S = diag(M)^(1/4) lies between plain
+damping and Marquardt's scaling; either end loses some of the reference problems of NIST.
 
 Members that are done leave their chunk, so that nobody waits for the slowest.
 """
