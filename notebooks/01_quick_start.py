@@ -82,7 +82,7 @@ for row in zip(held["loss"], predicted, low, high, strict=True):
 # `allocate` finds the parameters and tokens that make the most of a compute budget, for any law with inputs N and D and any cost.
 
 # %%
-plan = sj.allocate(draws, compute=np.logspace(13, 17, 9))
+plan = sj.allocate(draws, compute=np.logspace(11, 16, 11))
 plan
 
 # %%

@@ -42,7 +42,7 @@ def run_demo(folder: Path, say: Callable[[str], Any] = print) -> None:
     _save_table(folder, "estimates", draws.summary())
     say(f"{fitted!r}\n\n{draws!r}\n")
 
-    budgets = np.logspace(13, 17, 9)
+    budgets = np.logspace(11, 16, 11)
     plan = allocate(draws, compute=budgets)
     _save_table(folder, "allocation", plan.table())
     say(f"{plan!r}\n")

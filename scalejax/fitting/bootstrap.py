@@ -11,8 +11,9 @@ import numpy as np
 from ..core.errors import ConvergenceWarning, FitError, suggest
 from ..core.precision import double
 from ..core.progress import Progress, reporter
-from .data import usable_rows
+from .data import Bank, usable_rows
 from .draws import Draws
+from .lm import State
 from .request import Request
 from .result import Fit
 from .search import minimise
@@ -91,24 +92,20 @@ def _replicate(
     groups: str | None,
     rng: np.random.Generator,
     solver: Solver,
-    report,
-):
+    report: Progress | None,
+) -> State:
     """Refit one set `count` times from its optimum."""
-    rows = usable_rows(request.law, request.runs)
-    bank, sets = request.bank(), np.zeros(count, int)
-    starts = np.repeat(theta[:, None], count, axis=1)
+    rows, bank = usable_rows(request.law, request.runs), request.bank()
+    starts, sets = np.repeat(theta[:, None], count, axis=1), np.zeros(count, int)
     if kind == "residual":
-        bank = request.bank([_shaken(request, theta, rows, rng, i) for i in range(count)]) if count > 1 else bank
-        return minimise(request.spec, bank, starts, np.arange(count), solver.warm, progress=report)
-    factors = np.zeros((bank.rows // _repeat(bank, rows, request), count))
-    factors[: len(rows)] = _factors(request, rows, count, kind, groups, rng)
-    factors = np.repeat(factors, _repeat(bank, rows, request), axis=0)
-    return minimise(request.spec, bank, starts, sets, solver.warm, weight=bank.weight * factors, progress=report)
-
-
-def _repeat(bank, rows: np.ndarray, request: Request) -> int:
-    """Residuals a run: steps of a curve, or targets."""
-    return int(np.prod(request.runs[request.law.output].shape[1:]))
+        bank, sets = _shaken(request, bank, theta, rows, count, rng), np.arange(count)
+        weight = np.broadcast_to(bank.weight, (bank.rows, count))
+    else:
+        per_run = int(np.prod(request.runs[request.law.output].shape[1:]))  # steps of a curve, or targets
+        factors = np.zeros((bank.rows // per_run, count))
+        factors[: len(rows)] = _factors(request, rows, count, kind, groups, rng)
+        weight = bank.weight * np.repeat(factors, per_run, axis=0)
+    return minimise(request.spec, bank, starts, sets, solver.warm, weight=weight, progress=report)
 
 
 def _factors(request: Request, rows: np.ndarray, count: int, kind: str, groups: str | None, rng: np.random.Generator) -> np.ndarray:
@@ -130,15 +127,13 @@ def _factors(request: Request, rows: np.ndarray, count: int, kind: str, groups: 
     return drawn
 
 
-def _shaken(request: Request, theta: np.ndarray, rows: np.ndarray, rng: np.random.Generator, index: int):
-    """The runs with resampled residuals, inflated for the parameters they cost."""
-    output = request.law.output
-    predicted = request.predict_rows(theta[:, None])[0] if index == 0 or not hasattr(request, "_fitted") else request._fitted
-    object.__setattr__(request, "_fitted", predicted)
-    observed = request.runs[output][rows]
-    r = np.log(observed / predicted) if request.on == "log" else observed - predicted
+def _shaken(request: Request, bank: Bank, theta: np.ndarray, rows: np.ndarray, count: int, rng: np.random.Generator) -> Bank:
+    """The runs with resampled residuals, centred and inflated for the parameters they cost, one set a replicate."""
+    predicted, observed = request.predict_rows(theta[:, None])[0], request.runs[request.law.output][rows]
+    if request.on == "log":
+        predicted, observed = np.log(predicted), np.log(observed)
+    r = observed - predicted
     r = (r - r.mean()) * np.sqrt(r.size / max(r.size - request.layout.size, 1))
-    shock = rng.choice(np.ravel(r), size=r.shape)
-    new = np.array(request.runs[output])
-    new[rows] = predicted * np.exp(shock) if request.on == "log" else predicted + shock
-    return request.runs.with_columns(**{output: new})
+    target = predicted[..., None] + rng.choice(r.ravel(), size=(*r.shape, count))
+    padding = np.repeat(target[:1], bank.target.shape[0] - len(rows), axis=0)
+    return replace(bank, target=np.concatenate([target, padding]), batched=(*bank.batched[:-1], True))

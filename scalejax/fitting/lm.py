@@ -100,13 +100,14 @@ def advance(spec: Spec, batched: tuple[bool, ...], state: State, data: Data, set
 
     def step(carry):
         s, gradient, matrix, count = carry
+        entering = count == 0  # the first pass evaluates where the members stand: one place to compile the law in, not two
         unit = damping_unit(matrix)
         scaled = solve_damped(matrix / (unit[:, None] * unit), s.damping, -gradient / unit)
-        move = scaled / unit
+        move = jnp.where(entering, 0.0, scaled / unit)
         norm = jnp.sum(scaled * scaled, axis=0)
         promise = 0.5 * (s.damping * norm - jnp.sum(gradient * move, axis=0))  # decrease by the quadratic model
-        cut = jnp.minimum(1.0, _STEP_CAP / jnp.max(jnp.abs(move), axis=0))
-        share = jnp.where(promise < near * s.objective, _NEWTON_SHARE, s.share)
+        cut = jnp.minimum(1.0, _STEP_CAP / jnp.maximum(jnp.max(jnp.abs(move), axis=0), 1e-300))
+        share = jnp.where(~entering & (promise < near * s.objective), _NEWTON_SHARE, s.share)
         theta = s.theta + cut * move
         value, new_gradient, new_matrix = at(theta, share)
         running = s.status == 0
@@ -124,28 +125,25 @@ def advance(spec: Spec, batched: tuple[bool, ...], state: State, data: Data, set
         status = jnp.where(running & ((small & undamped) | hopeless), code(Status.CONVERGED), status)
         status = jnp.where((status == 0) & (s.iterations + 1 >= limit), code(Status.MAX_ITERATIONS), status)
         new = State(
-            theta,
-            value,
-            jnp.maximum(s.damping * shrink, 1e-30),
-            jnp.full_like(s.growth, 2.0),
-            share,
-            s.iterations + 1,
-            status,
-        )
+            theta, value, jnp.maximum(s.damping * shrink, 1e-30), jnp.full_like(s.growth, 2.0), share, s.iterations + 1, status
+        )  # fmt: skip
         old = s._replace(
             damping=jnp.where(running, s.damping * s.growth, s.damping), growth=jnp.where(running, s.growth * 2, s.growth),
             iterations=s.iterations + running, status=status,
         )  # fmt: skip
-        pick = partial(jax.tree.map, lambda a, b: jnp.where(better, a, b))
-        return pick(new, old), pick(new_gradient, gradient), pick(new_matrix, matrix), count + 1
+        diagonal = jnp.max(jnp.stack([new_matrix[i, i] for i in range(spec.layout.size)]), axis=0)
+        entered = s._replace(
+            objective=value, damping=jnp.where(s.damping < 0, first_damping * diagonal + 1e-30, s.damping),
+            status=jnp.where(running & ~jnp.isfinite(value), code(Status.NOT_FINITE), s.status),
+        )  # fmt: skip
+        moved = jax.tree.map(lambda a, b, c: jnp.where(entering, a, jnp.where(better, b, c)), entered, new, old)
+        taken = entering | better
+        return moved, jnp.where(taken, new_gradient, gradient), jnp.where(taken, new_matrix, matrix), count + 1
 
-    value, gradient, matrix = at(state.theta, state.share)
-    diagonal = jnp.max(jnp.stack([matrix[i, i] for i in range(matrix.shape[0])]), axis=0)
-    damping = jnp.where(state.damping < 0, first_damping * diagonal + 1e-30, state.damping)
-    status = jnp.where(jnp.isfinite(value), state.status, jnp.where(state.status == 0, code(Status.NOT_FINITE), state.status))
-    state = state._replace(objective=value, damping=damping, status=status)
-    carry = (state, gradient, matrix, 0)
-    return jax.lax.while_loop(lambda c: jnp.any(c[0].status == 0) & (c[3] < _ROUND), step, carry)[0]
+    theta = jnp.asarray(state.theta)
+    size = theta.shape[0]
+    carry = (state, jnp.zeros_like(theta), jnp.zeros((size, *theta.shape), theta.dtype), 0)
+    return jax.lax.while_loop(lambda c: jnp.any(c[0].status == 0) & (c[3] <= _ROUND), step, carry)[0]
 
 
 def damping_unit(matrix: Any) -> Any:

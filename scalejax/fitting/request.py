@@ -106,11 +106,10 @@ class Request:
             return [weights]
         return [weights[self.group_of_row == g] for g in range(len(self.groups))]
 
-    def bank(self, tables: list[Runs] | None = None, pad: bool = True) -> Bank:
-        """Padded arrays of the tables (or of others with the same rows, such as simulated targets)."""
-        weights = self.row_weights if tables is None else [self.row_weights[0]] * len(tables)
+    def bank(self, pad: bool = True) -> Bank:
+        """Arrays of the tables, padded so that data sets of many lengths share a program."""
         return make_bank(
-            self.law, tables or self.tables, on=self.on, weights=weights,
+            self.law, self.tables, on=self.on, weights=self.row_weights,
             group=self.group_of_row if self.joint else None, fixed=self.fix, pad=pad,
         )  # fmt: skip
 
