@@ -6,7 +6,7 @@ Question
 
 How to run (needs jax, optax and numpy; no network, no accelerator)
     python benchmarks/train_suite.py                        # the "small" suite behind datasets/embedded/pylib.*
-    python benchmarks/train_suite.py --suite smoke --out /tmp/smoke          # a minute, to try the script
+    python benchmarks/train_suite.py --suite smoke --out smoke               # a minute, to try the script
     python benchmarks/train_suite.py --only n7k --budget-minutes 5           # some of the runs, for some time
     Each finished run is written at once, to a temporary file that then replaces the table, so a stopped suite loses
     only the runs in flight, and starting it again with the same --out skips the runs the table already holds.

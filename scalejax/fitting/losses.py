@@ -39,6 +39,8 @@ class Loss:
 
 @dataclass(frozen=True)
 class Huber(Loss):
+    """See `huber`."""
+
     delta: float = 1e-3
 
     def rho(self, r):
@@ -48,6 +50,8 @@ class Huber(Loss):
 
 @dataclass(frozen=True)
 class LogCosh(Loss):
+    """See `log_cosh`."""
+
     delta: float = 1e-3
 
     def rho(self, r):
@@ -57,12 +61,16 @@ class LogCosh(Loss):
 
 @dataclass(frozen=True)
 class Squared(Loss):
+    """See `squared`."""
+
     def rho(self, r):
         return 0.5 * r * r
 
 
 @dataclass(frozen=True)
 class Absolute(Loss):
+    """See `absolute`."""
+
     def rho(self, r):
         return jnp.abs(r)
 
@@ -76,6 +84,8 @@ class Absolute(Loss):
 
 @dataclass(frozen=True)
 class Asymmetric(Loss):
+    """See `asymmetric`."""
+
     over: float = 1.0
     under: float = 1.0
     base: Loss = Huber()
@@ -92,6 +102,8 @@ class Asymmetric(Loss):
 
 @dataclass(frozen=True)
 class StudentT(Loss):
+    """See `student_t`."""
+
     nu: float = 4.0
     scale: float = 1e-2
 
@@ -101,6 +113,8 @@ class StudentT(Loss):
 
 @dataclass(frozen=True)
 class Custom(Loss):
+    """Any elementwise JAX function of the residual; equal only to a loss of the same function object."""
+
     function: Callable[..., object] = jnp.square
 
     def rho(self, r):

@@ -33,12 +33,14 @@ def runs(ax: Axes, fit: Fit, x: np.ndarray, y: np.ndarray, by: str | None, marks
 
 
 def colour_norm(low: float, high: float) -> Any:
+    """Logarithmic colour scale from low to high."""
     from matplotlib.colors import LogNorm
 
     return LogNorm(low, high)
 
 
 def group_colour(fit: Fit, group: str | None) -> str:
+    """Colour of a group, or of the only one."""
     return style.VERMILION if group is None else style.PALETTE[fit.groups.index(group) % len(style.PALETTE)]
 
 
