@@ -31,7 +31,7 @@ columns are role=source: the name the law uses (see `scalejax laws chinchilla`),
   scalejax fit runs.csv --columns N=params D=tokens loss=loss
   scalejax fit runs.jsonl --columns N=params D="flops/(6*params)" loss=val_loss --scale N=1e6
   scalejax fit sweep.parquet --law kaplan --columns N=n D=d loss=l arch=arch --by arch --share alpha_N alpha_D
-  scalejax fit runs.csv --columns N=N D=D loss=loss --where "C < 1e21" C="6*N*D"   (a filter may use any role)
+  scalejax fit runs.csv --columns N=params D=tokens loss=loss C="6*params*tokens" --where "C < 1e21"   (any role may serve as a filter)
 """
 
 

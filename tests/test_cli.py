@@ -1,10 +1,12 @@
 """The command line does the main job, teaches, and answers bad input with one sentence."""
 
+import shlex
+
 import numpy as np
 import pytest
 
 import scalejax as sj
-from scalejax.cli import main
+from scalejax.cli import _EPILOG, _FIT_EPILOG, build_parser, main
 
 
 @pytest.fixture
@@ -57,6 +59,21 @@ def test_bad_input_is_one_sentence(table, capsys, arguments, words):
     error = capsys.readouterr().err
     assert error.count("\n") <= 2 and "Traceback" not in error
     assert all(word in error for word in words)
+
+
+def test_examples_of_the_help_can_be_parsed():
+    """Every command line that the help shows, as a shell would split it."""
+    for line in (_FIT_EPILOG + _EPILOG).splitlines():
+        command = line.partition("   (")[0].partition("scalejax ")[2]
+        if line.startswith("  scalejax "):
+            build_parser().parse_args(shlex.split(command))
+
+
+def test_filter_uses_a_role(table, capsys):
+    columns = ["N=params_m", "D=flops/(6*params_m*1e6)", "loss=val_loss", "C=flops"]
+    assert main(["fit", str(table), "--columns", *columns, "--scale", "N=1e6", "--where", "C < 1e21"]) == 0
+    flops = sj.read_runs(table)["flops"]
+    assert f"{(flops < 1e21).sum()} observations" in capsys.readouterr().out and (flops >= 1e21).any()
 
 
 def test_no_verb_prints_help(capsys):

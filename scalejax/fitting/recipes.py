@@ -65,7 +65,7 @@ _ALL = (
         "gadre2024", chinchilla, squared(),
         "Gadre et al. 2024, arXiv:2403.08540",
         "Five runs a training set: 11M, 79M, 154M, 411M parameters at 20 tokens a parameter, and 11M at 320.",
-        "Least squares on the loss itself with one exponent: alpha = beta = 2 eta; a = A 6^eta... of the paper follow from A and B.",
+        "Least squares on the loss itself with one exponent: alpha = beta = 2 eta, and the paper's a = A 6^eta, b = B 6^eta.",
         on="linear", tie={"beta": "alpha"},
         starts={"A": [1e2, 3e2, 1e3, 3e3], "B": [1e2, 3e2, 1e3, 3e3], "alpha": [0.1, 0.3], "E": [0.1, 1.0, 2.0, 10.0]},
     ),
