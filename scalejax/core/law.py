@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from .domains import Domain, Fixed, Positive
-from .errors import LawError, suggest
+from .errors import DataError, LawError, suggest
 from .precision import double, plain
 
 
@@ -122,6 +122,21 @@ class Law:
     def _numpy(self, *inputs: Any, **arguments: Any) -> Any:
         inputs, arguments = jax.tree.map(lambda x: np.asarray(x, np.float64) if isinstance(x, np.ndarray) else x, (inputs, arguments))
         return plain(self.function(*inputs, **arguments))
+
+    def check_inputs(self, given: Iterable[str]) -> None:
+        """Raise DataError unless `given` names all inputs and nothing else."""
+        given = list(given)
+        for name in given:
+            if name not in self.inputs:
+                raise DataError(f"Law {self.name!r} has no input {name!r}; {suggest(name, self.inputs)}")
+        for name in self.inputs:
+            if name not in given:
+                raise DataError(f"Law {self.name!r} needs the input {name!r}; pass {name}=...")
+
+    def check_params(self, given: Iterable[str]) -> None:
+        """Raise LawError unless `given` names all parameters and nothing else."""
+        if set(given) != set(self.parameters):
+            raise LawError(f"Law {self.name!r} has the parameters {list(self.parameters)}, got {sorted(given)}.")
 
     def bind(self, **values: float) -> Law:
         """The same law with some parameters held at known values.

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .errors import DataError, LawError, suggest
+from .errors import DataError
 from .law import Law
 from .runs import Runs
 
@@ -44,14 +44,8 @@ def simulate(
         >>> len(runs)
         2
     """
-    for name in inputs:
-        if name not in law.inputs:
-            raise DataError(f"Law {law.name!r} has no input {name!r}; {suggest(name, law.inputs)}")
-    missing = [name for name in law.inputs if name not in inputs]
-    if missing:
-        raise DataError(f"Law {law.name!r} needs a value for input {missing[0]!r}.")
-    if set(params) != set(law.parameters):
-        raise LawError(f"Law {law.name!r} has the parameters {list(law.parameters)}, got {sorted(params)}.")
+    law.check_inputs(inputs)
+    law.check_params(params)
     if noise < 0 or on not in ("log", "linear"):
         raise DataError(f"noise={noise}, on={on!r}: noise must not be negative and on is 'log' or 'linear'.")
     arrays = {name: np.asarray(value, dtype=np.float64) for name, value in inputs.items()}

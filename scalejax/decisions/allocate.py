@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import DecisionError, IdentifiabilityError, LawError, suggest
+from ..core.errors import DecisionError, IdentifiabilityError, suggest
 from ..core.law import Law
 from ..core.precision import double
 from ..core.table import Table, number
@@ -160,8 +160,7 @@ def _unpack(source: Source, group: str | None) -> tuple[Law, Mapping[str, Any], 
     """Law, point parameters, draws of them (or None), how they were made, and the largest observed sizes."""
     if isinstance(source, tuple) and len(source) == 2 and isinstance(source[0], Law):
         law, params = source
-        if set(params) != set(law.parameters):
-            raise LawError(f"Law {law.name!r} has the parameters {list(law.parameters)}, got {sorted(params)}.")
+        law.check_params(params)
         return law, params, None, "", {}
     if isinstance(source, Fit):
         try:

@@ -19,12 +19,7 @@ def evaluate(request: Request, theta: np.ndarray, inputs: Mapping[str, Any]) -> 
     law = request.law
     inputs = dict(inputs)
     group = inputs.pop("group", None)
-    for name in inputs:
-        if name not in law.inputs:
-            raise DataError(f"Law {law.name!r} has no input {name!r}; {suggest(name, law.inputs)}")
-    missing = [name for name in law.inputs if name not in inputs]
-    if missing:
-        raise DataError(f"predict() of law {law.name!r} needs {', '.join(f'{m}=...' for m in missing)}.")
+    law.check_inputs(inputs)
     arrays = {name: _number(name, inputs[name]) for name in law.inputs}
     vector = {name: 1 if law.domains[name].axis else 0 for name in law.inputs}
     shapes = {n: a.shape[: a.ndim - vector[n]] for n, a in arrays.items()} | ({} if group is None else {"group": np.shape(group)})
