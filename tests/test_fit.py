@@ -7,6 +7,7 @@ import optax
 import pytest
 
 import scalejax as sj
+from scalejax.fitting.bootstrap import resampled
 
 # Optimum of the plain Huber sum on the 240 digitised runs, known to 1e-12 in the gradient.
 OPTIMUM = {"A": 477.82587, "B": 2143.41736, "E": 1.8172181, "alpha": 0.3473105, "beta": 0.36717243}
@@ -285,7 +286,7 @@ def test_bootstrap_of_groups_is_wider_when_groups_differ():
 def test_bootstrap_replicates_are_optima(fitted, chinchilla_runs):
     """A replicate is the fit of its own weights: the same as a full multi-start fit of the same resample."""
     draws = sj.bootstrap(fitted, 3, seed=4)
-    counts = np.random.default_rng(4).multinomial(240, np.full(240, 1 / 240), size=3).astype(float)
+    counts = resampled(240, 3, np.random.default_rng(4)).T
     for i in range(3):
         full = sj.fit("chinchilla", chinchilla_runs, weights=counts[i])
         assert draws.params["alpha"][i] == pytest.approx(full.params["alpha"], rel=1e-4)

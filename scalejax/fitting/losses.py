@@ -47,6 +47,12 @@ class Huber(Loss):
         a = jnp.abs(r)
         return jnp.where(a <= self.delta, 0.5 * r * r, self.delta * (a - 0.5 * self.delta))
 
+    def psi(self, r):
+        return jnp.clip(r, -self.delta, self.delta)
+
+    def majorizer(self, r):
+        return self.delta / jnp.maximum(jnp.abs(r), self.delta)
+
 
 @dataclass(frozen=True)
 class LogCosh(Loss):
@@ -65,6 +71,12 @@ class Squared(Loss):
 
     def rho(self, r):
         return 0.5 * r * r
+
+    def psi(self, r):
+        return r
+
+    def majorizer(self, r):
+        return jnp.ones_like(r)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,5 @@ def in_parallel(work: Callable[[Any], None], items: Sequence[Any]) -> None:
         for item in items:
             work(item)
         return
-    work(items[0])  # compiles once, before the others ask for the same program
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(double(work), items[1:]))  # double precision is a setting of each thread
+        list(pool.map(double(work), items))  # double precision is a setting of each thread

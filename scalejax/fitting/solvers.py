@@ -81,7 +81,7 @@ def _descend(spec: Spec, batched: tuple[bool, ...], solver: Optax, theta: Any, d
     transform = optax.with_extra_args_support(solver.transform)
     size, members = theta.shape
     if solver.precondition:
-        value, _, matrix = evaluate(spec, batched, data, theta, jnp.zeros(members))
+        value, _, matrix, _ = evaluate(spec, batched, data, theta, jnp.ones(members), 1.0)
         matrix = jnp.moveaxis(matrix / value, -1, 0)
         ridge = 1e-6 * jnp.trace(matrix, axis1=1, axis2=2)[:, None, None] * jnp.eye(size) / size
         factor = jnp.linalg.cholesky(matrix + ridge)
@@ -121,7 +121,7 @@ def _descend(spec: Spec, batched: tuple[bool, ...], solver: Optax, theta: Any, d
 
     theta, value, count = jax.vmap(one, in_axes=(-1, 0, axes), out_axes=(-1, -1, -1))(theta, factor, data)
     # The verdict does not depend on the path: a Newton step from here would lower the objective by no more than this fraction.
-    _, gradient, matrix = evaluate(spec, batched, data, theta, jnp.zeros(members))
+    _, gradient, matrix, _ = evaluate(spec, batched, data, theta, jnp.ones(members), 1.0)
     largest = jnp.max(jnp.stack([matrix[i, i] for i in range(size)]), axis=0)
     promise = 0.5 * jnp.sum(gradient * solve_damped(matrix, 1e-12 * largest, gradient), axis=0)
     return theta, value, count, promise <= _CONVERGED * value
