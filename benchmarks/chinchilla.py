@@ -83,7 +83,7 @@ def measure(fit, theta, weight, scipy_count, warm=False):
     """Rows of the table for these members."""
     runs, request = fit.runs, fit.request
     data = [np.log(runs[name]) for name in ("N", "D", "loss")]
-    bank = request.bank()
+    bank = request.bank
     padded = np.zeros((bank.rows, theta.shape[1]))
     padded[: len(runs)] = weight
     solver = LM().warm if warm else LM()

@@ -32,6 +32,7 @@ from .fitting.frontier import Frontier, envelope, isoflop
 from .fitting.storage import load_fit
 from .fitting.draws import Draws
 from .fitting.bootstrap import bootstrap
+from .fitting.profile import Profile, profile
 from .posteriors.laplace import laplace
 from .decisions import costs
 from .decisions.allocate import Allocation, allocate

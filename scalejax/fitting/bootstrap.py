@@ -13,12 +13,11 @@ from ..core.precision import double
 from ..core.progress import Progress, reporter
 from .data import Bank, usable_rows
 from .draws import Draws
-from .lm import State
 from .request import Request
 from .result import Fit
 from .search import minimise
 from .solvers import Solver, as_solver
-from .status import Status, code
+from .status import Ends, Status, code
 
 Kind = Literal["cases", "bayesian", "residual", "groups"]
 _KINDS = ("cases", "bayesian", "residual", "groups")
@@ -93,9 +92,9 @@ def _replicate(
     rng: np.random.Generator,
     solver: Solver,
     report: Progress | None,
-) -> State:
+) -> Ends:
     """Refit one set `count` times from its optimum."""
-    rows, bank = usable_rows(request.law, request.runs), request.bank()
+    rows, bank = usable_rows(request.law, request.runs), request.bank
     starts, sets = np.repeat(theta[:, None], count, axis=1), np.zeros(count, int)
     if kind == "residual":
         bank, sets = _shaken(request, bank, theta, rows, count, rng), np.arange(count)

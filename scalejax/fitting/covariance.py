@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,16 +38,32 @@ class Curvature:
 
 
 def bandwidth(r: np.ndarray, weight: np.ndarray) -> float:
-    """Width over which the curvature of the loss is averaged, see `curvature`; r and weight are (rows,)."""
+    """Width over which the curvature of the loss is averaged, see `curvatures`; r and weight are (rows,)."""
     r = r[weight > 0]
     spread = min(np.std(r), np.median(np.abs(r)) / 0.6745) or np.std(r)
     return max(2.12 * spread * len(r) ** -0.2, 1e-12)
 
 
-def curvature(
-    layout: Layout, theta: np.ndarray, jac: np.ndarray, weight: np.ndarray, psi: np.ndarray, bend: np.ndarray, bending: np.ndarray
-) -> Curvature:
-    """Sandwich covariance H^-1 S H^-1 of theta at an optimum, and beside it `model_covariance`.
+class Sums(NamedTuple):
+    """Sums over the rows of every set, from which its covariance follows.
+
+    Attributes:
+        n: (sets,) residuals that count.
+        influence: (sets, size) largest derivative of a residual.
+        gauss_newton: (sets, size, size) sum of w c(r) J J'.
+        bending: (sets, size, size) sum of w psi(r) times the second derivatives of r.
+        scatter: (sets, size, size) sum of (w psi(r))^2 J J'.
+    """
+
+    n: np.ndarray
+    influence: np.ndarray
+    gauss_newton: np.ndarray
+    bending: np.ndarray
+    scatter: np.ndarray
+
+
+def curvatures(layout: Layout, theta: np.ndarray, sums: Sums, model: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> list[Curvature]:
+    """Sandwich covariance H^-1 S H^-1 of theta at the optimum of every set, and beside it the textbook's.
 
     S = sum (w psi(r))^2 J J' is the scatter of the score. H = sum w c(r) J J' + sum w psi(r) r'' with c(r) = (psi(r+h) - psi(r-h)) / 2h,
     the curvature of rho averaged over a bandwidth h of the residuals: exactly 1 for least squares, and for Huber and absolute losses a
@@ -55,44 +73,47 @@ def curvature(
     80 %); `chinchilla_outer` on 66 runs within 35 %, and its E, which those runs barely determine, not at all.
 
     Args:
-        jac: (rows, size) derivatives of the residuals. weight: (rows,), zero on padding. psi, bend: (rows,) psi(r) and c(r).
-        bending: (size, size) sum of w psi(r) times the second derivatives of r.
+        theta: (size, sets).
+        model: the textbook covariance of some sets and free parameters, given their indices: see `model_covariance`.
     """
-    used = weight > 0
-    jac, weight, psi, bend = jac[used], weight[used], psi[used], bend[used]
-    n, size = jac.shape
-    at_edge = _at_boundary(layout, theta, jac)
-    free = np.flatnonzero(~at_edge)
-    J = jac[:, free]
-    gauss_newton = (J * (weight * bend)[:, None]).T @ J
-    hessian = gauss_newton + bending[np.ix_(free, free)]
-    if np.linalg.eigvalsh(hessian).min() <= 0:  # away from an optimum, or on noise-free runs, where rounding rules
-        hessian = gauss_newton
-    score = J * (weight * psi)[:, None]
-    scatter = score.T @ score * (n / max(n - len(free), 1))
-    scale = np.sqrt(np.maximum(np.diag(hessian), 1e-300))
-    values, vectors = np.linalg.eigh(hessian / np.outer(scale, scale))
-    good = values > _SINGULAR * values.max()
-    inverse = (vectors[:, good] / values[good]) @ vectors[:, good].T / np.outer(scale, scale)
+    at_edge = np.stack([_at_boundary(layout, t, i) for t, i in zip(theta.T, sums.influence, strict=True)])
+    out: list[Any] = [None] * len(at_edge)
+    for edge in np.unique(at_edge, axis=0):  # sets with the same free parameters are one stack of matrices
+        which = np.flatnonzero((at_edge == edge).all(axis=1))
+        free = np.flatnonzero(~edge)
+        for i, shape in zip(which, _stack(layout, edge, Sums(*(a[which] for a in sums)), model(which, free)), strict=True):
+            out[i] = shape
+    return out
+
+
+def _stack(layout: Layout, edge: np.ndarray, sums: Sums, plain: np.ndarray) -> list[Curvature]:
+    """Curvatures of sets whose parameters at the edge are the same."""
+    free, size, n = np.flatnonzero(~edge), len(edge), sums.n[:, None, None]
+    gauss_newton, bending, scatter = (a[:, free[:, None], free] for a in sums[2:])
+    hessian = gauss_newton + bending
+    # Away from an optimum, or on noise-free runs, where rounding rules:
+    indefinite = np.linalg.eigvalsh(hessian).min(axis=1, initial=np.inf) <= 0
+    hessian = np.where(indefinite[:, None, None], gauss_newton, hessian)
+    scatter = scatter * (n / np.maximum(n - len(free), 1))
+    scale = np.sqrt(np.maximum(np.diagonal(hessian, axis1=1, axis2=2), 1e-300))
+    outer = scale[:, :, None] * scale[:, None]
+    values, vectors = np.linalg.eigh(hessian / outer)
+    good = values > _SINGULAR * values.max(axis=1, keepdims=True)
+    inverse = (vectors * np.where(good, 1 / np.where(good, values, 1.0), 0.0)[:, None]) @ np.swapaxes(vectors, 1, 2) / outer
     small = inverse @ scatter @ inverse
-    load = (np.abs(vectors[:, ~good]) > 0.05).any(axis=1)
-    plain = model_covariance(J, weight, psi, bend)
-    covariance, by_model = np.full((2, size, size), np.nan)
-    for whole, part in ((covariance, small), (by_model, plain)):
-        part[load, :], part[:, load] = np.inf, np.inf
-        whole[np.ix_(free, free)] = part
-    deviation = np.sqrt(np.diag(covariance))
+    load = ((np.abs(vectors) > 0.05) & ~good[:, None]).any(axis=2)
+    whole = np.full((2, len(n), size, size), np.nan)
+    for full, part in zip(whole, (small, plain), strict=True):
+        full[:, free[:, None], free] = np.where(load[:, :, None] | load[:, None], np.inf, part)
+    deviation = np.sqrt(np.diagonal(whole[0], axis1=1, axis2=2))
     with np.errstate(invalid="ignore", divide="ignore"):
-        correlation = covariance / np.outer(deviation, deviation)
+        correlation = whole[0] / (deviation[:, :, None] * deviation[:, None])
     labels = np.asarray(layout.labels)
-    return Curvature(
-        covariance,
-        by_model,
-        float(values.max() / max(values.min(), 1e-300)),
-        tuple(labels[at_edge]),
-        tuple(labels[free][load]),
-        correlation,
-    )
+    condition = values.max(axis=1) / np.maximum(values.min(axis=1), 1e-300)
+    return [
+        Curvature(whole[0, i], whole[1, i], float(condition[i]), tuple(labels[edge]), tuple(labels[free][load[i]]), correlation[i])
+        for i in range(len(n))
+    ]
 
 
 def model_covariance(jac: np.ndarray, weight: np.ndarray, psi: np.ndarray, bend: np.ndarray) -> np.ndarray:
@@ -101,28 +122,32 @@ def model_covariance(jac: np.ndarray, weight: np.ndarray, psi: np.ndarray, bend:
         s^2 (J' W J)^-1,    s^2 = sum w psi^2 / (n - p) / (sum w c / sum w)^2
 
     For least squares psi = r and c = 1, so s^2 is the residual variance: the standard errors that regression programs print. For other
-    losses it is the M-estimator's formula (Huber 1981, chapter 7) with c averaged over a bandwidth, see `curvature`. It is less noisy than
+    losses it is the M-estimator's formula (Huber 1981, chapter 7) with c averaged over a bandwidth, see `curvatures`. It is less noisy than
     the sandwich on few runs, and wrong where the scatter changes along the inputs.
 
     Args:
-        jac: (n, p). weight, psi, bend: (n,) weights, derivative of the loss and c at the residuals.
+        jac: (sets, n, p). weight, psi, bend: (sets, n) weights, zero on padding; derivative of the loss and c at the residuals.
     """
-    n, p = jac.shape
-    root = jac * np.sqrt(weight)[:, None]
-    scale = np.maximum(np.linalg.norm(root, axis=0), 1e-150)
+    n, p = (weight > 0).sum(axis=1), jac.shape[2]
+    root = jac * np.sqrt(weight)[..., None]
+    scale = np.maximum(np.linalg.norm(root, axis=1), 1e-150)
     # From J itself, not from J'J: half the digits of an ill-conditioned problem are lost in the product.
-    _, values, vectors = np.linalg.svd(root / scale, full_matrices=False)
-    good = values > np.finfo(float).eps * n * values.max()
-    inverse = (vectors[good].T / values[good] ** 2) @ vectors[good] / np.outer(scale, scale)
-    mean_bend = np.average(bend, weights=weight)
-    if mean_bend <= 0:  # far from an optimum of a loss that forgets outliers
-        return np.full((p, p), np.inf)
-    return np.sum(weight * psi**2) / max(n - p, 1) / mean_bend**2 * inverse
+    _, values, vectors = np.linalg.svd(root / scale[:, None], full_matrices=False)
+    good = values > np.finfo(float).eps * n[:, None] * values.max(axis=1, keepdims=True)
+    part = np.swapaxes(vectors, 1, 2) * np.where(good, 1 / np.where(good, values, 1.0), 0.0)[:, None]
+    inverse = part @ np.swapaxes(part, 1, 2) / (scale[:, :, None] * scale[:, None])
+    return model_variance(n, p, weight, psi, bend)[:, None, None] * inverse
 
 
-def _at_boundary(layout: Layout, theta: np.ndarray, jac: np.ndarray) -> np.ndarray:
+def model_variance(n: np.ndarray, p: int, weight: np.ndarray, psi: np.ndarray, bend: np.ndarray) -> np.ndarray:
+    """(sets,) s^2 of `model_covariance`."""
+    mean_bend = np.sum(weight * bend, axis=1) / weight.sum(axis=1)
+    variance = np.sum(weight * psi**2, axis=1) / np.maximum(n - p, 1) / np.where(mean_bend > 0, mean_bend, 1.0) ** 2
+    return np.where(mean_bend > 0, variance, np.inf)  # far from an optimum of a loss that forgets outliers c can be negative
+
+
+def _at_boundary(layout: Layout, theta: np.ndarray, influence: np.ndarray) -> np.ndarray:
     """Which entries of theta ran off to the edge of their support, so that the prediction no longer depends on them."""
-    influence = np.abs(jac).max(axis=0)
     result = np.zeros(len(theta), bool)
     for slot in layout.slots:
         here = slice(slot.start, slot.stop)

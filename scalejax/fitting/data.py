@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from ..core.runs import Runs
 from .problem import Data
 
 _SMALLEST = 256
+_LONG = 4096  # runs from which a data set is worked on in blocks
 
 
 def padded_rows(rows: int) -> int:
@@ -50,12 +52,77 @@ class Bank:
         """Residuals a member."""
         return self.weight.shape[0]
 
+    @cached_property
+    def blocks(self) -> Blocks | None:
+        """The rows in blocks, where that pays: for groups with parameters of their own, and for very many rows."""
+        alone = self.weight.shape[1] == 1
+        return make_blocks(self) if alone and (self.group.any() or len(self.group) > _LONG) else None
+
     def gather(self, sets: np.ndarray, weight: np.ndarray | None = None) -> Data:
         """Data of members that use these data sets, with the sets' weights or with weights of their own (rows, members)."""
         arrays = (*self.inputs, self.target)
         arrays = tuple(a[..., sets] if b else a for a, b in zip(arrays, self.batched, strict=True))
         weight = self.weight[:, sets] if weight is None else weight
         return Data(arrays[:-1], arrays[-1], weight, self.group, self.fixed)
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """The one data set of a bank, cut into blocks of rows of one group each; see `system`.
+
+    Attributes:
+        bank: where the rows come from.
+        place: (height, blocks) which run of the bank lies where. used: (height, blocks) whether it counts; blocks are filled with copies.
+        group: (blocks,) index of each block's group.
+    """
+
+    bank: Bank
+    place: np.ndarray
+    used: np.ndarray
+    group: np.ndarray
+
+    @property
+    def rows(self) -> int:
+        """Residuals a member, filled places included."""
+        return self.bank.rows // len(self.bank.group) * self.place.size
+
+    def gather(self, sets: np.ndarray, weight: np.ndarray | None = None) -> Data:
+        """As `Bank.gather`; weights are (height * T, blocks, members)."""
+        bank = self.bank
+        columns = zip((*bank.inputs, bank.target), bank.batched, self._shared, strict=True)
+        arrays = [self._cut(a[..., sets], True) if b else shared for a, b, shared in columns]
+        weights = self._weights(bank.weight)[..., sets] if weight is None else self._weights(weight)
+        return Data(tuple(arrays[:-1]), arrays[-1], weights, self.group, bank.fixed)
+
+    def _cut(self, array: np.ndarray, members: bool) -> np.ndarray:
+        """(rows, ...) as (height, ..., blocks), with or without members behind."""
+        return np.moveaxis(array[self.place], 1, -2 if members else -1)
+
+    @cached_property
+    def _shared(self) -> list[np.ndarray | None]:
+        """The arrays that are the same for all members, cut once."""
+        return [None if b else self._cut(a, False) for a, b in zip((*self.bank.inputs, self.bank.target), self.bank.batched, strict=True)]
+
+    def _weights(self, weight: np.ndarray) -> np.ndarray:
+        steps = weight.reshape(len(self.bank.group), -1, weight.shape[-1])  # (runs, T, members)
+        cut = np.moveaxis(steps[self.place] * self.used[..., None, None], 1, 2)
+        return cut.reshape(-1, *cut.shape[2:])
+
+
+def make_blocks(bank: Bank) -> Blocks:
+    """Blocks as high as a group has runs on average, up to 256; a longer group fills several."""
+    runs = len(bank.group)
+    rows = np.flatnonzero(bank.weight[:, 0].reshape(runs, -1).any(axis=1))
+    order = rows[np.argsort(bank.group[rows], kind="stable")]
+    groups, counts = np.unique(bank.group[order], return_counts=True)
+    height = int(2 ** np.clip(np.ceil(np.log2(np.mean(counts))), 3, 8))
+    blocks = -(-counts // height)
+    begin = np.cumsum(counts) - counts
+    first = np.concatenate([b + height * np.arange(k) for b, k in zip(begin, blocks, strict=True)])
+    last = np.repeat(begin + counts, blocks)
+    place = first + np.arange(height)[:, None]
+    used = place < last
+    return Blocks(bank, order[np.where(used, place, first)], used, np.repeat(groups, blocks))
 
 
 def usable_rows(law: Law, runs: Runs) -> np.ndarray:
@@ -88,12 +155,10 @@ def make_bank(
     weights: Sequence[np.ndarray],
     group: np.ndarray | None,
     fixed: Mapping[str, Any],
-    pad: bool = True,
 ) -> Bank:
     """Stack data sets, padded to one shape. `weights` are per run; rows of a table's own exclusion are left out."""
     rows = [usable_rows(law, runs) for runs in tables]
-    length = max(map(len, rows))
-    length = padded_rows(length) if pad else length
+    length = padded_rows(max(map(len, rows)))
     # Padding repeats a valid row, so that the law stays finite there; its weight is zero.
     index = [np.concatenate([r, np.full(length - len(r), r[0])]) for r in rows]
     columns = [np.stack([t[name][i] for t, i in zip(tables, index, strict=True)], axis=-1) for name in law.inputs]

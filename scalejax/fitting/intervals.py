@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from statistics import NormalDist
 from typing import Any
 
@@ -9,6 +10,7 @@ import jax
 import numpy as np
 
 from ..core.errors import FitError
+from .layout import Slot
 from .request import Request
 
 
@@ -23,19 +25,22 @@ def standard_errors(request: Request, theta: np.ndarray, covariance: np.ndarray)
     """Delta-method standard errors of one set's parameters."""
     out: dict[str, Any] = {name: np.zeros(np.shape(value)) for name, value in request.fix.items()}
     for slot in request.layout.slots:
-        parts = []
-        for start in range(slot.start, slot.stop, slot.free):
-            here = slice(start, start + slot.free)
-            jac = np.asarray(jax.jacfwd(slot.domain.forward)(theta[here]))
-            block = covariance[here, here]
-            if np.isfinite(block).all():
-                variance = np.einsum("ij,jk,ik->i", jac, block, jac)
-            else:
-                variance = np.full(len(jac), np.nan if np.isnan(block).any() else np.inf)
-            parts.append(np.sqrt(variance) if slot.size is not None else np.sqrt(variance[0]))
-        out[slot.name] = np.stack(parts) if slot.grouped else parts[0]
+        starts = np.arange(slot.start, slot.stop, slot.free)
+        here = starts[:, None] + np.arange(slot.free)  # (copies, free)
+        jac = np.asarray(jax.vmap(jax.jacfwd(_natural(slot)))(theta[here]))
+        block = covariance[here[:, :, None], here[:, None, :]]
+        finite = np.isfinite(block).all(axis=(1, 2))
+        variance = np.einsum("gij,gjk,gik->gi", jac, np.where(finite[:, None, None], block, 0.0), jac)
+        variance[~finite] = np.where(np.isnan(block[~finite]).any(axis=(1, 2)), np.nan, np.inf)[:, None]
+        errors = np.sqrt(variance) if slot.size is not None else np.sqrt(variance[:, 0])
+        out[slot.name] = errors if slot.grouped else errors[0]
     out.update({name: out[other] for name, other in request.tie.items()})
     return out
+
+
+def _natural(slot: Slot) -> Callable[[Any], Any]:
+    """The slot's transform, of its free numbers to a vector."""
+    return slot.domain.forward if slot.size is not None else lambda u: slot.domain.forward(u[0])[None]
 
 
 def interval_end(request: Request, theta: np.ndarray, covariance: np.ndarray, z: float) -> dict[str, Any]:

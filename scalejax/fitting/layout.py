@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -62,14 +63,14 @@ class Layout:
         """Natural parameters from theta, an array or tuple of `size` entries: scalars, vectors (k,), or with a leading group axis."""
         params = dict(fixed)
         for slot in self.slots:
-            # Entries are taken one by one: theta may be a tuple, whose derivative along one entry then costs only what depends on it.
-            entries = [theta[i] for i in range(slot.start, slot.stop)]
+            place = theta[slot.start : slot.stop]
+            # A tuple of entries has a derivative along each that costs only what depends on it.
+            place = jnp.stack(place) if isinstance(place, tuple) and len(place) > 1 else jnp.asarray(place).reshape(-1)
             if slot.size is None:
-                values = [slot.domain.forward(u) for u in entries]
+                values = slot.domain.forward(place)
             else:
-                blocks = [entries[i : i + slot.free] for i in range(0, len(entries), slot.free)]
-                values = [slot.domain.forward(jnp.stack(block)) for block in blocks]
-            params[slot.name] = jnp.stack(values) if slot.grouped else values[0]
+                values = jax.vmap(slot.domain.forward)(place.reshape(slot.copies, slot.free))
+            params[slot.name] = values if slot.grouped else values[0]
         params.update({name: params[other] for name, other in self.tied})
         return params
 
@@ -91,6 +92,14 @@ class Layout:
             count = slot.free * slot.copies
             names += [slot.name] if count == 1 and not slot.grouped else [f"{slot.name}[{i}]" for i in range(count)]
         return names
+
+
+def one_group(layout: Layout) -> Layout:
+    """The layout as one group sees it: its own copy of every grouped parameter beside the shared ones."""
+    slots: list[Slot] = []
+    for slot in layout.slots:
+        slots.append(replace(slot, start=slots[-1].stop if slots else 0, copies=1, grouped=False))
+    return replace(layout, slots=tuple(slots), groups=0)
 
 
 def make_layout(

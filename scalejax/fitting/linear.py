@@ -11,12 +11,13 @@ from .problem import UNROLLED
 
 
 def solve_damped(matrix: Any, damping: Any, right: Any) -> Any:
-    """x with (matrix + damping I) x = right; matrix (P, P, members), damping (members,), right (P, members)."""
+    """x with (matrix + damping I) x = right; matrix (P, P, members), damping (members,), right (P, members) or (P, k, members)."""
     size = matrix.shape[0]
     if size > UNROLLED:
         dense = jnp.moveaxis(matrix, -1, 0) + damping[:, None, None] * jnp.eye(size)
         factor = jax.scipy.linalg.cho_factor(dense, lower=True)
-        return jax.scipy.linalg.cho_solve(factor, right.T[..., None])[..., 0].T
+        sides = right if right.ndim == 3 else right[:, None]
+        return jnp.moveaxis(jax.scipy.linalg.cho_solve(factor, jnp.moveaxis(sides, -1, 0)), 0, -1).reshape(right.shape)
     lower: dict[tuple[int, int], Any] = {}
     for i in range(size):
         for j in range(i + 1):

@@ -28,14 +28,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .linear import solve_damped
+from .layout import Layout
 from .parallel import in_parallel
-from .problem import Data, Spec, jacobian, normal_equations, traced
-from .status import Status, code
+from .problem import Data, Spec, traced
+from .status import Ends, Status, code, no_ends
+from .system import diagonal, empty, evaluate
+from .system import solve as solve_system
 
 _STEP_CAP = 1.0
 _NARROWEST = 1e-14  # share of the objective
 _WARM_TOLERANCE = 1e-11  # replicates are noise: their sixth digit is none
+_MEMORY = 2**28  # bytes that the states of members may take at once
 _ROUND = 4  # iterations between two compactions
 
 
@@ -75,25 +78,13 @@ class State(NamedTuple):
     status: Any  # 0 while running
 
 
-def fresh(theta: np.ndarray) -> State:
+def fresh(layout: Layout, theta: np.ndarray, blocks: bool = False) -> State:
     """State of members that have not moved yet."""
-    size, members = theta.shape
+    members = theta.shape[1]
     return State(
-        theta, np.full(members, np.inf), np.zeros((size, members)), np.zeros((size, size, members)), np.ones(members),
+        np.array(theta), np.full(members, np.inf), np.zeros(theta.shape), empty(layout, members, blocks), np.ones(members),
         np.full(members, -1.0), np.full(members, 2.0), np.zeros(members, np.int64), np.zeros(members, np.int64),
     )  # fmt: skip
-
-
-def evaluate(spec: Spec, batched: tuple[bool, ...], data: Data, theta: Any, width: Any, safe: Any) -> tuple[Any, Any, Any, Any]:
-    """Objective, gradient, matrix and its total weight, of every member; infinite objective where anything is not finite."""
-    r, columns = jacobian(spec, batched, theta, data)
-    loss = spec.loss
-    near = (loss.psi(r + width) - loss.psi(r - width)) / (2 * width)
-    weight = data.weight * jnp.maximum(loss.majorizer(r) * safe + near * (1 - safe), 0.0)
-    sums = (data.weight * loss.rho(r), weight)
-    gradient, matrix, value, bend = normal_equations(r, columns, data.weight * loss.psi(r), weight, sums)
-    finite = jnp.isfinite(value) & jnp.all(jnp.isfinite(gradient), axis=0) & jnp.all(jnp.isfinite(matrix), axis=(0, 1))
-    return jnp.where(finite, value, jnp.inf), gradient, matrix, bend
 
 
 @partial(jax.jit, static_argnums=(0, 1))
@@ -105,9 +96,9 @@ def advance(spec: Spec, batched: tuple[bool, ...], state: State, data: Data, set
     def step(carry):
         s, count = carry
         entering = s.damping < 0  # the first pass evaluates where the members stand: one place to compile the law in, not two
-        unit = damping_unit(s.matrix)
+        unit = damping_unit(diagonal(spec, s.matrix))
         damping = jnp.maximum(s.damping, 1e-30)
-        scaled = solve_damped(s.matrix / (unit[:, None] * unit), damping, -s.gradient / unit)
+        scaled = solve_system(spec, s.matrix, unit, damping, -s.gradient / unit)
         move = jnp.where(entering, 0.0, scaled / unit)
         norm = jnp.sum(scaled * scaled, axis=0)
         slope = -jnp.sum(s.gradient * move, axis=0)
@@ -131,12 +122,13 @@ def advance(spec: Spec, batched: tuple[bool, ...], state: State, data: Data, set
         status = jnp.where((small & undamped) | hopeless, code(Status.CONVERGED), status)
         status = jnp.where((status == 0) & (s.iterations + 1 >= limit), code(Status.MAX_ITERATIONS), status)
         status = jnp.where(running, jnp.where(entering, jnp.where(jnp.isfinite(value), 0, code(Status.NOT_FINITE)), status), s.status)
-        diagonal = jnp.max(jnp.stack([matrix[i, i] for i in range(spec.layout.size)]), axis=0)
         moved = State(
             theta, value, gradient, matrix, bend, jnp.maximum(damping * shrink, 1e-30), jnp.full_like(s.growth, 2.0),
             s.iterations + 1, status,
         )  # fmt: skip
-        entered = moved._replace(damping=first_damping * diagonal + 1e-30, growth=s.growth, iterations=s.iterations)
+        entered = moved._replace(
+            damping=first_damping * jnp.max(diagonal(spec, matrix), axis=0) + 1e-30, growth=s.growth, iterations=s.iterations
+        )
         stayed = s._replace(
             damping=jnp.where(running, damping * s.growth, s.damping), growth=jnp.where(running, s.growth * 2, s.growth),
             iterations=s.iterations + running, status=status,
@@ -147,9 +139,8 @@ def advance(spec: Spec, batched: tuple[bool, ...], state: State, data: Data, set
     return jax.lax.while_loop(lambda c: jnp.any(c[0].status == 0) & (c[1] < _ROUND), step, (state, 0))[0]
 
 
-def damping_unit(matrix: Any) -> Any:
+def damping_unit(diagonal: Any) -> Any:
     """Roots of the damping matrix S, (size, members): the eighth root of the diagonal of M, relative to its largest entry."""
-    diagonal = jnp.stack([matrix[i, i] for i in range(matrix.shape[0])])
     share = diagonal / jnp.maximum(jnp.max(diagonal, axis=0), 1e-300) + 1e-12
     return jnp.sqrt(jnp.sqrt(jnp.sqrt(share)))
 
@@ -169,7 +160,7 @@ def solve(
     settings: LM,
     floor: float = 0.0,
     progress: Callable[[int, int], None] | None = None,
-) -> State:
+) -> Ends:
     """Run every member to its end.
 
     Args:
@@ -180,25 +171,45 @@ def solve(
         settings: of the solver.
         floor: absolute decrease below which rounding rules.
         progress: called with (finished, members) after every round.
-
-    Returns:
-        State with NumPy arrays.
     """
-    members = theta.shape[1]
-    size = chunk_size(rows, spec.layout.size)
-    state = State(*(np.array(a) for a in fresh(theta)))
+    members, size = theta.shape[1], chunk_size(rows, spec.layout.size)
+    blocks = gather(np.zeros(1, int)).weight.ndim == 3
+    each = sum(a.shape[-1] and a[..., 0].size for a in jax.tree.leaves(fresh(spec.layout, theta[:, :1], blocks)))
+    slab = max(size, _MEMORY // (8 * each) // size * size)
+    ends = no_ends(theta)
+    for begin in range(0, members, slab):
+        here = np.arange(begin, min(begin + slab, members))
+        state = _solve_slab(spec, batched, fresh(spec.layout, theta[:, here], blocks), here, gather, size, settings, floor, ends, progress)
+        for whole, part in zip(ends, (state.theta, state.objective, state.iterations, state.status), strict=True):
+            whole[..., here] = part
+    return ends
+
+
+def _solve_slab(
+    spec: Spec,
+    batched: tuple[bool, ...],
+    state: State,
+    here: np.ndarray,
+    gather: Callable[[np.ndarray], Data],
+    size: int,
+    settings: LM,
+    floor: float,
+    ends: Ends,
+    progress: Callable[[int, int], None] | None,
+) -> State:
+    """Run the members `here` to their ends, in chunks of `size` that are packed anew after every round."""
     arguments = tuple(map(float, (settings.max_iterations, settings.tolerance, settings.near, settings.damping)))
 
     def work(chunk: np.ndarray) -> None:
         padded = np.resize(chunk, size)  # repeats members to fill the chunk; the copies are dropped
-        part = advance(spec, batched, State(*(a[..., padded] for a in state)), gather(padded), arguments, floor)
-        for whole, piece in zip(state, part, strict=True):
+        part = advance(spec, batched, jax.tree.map(lambda a: a[..., padded], state), gather(here[padded]), arguments, floor)
+        for whole, piece in zip(jax.tree.leaves(state), jax.tree.leaves(part), strict=True):
             whole[..., chunk] = np.asarray(piece)[..., : len(chunk)]
 
-    active = np.arange(members)
+    active = np.arange(len(here))
     while len(active):
         in_parallel(work, [active[start : start + size] for start in range(0, len(active), size)])
         active = np.flatnonzero(state.status == 0)
         if progress:
-            progress(members - len(active), members)
+            progress(int(here[0]) + len(here) - len(active), len(ends.status))
     return state

@@ -94,11 +94,6 @@ def _residuals_of_one(spec: Spec, vector: Any, inputs: Any, target: Any, data: D
     return ((jnp.log(predicted) if spec.on == "log" else predicted) - target).reshape(-1)
 
 
-def objective(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> Any:
-    """Weighted sum of losses, (members,)."""
-    return jnp.sum(data.weight * spec.loss.rho(residuals(spec, batched, theta, data)), axis=0)
-
-
 def jacobian(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> tuple[Any, list[Any]]:
     """Residuals and their derivatives along every entry of theta, each (rows * T, members).
 

@@ -44,8 +44,8 @@ class Request:
         """Names of the groups in order of appearance; empty without `by`."""
         if self.by is None:
             return []
-        column = self.runs[self.by][usable_rows(self.law, self.runs)]
-        return list(dict.fromkeys(map(label, column.tolist())))
+        values, first = np.unique(self.runs[self.by][usable_rows(self.law, self.runs)], return_index=True)
+        return [label(v) for v in values[np.argsort(first)].tolist()]
 
     @property
     def joint(self) -> bool:
@@ -58,7 +58,8 @@ class Request:
         if self.by is None:
             return np.zeros(len(self.runs), int)
         position = {name: i for i, name in enumerate(self.groups)}
-        return np.asarray([position.get(label(v), 0) for v in self.runs[self.by].tolist()])
+        values, inverse = np.unique(self.runs[self.by], return_inverse=True)
+        return np.asarray([position.get(label(v), 0) for v in values.tolist()])[inverse]
 
     @cached_property
     def layout(self) -> Layout:
@@ -106,11 +107,11 @@ class Request:
             return [weights]
         return [weights[self.group_of_row == g] for g in range(len(self.groups))]
 
-    def bank(self, pad: bool = True) -> Bank:
+    @cached_property
+    def bank(self) -> Bank:
         """Arrays of the tables, padded so that data sets of many lengths share a program."""
         return make_bank(
-            self.law, self.tables, on=self.on, weights=self.row_weights,
-            group=self.group_of_row if self.joint else None, fixed=self.fix, pad=pad,
+            self.law, self.tables, on=self.on, weights=self.row_weights, group=self.group_of_row if self.joint else None, fixed=self.fix
         )  # fmt: skip
 
     def params(self, theta: np.ndarray) -> dict[str, Any]:
@@ -140,13 +141,16 @@ class Request:
 
     def predict_rows(self, theta: np.ndarray) -> list[np.ndarray]:
         """Predictions at the usable rows of every table, theta (size, sets)."""
-        bank = self.bank(pad=False)
-        out = []
-        for i, (table, vector) in enumerate(zip(self.tables, theta.T, strict=True)):
-            inputs = tuple(a[..., i] if b else a for a, b in zip(bank.inputs, bank.batched[:-1], strict=True))
-            rows = len(usable_rows(self.law, table))
-            out.append(np.asarray(predictions(self.spec, vector, inputs, bank.group, bank.fixed))[:rows])
-        return out
+        bank = self.bank
+        values = np.asarray(_predict_sets(self.spec, bank.batched[:-1], theta, bank.inputs, bank.group, bank.fixed))
+        return [value[: len(usable_rows(self.law, table))] for value, table in zip(values, self.tables, strict=True)]
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _predict_sets(spec: Spec, batched: tuple[bool, ...], theta: Any, inputs: tuple[Any, ...], group: Any, fixed: dict[str, Any]) -> Any:
+    """Predictions of every set at its theta, (sets, rows) or (sets, rows, T)."""
+    axes = tuple(-1 if b else None for b in batched)
+    return jax.vmap(lambda t, xs: predictions(spec, t, xs, group, fixed), in_axes=(-1, axes))(theta, inputs)
 
 
 @partial(jax.jit, static_argnums=0)

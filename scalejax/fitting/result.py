@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, Literal
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from ..core.errors import FitError, suggest
@@ -17,23 +16,20 @@ from ..core.precision import double
 from ..core.runs import Runs
 from ..core.table import Table, number
 from ..core.version import __version__
-from .covariance import Curvature, bandwidth, curvature
+from .covariance import Curvature
 from .identify import inseparable_inputs
 from .intervals import interval_end, quantile_of, standard_errors
-from .losses import Loss
 from .predict import evaluate
-from .problem import Data, Spec, jacobian, residuals
 from .request import Request
-from .search import Found
+from .search import Found, agreement
+from .second_order import second_order
 from .solvers import Solver
 from .status import CODES, Status
-
-AGREE = 1e-6  # relative difference of objectives below which two starts found the same optimum
 
 
 @dataclass(frozen=True)
 class StartTable:
-    """What became of the refined starts, best first within each set.
+    """What became of the refined starts, best first within each set; sets that needed fewer have an empty status at the end.
 
     Attributes:
         objective: (sets, refined). status: (sets, refined) names. iterations: (sets, refined). theta: (size, sets, refined).
@@ -47,19 +43,20 @@ class StartTable:
     screened: int
 
     @property
-    def agreeing(self) -> int:
-        """Refined starts (of the set with the fewest) that reached the best objective."""
-        return int(self._agree.sum(axis=1).min())
-
-    @property
     def refined(self) -> int:
-        """Refined starts a set."""
-        return self.objective.shape[1]
+        """Refined starts, of the set where the smallest share of them agree."""
+        return int(self._counts[1])
 
     @property
-    def _agree(self) -> np.ndarray:
-        best = self.objective[:, :1]
-        return self.objective <= best * (1 + AGREE) + 1e-25
+    def agreeing(self) -> int:
+        """How many of these `refined` starts reached the best objective."""
+        return int(self._counts[0])
+
+    @cached_property
+    def _counts(self) -> np.ndarray:
+        agree, ran = agreement(self.objective).sum(axis=1), (self.status != "").sum(axis=1)
+        worst = np.argmin(agree / np.maximum(ran, 1))
+        return np.stack([agree, ran])[:, worst]
 
     @property
     def optima(self) -> int:
@@ -269,15 +266,10 @@ class Fit:
 
 def finish(request: Request, found: Found, solver: Solver, recipe: str | None, seed: int, seconds: float) -> Fit:
     """The `Fit` of a search: statuses, covariance, provenance."""
-    shapes = tuple(curvatures(request, found.theta))
-    sets = len(request.tables)
-    by_set = [a.reshape(*a.shape[:-1], sets, found.refined) for a in (found.state.objective, found.state.status, found.state.iterations)]
-    theta = found.state.theta.reshape(-1, sets, found.refined)
-    order = np.argsort(by_set[0], axis=1, kind="stable")
-    value, status, iterations = (np.take_along_axis(a, order, axis=1) for a in by_set)
-    names = np.asarray([s.value if s else "" for s in CODES], dtype=object)[status]
-    starts = StartTable(value, names, iterations, np.take_along_axis(theta, order[None], axis=2), found.screened)
-    worst = max((_status(CODES[s], c) for s, c in zip(status[:, 0], shapes, strict=True)), key=list(Status).index)
+    shapes = tuple(second_order(request, found.best))
+    names = np.asarray([s.value if s else "" for s in CODES], dtype=object)[found.status]
+    starts = StartTable(found.objective, names, found.iterations, found.theta, found.screened)
+    worst = max((_status(CODES[s], c) for s, c in zip(found.status[:, 0], shapes, strict=True)), key=list(Status).index)
     versions = {
         "scalejax": __version__,
         "jax": jax.__version__,
@@ -286,10 +278,10 @@ def finish(request: Request, found: Found, solver: Solver, recipe: str | None, s
     }
     name = getattr(solver, "name", "lm")
     return Fit(
-        request.params(found.theta),
-        float(value[:, 0].sum()),
+        request.params(found.best),
+        float(found.objective[:, 0].sum()),
         worst,
-        found.theta,
+        found.best,
         starts,
         shapes,
         request,
@@ -299,35 +291,6 @@ def finish(request: Request, found: Found, solver: Solver, recipe: str | None, s
         seconds,
         versions,
     )
-
-
-def curvatures(request: Request, theta: np.ndarray) -> list[Curvature]:
-    """Covariance and diagnosis of every set at its optimum."""
-    bank = request.bank()
-    sets = np.arange(theta.shape[1])
-    r, jac, bending = (np.asarray(a) for a in _second_order(request.spec, bank.batched, theta, bank.gather(sets)))
-    widths = np.asarray([bandwidth(r[:, i], bank.weight[:, i]) for i in sets])
-    psi, bend = (np.asarray(a) for a in _slopes(request.loss, r, widths))
-    return [curvature(request.layout, theta[:, i], jac[:, :, i].T, bank.weight[:, i], psi[:, i], bend[:, i], bending[i]) for i in sets]
-
-
-@partial(jax.jit, static_argnums=0)
-def _slopes(loss: Loss, r: Any, width: Any) -> tuple[Any, Any]:
-    """psi(r), and its mean derivative within the width."""
-    return loss.psi(r), (loss.psi(r + width) - loss.psi(r - width)) / (2 * width)
-
-
-@partial(jax.jit, static_argnums=(0, 1))
-def _second_order(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> tuple[Any, Any, Any]:
-    """Residuals (rows, sets), their derivatives (size, rows, sets), and their second ones summed with w psi(r): (sets, size, size)."""
-    r, columns = jacobian(spec, batched, theta, data)
-    slope = data.weight * spec.loss.psi(r)
-    axes = Data(tuple(-1 if b else None for b in batched[:-1]), -1 if batched[-1] else None, -1, None, None)
-
-    def one(vector, slope, member):
-        return jax.hessian(lambda t: jnp.sum(slope * residuals(spec, (False,) * len(batched), t[:, None], member)[:, 0]))(vector)
-
-    return r, jnp.stack(columns), jax.vmap(one, in_axes=(-1, -1, axes))(theta, slope, data)
 
 
 def _stack(fitted: Fit, per_set: list[dict[str, Any]]) -> dict[str, Any]:

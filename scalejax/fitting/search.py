@@ -1,4 +1,4 @@
-"""Multi-start in stages: evaluate every start, refine the most promising, keep the best and count who agrees."""
+"""Multi-start in stages: evaluate every start, refine the most promising in waves until several agree on the best, and count who agrees."""
 
 from __future__ import annotations
 
@@ -12,15 +12,21 @@ import jax.numpy as jnp
 import numpy as np
 
 from .data import Bank
-from .lm import LM, State, chunk_size
+from .lm import LM, chunk_size
 from .lm import solve as levenberg_marquardt
 from .parallel import in_parallel
-from .problem import Data, Spec, objective, traced
+from .problem import Data, Spec, traced
 from .request import Request
 from .solvers import Solver, descend
 from .starts import DEFAULT, Starts, make_starts
+from .status import Ends, Status, code
+from .system import objective
 
-FEWEST = 8  # starts refined for each of many data sets
+AGREE = 1e-6  # relative difference of objectives below which two starts found the same optimum
+ENOUGH = 3  # starts that must agree before the search of a data set ends
+FEWEST = 64  # starts evaluated a set, at least
+_EVALUATIONS = 2**24  # of the law at one run, to evaluate the starts: a fraction of a second
+_WAVES = (1, 1, 2, 4)  # sizes of the waves of refined starts, relative to the first
 
 
 @dataclass(frozen=True)
@@ -28,36 +34,46 @@ class Found:
     """Outcome of a search.
 
     Attributes:
-        theta: (size, sets) best parameters of every set.
-        state: of all refined starts, members ordered (set, start).
-        refined: number of refined starts a set.
+        theta: (size, sets, refined) ends of the refined starts, best first; NaN where a set needed fewer.
+        objective, status, iterations: (sets, refined) infinite, 0 and 0 where a set needed fewer.
         screened: number of starts evaluated a set.
-        starts: (size, refined * sets) where the refined ones began.
     """
 
     theta: np.ndarray
-    state: State
-    refined: int
+    objective: np.ndarray
+    status: np.ndarray
+    iterations: np.ndarray
     screened: int
-    starts: np.ndarray
+
+    @property
+    def best(self) -> np.ndarray:
+        """(size, sets) best parameters of every set."""
+        return self.theta[:, :, 0]
+
+
+def agreement(objective: np.ndarray) -> np.ndarray:
+    """Which starts, (sets, refined), found the best optimum of their set."""
+    best = objective.min(axis=1, keepdims=True)
+    return (objective <= best * (1 + AGREE) + 1e-25) & np.isfinite(objective)
 
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _screen(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> Any:
     traced("screen")
-    value = objective(spec, batched, theta, data)
+    value = objective(spec, batched, data, theta)
     return jnp.where(jnp.isfinite(value), value, jnp.inf)
 
 
 def screen(spec: Spec, bank: Bank, theta: np.ndarray, sets: np.ndarray) -> np.ndarray:
     """Objective of every member (theta, set)."""
-    size = chunk_size(bank.rows, spec.layout.size)
+    source = bank.blocks or bank
+    size = chunk_size(source.rows, spec.layout.size)
     values = np.empty(theta.shape[1])
 
     def work(start: int) -> None:
         chunk = np.arange(start, min(start + size, len(values)))
         padded = np.resize(chunk, size)
-        values[chunk] = np.asarray(_screen(spec, bank.batched, theta[:, padded], bank.gather(sets[padded])))[: len(chunk)]
+        values[chunk] = np.asarray(_screen(spec, bank.batched, theta[:, padded], source.gather(sets[padded])))[: len(chunk)]
 
     in_parallel(work, range(0, len(values), size))
     return values
@@ -71,14 +87,15 @@ def minimise(
     solver: Solver,
     weight: np.ndarray | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> State:
+) -> Ends:
     """Refine members; `sets` names the data set of each, `weight` (rows, members) replaces the sets' own weights."""
+    source = bank.blocks if isinstance(solver, LM) and bank.blocks else bank
 
     def gather(members: np.ndarray) -> Data:
-        return bank.gather(sets[members], None if weight is None else weight[:, members])
+        return source.gather(sets[members], None if weight is None else weight[:, members])
 
     run = levenberg_marquardt if isinstance(solver, LM) else descend
-    return run(spec, bank.batched, theta, gather, bank.rows, solver, rounding_floor(spec, bank), progress)
+    return run(spec, bank.batched, theta, gather, source.rows, solver, rounding_floor(spec, bank), progress)
 
 
 def rounding_floor(spec: Spec, bank: Bank) -> float:
@@ -88,26 +105,49 @@ def rounding_floor(spec: Spec, bank: Bank) -> float:
 
 
 def search(request: Request, starts: Starts | None, solver: Solver, seed: int, progress: Callable[[int, int], None] | None) -> Found:
-    """Screen and refine the starts of every set.
+    """Screen the starts of every set and refine them in waves, until `ENOUGH` converged on the best optimum of the set or none is left.
 
-    The best half of the refined starts is chosen by objective and the other half spread evenly over the remaining ranks, because the
-    best start by value is not always in the best basin.
+    A wave fills the processor: many starts for one data set, three each for hundreds of them.
     """
-    spec, bank, sets = request.spec, request.bank(), len(request.tables)
-    points = make_starts(request.layout, max(DEFAULT // sets, 64) if starts is None else starts, seed)
+    spec, bank, sets = request.spec, request.bank, len(request.tables)
+    points = make_starts(request.layout, _count(bank) if starts is None else starts, seed)
     count = points.shape[1]
     values = screen(spec, bank, np.tile(points, sets), np.repeat(np.arange(sets), count)).reshape(sets, count)
     room = chunk_size(bank.rows, spec.layout.size) if isinstance(solver, LM) else 32
-    refined = min(count, max(room // sets, FEWEST))
-    chosen = []
-    for row in values:
-        order = np.argsort(row, kind="stable")
-        top, rest = order[: (refined + 1) // 2], order[(refined + 1) // 2 :]
-        spread = rest[np.linspace(0, len(rest) - 1, refined - len(top)).astype(int)] if len(rest) else rest
-        chosen.append(np.concatenate([top, spread]))
-    members = np.repeat(np.arange(sets), refined)
-    begin = points[:, np.concatenate(chosen)]
-    state = minimise(spec, bank, begin, members, solver, progress=progress)
-    values = state.objective.reshape(sets, refined)
-    best = np.argmin(np.where(np.isfinite(values), values, np.inf), axis=1) + refined * np.arange(sets)
-    return Found(state.theta[:, best], state, refined, count, begin)
+    waves = np.minimum(np.cumsum(_WAVES) * max(room // sets, ENOUGH), count)
+    order = np.stack([_order(row, waves[-1], seed) for row in values])
+    theta = np.full((spec.layout.size, sets, waves[-1]), np.nan)
+    objective = np.full((sets, waves[-1]), np.inf)
+    status, iterations = np.zeros((2, sets, waves[-1]), int)
+    done, open_sets = 0, np.arange(sets)
+    for end in waves:
+        if not len(open_sets) or end == done:
+            break
+        begin = points[:, order[open_sets, done:end].ravel()]
+        state = minimise(spec, bank, begin, np.repeat(open_sets, end - done), solver, progress=progress)
+        theta[:, open_sets, done:end] = state.theta.reshape(-1, len(open_sets), end - done)
+        for whole, part in ((objective, state.objective), (status, state.status), (iterations, state.iterations)):
+            whole[open_sets, done:end] = part.reshape(len(open_sets), end - done)
+        objective[np.isnan(objective)] = np.inf
+        confirmed = (agreement(objective) & (status == code(Status.CONVERGED))).sum(axis=1) >= ENOUGH
+        done, open_sets = end, np.flatnonzero(~confirmed)
+    ranks = np.argsort(objective[:, :done], axis=1, kind="stable")
+    sorted_theta = np.take_along_axis(theta[:, :, :done], ranks[None], axis=2)
+    return Found(sorted_theta, *(np.take_along_axis(a[:, :done], ranks, axis=1) for a in (objective, status, iterations)), count)
+
+
+def _count(bank: Bank) -> int:
+    """How many starts are evaluated a set, unless the caller says: fewer for many data sets and for very many rows."""
+    return max(min(DEFAULT // bank.weight.shape[1], _EVALUATIONS // bank.weight.size), FEWEST)
+
+
+def _order(values: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Which starts to refine, first to last: the best by value take turns with others at random.
+
+    The best start by value is not always in the best basin.
+    """
+    ranked = np.argsort(values, kind="stable")
+    top, rest = ranked[: (count + 1) // 2], ranked[(count + 1) // 2 :]
+    chosen = np.empty(count, int)
+    chosen[::2], chosen[1::2] = top, np.random.default_rng(seed).permutation(rest)[: count // 2]
+    return chosen

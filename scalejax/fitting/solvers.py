@@ -14,9 +14,10 @@ import optax
 
 from ..core.errors import FitError, suggest
 from .linear import solve_damped
-from .lm import LM, State, chunk_size, evaluate, fresh
-from .problem import Data, Spec, objective, traced
-from .status import Status, code
+from .lm import LM, chunk_size
+from .problem import Data, Spec, traced
+from .status import Ends, Status, code, no_ends
+from .system import evaluate, objective
 
 
 @dataclass(frozen=True)
@@ -92,13 +93,13 @@ def _descend(spec: Spec, batched: tuple[bool, ...], solver: Optax, theta: Any, d
 
     def one(start, lower, member):
         alone = member._replace(weight=member.weight[:, None])
-        first = objective(spec, (False,) * len(batched), start[:, None], alone)[0]
+        first = objective(spec, (False,) * len(batched), alone, start[:, None])[0]
 
         def place(z):
             return start + jax.scipy.linalg.solve_triangular(lower, z, lower=True, trans=1)
 
         def value(z):
-            return objective(spec, (False,) * len(batched), place(z)[:, None], alone)[0] / first
+            return objective(spec, (False,) * len(batched), alone, place(z)[:, None])[0] / first
 
         def step(carry):
             z, state, f, g, best, count, stale = carry
@@ -136,11 +137,11 @@ def descend(
     settings: Optax,
     floor: float = 0.0,
     progress: Callable[[int, int], None] | None = None,
-) -> State:
+) -> Ends:
     """As `lm.solve`, by an optax transformation."""
     members = theta.shape[1]
     size = min(chunk_size(rows, spec.layout.size), 64)
-    state = State(*(np.array(a) for a in fresh(theta)))
+    ends = no_ends(theta)
     for start in range(0, members, size):
         chunk = np.arange(start, min(start + size, members))
         padded = np.resize(chunk, size)
@@ -151,10 +152,10 @@ def descend(
             if np.all(found[3]):
                 break
         best, value, count, done = (np.asarray(a)[..., : len(chunk)] for a in (place, found[1], total, found[3]))
-        state.theta[:, chunk], state.objective[chunk], state.iterations[chunk] = best, value, count
+        ends.theta[:, chunk], ends.objective[chunk], ends.iterations[chunk] = best, value, count
         # An objective at rounding level (noise-free runs) is converged, whatever its relative gradient says.
-        state.status[chunk] = np.where(done | (value <= floor), code(Status.CONVERGED), code(Status.MAX_ITERATIONS))
-        state.status[chunk] = np.where(np.isfinite(value), state.status[chunk], code(Status.NOT_FINITE))
+        ends.status[chunk] = np.where(done | (value <= floor), code(Status.CONVERGED), code(Status.MAX_ITERATIONS))
+        ends.status[chunk] = np.where(np.isfinite(value), ends.status[chunk], code(Status.NOT_FINITE))
         if progress:
             progress(int(chunk[-1]) + 1, members)
-    return state
+    return ends

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
 
 
 class Status(StrEnum):
@@ -42,3 +45,18 @@ CODES = (None, *Status)
 def code(status: Status) -> int:
     """Integer code of a status inside compiled programs."""
     return CODES.index(status)
+
+
+class Ends(NamedTuple):
+    """Where members of a batch ended: theta (size, members), and for each the objective, the iterations and the code of its status."""
+
+    theta: np.ndarray
+    objective: np.ndarray
+    iterations: np.ndarray
+    status: np.ndarray
+
+
+def no_ends(theta: np.ndarray) -> Ends:
+    """Ends to be filled in, of members that begin at theta."""
+    members = theta.shape[1]
+    return Ends(np.array(theta, float), np.full(members, np.inf), np.zeros(members, int), np.zeros(members, int))

@@ -176,12 +176,12 @@ def search(study: Study) -> Section:
     """How the optimum was found."""
     starts = study.fit.starts
     text = (
-        f"{starts.screened:,} starts were evaluated and the best {starts.refined:,} refined. {starts.agreeing:,} of these reached the same "
-        f"lowest objective, {number(study.fit.objective, 8)}. "
+        f"{starts.screened:,} starts were evaluated and {starts.refined:,} of them refined, the best first. {starts.agreeing:,} of these "
+        f"reached the same lowest objective, {number(study.fit.objective, 8)}. "
         + ("They found one optimum." if starts.optima == 1 else f"The converged ones lie in {starts.optima} distinct optima.")
     )
     rows = []
-    for name, count in Counter(np.ravel(starts.status).tolist()).most_common():
+    for name, count in Counter(starts.status[starts.status != ""].tolist()).most_common():
         steps = starts.iterations[starts.status == name]
         rows.append([name, f"{count:,}", f"{np.median(steps):.0f}", str(int(steps.max()))])
     head = ["how a start ended", "starts", "median iterations", "most"]
