@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -62,6 +62,8 @@ class Law:
         output: the column of the runs that the law predicts.
         reference: the paper.
         published: name to `Published` parameter set.
+        bound: values of the parameters that `bind` holds.
+        linear: parameters in which the law is linear, all of them together.
     """
 
     function: Callable[..., Any]
@@ -73,6 +75,7 @@ class Law:
     reference: str = ""
     published: Mapping[str, Published] = field(default_factory=dict)
     bound: tuple[tuple[str, float], ...] = ()
+    linear: tuple[str, ...] = ()
 
     @property
     def _key(self) -> tuple[Any, ...]:
@@ -172,6 +175,7 @@ def law(
     output: str = "loss",
     reference: str = "",
     published: Mapping[str, Published | Mapping[str, Any]] | None = None,
+    linear: Sequence[str] | str = (),
     **domains: Domain,
 ) -> Callable[[Callable[..., Any]], Law]:
     """Turn a plain JAX function into a `Law`.
@@ -182,6 +186,7 @@ def law(
         output: name of the predicted column.
         reference: the paper.
         published: parameter sets by name.
+        linear: parameters in which the law is linear, all of them together; `solver="varpro"` needs some.
         **domains: a `Domain` for every parameter and, where it is not `Positive()`, for inputs.
 
     Raises:
@@ -207,6 +212,10 @@ def law(
                 raise LawError(f"Law {name!r}: no argument is called {key!r}; {suggest(key, inputs + parameters)}")
             if not isinstance(domain, Domain):
                 raise LawError(f"Law {name!r}: {key}={domain!r} is no domain; write for instance {key}=Positive(0.1, 10).")
+        straight = (linear,) if isinstance(linear, str) else tuple(linear)
+        for key in straight:
+            if key not in parameters:
+                raise LawError(f"Law {name!r}: linear names {key!r}, which is no parameter; {suggest(key, parameters)}")
         full = {key: domains.get(key, Positive(1.0, 1e12)) for key in inputs + parameters}
         fixed = tuple((p, full[p].value) for p in parameters if isinstance(full[p], Fixed))
         sets = {k: v if isinstance(v, Published) else Published(dict(v)) for k, v in (published or {}).items()}
@@ -215,7 +224,7 @@ def law(
                 raise LawError(f"Law {name!r}: the published set {key!r} names {sorted(values)}, the parameters are {list(parameters)}.")
         return Law(
             function, name, inputs, tuple(p for p in parameters if p not in dict(fixed)), MappingProxyType(full),
-            output, reference, MappingProxyType(sets), fixed,
+            output, reference, MappingProxyType(sets), fixed, straight,
         )  # fmt: skip
 
     return decorate

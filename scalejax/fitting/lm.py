@@ -29,7 +29,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .layout import Layout
-from .parallel import in_parallel
+from .parallel import data_axes, in_parallel, over_devices
 from .problem import Data, Spec, traced
 from .status import Ends, Status, code, no_ends
 from .system import diagonal, empty, evaluate
@@ -63,6 +63,10 @@ class LM:
         """The same solver for starts that are already close, such as bootstrap replicates."""
         return LM(self.max_iterations, max(self.tolerance, _WARM_TOLERANCE), near=1e-2, damping=1e-6)
 
+    def inner(self, spec: Spec) -> Any:
+        """What is solved inside every iteration, see `projection`: nothing."""
+        return None
+
 
 class State(NamedTuple):
     """Progress of members between rounds; all arrays end in the member axis."""
@@ -87,27 +91,33 @@ def fresh(layout: Layout, theta: np.ndarray, blocks: bool = False) -> State:
     )  # fmt: skip
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def advance(spec: Spec, batched: tuple[bool, ...], state: State, data: Data, settings: Any, floor: Any) -> State:
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def advance(spec: Spec, batched: tuple[bool, ...], inner: Any, state: State, data: Data, settings: Any, floor: Any) -> State:
     """Up to `_ROUND` iterations of every unfinished member; `settings` is (max_iterations, tolerance, near, damping)."""
     traced("solve")
+    axes = (jax.tree.map(lambda _: -1, state), data_axes(batched))
+    return over_devices(lambda *shares: _advance(spec, batched, inner, *shares, settings, floor), (state, data), axes)
+
+
+def _advance(spec: Spec, batched: tuple[bool, ...], inner: Any, state: State, data: Data, settings: Any, floor: Any) -> State:
     limit, tolerance, near, first_damping = settings
 
     def step(carry):
         s, count = carry
         entering = s.damping < 0  # the first pass evaluates where the members stand: one place to compile the law in, not two
-        unit = damping_unit(diagonal(spec, s.matrix))
         damping = jnp.maximum(s.damping, 1e-30)
-        scaled = solve_system(spec, s.matrix, unit, damping, -s.gradient / unit)
-        move = jnp.where(entering, 0.0, scaled / unit)
-        norm = jnp.sum(scaled * scaled, axis=0)
+        move, unit = direction(spec, s, damping) if inner is None else inner.direction(s, damping)
+        move = jnp.where(entering, 0.0, move)
+        norm = jnp.sum((unit * move) ** 2, axis=0)
         slope = -jnp.sum(s.gradient * move, axis=0)
         promise = 0.5 * (damping * norm + slope)  # decrease by the quadratic model
-        cut = jnp.minimum(1.0, _STEP_CAP / jnp.maximum(jnp.max(jnp.abs(move), axis=0), 1e-300))
+        cut = jnp.minimum(1.0, _STEP_CAP / jnp.maximum(jnp.max(jnp.abs(jnp.where(unit > 0, move, 0.0)), axis=0), 1e-300))
         # Root mean square change of the residuals, by the quadratic model; not below where differences of psi are rounding.
         width = jnp.sqrt(2 * jnp.maximum(promise, _NARROWEST * s.objective) / s.bend) + 1e-300
         safe = jnp.where(entering, 1.0, promise / (promise + near * s.objective + 1e-300))
         theta = s.theta + cut * move
+        if inner is not None:
+            theta = inner.solve(spec, batched, data, s.theta, theta, width, safe)
         value, gradient, matrix, bend = evaluate(spec, batched, data, theta, jnp.where(entering, 1.0, width), safe)
         running = s.status == 0
         better = running & (value < s.objective)
@@ -139,6 +149,12 @@ def advance(spec: Spec, batched: tuple[bool, ...], state: State, data: Data, set
     return jax.lax.while_loop(lambda c: jnp.any(c[0].status == 0) & (c[1] < _ROUND), step, (state, 0))[0]
 
 
+def direction(spec: Spec, s: State, damping: Any) -> tuple[Any, Any]:
+    """The damped step of every member, and the roots of its damping."""
+    unit = damping_unit(diagonal(spec, s.matrix))
+    return solve_system(spec, s.matrix, unit, damping, -s.gradient / unit) / unit, unit
+
+
 def damping_unit(diagonal: Any) -> Any:
     """Roots of the damping matrix S, (size, members): the eighth root of the diagonal of M, relative to its largest entry."""
     share = diagonal / jnp.maximum(jnp.max(diagonal, axis=0), 1e-300) + 1e-12
@@ -146,7 +162,7 @@ def damping_unit(diagonal: Any) -> Any:
 
 
 def chunk_size(rows: int, parameters: int) -> int:
-    """Members that one compiled call works on: what stays in the CPU's cache, or fills a GPU."""
+    """Members that one compiled call works on, on one device: what stays in the CPU's cache, or fills a GPU."""
     budget = 2**15 if jax.default_backend() == "cpu" else 2**30 // (8 * (parameters + 8))
     return int(2 ** np.clip(np.round(np.log2(budget / rows)), 0, 8 if jax.default_backend() == "cpu" else 16))
 
@@ -172,7 +188,7 @@ def solve(
         floor: absolute decrease below which rounding rules.
         progress: called with (finished, members) after every round.
     """
-    members, size = theta.shape[1], chunk_size(rows, spec.layout.size)
+    members, size = theta.shape[1], chunk_size(rows, spec.layout.size) * jax.local_device_count()
     blocks = gather(np.zeros(1, int)).weight.ndim == 3
     each = sum(a.shape[-1] and a[..., 0].size for a in jax.tree.leaves(fresh(spec.layout, theta[:, :1], blocks)))
     slab = max(size, _MEMORY // (8 * each) // size * size)
@@ -198,11 +214,12 @@ def _solve_slab(
     progress: Callable[[int, int], None] | None,
 ) -> State:
     """Run the members `here` to their ends, in chunks of `size` that are packed anew after every round."""
+    inner = settings.inner(spec)
     arguments = tuple(map(float, (settings.max_iterations, settings.tolerance, settings.near, settings.damping)))
 
     def work(chunk: np.ndarray) -> None:
         padded = np.resize(chunk, size)  # repeats members to fill the chunk; the copies are dropped
-        part = advance(spec, batched, jax.tree.map(lambda a: a[..., padded], state), gather(here[padded]), arguments, floor)
+        part = advance(spec, batched, inner, jax.tree.map(lambda a: a[..., padded], state), gather(here[padded]), arguments, floor)
         for whole, piece in zip(jax.tree.leaves(state), jax.tree.leaves(part), strict=True):
             whole[..., chunk] = np.asarray(piece)[..., : len(chunk)]
 

@@ -266,7 +266,7 @@ class Fit:
 
 def finish(request: Request, found: Found, solver: Solver, recipe: str | None, seed: int, seconds: float) -> Fit:
     """The `Fit` of a search: statuses, covariance, provenance."""
-    shapes = tuple(second_order(request, found.best))
+    best, shapes = second_order(request, found.best)
     names = np.asarray([s.value if s else "" for s in CODES], dtype=object)[found.status]
     starts = StartTable(found.objective, names, found.iterations, found.theta, found.screened)
     worst = max((_status(CODES[s], c) for s, c in zip(found.status[:, 0], shapes, strict=True)), key=list(Status).index)
@@ -278,12 +278,12 @@ def finish(request: Request, found: Found, solver: Solver, recipe: str | None, s
     }
     name = getattr(solver, "name", "lm")
     return Fit(
-        request.params(found.best),
+        request.params(best),
         float(found.objective[:, 0].sum()),
         worst,
-        found.best,
+        best,
         starts,
-        shapes,
+        tuple(shapes),
         request,
         name,
         recipe,

@@ -14,7 +14,7 @@ import numpy as np
 from .data import Bank
 from .lm import LM, chunk_size
 from .lm import solve as levenberg_marquardt
-from .parallel import in_parallel
+from .parallel import data_axes, in_parallel, over_devices, over_hosts
 from .problem import Data, Spec, traced
 from .request import Request
 from .solvers import Solver, descend
@@ -60,14 +60,14 @@ def agreement(objective: np.ndarray) -> np.ndarray:
 @partial(jax.jit, static_argnums=(0, 1))
 def _screen(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> Any:
     traced("screen")
-    value = objective(spec, batched, data, theta)
+    value = over_devices(lambda t, d: objective(spec, batched, d, t), (theta, data), (-1, data_axes(batched)))
     return jnp.where(jnp.isfinite(value), value, jnp.inf)
 
 
 def screen(spec: Spec, bank: Bank, theta: np.ndarray, sets: np.ndarray) -> np.ndarray:
     """Objective of every member (theta, set)."""
     source = bank.blocks or bank
-    size = chunk_size(source.rows, spec.layout.size)
+    size = chunk_size(source.rows, spec.layout.size) * jax.local_device_count()
     values = np.empty(theta.shape[1])
 
     def work(start: int) -> None:
@@ -89,13 +89,18 @@ def minimise(
     progress: Callable[[int, int], None] | None = None,
 ) -> Ends:
     """Refine members; `sets` names the data set of each, `weight` (rows, members) replaces the sets' own weights."""
-    source = bank.blocks if isinstance(solver, LM) and bank.blocks else bank
-
-    def gather(members: np.ndarray) -> Data:
-        return source.gather(sets[members], None if weight is None else weight[:, members])
+    source = bank.blocks if type(solver) is LM and bank.blocks else bank
 
     run = levenberg_marquardt if isinstance(solver, LM) else descend
-    return run(spec, bank.batched, theta, gather, source.rows, solver, rounding_floor(spec, bank), progress)
+
+    def share(mine: np.ndarray) -> Ends:
+        def gather(members: np.ndarray) -> Data:
+            which = mine[members]
+            return source.gather(sets[which], None if weight is None else weight[:, which])
+
+        return run(spec, bank.batched, theta[:, mine], gather, source.rows, solver, rounding_floor(spec, bank), progress)
+
+    return over_hosts(share, theta.shape[1])
 
 
 def rounding_floor(spec: Spec, bank: Bank) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -13,44 +15,93 @@ from .covariance import Curvature, Sums, bandwidth, curvatures, model_covariance
 from .data import make_blocks
 from .layout import one_group
 from .losses import Loss
+from .parallel import data_axes
 from .problem import Data, Spec, jacobian, residuals
 from .request import Request
 from .system import entries
 
-
-def second_order(request: Request, theta: np.ndarray) -> list[Curvature]:
-    """Covariance and diagnosis of every set at its optimum, theta (size, sets)."""
-    return _joint(request, theta) if request.joint else _apart(request, theta)
+_POLISH = 3  # Newton steps at most
+_TINY = 1e-9  # share of the objective that a step may promise; a larger one is no matter of the last digits
 
 
-def _apart(request: Request, theta: np.ndarray) -> list[Curvature]:
+@dataclass(frozen=True)
+class _Point:
+    """All that is known at theta (size, sets), derivatives included; sums over rows are made by `_apart` or `_joint`."""
+
+    theta: np.ndarray
+    objective: np.ndarray  # (sets,)
+    gradient: np.ndarray  # (sets, size)
+    newton: np.ndarray  # (sets, size, size): second derivatives of the objective, where it has them
+    sums: Sums
+    model: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def second_order(request: Request, theta: np.ndarray) -> tuple[np.ndarray, list[Curvature]]:
+    """Theta (size, sets) with its last digits, and covariance and diagnosis of every set there.
+
+    The solver stops when the objective can fall no further, which leaves half the digits of theta open. Newton steps on the gradient fill
+    them in, so that the numbers do not depend on which of the agreeing starts came first, or on the number of devices.
+    """
+    at = partial(_joint if request.joint else _apart, request)
+    point = at(theta)
+    step, promise = _newton_step(point)
+    promise = np.where(promise <= _TINY * point.objective, promise, -np.inf)
+    for _ in range(_POLISH):
+        if not np.isfinite(promise).any():
+            break
+        trial = at(np.where(np.isfinite(promise), point.theta + step, point.theta))
+        trial_step, trial_promise = _newton_step(trial)
+        if not (trial_promise < promise).all():
+            # Some sets are as good as they get: these stay where they are, and the point is computed once more for all.
+            better = trial_promise < promise
+            theta = np.where(better, trial.theta, point.theta)
+            point = at(theta) if better.any() else point
+            break
+        point, step, promise = trial, trial_step, trial_promise
+    return point.theta, curvatures(request.layout, point.theta, point.sums, point.model)
+
+
+def _newton_step(point: _Point) -> tuple[np.ndarray, np.ndarray]:
+    """Newton's step (size, sets), and the decrease that it promises (sets,); infinite where there is no minimum to step to."""
+    scale = np.sqrt(np.maximum(np.diagonal(point.newton, axis1=1, axis2=2), 1e-300))
+    unit = point.newton / (scale[:, :, None] * scale[:, None])
+    sound = np.isfinite(unit).all(axis=(1, 2))
+    values, vectors = np.linalg.eigh(np.where(sound[:, None, None], unit, np.eye(unit.shape[1])))
+    sound &= values.min(axis=1) > 1e-12 * values.max(axis=1)
+    along = np.einsum("sij,si->sj", vectors, point.gradient / scale)
+    step = -np.einsum("sij,sj->si", vectors, along / np.where(sound[:, None], values, 1.0)) / scale
+    return step.T, np.where(sound, 0.5 * np.sum(along**2 / np.where(sound[:, None], values, 1.0), axis=1), np.inf)
+
+
+def _apart(request: Request, theta: np.ndarray) -> _Point:
     bank, sets = request.bank, np.arange(theta.shape[1])
     r, jac, bending = (np.asarray(a) for a in _derivatives(request.spec, bank.batched, theta, bank.gather(sets)))
     weight = bank.weight.T
     widths = np.asarray([bandwidth(r[:, i], bank.weight[:, i]) for i in sets])
-    psi, bend = (np.asarray(a).T for a in _slopes(request.loss, r, widths))
+    rho, psi, rho2, bend = (np.asarray(a).T for a in _losses(request.loss, r, widths))
     jac = np.where((weight > 0)[..., None], np.moveaxis(jac, 0, -1).swapaxes(0, 1), 0.0)  # (sets, rows, size)
-    gauss_newton = np.swapaxes(jac, 1, 2) @ (jac * (weight * bend)[..., None])
+    turned = np.swapaxes(jac, 1, 2)
     score = jac * (weight * psi)[..., None]
+    gauss_newton = turned @ (jac * (weight * bend)[..., None])
     sums = Sums((weight > 0).sum(axis=1), np.abs(jac).max(axis=1), gauss_newton, bending, np.swapaxes(score, 1, 2) @ score)
 
     def model(which: np.ndarray, free: np.ndarray) -> np.ndarray:
         return model_covariance(jac[which][:, :, free], *(a[which] for a in (weight, psi, bend)))
 
-    return curvatures(request.layout, theta, sums, model)
+    newton = turned @ (jac * (weight * rho2)[..., None]) + bending
+    return _Point(theta, np.sum(weight * rho, axis=1), score.sum(axis=1), newton, sums, model)
 
 
-def _joint(request: Request, theta: np.ndarray) -> list[Curvature]:
+def _joint(request: Request, theta: np.ndarray) -> _Point:
     """As `_apart` for one joint fit: derivatives are taken block by block, with respect to the parameters that act there."""
     spec, blocks = request.spec, request.bank.blocks or make_blocks(request.bank)
-    index = entries(spec.layout)[0]
     local = Spec(spec.law, one_group(spec.layout), spec.loss, spec.on)
     data = blocks.gather(np.zeros(1, int))
     data = data._replace(weight=data.weight[..., 0], group=np.zeros(len(data.target), int))
-    place = index[:, blocks.group]  # (local size, blocks)
+    place = entries(spec.layout)[0][:, blocks.group]  # (local size, blocks)
     r, jac, bending = (np.asarray(a) for a in _derivatives(local, (True,) * len(request.bank.batched), theta[place, 0], data))
     weight = data.weight
-    psi, bend = (np.asarray(a) for a in _slopes(request.loss, r, bandwidth(r.ravel(), weight.ravel())))
+    rho, psi, rho2, bend = (np.asarray(a) for a in _losses(request.loss, r, bandwidth(r.ravel(), weight.ravel())))
     jac = np.where(weight > 0, jac, 0.0)
     size = request.layout.size
 
@@ -63,14 +114,15 @@ def _joint(request: Request, theta: np.ndarray) -> list[Curvature]:
     def gram(row_weight: np.ndarray) -> np.ndarray:
         return whole(np.einsum("irb,rb,jrb->ijb", jac, row_weight, jac, optimize=True))
 
-    influence = np.zeros(size)
+    influence, gradient = np.zeros((2, size))
     np.maximum.at(influence, place, np.abs(jac).max(axis=1))
-    n = np.asarray([(weight > 0).sum()])
-    sums = Sums(n, influence[None], gram(weight * bend), whole(np.moveaxis(bending, 0, -1)), gram((weight * psi) ** 2))
-    normal = gram(weight)
+    np.add.at(gradient, place, np.einsum("irb,rb->ib", jac, weight * psi))
+    n, bent = np.asarray([(weight > 0).sum()]), whole(np.moveaxis(bending, 0, -1))
+    sums = Sums(n, influence[None], gram(weight * bend), bent, gram((weight * psi) ** 2))
 
     def model(which: np.ndarray, free: np.ndarray) -> np.ndarray:
         factor = model_variance(n, len(free), *(a.reshape(1, -1) for a in (weight, psi, bend)))
+        normal = gram(weight)
         scale = np.sqrt(np.maximum(np.diagonal(normal[0])[free], 1e-300))
         unit = normal[:, free[:, None], free] / np.outer(scale, scale)
         try:
@@ -79,13 +131,14 @@ def _joint(request: Request, theta: np.ndarray) -> list[Curvature]:
             inverse = np.linalg.pinv(unit, hermitian=True)
         return factor[:, None, None] * inverse / np.outer(scale, scale)
 
-    return curvatures(request.layout, theta, sums, model)
+    objective = np.asarray([np.sum(weight * rho)])
+    return _Point(theta, objective, gradient[None], gram(weight * rho2) + bent, sums, model)
 
 
 @partial(jax.jit, static_argnums=0)
-def _slopes(loss: Loss, r: Any, width: Any) -> tuple[Any, Any]:
-    """psi(r), and its mean derivative within the width."""
-    return loss.psi(r), (loss.psi(r + width) - loss.psi(r - width)) / (2 * width)
+def _losses(loss: Loss, r: Any, width: Any) -> tuple[Any, Any, Any, Any]:
+    """rho(r), psi(r), rho''(r), and the mean of rho'' within the width."""
+    return loss.rho(r), loss.psi(r), loss.curvature(r), (loss.psi(r + width) - loss.psi(r - width)) / (2 * width)
 
 
 @partial(jax.jit, static_argnums=(0, 1))
@@ -93,9 +146,8 @@ def _derivatives(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) 
     """Residuals (rows, sets), their derivatives (size, rows, sets), and their second ones summed with w psi(r): (sets, size, size)."""
     r, columns = jacobian(spec, batched, theta, data)
     slope = data.weight * spec.loss.psi(r)
-    axes = Data(tuple(-1 if b else None for b in batched[:-1]), -1 if batched[-1] else None, -1, None, None)
 
     def one(vector, slope, member):
         return jax.hessian(lambda t: jnp.sum(slope * residuals(spec, (False,) * len(batched), t[:, None], member)[:, 0]))(vector)
 
-    return r, jnp.stack(columns), jax.vmap(one, in_axes=(-1, -1, axes))(theta, slope, data)
+    return r, jnp.stack(columns), jax.vmap(one, in_axes=(-1, -1, data_axes(batched)))(theta, slope, data)

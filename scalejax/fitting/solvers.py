@@ -15,7 +15,9 @@ import optax
 from ..core.errors import FitError, suggest
 from .linear import solve_damped
 from .lm import LM, chunk_size
+from .parallel import data_axes, over_devices
 from .problem import Data, Spec, traced
+from .projection import VarPro
 from .status import Ends, Status, code, no_ends
 from .system import evaluate, objective
 
@@ -56,8 +58,8 @@ _CONVERGED = 1e-8  # share of the objective that a Newton step may still promise
 @lru_cache
 def _named(name: str) -> Solver:
     # Cached, because optax transformations compare by identity and a new one would compile anew.
-    if name == "lm":
-        return LM()
+    if name in ("lm", "varpro"):
+        return LM() if name == "lm" else VarPro()
     if name == "lbfgs":
         return Optax(optax.lbfgs(), precondition=False, rounds=1, name="lbfgs")  # as in the papers' recipes
     schedule = optax.cosine_decay_schedule(0.05, 1000, alpha=1e-5)
@@ -70,15 +72,19 @@ def as_solver(solver: Solver | str | optax.GradientTransformation) -> Solver:
         return solver
     if isinstance(solver, optax.GradientTransformation):
         return Optax(solver)
-    if solver in ("lm", "lbfgs", "adam"):
+    if solver in ("lm", "varpro", "lbfgs", "adam"):
         return _named(solver)
-    raise FitError(f"solver={solver!r} is unknown; {suggest(solver, ['lm', 'lbfgs', 'adam'])} An optax transformation works too.")
+    raise FitError(f"solver={solver!r} is unknown; {suggest(solver, ['lm', 'varpro', 'lbfgs', 'adam'])} An optax transformation works too.")
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
 def _descend(spec: Spec, batched: tuple[bool, ...], solver: Optax, theta: Any, data: Data) -> tuple[Any, Any, Any, Any]:
     """Theta, objective, iterations and convergence of a chunk of members, each on its own path."""
     traced("optax")
+    return over_devices(lambda *shares: _paths(spec, batched, solver, *shares), (theta, data), (-1, data_axes(batched)))
+
+
+def _paths(spec: Spec, batched: tuple[bool, ...], solver: Optax, theta: Any, data: Data) -> tuple[Any, Any, Any, Any]:
     transform = optax.with_extra_args_support(solver.transform)
     size, members = theta.shape
     if solver.precondition:
@@ -89,7 +95,7 @@ def _descend(spec: Spec, batched: tuple[bool, ...], solver: Optax, theta: Any, d
     else:
         factor = jnp.broadcast_to(jnp.eye(size), (members, size, size))
     factor = jnp.where(jnp.isfinite(factor), factor, jnp.eye(size))
-    axes = Data(tuple(-1 if b else None for b in batched[:-1]), -1 if batched[-1] else None, -1, None, None)
+    axes = data_axes(batched)
 
     def one(start, lower, member):
         alone = member._replace(weight=member.weight[:, None])
@@ -140,7 +146,7 @@ def descend(
 ) -> Ends:
     """As `lm.solve`, by an optax transformation."""
     members = theta.shape[1]
-    size = min(chunk_size(rows, spec.layout.size), 64)
+    size = min(chunk_size(rows, spec.layout.size), 64) * jax.local_device_count()
     ends = no_ends(theta)
     for start in range(0, members, size):
         chunk = np.arange(start, min(start + size, members))

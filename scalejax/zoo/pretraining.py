@@ -16,7 +16,7 @@ _D = Positive(1e8, 1e13, unit="tokens")
 _E = Positive(0.1, 5.0, unit="nats/token", zero=True)
 
 
-@law(x=Positive(1e3, 1e12), E=_E, A=Positive(0.1, 1e4), alpha=_EXPONENT)
+@law(x=Positive(1e3, 1e12), E=_E, A=Positive(0.1, 1e4), alpha=_EXPONENT, linear=("E", "A"))
 def power_law(x, *, E, A, alpha):
     r"""Power law with an irreducible constant in one variable of any kind.
 
@@ -35,6 +35,7 @@ def power_law(x, *, E, A, alpha):
 
 @law(
     reference="Hestness et al. 2017, arXiv:1712.00409",
+    linear=("alpha", "gamma"),
     m=Positive(1e4, 1e12, unit="training samples"),
     alpha=Positive(0.1, 1e4),
     beta_g=Positive(0.02, 1.0),
@@ -66,6 +67,7 @@ def hestness(m, *, alpha, beta_g, gamma):
 
 @law(
     reference="Henighan et al. 2020, arXiv:2010.14701",
+    linear=("L_inf",),
     x=Positive(1e3, 1e12),
     L_inf=Positive(1e-2, 5.0, zero=True),
     x_0=Positive(1e-9, 1e15),
@@ -262,6 +264,7 @@ _MUENNIGHOFF = {"E": exp(0.6254804), "A": exp(6.255414), "alpha": 0.3526596, "B"
 
 @law(
     reference="Hoffmann et al. 2022, arXiv:2203.15556",
+    linear=("E", "A", "B"),
     N=_N,
     D=_D,
     E=_E,
@@ -322,6 +325,7 @@ def chinchilla(N, D, *, E, A, alpha, B, beta):
 
 @law(
     reference="Hoffmann et al. 2022, arXiv:2203.15556 with an outer exponent as in Kaplan et al. 2020, arXiv:2001.08361",
+    linear=("E",),
     N=_N,
     D=_D,
     E=_E,
@@ -349,6 +353,7 @@ def chinchilla_outer(N, D, *, E, A, alpha, B, beta, q):
 
 @law(
     reference="Muennighoff et al. 2023, arXiv:2305.16264",
+    linear=("E",),
     N=_N,
     D=_D,
     U=Positive(1e8, 1e12, unit="unique tokens"),
