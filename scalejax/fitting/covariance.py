@@ -37,11 +37,13 @@ class Curvature:
     correlation: np.ndarray
 
 
-def bandwidth(r: np.ndarray, weight: np.ndarray) -> float:
-    """Width over which the curvature of the loss is averaged, see `curvatures`; r and weight are (rows,)."""
-    r = r[weight > 0]
-    spread = min(np.std(r), np.median(np.abs(r)) / 0.6745) or np.std(r)
-    return max(2.12 * spread * len(r) ** -0.2, 1e-12)
+def bandwidth(r: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Width over which the curvature of the loss is averaged, see `curvatures`: (sets,) from r and weight (rows, sets)."""
+    used = np.where(weight > 0, r, np.nan)
+    deviation = np.nanstd(used, axis=0)
+    middle = np.nanmedian(np.abs(used), axis=0) / 0.6745
+    spread = np.where(middle > 0, np.minimum(deviation, middle), deviation)
+    return np.maximum(2.12 * spread * (weight > 0).sum(axis=0) ** -0.2, 1e-12)
 
 
 class Sums(NamedTuple):

@@ -164,7 +164,7 @@ def damping_unit(diagonal: Any) -> Any:
 def chunk_size(rows: int, parameters: int) -> int:
     """Members that one compiled call works on, on one device: what stays in the CPU's cache, or fills a GPU."""
     budget = 2**15 if jax.default_backend() == "cpu" else 2**30 // (8 * (parameters + 8))
-    return int(2 ** np.clip(np.round(np.log2(budget / rows)), 0, 8 if jax.default_backend() == "cpu" else 16))
+    return int(2 ** np.clip(np.floor(np.log2(budget / rows)), 0, 8 if jax.default_backend() == "cpu" else 16))
 
 
 def solve(

@@ -20,45 +20,38 @@ from .problem import Data, Spec, jacobian, residuals
 from .request import Request
 from .system import entries
 
-_POLISH = 3  # Newton steps at most
 _TINY = 1e-9  # share of the objective that a step may promise; a larger one is no matter of the last digits
 
 
 @dataclass(frozen=True)
 class _Point:
-    """All that is known at theta (size, sets), derivatives included; sums over rows are made by `_apart` or `_joint`."""
+    """What is known at theta (size, sets), made by `_apart` or `_joint`; `shapes` gives the covariances there."""
 
     theta: np.ndarray
     objective: np.ndarray  # (sets,)
     gradient: np.ndarray  # (sets, size)
     newton: np.ndarray  # (sets, size, size): second derivatives of the objective, where it has them
-    sums: Sums
-    model: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    shapes: Callable[[], list[Curvature]]
 
 
 def second_order(request: Request, theta: np.ndarray) -> tuple[np.ndarray, list[Curvature]]:
     """Theta (size, sets) with its last digits, and covariance and diagnosis of every set there.
 
-    The solver stops when the objective can fall no further, which leaves half the digits of theta open. Newton steps on the gradient fill
+    The solver stops when the objective can fall no further, which leaves half the digits of theta open. A Newton step on the gradient fills
     them in, so that the numbers do not depend on which of the agreeing starts came first, or on the number of devices.
     """
     at = partial(_joint if request.joint else _apart, request)
     point = at(theta)
     step, promise = _newton_step(point)
-    promise = np.where(promise <= _TINY * point.objective, promise, -np.inf)
-    for _ in range(_POLISH):
-        if not np.isfinite(promise).any():
-            break
-        trial = at(np.where(np.isfinite(promise), point.theta + step, point.theta))
-        trial_step, trial_promise = _newton_step(trial)
-        if not (trial_promise < promise).all():
-            # Some sets are as good as they get: these stay where they are, and the point is computed once more for all.
-            better = trial_promise < promise
-            theta = np.where(better, trial.theta, point.theta)
-            point = at(theta) if better.any() else point
-            break
-        point, step, promise = trial, trial_step, trial_promise
-    return point.theta, curvatures(request.layout, point.theta, point.sums, point.model)
+    moving = promise <= _TINY * point.objective
+    if moving.any():
+        trial = at(np.where(moving, theta + step, theta))
+        better = _newton_step(trial)[1] < promise
+        if (better | ~moving).all():
+            point = trial
+        elif (better & moving).any():  # the others are as good as they get and stay where they are
+            point = at(np.where(better, trial.theta, theta))
+    return point.theta, point.shapes()
 
 
 def _newton_step(point: _Point) -> tuple[np.ndarray, np.ndarray]:
@@ -77,19 +70,25 @@ def _apart(request: Request, theta: np.ndarray) -> _Point:
     bank, sets = request.bank, np.arange(theta.shape[1])
     r, jac, bending = (np.asarray(a) for a in _derivatives(request.spec, bank.batched, theta, bank.gather(sets)))
     weight = bank.weight.T
-    widths = np.asarray([bandwidth(r[:, i], bank.weight[:, i]) for i in sets])
-    rho, psi, rho2, bend = (np.asarray(a).T for a in _losses(request.loss, r, widths))
+    rho, psi, rho2 = (np.asarray(a).T for a in _losses(request.loss, r))
     jac = np.where((weight > 0)[..., None], np.moveaxis(jac, 0, -1).swapaxes(0, 1), 0.0)  # (sets, rows, size)
     turned = np.swapaxes(jac, 1, 2)
-    score = jac * (weight * psi)[..., None]
-    gauss_newton = turned @ (jac * (weight * bend)[..., None])
-    sums = Sums((weight > 0).sum(axis=1), np.abs(jac).max(axis=1), gauss_newton, bending, np.swapaxes(score, 1, 2) @ score)
 
-    def model(which: np.ndarray, free: np.ndarray) -> np.ndarray:
-        return model_covariance(jac[which][:, :, free], *(a[which] for a in (weight, psi, bend)))
+    def shapes() -> list[Curvature]:
+        bend = np.asarray(_mean_curvature(request.loss, r, bandwidth(r, bank.weight))).T
+        score = jac * (weight * psi)[..., None]
+        gauss_newton = turned @ (jac * (weight * bend)[..., None])
+        sums = Sums((weight > 0).sum(axis=1), np.abs(jac).max(axis=1), gauss_newton, bending, np.swapaxes(score, 1, 2) @ score)
+        return curvatures(
+            request.layout,
+            theta,
+            sums,
+            lambda which, free: model_covariance(jac[which][:, :, free], *(a[which] for a in (weight, psi, bend))),
+        )
 
+    gradient = (turned @ (weight * psi)[..., None])[..., 0]
     newton = turned @ (jac * (weight * rho2)[..., None]) + bending
-    return _Point(theta, np.sum(weight * rho, axis=1), score.sum(axis=1), newton, sums, model)
+    return _Point(theta, np.sum(weight * rho, axis=1), gradient, newton, shapes)
 
 
 def _joint(request: Request, theta: np.ndarray) -> _Point:
@@ -101,7 +100,7 @@ def _joint(request: Request, theta: np.ndarray) -> _Point:
     place = entries(spec.layout)[0][:, blocks.group]  # (local size, blocks)
     r, jac, bending = (np.asarray(a) for a in _derivatives(local, (True,) * len(request.bank.batched), theta[place, 0], data))
     weight = data.weight
-    rho, psi, rho2, bend = (np.asarray(a) for a in _losses(request.loss, r, bandwidth(r.ravel(), weight.ravel())))
+    rho, psi, rho2 = (np.asarray(a) for a in _losses(request.loss, r))
     jac = np.where(weight > 0, jac, 0.0)
     size = request.layout.size
 
@@ -114,31 +113,40 @@ def _joint(request: Request, theta: np.ndarray) -> _Point:
     def gram(row_weight: np.ndarray) -> np.ndarray:
         return whole(np.einsum("irb,rb,jrb->ijb", jac, row_weight, jac, optimize=True))
 
-    influence, gradient = np.zeros((2, size))
-    np.maximum.at(influence, place, np.abs(jac).max(axis=1))
+    gradient, bent = np.zeros(size), whole(np.moveaxis(bending, 0, -1))
     np.add.at(gradient, place, np.einsum("irb,rb->ib", jac, weight * psi))
-    n, bent = np.asarray([(weight > 0).sum()]), whole(np.moveaxis(bending, 0, -1))
-    sums = Sums(n, influence[None], gram(weight * bend), bent, gram((weight * psi) ** 2))
 
-    def model(which: np.ndarray, free: np.ndarray) -> np.ndarray:
-        factor = model_variance(n, len(free), *(a.reshape(1, -1) for a in (weight, psi, bend)))
-        normal = gram(weight)
-        scale = np.sqrt(np.maximum(np.diagonal(normal[0])[free], 1e-300))
-        unit = normal[:, free[:, None], free] / np.outer(scale, scale)
-        try:
-            inverse = np.linalg.inv(unit)
-        except np.linalg.LinAlgError:  # a flat direction, which `curvatures` marks
-            inverse = np.linalg.pinv(unit, hermitian=True)
-        return factor[:, None, None] * inverse / np.outer(scale, scale)
+    def shapes() -> list[Curvature]:
+        bend = np.asarray(_mean_curvature(request.loss, r, bandwidth(r.reshape(-1, 1), weight.reshape(-1, 1))))
+        influence, n, normal = np.zeros(size), np.asarray([(weight > 0).sum()]), gram(weight)
+        np.maximum.at(influence, place, np.abs(jac).max(axis=1))
+        sums = Sums(n, influence[None], gram(weight * bend), bent, gram((weight * psi) ** 2))
 
-    objective = np.asarray([np.sum(weight * rho)])
-    return _Point(theta, objective, gradient[None], gram(weight * rho2) + bent, sums, model)
+        def model(which: np.ndarray, free: np.ndarray) -> np.ndarray:
+            factor = model_variance(n, len(free), *(a.reshape(1, -1) for a in (weight, psi, bend)))
+            scale = np.sqrt(np.maximum(np.diagonal(normal[0])[free], 1e-300))
+            unit = normal[:, free[:, None], free] / np.outer(scale, scale)
+            try:
+                inverse = np.linalg.inv(unit)
+            except np.linalg.LinAlgError:  # a flat direction, which `curvatures` marks
+                inverse = np.linalg.pinv(unit, hermitian=True)
+            return factor[:, None, None] * inverse / np.outer(scale, scale)
+
+        return curvatures(request.layout, theta, sums, model)
+
+    return _Point(theta, np.asarray([np.sum(weight * rho)]), gradient[None], gram(weight * rho2) + bent, shapes)
 
 
 @partial(jax.jit, static_argnums=0)
-def _losses(loss: Loss, r: Any, width: Any) -> tuple[Any, Any, Any, Any]:
-    """rho(r), psi(r), rho''(r), and the mean of rho'' within the width."""
-    return loss.rho(r), loss.psi(r), loss.curvature(r), (loss.psi(r + width) - loss.psi(r - width)) / (2 * width)
+def _losses(loss: Loss, r: Any) -> tuple[Any, Any, Any]:
+    """rho(r), psi(r), rho''(r)."""
+    return loss.rho(r), loss.psi(r), loss.curvature(r)
+
+
+@partial(jax.jit, static_argnums=0)
+def _mean_curvature(loss: Loss, r: Any, width: Any) -> Any:
+    """The mean of rho'' within the width."""
+    return (loss.psi(r + width) - loss.psi(r - width)) / (2 * width)
 
 
 @partial(jax.jit, static_argnums=(0, 1))
