@@ -49,9 +49,10 @@ def waiting():
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "runs.csv"
         columns = np.stack([runs[n] for n in ("N", "D", "loss")], axis=1)
-        np.savetxt(table, columns, delimiter=",", header="N,D,loss", comments="", fmt="%r")
+        np.savetxt(table, columns, delimiter=",", header="N,D,loss", comments="", fmt="%.17g")
         cold = shell([sys.executable, "-c", COLD, str(table)])
-        command = shell([sys.executable, "-m", "scalejax", "fit", "chinchilla", str(table), "--out", str(Path(folder) / "fit.json")])
+        out = str(Path(folder) / "fit.json")
+        command = shell([sys.executable, "-m", "scalejax", "fit", str(table), "--law", "chinchilla", "--out", out])
     rows = [
         ["fit, 4,500 grid starts", f"{warm_fit:.2f}", f"{first_fit:.2f}"],
         ["bootstrap, 4,000 replicates", f"{warm_draws:.2f}", f"{first_draws:.2f}"],

@@ -24,6 +24,7 @@ from .zoo import laws
 from . import datasets
 from .fitting.losses import Loss, absolute, asymmetric, huber, log_cosh, squared, student_t
 from .fitting.lm import LM
+from .fitting.projection import VarPro
 from .fitting.solvers import Optax
 from .fitting.recipes import recipes
 from .fitting.result import Fit

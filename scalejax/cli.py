@@ -110,7 +110,7 @@ def _fit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", help="a published procedure: hoffmann2022, besiroglu2024, gadre2024")
     parser.add_argument("--loss", default=None, metavar="LOSS", help="huber (default), huber:DELTA, squared, absolute, log_cosh, student_t")
     parser.add_argument("--on", choices=["log", "linear"], help="residuals of logarithms (default) or of values")
-    parser.add_argument("--solver", default=None, help="lm (default), lbfgs, adam")
+    parser.add_argument("--solver", default=None, help="lm (default), varpro, lbfgs, adam")
     parser.add_argument("--fix", nargs="+", default=[], metavar="PARAM=VALUE", help="hold parameters at values")
     parser.add_argument("--tie", nargs="+", default=[], metavar="PARAM=PARAM", help="make parameters equal")
     parser.add_argument("--by", help="column of groups that get parameters of their own")

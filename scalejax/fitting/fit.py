@@ -59,8 +59,10 @@ def fit(
         runs: from `read_runs`, or anything that `read_runs` takes whose columns are named as the law's inputs and output.
         loss: rho; default `huber(1e-3)`. Any elementwise JAX function of the residual works.
         on: residuals of logarithms ("log", default: relative errors) or of values ("linear").
-        starts: how many points over the plausible ranges (default 2,048), a mapping of lists (full grid), or a list of mappings.
-        solver: "lm" (default), "lbfgs", "adam", any optax transformation, or `LM(...)` / `Optax(...)` with settings.
+        starts: how many points over the plausible ranges (default 2,048, fewer for many sets or very many rows), a mapping of lists (full
+            grid), or a list of mappings.
+        solver: "lm" (default), "varpro" (for laws that declare linear parameters), "lbfgs", "adam", any optax transformation, or
+            `LM(...)` / `VarPro(...)` / `Optax(...)` with settings.
         fix: values of parameters that are not fitted.
         tie: {"beta": "alpha"} makes two parameters equal.
         bounds: {"alpha": (0.2, 0.6)} confines a parameter.
