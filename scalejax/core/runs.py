@@ -103,7 +103,7 @@ class Runs:
     def take(self, rows: np.ndarray) -> Runs:
         """The runs at these row indices, in this order. Flags follow their rows."""
         rows = np.asarray(rows)
-        position = {int(old): new for new, old in enumerate(rows)}
+        position = {int(old): new for new, old in enumerate(rows)} if self.flags else {}
         flags = tuple(
             replace(f, rows=tuple(position[r] for r in f.rows if r in position))
             for f in self.flags

@@ -85,7 +85,13 @@ class Request:
         """One table a set: one in all, or one a group when groups are fitted apart."""
         if self.by is None or self.joint:
             return [self.runs]
-        return [self.runs.where(self.group_of_row == g) for g in range(len(self.groups))]
+        return [self.runs.take(rows) for rows in self._rows_of_groups]
+
+    @cached_property
+    def _rows_of_groups(self) -> list[np.ndarray]:
+        """Indices of every group's rows, in order."""
+        order = np.argsort(self.group_of_row, kind="stable")
+        return np.split(order, np.cumsum(np.bincount(self.group_of_row, minlength=len(self.groups)))[:-1])
 
     @cached_property
     def row_weights(self) -> list[np.ndarray]:
@@ -105,7 +111,7 @@ class Request:
             raise DataError("All weights are zero, so there is nothing to fit; give at least some runs a weight above 0.")
         if self.by is None or self.joint:
             return [weights]
-        return [weights[self.group_of_row == g] for g in range(len(self.groups))]
+        return [weights[rows] for rows in self._rows_of_groups]
 
     @cached_property
     def bank(self) -> Bank:
