@@ -147,6 +147,17 @@ def test_curve(one_input, ax):
     np.testing.assert_allclose(loss, one_input.predict(x=x))
 
 
+def test_profile(one_input, ax):
+    found = sj.profile(one_input, ["alpha", "A"])
+    assert plot.profile(found, "A", ax=ax) is ax
+    low, high = found.interval()["A"]
+    A, root = ax.lines[0].get_xydata().T
+    assert np.interp([low], A, root)[0] == pytest.approx(1, abs=0.05)
+    assert np.interp([high], A, root)[0] == pytest.approx(1, abs=0.05)
+    with pytest.raises(sj.FitError, match="no profile"):
+        plot.profile(found, "E")
+
+
 def test_intervals(fit, draws, ax):
     assert plot.intervals({"bootstrap": draws, "sandwich": fit}, level=0.8, ax=ax) is ax
     labels = [text.get_text().split(" = ")[0] for text in ax.get_yticklabels()]

@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.errors import DecisionError, FitError
+from ..core.errors import DecisionError, FitError, suggest
 from ..decisions.allocate import Allocation
 from ..decisions.costs import six_nd
 from ..fitting.draws import Draws, ends
+from ..fitting.profile import Profile
 from ..fitting.result import Fit
 from . import marks, points, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["curve", "fit_against_observed", "intervals", "iso_loss", "loss_against_compute", "optimal_sizes", "residuals"]
+__all__ = ["curve", "fit_against_observed", "intervals", "iso_loss", "loss_against_compute", "optimal_sizes", "profile", "residuals"]
 
 ENOUGH_FOR_A_MEDIAN = 12  # runs; fewer show no trend
 
@@ -344,4 +345,42 @@ def intervals(sources: Mapping[str, Draws | Fit], *, level: float = 0.9, ax: Axe
     left, right = ax.get_xlim()
     ax.set_xlim(max(left, -105), min(right, 400))  # an interval that is wider says only that the parameter is unknown
     ax.legend(frameon=False, loc="best")
+    return style.finish(ax)
+
+
+def profile(found: Profile, name: str | None = None, *, ax: Axes | None = None, **line: Any) -> Axes:
+    """The profile of one parameter: how far the objective rises where it is held, and the interval where the rise is bearable.
+
+    The root of the rise is drawn, in units of its threshold: two straight lines where the sandwich interval tells all, bent ones where not.
+
+    Args:
+        found: from `sj.profile`.
+        name: the parameter, a scalar; default the first that was profiled.
+        ax: where to draw.
+        **line: for `Axes.plot`.
+
+    Returns:
+        The axes.
+
+    Raises:
+        FitError: if the parameter was not profiled, or has several entries.
+
+    Example: `sj.plot.profile(sj.profile(fit, "alpha"))`.
+    """
+    name = name or next(iter(found.grid))
+    if name not in found.grid or found.grid[name].ndim != 1:
+        scalars = [n for n, grid in found.grid.items() if grid.ndim == 1]
+        raise FitError(f"There is no profile of one number called {name!r}; {suggest(name, scalars)}")
+    root = np.sqrt(np.maximum(found.rise[name], 0) / found.threshold[name])
+    shown = np.isfinite(root) & (root < 2)
+    low, high, best = found.low[name], found.high[name], found.fit.params[name]
+    ax = style.canvas(ax)
+    grid = found.grid[name][shown]
+    span = (max(low, grid.min()), min(high, grid.max()))
+    ax.axvspan(*span, color=style.BLUE, label=f"{100 * found.level:g} % interval", **style.BAND)
+    ax.plot(grid, root[shown], **{"color": style.BLUE, "marker": ".", **line})
+    ax.axhline(1, color=style.GREY, linewidth=1)
+    ax.axvline(best, color=style.BLACK, linewidth=1)
+    ax.set(xlabel=name, ylabel="root of the rise, in units of the threshold", ylim=(0, 2))
+    ax.legend(loc="upper center", frameon=False)
     return style.finish(ax)
