@@ -380,7 +380,7 @@ def profile(found: Profile, name: str | None = None, *, ax: Axes | None = None, 
     ax.axvspan(*span, color=style.BLUE, label=f"{100 * found.level:g} % interval", **style.BAND)
     ax.plot(grid, root[shown], **{"color": style.BLUE, "marker": ".", **line})
     ax.axhline(1, color=style.GREY, linewidth=1)
-    ax.axvline(best, color=style.BLACK, linewidth=1)
+    ax.axvline(best, ymax=0.88, color=style.BLACK, linewidth=1)
     ax.set(xlabel=name, ylabel="root of the rise, in units of the threshold", ylim=(0, 2))
     ax.legend(loc="upper center", frameon=False)
     return style.finish(ax)
