@@ -31,6 +31,10 @@ class Loss:
         """Second derivative of rho, where it exists."""
         return jax.jvp(self.psi, (r,), (jnp.ones_like(r),))[1]
 
+    def mean_curvature(self, r, width):
+        """Mean of the second derivative over r - width .. r + width."""
+        return (self.psi(r + width) - self.psi(r - width)) / (2 * width)
+
     def majorizer(self, r):
         """psi(r)/r: weight of the parabola that touches rho at r and lies above it (iteratively reweighted least squares)."""
         near = jnp.abs(r) < 1e-12

@@ -105,7 +105,7 @@ def jacobian(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> t
     return r, [push(*(one if i == j else zero for i in range(len(entries)))) for j in range(len(entries))]
 
 
-def normal_equations(r: Any, columns: list[Any], slope: Any, weight: Any, others: tuple[Any, ...] = ()) -> tuple[Any, ...]:
+def normal_equations(columns: list[Any], slope: Any, weight: Any, others: tuple[Any, ...] = ()) -> tuple[Any, ...]:
     """Gradient (size, members), matrix (size, size, members) from residual slopes and row weights, and the sums of `others` over rows."""
     if len(columns) > UNROLLED:
         stacked = jnp.stack(columns)

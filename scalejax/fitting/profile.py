@@ -245,7 +245,7 @@ class _Curves:
         loss, weight, request = self.spec.loss, self.bank.weight, self.fit.request
         r = np.asarray(_residuals(request.spec, self.bank.batched, self.fit.theta, self.bank.gather(sets)))
         h = bandwidth(r, weight)
-        bend = np.asarray((loss.psi(r + h) - loss.psi(r - h)) / (2 * h))
+        bend = np.asarray(loss.mean_curvature(r, h))
         scatter = np.sum(weight * np.asarray(loss.psi(r)) ** 2, axis=0) / np.maximum((weight > 0).sum(axis=0) - request.layout.size, 1)
         return (scatter / np.average(bend, axis=0, weights=weight))[self.set]
 

@@ -35,6 +35,7 @@ from ..core.errors import FitError
 from .linear import solve_damped
 from .lm import LM, State, damping_unit
 from .problem import Data, Spec, normal_equations, residuals
+from .system import dense_diagonal, weighed
 
 _EDGE = 32.0  # units of theta beyond the plausible range at which a linear parameter counts as zero, or as at its bound
 _NEAR = 1e-6  # as `LM.near`, for the inner problem
@@ -130,9 +131,9 @@ class Projection:
         reduced = matrix
         for i in linear:
             reduced = reduced - reduced[:, i][:, None] * reduced[i] / jnp.maximum(reduced[i, i], 1e-300)
-        unit = damping_unit(diagonal(reduced)[others])
+        unit = damping_unit(dense_diagonal(reduced)[others])
         # Damping is by squares of units: for linear entries next to nothing, relative to their diagonal.
-        free = 1e-8 * jnp.sqrt(diagonal(matrix) / jnp.maximum(damping, 1e-300)) + 1e-150
+        free = 1e-8 * jnp.sqrt(dense_diagonal(matrix) / jnp.maximum(damping, 1e-300)) + 1e-150
         scale = free.at[others].set(unit)
         move = solve_damped(matrix / (scale[:, None] * scale), damping, -gradient / scale) / scale
         return move, jnp.zeros_like(free).at[others].set(unit)
@@ -187,12 +188,7 @@ class Inner:
 
     def look(self, c: Any, width: Any, safe: Any) -> tuple[Any, Any, Any, Any]:
         """As `system.evaluate`, along c."""
-        r, columns = self.residuals(c)
-        near = (self.loss.psi(r + width) - self.loss.psi(r - width)) / (2 * width)
-        weight = self.data.weight * jnp.maximum(self.loss.majorizer(r) * safe + near * (1 - safe), 0.0)
-        sums = (self.data.weight * self.loss.rho(r), weight)
-        gradient, matrix, value, bend = normal_equations(r, columns, self.data.weight * self.loss.psi(r), weight, sums)
-        return value, gradient, matrix, bend
+        return weighed(self.loss, self.data.weight, *self.residuals(c), width, safe)
 
     def least_squares(self, low: Any, high: Any) -> Any:
         """Least squares of f/y - 1 (on="log") or f - y; what falls below its bound is put there and the others solved for again."""
@@ -200,7 +196,7 @@ class Inner:
         columns = [p * share for p in self.phi]
         r = (self.offset - (0.0 if self.log else self.target)) * share - self.log
         weight = self.data.weight * jnp.ones_like(r)
-        gradient, matrix = normal_equations(r, columns, weight * r, weight)
+        gradient, matrix = normal_equations(columns, weight * r, weight)
         held, c = jnp.zeros(gradient.shape, bool), gradient
         for _ in range(len(columns)):
             c = newton(*without(held, gradient, matrix), _RIDGE)
@@ -241,10 +237,5 @@ def without(held: Any, gradient: Any, matrix: Any) -> tuple[Any, Any]:
 
 def newton(gradient: Any, matrix: Any, damping: Any) -> Any:
     """Step from (M + damping diag(M)) step = -gradient."""
-    unit = jnp.sqrt(jnp.maximum(diagonal(matrix), 1e-300))
+    unit = jnp.sqrt(jnp.maximum(dense_diagonal(matrix), 1e-300))
     return solve_damped(matrix / (unit[:, None] * unit), damping * jnp.ones_like(gradient[0]), -gradient / unit) / unit
-
-
-def diagonal(matrix: Any) -> Any:
-    """Diagonals (size, members) of (size, size, members)."""
-    return jnp.stack([matrix[i, i] for i in range(matrix.shape[0])])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,12 +20,13 @@ from .problem import Data, Spec, jacobian, residuals
 from .request import Request
 from .system import entries
 
+_BLOCKS = 512  # whose derivatives are held at once
 _TINY = 1e-9  # share of the objective that a step may promise; a larger one is no matter of the last digits
 
 
 @dataclass(frozen=True)
 class _Point:
-    """What is known at theta (size, sets), made by `_apart` or `_joint`; `shapes` gives the covariances there."""
+    """What is known at theta (size, sets), made by `_apart` or `_in_blocks`; `shapes` gives the covariances there."""
 
     theta: np.ndarray
     objective: np.ndarray  # (sets,)
@@ -40,7 +41,7 @@ def second_order(request: Request, theta: np.ndarray) -> tuple[np.ndarray, list[
     The solver stops when the objective can fall no further, which leaves half the digits of theta open. A Newton step on the gradient fills
     them in, so that the numbers do not depend on which of the agreeing starts came first, or on the number of devices.
     """
-    at = partial(_joint if request.joint else _apart, request)
+    at = partial(_in_blocks if request.joint or request.bank.blocks else _apart, request)
     point = at(theta)
     step, promise = _newton_step(point)
     moving = promise <= _TINY * point.objective
@@ -91,18 +92,31 @@ def _apart(request: Request, theta: np.ndarray) -> _Point:
     return _Point(theta, np.sum(weight * rho, axis=1), gradient, newton, shapes)
 
 
-def _joint(request: Request, theta: np.ndarray) -> _Point:
-    """As `_apart` for one joint fit: derivatives are taken block by block, with respect to the parameters that act there."""
+def _in_blocks(request: Request, theta: np.ndarray) -> _Point:
+    """As `_apart` for one joint fit or a very long table: block by block, with respect to the parameters that act there.
+
+    Derivatives are taken anew for every sum and for `_BLOCKS` blocks at a time, so that memory grows by the residuals alone.
+    """
     spec, blocks = request.spec, request.bank.blocks or make_blocks(request.bank)
     local = Spec(spec.law, one_group(spec.layout), spec.loss, spec.on)
     data = blocks.gather(np.zeros(1, int))
-    data = data._replace(weight=data.weight[..., 0], group=np.zeros(len(data.target), int))
+    weight, count, size = data.weight[..., 0], len(blocks.group), request.layout.size
+    group = np.zeros(len(data.target), int)
     place = entries(spec.layout)[0][:, blocks.group]  # (local size, blocks)
-    r, jac, bending = (np.asarray(a) for a in _derivatives(local, (True,) * len(request.bank.batched), theta[place, 0], data))
-    weight = data.weight
-    rho, psi, rho2 = (np.asarray(a) for a in _losses(request.loss, r))
-    jac = np.where(weight > 0, jac, 0.0)
-    size = request.layout.size
+
+    def derivatives() -> Iterator[tuple[slice, Any, Any, Any]]:
+        """Some blocks after the other: which, and their residuals, derivatives and second derivatives."""
+        step = min(count, _BLOCKS)
+        for begin in range(0, count, step):
+            which = np.minimum(np.arange(begin, begin + step), count - 1)  # one shape; what is repeated at the end is cut off
+            arrays = (*data.inputs, data.target, weight)
+            *inputs, target, w = (a[..., which] for a in arrays)
+            part = slice(begin, min(begin + step, count))
+            kept = part.stop - part.start
+            cut = Data(tuple(inputs), target, w, group, data.fixed)
+            found = _derivatives(local, (True,) * (len(inputs) + 1), theta[place[:, which], 0], cut)
+            r, jac, bending = (np.asarray(a) for a in found)
+            yield part, r[:, :kept], np.where(w > 0, jac, 0.0)[..., :kept], np.moveaxis(bending, 0, -1)[..., :kept]
 
     def whole(local_sums: np.ndarray) -> np.ndarray:
         """(1, size, size) from sums over blocks (local size, local size, blocks)."""
@@ -110,17 +124,30 @@ def _joint(request: Request, theta: np.ndarray) -> _Point:
         np.add.at(out, (place[:, None], place[None]), local_sums)
         return out[None]
 
-    def gram(row_weight: np.ndarray) -> np.ndarray:
-        return whole(np.einsum("irb,rb,jrb->ijb", jac, row_weight, jac, optimize=True))
+    def gram(jac: np.ndarray, row_weight: np.ndarray) -> np.ndarray:
+        return np.einsum("irb,rb,jrb->ijb", jac, row_weight, jac, optimize=True)
 
-    gradient, bent = np.zeros(size), whole(np.moveaxis(bending, 0, -1))
-    np.add.at(gradient, place, np.einsum("irb,rb->ib", jac, weight * psi))
+    r, gradient, influence = np.empty(weight.shape), np.zeros(size), np.zeros(size)
+    newton, bent = np.empty((2, len(place), *place.shape))
+    objective = 0.0
+    for part, here, jac, bending in derivatives():
+        w = weight[:, part]
+        rho, psi, rho2 = (np.asarray(a) for a in _losses(request.loss, here))
+        objective += np.sum(w * rho)
+        r[:, part], bent[..., part], newton[..., part] = here, bending, gram(jac, w * rho2)
+        np.add.at(gradient, place[:, part], np.einsum("irb,rb->ib", jac, w * psi))
+        np.maximum.at(influence, place[:, part], np.abs(jac).max(axis=1))
 
     def shapes() -> list[Curvature]:
+        psi = np.asarray(_losses(request.loss, r)[1])
         bend = np.asarray(_mean_curvature(request.loss, r, bandwidth(r.reshape(-1, 1), weight.reshape(-1, 1))))
-        influence, n, normal = np.zeros(size), np.asarray([(weight > 0).sum()]), gram(weight)
-        np.maximum.at(influence, place, np.abs(jac).max(axis=1))
-        sums = Sums(n, influence[None], gram(weight * bend), bent, gram((weight * psi) ** 2))
+        rows = (weight * bend, (weight * psi) ** 2, weight)
+        grams = np.empty((3, *bent.shape))
+        for part, _, jac, _ in derivatives():
+            for out, row_weight in zip(grams, rows, strict=True):
+                out[..., part] = gram(jac, row_weight[:, part])
+        gauss_newton, scatter, normal = map(whole, grams)
+        n = np.asarray([(weight > 0).sum()])
 
         def model(which: np.ndarray, free: np.ndarray) -> np.ndarray:
             factor = model_variance(n, len(free), *(a.reshape(1, -1) for a in (weight, psi, bend)))
@@ -132,9 +159,9 @@ def _joint(request: Request, theta: np.ndarray) -> _Point:
                 inverse = np.linalg.pinv(unit, hermitian=True)
             return factor[:, None, None] * inverse / np.outer(scale, scale)
 
-        return curvatures(request.layout, theta, sums, model)
+        return curvatures(request.layout, theta, Sums(n, influence[None], gauss_newton, whole(bent), scatter), model)
 
-    return _Point(theta, np.asarray([np.sum(weight * rho)]), gradient[None], gram(weight * rho2) + bent, shapes)
+    return _Point(theta, np.asarray([objective]), gradient[None], whole(newton + bent), shapes)
 
 
 @partial(jax.jit, static_argnums=0)
@@ -146,7 +173,7 @@ def _losses(loss: Loss, r: Any) -> tuple[Any, Any, Any]:
 @partial(jax.jit, static_argnums=0)
 def _mean_curvature(loss: Loss, r: Any, width: Any) -> Any:
     """The mean of rho'' within the width."""
-    return (loss.psi(r + width) - loss.psi(r - width)) / (2 * width)
+    return loss.mean_curvature(r, width)
 
 
 @partial(jax.jit, static_argnums=(0, 1))

@@ -22,6 +22,7 @@ import numpy as np
 
 from .layout import Layout, one_group
 from .linear import solve_damped
+from .losses import Loss
 from .problem import Data, Spec, jacobian, normal_equations, residuals
 
 _LANES = 128  # blocks evaluated at once: their intermediate results stay in the cache
@@ -57,12 +58,13 @@ def objective(spec: Spec, batched: tuple[bool, ...], data: Data, theta: Any) -> 
 
 
 def _in_column(spec: Spec, batched: tuple[bool, ...], data: Data, theta: Any, width: Any, safe: Any) -> tuple[Any, Any, Any, Any]:
-    r, columns = jacobian(spec, batched, theta, data)
-    loss = spec.loss
-    near = (loss.psi(r + width) - loss.psi(r - width)) / (2 * width)
-    weight = data.weight * jnp.maximum(loss.majorizer(r) * safe + near * (1 - safe), 0.0)
-    sums = (data.weight * loss.rho(r), weight)
-    gradient, matrix, value, bend = normal_equations(r, columns, data.weight * loss.psi(r), weight, sums)
+    return weighed(spec.loss, data.weight, *jacobian(spec, batched, theta, data), width, safe)
+
+
+def weighed(loss: Loss, row_weight: Any, r: Any, columns: list[Any], width: Any, safe: Any) -> tuple[Any, Any, Any, Any]:
+    """What `evaluate` returns, from residuals and their derivatives."""
+    weight = row_weight * jnp.maximum(loss.majorizer(r) * safe + loss.mean_curvature(r, width) * (1 - safe), 0.0)
+    gradient, matrix, value, bend = normal_equations(columns, row_weight * loss.psi(r), weight, (row_weight * loss.rho(r), weight))
     return value, gradient, matrix, bend
 
 
@@ -118,14 +120,19 @@ def _split(array: Any, axis: int, whole: int, lanes: int) -> Any:
     return jnp.concatenate([array, fill]).reshape(whole // lanes, lanes, *array.shape[1:])
 
 
+def dense_diagonal(matrix: Any) -> Any:
+    """Diagonals (size, members) of (size, size, members)."""
+    return jnp.stack([matrix[i, i] for i in range(len(matrix))])
+
+
 def diagonal(spec: Spec, matrix: Any) -> Any:
     """Diagonal of the matrix, (size, members)."""
     if not isinstance(matrix, Arrow):
-        return jnp.stack([matrix[i, i] for i in range(matrix.shape[0])])
+        return dense_diagonal(matrix)
     index, shared, own = entries(spec.layout)
     out = jnp.zeros((spec.layout.size, matrix.shared.shape[-1]), matrix.shared.dtype)
-    out = out.at[index[shared, 0]].set(jnp.stack([matrix.shared[i, i] for i in range(len(shared))])) if len(shared) else out
-    return out.at[index[own]].set(jnp.stack([matrix.own[i, i] for i in range(len(own))])) if len(own) else out
+    out = out.at[index[shared, 0]].set(dense_diagonal(matrix.shared)) if len(shared) else out
+    return out.at[index[own]].set(dense_diagonal(matrix.own)) if len(own) else out
 
 
 def solve(spec: Spec, matrix: Any, unit: Any, damping: Any, right: Any) -> Any:
