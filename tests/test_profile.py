@@ -29,12 +29,12 @@ def curve(seed=3, n=40, E=1.0, noise=0.01, top=9):
 
 
 def test_linear_least_squares_is_exact():
-    """s^2 (X'X)^-1 with the normal quantile: our convention, where textbooks print Student's."""
+    """s^2 (X'X)^-1 with Student's quantile, as textbooks print it."""
     runs = quadratic_runs(0)
     fit = sj.fit(quadratic, runs, loss=sj.squared(), on="linear")
     X = np.stack([np.ones(25), runs["x"], runs["x"] ** 2], axis=1)
     estimate, rss, *_ = np.linalg.lstsq(X, runs["loss"], rcond=None)
-    half = quantile_of(0.95) * np.sqrt(np.diag(np.linalg.inv(X.T @ X)) * rss[0] / 22)
+    half = quantile_of(0.95, 22) * np.sqrt(np.diag(np.linalg.inv(X.T @ X)) * rss[0] / 22)
     for (low, high), point, h in zip(profile(fit, level=0.95).interval().values(), estimate, half, strict=True):
         assert (low, high) == pytest.approx((point - h, point + h), abs=1e-3 * h)
 
@@ -119,7 +119,7 @@ def test_joint_fit_is_exact_for_shared_parameters_and_those_of_groups():
     p = profile(sj.fit(line, runs, by="arch", share="b", loss=sj.squared(), on="linear"))
     X = np.stack([1 - second, second, x], axis=1)
     estimate, rss, *_ = np.linalg.lstsq(X, runs["loss"], rcond=None)
-    half = quantile_of(0.9) * np.sqrt(np.diag(np.linalg.inv(X.T @ X)) * rss[0] / 21)
+    half = quantile_of(0.9, 21) * np.sqrt(np.diag(np.linalg.inv(X.T @ X)) * rss[0] / 21)
     assert isinstance(p.low["b"], float) and p.grid["a"].shape[0] == 2 and "a[q]" in repr(p)
     np.testing.assert_allclose([*p.low["a"], p.low["b"]], estimate - half, atol=1e-3 * half.min())
     np.testing.assert_allclose([*p.high["a"], p.high["b"]], estimate + half, atol=1e-3 * half.min())
@@ -130,7 +130,7 @@ def test_ties_hold_both_and_bounds_are_the_edge():
     tied = sj.fit(quadratic, runs, tie={"c": "b"}, loss=sj.squared(), on="linear")
     X = np.stack([np.ones(25), runs["x"] + runs["x"] ** 2], axis=1)
     estimate, rss, *_ = np.linalg.lstsq(X, runs["loss"], rcond=None)
-    half = quantile_of(0.9) * np.sqrt(np.linalg.inv(X.T @ X)[1, 1] * rss[0] / 23)
+    half = quantile_of(0.9, 23) * np.sqrt(np.linalg.inv(X.T @ X)[1, 1] * rss[0] / 23)
     assert profile(tied, "b").interval()["b"] == pytest.approx((estimate[1] - half, estimate[1] + half), abs=1e-3 * half)
     with pytest.raises(sj.FitError, match="profile 'b'"):
         profile(tied, "c")

@@ -18,7 +18,7 @@ import numpy as np
 from ..core.domains import Positive
 from ..core.errors import DecisionError, ScalejaxError
 from ..core.law import Law
-from ..fitting.covariance import bandwidth, model_variance
+from ..fitting.covariance import model_variance
 from ..fitting.draws import Draws
 from ..fitting.layout import Layout
 from ..fitting.predict import evaluate
@@ -132,10 +132,9 @@ def noise_of(fit: Fit, noise: float | None, prior: float | None) -> float:
         return float(noise) ** 2
     r, _ = _slopes_of(fit)
     weight = fit.request.bank.weight
-    psi, bend = (np.asarray(a) for a in _influence(fit.request.loss, r, bandwidth(r, weight)))
-    n, p = (weight > 0).sum(axis=0), fit.request.layout.size
-    spare = np.maximum(n - p, 0)
-    each = model_variance(n, p, weight.T, psi.T, bend.T)
+    p = fit.request.layout.size
+    spare = np.maximum((weight > 0).sum(axis=0) - p, 0)
+    each = model_variance(fit.request.loss, p, weight.T, r.T)
     used = (spare > 0) & np.isfinite(each)
     total, count = float(np.sum(np.where(used, spare * each, 0.0))), float(spare[used].sum())
     if prior is not None:
@@ -277,8 +276,3 @@ def _slopes_of(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
 def _slopes(spec: Any, batched: tuple[bool, ...], theta: Any, data: Any) -> tuple[Any, Any]:
     r, columns = jacobian(spec, batched, theta, data)
     return r, jnp.stack(columns)
-
-
-@partial(jax.jit, static_argnums=0)
-def _influence(loss: Any, r: Any, width: Any) -> tuple[Any, Any]:
-    return loss.psi(r), loss.mean_curvature(r, width)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..core.domains import Interval, Positive
 from .layout import Layout
+from .losses import Loss
 
 _VANISHED = 1e-6  # relative influence on the prediction of an e-fold of a parameter, below which it has left the law
 _SINGULAR = 1e-13
+_NORMAL = np.asarray([NormalDist().inv_cdf((k + 0.5) / 200) for k in range(200)])
+_NORMAL /= np.std(_NORMAL)  # a sample of the normal distribution whose variance is 1, so that least squares come out exactly
 
 
 @dataclass(frozen=True)
@@ -118,17 +122,18 @@ def _stack(layout: Layout, edge: np.ndarray, sums: Sums, plain: np.ndarray) -> l
     ]
 
 
-def model_covariance(jac: np.ndarray, weight: np.ndarray, psi: np.ndarray, bend: np.ndarray) -> np.ndarray:
+def model_covariance(loss: Loss, jac: np.ndarray, weight: np.ndarray, r: np.ndarray) -> np.ndarray:
     r"""Textbook covariance: residuals are independent draws from one distribution, of variance s^2 / w in rows of weight w.
 
-        s^2 (J' W J)^-1,    s^2 = sum w psi^2 / (n - p) / (sum w c / sum w)^2
+        s^2 (J' W J)^-1,    s^2 = sum w psi(r)^2 / (n - p) / c^2,    c = E psi'(d z) = E z psi(d z) / d,    z ~ N(0, 1)
 
-    For least squares psi = r and c = 1, so s^2 is the residual variance: the standard errors that regression programs print. For other
-    losses it is the M-estimator's formula (Huber 1981, chapter 7) with c averaged over a bandwidth, see `curvatures`. It is less noisy than
-    the sandwich on few runs, and wrong where the scatter changes along the inputs.
+    For least squares c = 1, so s^2 is the residual variance: the standard errors that regression programs print. For other losses it is the
+    M-estimator's formula (Huber 1981, chapter 7) with the mean curvature c that the loss has over normal noise of the residuals' spread d:
+    the smaller of root mean square and median / 0.6745 of the n - p largest absolute residuals, because a fit passes close to p runs
+    whatever the noise. It is less noisy than the sandwich on few runs, and wrong where the scatter changes along the inputs.
 
     Args:
-        jac: (sets, n, p). weight, psi, bend: (sets, n) weights, zero on padding; derivative of the loss and c at the residuals.
+        jac: (sets, n, p). weight, r: (sets, n) weights, zero on padding; residuals.
     """
     n, p = (weight > 0).sum(axis=1), jac.shape[2]
     root = jac * np.sqrt(weight)[..., None]
@@ -138,14 +143,18 @@ def model_covariance(jac: np.ndarray, weight: np.ndarray, psi: np.ndarray, bend:
     good = values > np.finfo(float).eps * n[:, None] * values.max(axis=1, keepdims=True)
     part = np.swapaxes(vectors, 1, 2) * np.where(good, 1 / np.where(good, values, 1.0), 0.0)[:, None]
     inverse = part @ np.swapaxes(part, 1, 2) / (scale[:, :, None] * scale[:, None])
-    return model_variance(n, p, weight, psi, bend)[:, None, None] * inverse
+    return model_variance(loss, p, weight, r)[:, None, None] * inverse
 
 
-def model_variance(n: np.ndarray, p: int, weight: np.ndarray, psi: np.ndarray, bend: np.ndarray) -> np.ndarray:
-    """(sets,) s^2 of `model_covariance`."""
-    mean_bend = np.sum(weight * bend, axis=1) / weight.sum(axis=1)
-    variance = np.sum(weight * psi**2, axis=1) / np.maximum(n - p, 1) / np.where(mean_bend > 0, mean_bend, 1.0) ** 2
-    return np.where(mean_bend > 0, variance, np.inf)  # far from an optimum of a loss that forgets outliers c can be negative
+def model_variance(loss: Loss, p: int, weight: np.ndarray, r: np.ndarray) -> np.ndarray:
+    """(sets,) s^2 of `model_covariance`, from weight and r (sets, n)."""
+    spare = np.maximum((weight > 0).sum(axis=1), p + 1) - p
+    size = np.sort(np.where(weight > 0, np.abs(r), -1.0), axis=1)[:, ::-1]
+    largest = np.where(np.arange(size.shape[1]) < spare[:, None], size, np.nan)
+    deviation, middle = np.sqrt(np.nanmean(largest**2, axis=1)), np.nanmedian(largest, axis=1) / 0.6745
+    spread = np.maximum(np.where(middle > 0, np.minimum(deviation, middle), deviation), 1e-150)[:, None]
+    curvature = np.mean(_NORMAL * np.asarray(loss.psi(spread * _NORMAL)), axis=1) / spread[:, 0]
+    return np.sum(weight * np.asarray(loss.psi(r)) ** 2, axis=1) / spare / curvature**2
 
 
 def _at_boundary(layout: Layout, theta: np.ndarray, influence: np.ndarray) -> np.ndarray:

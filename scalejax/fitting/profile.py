@@ -19,7 +19,7 @@ from ..core.precision import double, plain
 from ..core.progress import Progress, reporter
 from ..core.table import Table, number
 from .covariance import bandwidth
-from .intervals import quantile_of
+from .intervals import freedom, quantile_of
 from .layout import Layout, Slot
 from .lm import LM, chunk_size
 from .lm import solve as levenberg_marquardt
@@ -104,7 +104,7 @@ def profile(
 
         Q_j(v) - Q_min  <=  kappa_j z^2 / 2,      Q_j(v) = min of the objective over the other parameters with parameter j held at v.
 
-    z is the normal quantile of `level` (1.645 for 0.9), as in `Fit.interval`, also for least squares, where textbooks take Student's.
+    z is the quantile of `level` of Student's t with n - p degrees of freedom, as in `Fit.interval`.
     kappa_j makes the rise of a sum of losses, which is no log-likelihood, a chi-squared with one degree of freedom. For one parameter the
     exact factor is kappa_j = V_jj / (H^-1)_jj, with the sandwich covariance V and the curvature H of the objective (Kent 1982), and 1 /
     (H^-1)_jj is the curvature of the profile itself. It is read from a least-squares parabola within one standard error (at most half a
@@ -141,7 +141,7 @@ def profile(
     References:
         Venzon & Moolgavkar 1988, Applied Statistics 37; Kent 1982, Biometrika 69; Pace, Salvan & Sartori 2011, Statistica Sinica 21.
     """
-    z = quantile_of(level)
+    z = quantile_of(level, freedom(fit.request))
     if points < 5:
         raise FitError(f"points={points} must be at least 5.")
     if kind not in (None, "sandwich", "model"):
@@ -150,7 +150,7 @@ def profile(
         raise FitError(f"The fit has {fit.request.layout.size} joint parameters; a profile takes up to {_MOST}. Use sj.bootstrap for it.")
     kind = kind or ("model" if isinstance(fit.request.loss, Squared) else "sandwich")
     curves = _Curves(fit, _slots(fit, names), as_solver(solver).warm, reporter("profile", progress))
-    threshold = curves.first(points, kind) * z**2 / 2
+    threshold = curves.first(points, kind) * z[curves.set] ** 2 / 2
     curves.widen(threshold)
     low, high = curves.ends(threshold)
     fall = -np.nanmin(curves.rise, axis=1)

@@ -18,13 +18,15 @@ from ..core.table import Table, number
 from ..core.version import __version__
 from .covariance import Curvature
 from .identify import inseparable_inputs
-from .intervals import interval_end, quantile_of, standard_errors
+from .intervals import freedom, interval_end, quantile_of, standard_errors
 from .predict import evaluate
 from .request import Request
 from .search import Found, agreement
 from .second_order import second_order
 from .solvers import Solver
 from .status import CODES, Status
+
+Covariance = Literal["sandwich", "model"]
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ class Fit:
         return self.errors("sandwich")
 
     @double
-    def errors(self, kind: Literal["sandwich", "model"] = "sandwich") -> dict[str, Any]:
+    def errors(self, kind: Covariance = "sandwich") -> dict[str, Any]:
         """Standard error of every natural parameter by the delta method, shaped like `params`; infinite where it is not determined.
 
         Args:
@@ -167,24 +169,23 @@ class Fit:
                 residuals are draws from one distribution: for least squares the root of the diagonal of s^2 (J'J)^-1 with
                 s^2 = RSS / (n - p), as regression programs print it; for other losses see `model_covariance` in `covariance`.
         """
-        if kind not in ("sandwich", "model"):
-            raise FitError(f"kind={kind!r} is unknown; {suggest(str(kind), ['sandwich', 'model'])}")
-        matrices = [c.covariance if kind == "sandwich" else c.model_covariance for c in self.curvature]
-        return _stack(self, [standard_errors(self.request, t, m) for t, m in zip(self.theta.T, matrices, strict=True)])
+        return _stack(self, standard_errors(self.request, self.theta, covariances(self, kind)))
 
     @double
-    def interval(self, level: float = 0.9) -> dict[str, tuple[Any, Any]]:
-        """(low, high) of every parameter at this confidence `level`, from the sandwich covariance on the unconstrained scale.
+    def interval(self, level: float = 0.9, covariance: Covariance = "sandwich") -> dict[str, tuple[Any, Any]]:
+        """(low, high) of every parameter at this confidence `level`: Student's t on the unconstrained scale.
+
+        The degrees of freedom are n - p: the noise is known from no more numbers.
+
+        Args:
+            level: such as 0.9.
+            covariance: "sandwich" or "model", see `errors`.
 
         Example: `fit.interval(0.9)["alpha"]`.
         """
-        z = quantile_of(level)
+        z, matrices = quantile_of(level, freedom(self.request)), covariances(self, covariance)
         with np.errstate(over="ignore"):
-            ends = [
-                [interval_end(self.request, t, c.covariance, s * z) for t, c in zip(self.theta.T, self.curvature, strict=True)]
-                for s in (-1, 1)
-            ]
-        low, high = (_stack(self, end) for end in ends)
+            low, high = (_stack(self, interval_end(self.request, self.theta, matrices, s * z)) for s in (-1, 1))
         return {name: (low[name], high[name]) for name in self.law.parameters}
 
     def summary(self, level: float = 0.9) -> Table:
@@ -293,12 +294,19 @@ def finish(request: Request, found: Found, solver: Solver, recipe: str | None, s
     )
 
 
-def _stack(fitted: Fit, per_set: list[dict[str, Any]]) -> dict[str, Any]:
-    """Values of all sets in the shape of `params`."""
+def covariances(fitted: Fit, kind: Covariance) -> np.ndarray:
+    """The covariance of this kind, see `Fit.errors`, of every set: (sets, size, size)."""
+    if kind not in ("sandwich", "model"):
+        raise FitError(f"{kind!r} is no covariance; {suggest(str(kind), ['sandwich', 'model'])}")
+    return np.stack([c.covariance if kind == "sandwich" else c.model_covariance for c in fitted.curvature])
+
+
+def _stack(fitted: Fit, values: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Values with a leading axis of sets in the shape of `params`."""
     apart = fitted.request.by is not None and not fitted.request.joint
     out = {}
     for name in fitted.law.parameters:
-        value = np.stack([np.asarray(p[name], dtype=np.float64) for p in per_set])
+        value = np.asarray(values[name], dtype=np.float64)
         value = value if apart else value[0]
         out[name] = float(value) if np.ndim(value) == 0 else value
     return out

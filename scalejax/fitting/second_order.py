@@ -84,7 +84,7 @@ def _apart(request: Request, theta: np.ndarray) -> _Point:
             request.layout,
             theta,
             sums,
-            lambda which, free: model_covariance(jac[which][:, :, free], *(a[which] for a in (weight, psi, bend))),
+            lambda which, free: model_covariance(request.loss, jac[which][:, :, free], weight[which], r.T[which]),
         )
 
     gradient = (turned @ (weight * psi)[..., None])[..., 0]
@@ -150,7 +150,7 @@ def _in_blocks(request: Request, theta: np.ndarray) -> _Point:
         n = np.asarray([(weight > 0).sum()])
 
         def model(which: np.ndarray, free: np.ndarray) -> np.ndarray:
-            factor = model_variance(n, len(free), *(a.reshape(1, -1) for a in (weight, psi, bend)))
+            factor = model_variance(request.loss, len(free), weight.reshape(1, -1), r.reshape(1, -1))
             scale = np.sqrt(np.maximum(np.diagonal(normal[0])[free], 1e-300))
             unit = normal[:, free[:, None], free] / np.outer(scale, scale)
             try:
