@@ -34,7 +34,10 @@ from .fitting.storage import load_fit
 from .fitting.draws import Draws
 from .fitting.bootstrap import bootstrap
 from .fitting.profile import Profile, profile
+from .posteriors import likelihoods
 from .posteriors.laplace import laplace
+from .posteriors.posterior import Posterior
+from .posteriors.sample import sample
 from .decisions import costs
 from .decisions.argmin import argmin
 from .decisions.allocation import Allocation

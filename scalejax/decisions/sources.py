@@ -79,7 +79,7 @@ def known(source: Source, group: str | None = None, what: str = "allocate") -> K
     if not isinstance(source, Draws):
         raise DecisionError(f"{what}() takes a fit, draws or (law, parameters), got a {type(source).__name__}.")
     fit = source.fit
-    point, draws = dict(fit.params), dict(source.params)
+    point, draws = dict(source.center), dict(source.params)
     if group is not None and not fit.groups:
         raise DecisionError(f"group={group!r} was given, but the fit has no groups.")
     if fit.groups:

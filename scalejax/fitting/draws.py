@@ -54,6 +54,11 @@ class Draws:
         return {name: np.broadcast_to(v, (len(self), *np.shape(v))) if np.ndim(v) == 0 else np.asarray(v) for name, v in full.items()}
 
     @property
+    def center(self) -> dict[str, Any]:
+        """The point estimate that the draws surround: the fit's parameters."""
+        return self.fit.params
+
+    @property
     def standard_errors(self) -> dict[str, Any]:
         """Standard deviation of every parameter over the draws."""
         return {name: _plain(np.std(v, axis=0, ddof=1)) for name, v in self.params.items()}
@@ -92,7 +97,7 @@ class Draws:
         rows = []
         for name, draws in self.params.items():
             low, high = ends(draws, level)
-            point = np.asarray(self.fit.params[name])
+            point = np.asarray(self.center[name])
             for index in np.ndindex(point.shape):
                 label = name + self.fit._index_text(name, index)
                 spread = np.std(draws[(slice(None), *index)], ddof=1)

@@ -77,7 +77,11 @@ def residuals(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> 
 
 def predictions(spec: Spec, vector: Any, inputs: tuple[Any, ...], group: Any, fixed: dict[str, Any]) -> Any:
     """The law for one theta at every row: (rows,) or (rows, T)."""
-    params = spec.layout.forward(vector, fixed)
+    return at_params(spec, spec.layout.forward(vector, fixed), inputs, group)
+
+
+def at_params(spec: Spec, params: dict[str, Any], inputs: tuple[Any, ...], group: Any) -> Any:
+    """The law at natural parameters, those of `layout.grouped` with a leading group axis, at every row."""
     grouped = spec.layout.grouped
     params = {name: value[group] if name in grouped else value for name, value in params.items()}
     axes = {name: 0 if name in grouped else None for name in params}

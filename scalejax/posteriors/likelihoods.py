@@ -1,0 +1,230 @@
+"""How observations scatter around a law: densities with a learned scale, each a NumPyro distribution of the runs.
+
+Residuals are of the logarithm unless the posterior is sampled with `on="linear"`. The scale sigma is then a relative error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from ..core.checks import rows_text
+from ..core.errors import DataError, FitError, suggest
+from ..core.runs import Runs
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """Base of all likelihoods; see `normal`, `student_t`, `huber`, `binomial`, `beta_binomial`."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the runs that it needs beside the law's."""
+        return ()
+
+    @property
+    def counts(self) -> bool:
+        """Does it describe counts, so that the law predicts a probability?"""
+        return False
+
+    def priors(self, size: float) -> dict[str, Any]:
+        """Prior of every noise parameter; residuals of ordinary size are `size` large."""
+        raise NotImplementedError
+
+    def start(self, residuals: np.ndarray) -> dict[str, float]:
+        """Values of the noise parameters to begin with."""
+        raise NotImplementedError
+
+    def rows(self, runs: Runs, index: np.ndarray) -> dict[str, np.ndarray]:
+        """Arrays of the runs `index` that `distribution` needs, one entry a run."""
+        return {}
+
+    def distribution(self, noise: Mapping[str, Any], predicted: Any, rows: Mapping[str, Any]) -> Any:
+        """NumPyro distribution of what is observed, given the law's prediction (its logarithm when on logs)."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class _Scale(Likelihood):
+    """Densities around the prediction with a scale sigma, to which a known evaluation error adds."""
+
+    evaluation: str | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return () if self.evaluation is None else (self.evaluation,)
+
+    def priors(self, size: float) -> dict[str, Any]:
+        import numpyro.distributions as dist
+
+        return {"sigma": dist.LogNormal(float(np.log(size)), 1.5)}
+
+    def start(self, residuals: np.ndarray) -> dict[str, float]:
+        return {"sigma": float(max(1.4826 * np.median(np.abs(residuals)), 1e-3 * np.std(residuals), 1e-9))}
+
+    def rows(self, runs: Runs, index: np.ndarray) -> dict[str, np.ndarray]:
+        if self.evaluation is None:
+            return {}
+        error = _numbers(runs, self.evaluation, index)
+        if (error < 0).any():
+            raise DataError(f"Column {self.evaluation!r} holds negative standard errors in {rows_text(index[error < 0])}.")
+        return {"evaluation": error}
+
+    def scale(self, noise: Mapping[str, Any], predicted: Any, rows: Mapping[str, Any]) -> Any:
+        """Root of sigma^2 plus the squared evaluation error, shaped to broadcast with the prediction."""
+        if "evaluation" not in rows:
+            return noise["sigma"]
+        error = rows["evaluation"].reshape(rows["evaluation"].shape + (1,) * (jnp.ndim(predicted) - 1))
+        return jnp.sqrt(noise["sigma"] ** 2 + error**2)
+
+
+@dataclass(frozen=True)
+class Normal(_Scale):
+    """See `normal`."""
+
+    def distribution(self, noise: Mapping[str, Any], predicted: Any, rows: Mapping[str, Any]) -> Any:
+        import numpyro.distributions as dist
+
+        return dist.Normal(predicted, self.scale(noise, predicted, rows))
+
+
+@dataclass(frozen=True)
+class StudentT(_Scale):
+    """See `student_t`."""
+
+    nu: float | None = None
+
+    def priors(self, size: float) -> dict[str, Any]:
+        import numpyro.distributions as dist
+
+        return {**super().priors(size), **({} if self.nu else {"nu": dist.Gamma(2.0, 0.1)})}
+
+    def start(self, residuals: np.ndarray) -> dict[str, float]:
+        return {**super().start(residuals), **({} if self.nu else {"nu": 5.0})}
+
+    def distribution(self, noise: Mapping[str, Any], predicted: Any, rows: Mapping[str, Any]) -> Any:
+        import numpyro.distributions as dist
+
+        return dist.StudentT(self.nu or noise["nu"], predicted, self.scale(noise, predicted, rows))
+
+
+@dataclass(frozen=True)
+class Huber(_Scale):
+    """See `huber`."""
+
+    delta: float = 1e-3
+
+    def distribution(self, noise: Mapping[str, Any], predicted: Any, rows: Mapping[str, Any]) -> Any:
+        from .densities import huber_density
+
+        return huber_density(predicted, self.scale(noise, predicted, rows), self.delta)
+
+
+@dataclass(frozen=True)
+class Binomial(Likelihood):
+    """See `binomial` and `beta_binomial`."""
+
+    trials: str = "trials"
+    overdispersed: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (self.trials,)
+
+    @property
+    def counts(self) -> bool:
+        return True
+
+    def priors(self, size: float) -> dict[str, Any]:
+        import numpyro.distributions as dist
+
+        return {"concentration": dist.LogNormal(float(np.log(100.0)), 2.0)} if self.overdispersed else {}
+
+    def start(self, residuals: np.ndarray) -> dict[str, float]:
+        return {"concentration": 100.0} if self.overdispersed else {}
+
+    def rows(self, runs: Runs, index: np.ndarray) -> dict[str, np.ndarray]:
+        trials = _numbers(runs, self.trials, index)
+        if ((trials < 1) | (trials != np.round(trials))).any():
+            bad = index[(trials < 1) | (trials != np.round(trials))]
+            raise DataError(f"Column {self.trials!r} must hold whole numbers of trials, 1 or more; it does not in {rows_text(bad)}.")
+        return {"trials": trials}
+
+    def distribution(self, noise: Mapping[str, Any], predicted: Any, rows: Mapping[str, Any]) -> Any:
+        import numpyro.distributions as dist
+
+        p = jnp.clip(predicted, 1e-9, 1 - 1e-9)  # a law of losses may leave the unit interval; the density must stay finite there
+        if self.overdispersed:
+            k = noise["concentration"]
+            return dist.BetaBinomial(p * k, (1 - p) * k, rows["trials"])
+        return dist.BinomialProbs(p, rows["trials"])
+
+
+def normal(*, evaluation: str | None = None) -> Likelihood:
+    r"""Normal residuals, r ~ Normal(0, sigma^2 + e^2).
+
+    Args:
+        evaluation: column with the known standard error e of every measured output, on the scale of the residuals (relative errors when on
+            logs); sigma is then what runs scatter beyond their evaluation error.
+    """
+    return Normal(evaluation)
+
+
+def student_t(nu: float | None = None, *, evaluation: str | None = None) -> Likelihood:
+    """Student-t residuals of scale sigma, so that single bad runs count little. The default likelihood.
+
+    Args:
+        nu: degrees of freedom; None learns them (prior Gamma(2, 0.1), above 30 it is as good as normal).
+        evaluation: as in `normal`.
+    """
+    if nu is not None and not nu > 0:
+        raise FitError(f"nu={nu!r} must be a positive number, or None to learn it.")
+    return StudentT(evaluation, None if nu is None else float(nu))
+
+
+def huber(delta: float = 1e-3, *, evaluation: str | None = None) -> Likelihood:
+    r"""The density whose best fit is the Huber fit, normalised and with a learned scale:
+
+        p(r) = exp(-rho_delta(r) / sigma^2) / Z
+        Z = sigma sqrt(2 pi) erf(delta / (sigma sqrt 2)) + 2 sigma^2/delta exp(-delta^2 / (2 sigma^2))
+
+    with rho_delta of `sj.huber(delta)`: a normal middle and exponential tails of length sigma^2/delta.
+    """
+    if not delta > 0:
+        raise FitError(f"delta={delta!r} must be a positive number.")
+    return Huber(evaluation, float(delta))
+
+
+def binomial(trials: str = "trials") -> Likelihood:
+    """Counts out of `trials`: the law predicts a probability, the output column holds the observed share of successes."""
+    return Binomial(trials)
+
+
+def beta_binomial(trials: str = "trials") -> Likelihood:
+    """As `binomial`, with runs that scatter more than coin tosses do: probabilities ~ Beta(p k, (1 - p) k) with k learned."""
+    return Binomial(trials, True)
+
+
+_NAMES = {"normal": normal, "student_t": student_t, "huber": huber, "binomial": binomial, "beta_binomial": beta_binomial}
+
+
+def as_likelihood(likelihood: Likelihood | str) -> Likelihood:
+    """A likelihood from itself or its name."""
+    if isinstance(likelihood, Likelihood):
+        return likelihood
+    if likelihood in _NAMES:
+        return _NAMES[likelihood]()
+    raise FitError(f"likelihood={likelihood!r} is unknown; {suggest(str(likelihood), _NAMES)} Or build one with sj.likelihoods.")
+
+
+def _numbers(runs: Runs, name: str, index: np.ndarray) -> np.ndarray:
+    if name not in runs or runs[name].dtype.kind != "f" or runs[name].ndim != 1:
+        raise DataError(f"The likelihood needs a column {name!r} with one number a run; {suggest(name, runs.names)}")
+    values = runs[name][index]
+    if not np.isfinite(values).all():
+        raise DataError(f"Column {name!r} is not finite in {rows_text(index[~np.isfinite(values)])}.")
+    return values

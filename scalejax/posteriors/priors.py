@@ -1,0 +1,122 @@
+"""Priors: by default from the plausible ranges of a law's domains, shown as a table, replaced by any NumPyro distribution."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..core.domains import Domain, Interval, Positive, Real, Simplex
+from ..core.errors import FitError, suggest
+from ..core.table import Table, number
+
+CENTRAL = 3.92  # standard deviations between the ends of a plausible range: it holds the central 95 %
+
+
+@dataclass(frozen=True, eq=False)
+class Priors(Mapping[str, Any]):
+    """Name to NumPyro distribution, of every sampled parameter; printing it gives the table of their central 95 %.
+
+    To change one, pass `priors={"alpha": dist.LogNormal(-1.0, 0.3)}` to `sample` or `priors`.
+    """
+
+    distributions: Mapping[str, Any]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.distributions[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.distributions)
+
+    def __len__(self) -> int:
+        return len(self.distributions)
+
+    def table(self) -> Table:
+        """Prior, median and central 95 % of every parameter."""
+        rows = []
+        for name, prior in self.items():
+            low, middle, high = _quantiles(prior)
+            rows.append([name, describe(prior), number(middle, 4), number(low, 4), number(high, 4)])
+        return Table(["parameter", "prior", "median", "low 95 %", "high 95 %"], rows)
+
+    def __repr__(self) -> str:
+        return self.table().text()
+
+    def _repr_html_(self) -> str:
+        return self.table().html()
+
+
+def describe(prior: Any) -> str:
+    """A distribution as text, such as "LogNormal(loc=-1.2, scale=0.5)"."""
+    base = getattr(prior, "base_dist", prior)
+    shown = prior if type(prior).__name__ not in ("Independent", "ExpandedDistribution") else base
+    values = {name: np.ravel(np.asarray(getattr(shown, name))) for name in shown.arg_constraints if hasattr(shown, name)}
+    inside = ", ".join(f"{name}={v[0]:.3g}" if len(set(v.tolist())) == 1 else f"{name}=[{len(v)} values]" for name, v in values.items())
+    return f"{type(shown).__name__}({inside})"
+
+
+def default_prior(domain: Domain, size: int | None) -> Any:
+    """The prior of a parameter in this domain: the plausible range holds its central 95 %, hard bounds are uniform between.
+
+    None for domains without a standard distribution: their unconstrained form is then normal over the range of its starts.
+    """
+    import numpyro.distributions as dist
+
+    if isinstance(domain, Simplex):
+        return dist.Dirichlet(np.ones(size))
+    if type(domain) is Positive:
+        prior = dist.LogNormal(0.5 * np.log(domain.low * domain.high), np.log(domain.high / domain.low) / CENTRAL)
+    elif type(domain) is Real:
+        prior = dist.Normal(0.5 * (domain.low + domain.high), (domain.high - domain.low) / CENTRAL)
+    elif isinstance(domain, Interval):
+        prior = dist.Uniform(domain.low, domain.high)
+    else:
+        return None
+    return prior if size is None else prior.expand([size]).to_event(1)
+
+
+def spread_prior(domain: Domain) -> Any:
+    """Prior of the standard deviation between groups, on the unconstrained scale (a relative spread for positive parameters).
+
+    Half-normal with half the standard deviation of the parameter's own prior: groups differ less than what is possible at all.
+    """
+    import numpyro.distributions as dist
+
+    low, high = (float(np.max(domain.sample(np.full(1, share)))) for share in (0.0, 1.0))
+    return dist.HalfNormal(0.5 * (high - low) / CENTRAL)
+
+
+def check_prior(name: str, prior: Any, shape: tuple[int, ...]) -> Any:
+    """The user's prior, or one sentence why it cannot be one."""
+    import numpyro.distributions as dist
+
+    if not isinstance(prior, dist.Distribution):
+        raise FitError(
+            f"priors={{{name!r}: {prior!r}}} is no NumPyro distribution; give for instance numpyro.distributions.LogNormal(0.0, 1.0)."
+        )
+    if prior.is_discrete:
+        raise FitError(f"The prior of {name!r} is discrete ({describe(prior)}); parameters of laws are continuous.")
+    if prior.shape() not in ((), shape):
+        raise FitError(f"The prior of {name!r} has shape {prior.shape()}, the parameter {shape}.")
+    return prior if prior.shape() == shape else prior.expand(shape).to_event(len(shape))
+
+
+def replaced(defaults: Mapping[str, Any], given: Mapping[str, Any] | None, shapes: Mapping[str, tuple[int, ...]]) -> Priors:
+    """The defaults with the user's priors in their places."""
+    out = dict(defaults)
+    for name, prior in (given or {}).items():
+        if name not in out:
+            raise FitError(f"priors names {name!r}, which is not sampled; {suggest(name, out)}")
+        out[name] = check_prior(name, prior, shapes.get(name, ()))
+    return Priors(out)
+
+
+def _quantiles(prior: Any) -> tuple[float, float, float]:
+    """Central 95 % and median of a distribution, by draws (of all its entries together)."""
+    import jax
+
+    draws = np.asarray(prior.sample(jax.random.key(0), (4000,)))
+    low, middle, high = np.quantile(draws, [0.025, 0.5, 0.975])
+    return float(low), float(middle), float(high)

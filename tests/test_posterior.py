@@ -1,0 +1,126 @@
+"""Posteriors: known parameters recovered, priors and likelihoods as stated, one program for many data sets, honest complaints."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+from scipy import integrate, special
+
+import scalejax as sj
+from scalejax.fitting.problem import trace_counts
+from scalejax.posteriors.densities import huber_density
+from scalejax.posteriors.priors import default_prior
+
+TRUTH = {"E": 1.0, "A": 20.0, "alpha": 0.3}
+X = np.logspace(3, 8, 40)
+
+
+def power_runs(seed: int, noise: float = 0.01) -> sj.Runs:
+    return sj.simulate(sj.laws.power_law, TRUTH, x=X, noise=noise, seed=seed)
+
+
+@pytest.fixture(scope="module")
+def posterior() -> sj.Posterior:
+    return sj.sample("power_law", power_runs(1), likelihood="normal")
+
+
+def test_it_recovers_the_truth_and_has_no_complaints(posterior):
+    assert posterior.complaints == [] and posterior.divergences == 0
+    for name, (low, high) in posterior.interval(0.998).items():
+        assert low < TRUTH[name] < high
+    assert abs(np.log(np.median(posterior.sites["sigma"]) / 0.01)) < 4 / np.sqrt(2 * len(X))
+    rhat, bulk, _ = posterior.worst
+    assert rhat <= 1.01 and bulk > len(posterior) / 2
+
+
+def test_with_many_runs_it_agrees_with_least_squares(posterior):
+    fit = sj.fit("power_law", power_runs(1), loss=sj.squared())
+    errors = fit.errors("model")
+    for name, value in fit.params.items():
+        assert abs(posterior.center[name] - value) < 0.5 * errors[name]
+        assert abs(posterior.standard_errors[name] / errors[name] - 1) < 0.25
+
+
+def test_one_program_for_other_runs_of_similar_number(posterior):
+    before = trace_counts()["nuts"]
+    sj.sample("power_law", power_runs(2).take(np.arange(30)), likelihood="normal")
+    assert trace_counts()["nuts"] == before
+
+
+def test_a_new_run_scatters_more_than_the_mean(posterior):
+    low, high = posterior.predict_interval(x=1e6)
+    lower, higher = posterior.predict_interval(x=1e6, kind="run")
+    sigma = np.median(posterior.sites["sigma"])
+    assert lower < low and high < higher
+    assert np.log(higher / lower) == pytest.approx(2 * 1.645 * sigma, rel=0.1)
+
+
+def test_a_tight_prior_moves_the_answer():
+    dist = pytest.importorskip("numpyro.distributions")
+    moved = sj.sample("power_law", power_runs(1).take(np.arange(0, 40, 8)), likelihood="normal", draws=500,
+                      priors={"alpha": dist.LogNormal(np.log(0.4), 1e-3)})  # fmt: skip
+    assert moved.center["alpha"] == pytest.approx(0.4, rel=0.01)
+    assert "LogNormal(loc=-0.916, scale=0.001)" in repr(moved.priors)
+
+
+def test_decisions_take_it():
+    law = sj.laws.chinchilla
+    rng = np.random.default_rng(0)
+    N = np.exp(rng.uniform(np.log(4e7), np.log(1.6e10), 60))
+    truth = law.published["besiroglu2024"]
+    runs = sj.simulate(law, truth, N=N, D=N * np.exp(rng.uniform(np.log(2), np.log(200), 60)), noise=0.003, seed=3)
+    drawn = sj.sample(law, runs)
+    assert drawn.complaints == []
+    assert all(low < truth[name] < high for name, (low, high) in drawn.interval(0.998).items())
+    low, high = sj.allocate(drawn, compute=1e23).interval(0.998)["N"]
+    assert low < sj.allocate((law, truth), compute=1e23).N < high
+
+
+def test_default_priors_hold_the_plausible_range():
+    prior = default_prior(sj.Positive(0.05, 1.5), None)
+    mass = special.ndtr((np.log([0.05, 1.5]) - float(prior.loc)) / float(prior.scale))
+    np.testing.assert_allclose(mass, [0.025, 0.975], atol=1e-4)
+
+
+@pytest.mark.parametrize("scale", [2e-4, 1e-3, 2e-2])
+def test_the_huber_density_integrates_to_one_and_is_sampled(scale):
+    with jax.enable_x64(True):
+        density = huber_density(0.0, scale, 1e-3)
+        grid = np.linspace(0, 1e-3 + 40 * max(scale**2 / 1e-3, scale), 400_001)
+        total = 2 * integrate.simpson(np.exp(np.asarray(density.log_prob(grid))), x=grid)
+        draws = np.abs(np.asarray(density.sample(jax.random.key(0), (20_000,))))
+        mean = 2 * integrate.simpson(grid * np.exp(np.asarray(density.log_prob(grid))), x=grid)
+    assert total == pytest.approx(1.0, abs=1e-6)
+    assert draws.mean() == pytest.approx(mean, abs=5 * draws.std() / np.sqrt(len(draws)))
+
+
+def test_groups_with_few_runs_borrow_from_the_rest():
+    rng = np.random.default_rng(0)
+    alphas, tables = 0.3 * np.exp(0.1 * rng.standard_normal(8)), []
+    for g, alpha in enumerate(alphas):
+        x = np.logspace(3, 7, 3 if g == 7 else 12)
+        tables.append((x, sj.simulate(sj.laws.power_law, {**TRUTH, "alpha": alpha}, x=x, noise=0.01, seed=g)["loss"], [f"g{g}"] * len(x)))
+    x, loss, group = (np.concatenate([t[i] for t in tables]) for i in range(3))
+    drawn = sj.sample("power_law", dict(x=x, loss=loss, g=group), by="g", share=("E", "A"), likelihood="normal", accept=0.95)
+    assert drawn.worst[0] <= 1.01
+    low, high = drawn.interval(0.998)["alpha"]
+    assert ((low < alphas) & (alphas < high)).all()
+    low, high = np.quantile(drawn.sites["alpha_spread"], [0.001, 0.999])
+    assert low < np.std(np.log(alphas)) < high
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"likelihood": "cauchy"}, "likelihood='cauchy' is unknown"),
+        ({"priors": {"alhpa": 1}}, "priors names 'alhpa', which is not sampled"),
+        ({"priors": {"alpha": 0.3}}, "is no NumPyro distribution"),
+        ({"pool": "alpha"}, "say which column names them with by="),
+        ({"draws": 0}, "must be 1 or more"),
+        ({"likelihood": sj.likelihoods.normal(evaluation="se")}, "needs a column 'se'"),
+    ],
+)
+def test_bad_input_is_one_sentence(arguments, sentence):
+    with pytest.raises(sj.ScalejaxError, match=sentence):
+        sj.sample("power_law", power_runs(1), **arguments)
