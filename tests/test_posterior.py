@@ -116,8 +116,10 @@ def test_groups_with_few_runs_borrow_from_the_rest():
         ({"likelihood": "cauchy"}, "likelihood='cauchy' is unknown"),
         ({"priors": {"alhpa": 1}}, "priors names 'alhpa', which is not sampled"),
         ({"priors": {"alpha": 0.3}}, "is no NumPyro distribution"),
-        ({"pool": "alpha"}, "say which column names them with by="),
+        ({"pool": "alpha"}, "say which column names the groups with by="),
         ({"draws": 0}, "must be 1 or more"),
+        ({"weights": -np.ones(40)}, "weights is negative or not finite"),
+        ({"bounds": {"alpha": 1}}, "must give two numbers"),
         ({"likelihood": sj.likelihoods.normal(evaluation="se")}, "needs a column 'se'"),
     ],
 )

@@ -92,21 +92,42 @@ def fit(
     """
     begun = time.perf_counter()
     chosen = find_recipe(recipe) if recipe else None
-    law = _law(law if law is not None else (chosen.law if chosen else None))
-    runs = runs if isinstance(runs, Runs) else read_runs(runs)
-    request = Request(
-        law, runs, as_loss(loss if loss is not None else (chosen.loss if chosen else huber(1e-3))),
-        on or (chosen.on if chosen else "log"),
-        dict(fix or {}), dict(tie if tie is not None else (chosen.tie if chosen else {})), _bounds(bounds), by,
-        (share,) if isinstance(share, str) else tuple(share), weights, dict(sizes or {}),
+    request = make_request(
+        law if law is not None else (chosen.law if chosen else None), runs,
+        loss=loss if loss is not None else (chosen.loss if chosen else huber(1e-3)), on=on or (chosen.on if chosen else "log"),
+        fix=fix, tie=tie if tie is not None else (chosen.tie if chosen else {}), bounds=bounds, by=by, share=share, weights=weights,
+        sizes=sizes,
     )  # fmt: skip
-    if request.share and by is None:
-        raise FitError("share names parameters that groups have in common; say which column names the groups with by=...")
     check(request, unidentified)
     starts = starts if starts is not None or chosen is None else chosen.starts
     solver = as_solver(solver if solver is not None else (chosen.solver if chosen else "lm"))
     found = search(request, starts, solver, seed, reporter("fit", progress))
     return announce(finish(request, found, solver, recipe, seed, time.perf_counter() - begun))
+
+
+def make_request(
+    law: Law | str | None,
+    runs: Runs | Any,
+    *,
+    loss: Loss | Callable[..., Any],
+    on: str,
+    fix: Mapping[str, Any] | None,
+    tie: Mapping[str, str] | None,
+    bounds: Mapping[str, tuple[float, float]] | None,
+    by: str | None,
+    share: Sequence[str] | str,
+    weights: Any,
+    sizes: Mapping[str, int] | None,
+) -> Request:
+    """The request that arguments of `fit` ask for."""
+    law = _law(law)
+    request = Request(
+        law, runs if isinstance(runs, Runs) else read_runs(runs), as_loss(loss), on, dict(fix or {}), dict(tie or {}), _bounds(bounds), by,
+        (share,) if isinstance(share, str) else tuple(share), weights, dict(sizes or {}),
+    )  # fmt: skip
+    if request.share and by is None:
+        raise FitError("share names parameters that groups have in common; say which column names the groups with by=...")
+    return request
 
 
 def check(request: Request, unidentified: str) -> None:

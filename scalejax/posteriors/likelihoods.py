@@ -5,6 +5,7 @@ Residuals are of the logarithm unless the posterior is sampled with `on="linear"
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,34 +19,29 @@ from ..core.runs import Runs
 
 
 @dataclass(frozen=True)
-class Likelihood:
+class Likelihood(ABC):
     """Base of all likelihoods; see `normal`, `student_t`, `huber`, `binomial`, `beta_binomial`."""
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Columns of the runs that it needs beside the law's."""
-        return ()
 
     @property
     def counts(self) -> bool:
         """Does it describe counts, so that the law predicts a probability?"""
         return False
 
+    @abstractmethod
     def priors(self, size: float) -> dict[str, Any]:
         """Prior of every noise parameter; residuals of ordinary size are `size` large."""
-        raise NotImplementedError
 
+    @abstractmethod
     def start(self, residuals: np.ndarray) -> dict[str, float]:
         """Values of the noise parameters to begin with."""
-        raise NotImplementedError
 
     def rows(self, runs: Runs, index: np.ndarray) -> dict[str, np.ndarray]:
         """Arrays of the runs `index` that `distribution` needs, one entry a run."""
         return {}
 
+    @abstractmethod
     def distribution(self, noise: Mapping[str, Any], predicted: Any, rows: Mapping[str, Any]) -> Any:
         """NumPyro distribution of what is observed, given the law's prediction (its logarithm when on logs)."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -53,10 +49,6 @@ class _Scale(Likelihood):
     """Densities around the prediction with a scale sigma, to which a known evaluation error adds."""
 
     evaluation: str | None = None
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return () if self.evaluation is None else (self.evaluation,)
 
     def priors(self, size: float) -> dict[str, Any]:
         import numpyro.distributions as dist
@@ -130,10 +122,6 @@ class Binomial(Likelihood):
 
     trials: str = "trials"
     overdispersed: bool = False
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return (self.trials,)
 
     @property
     def counts(self) -> bool:

@@ -18,7 +18,7 @@ from .priors import default_prior, spread_prior
 
 
 class Evidence(NamedTuple):
-    """Arrays of a posterior; every leaf may get a leading member axis.
+    """Arrays of a posterior.
 
     Attributes:
         inputs: one array an input, (rows, ...).

@@ -1,4 +1,4 @@
-"""NumPyro's NUTS for many chains and data sets in one compiled program, in coordinates that the Hessian at the mode makes round.
+"""NumPyro's NUTS for all chains in one compiled program, in coordinates that the Hessian at the mode makes round.
 
 The valleys of scaling laws are a thousand times longer than wide. From the mode with its Hessian every direction has unit width, so that
 the warm-up has little to learn and a draw costs a few gradients. The evidence is an argument: data sets of one shape share the program.
@@ -38,7 +38,7 @@ class Settings:
 class Place(NamedTuple):
     """Coordinates z of the unconstrained numbers: center + y + bend reach^2 (sqrt(1 + (y/reach)^2) - 1), elementwise, with y = root z.
 
-    Leaves may have a leading member axis. `bend` is the second derivative at the center; `reach` keeps the map rising everywhere.
+    `bend` is the second derivative at the center; `reach` keeps the map rising everywhere.
     """
 
     center: Any
@@ -61,7 +61,7 @@ class Place(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """What NUTS returned, each (draws, members, ...): coordinates z, divergences, energies and leapfrog steps."""
+    """What NUTS returned, each (draws, chains, ...): coordinates z, divergences, energies and leapfrog steps."""
 
     z: np.ndarray
     diverging: np.ndarray
@@ -171,50 +171,42 @@ def _kernel(model: Model, settings: Settings, place: Place, evidence: Evidence, 
     return state, lambda state: move(state, (place, evidence), {})
 
 
-def _axes(batched: bool) -> tuple[int | None, int | None]:
-    return (0, 0) if batched else (None, None)
-
-
-@partial(jax.jit, static_argnums=(0, 1, 2))
-def _begin(model: Model, settings: Settings, batched: bool, place: Place, evidence: Evidence, keys: Any) -> Any:
+@partial(jax.jit, static_argnums=(0, 1))
+def _begin(model: Model, settings: Settings, place: Place, evidence: Evidence, keys: Any) -> Any:
     traced("nuts begin")
 
-    def one(place: Place, evidence: Evidence, key: Any) -> Any:
+    def one(key: Any) -> Any:
         own, start = jax.random.split(key)
         return _kernel(model, settings, place, evidence, jax.random.normal(start, place.center.shape), own)[0]
 
-    return jax.vmap(one, in_axes=(*_axes(batched), 0))(place, evidence, keys)
+    return jax.vmap(one)(keys)
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2, 3))
-def _advance(model: Model, settings: Settings, batched: bool, count: int, states: Any, place: Place, evidence: Evidence) -> tuple[Any, Any]:
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _advance(model: Model, settings: Settings, count: int, states: Any, place: Place, evidence: Evidence) -> tuple[Any, Any]:
     traced("nuts")
 
-    def one(state: Any, place: Place, evidence: Evidence) -> Any:
+    def one(state: Any) -> Any:
+        # The first state is needed to tell NumPyro the settings; nobody reads it, so the compiler leaves it out.
         return _kernel(model, settings, place, evidence, state.z, state.rng_key)[1](state)
 
     def draw(states: Any, _: Any) -> Any:
-        states = jax.vmap(one, in_axes=(0, *_axes(batched)))(states, place, evidence)
+        states = jax.vmap(one)(states)
         return states, Trace(states.z, states.diverging, states.energy, states.num_steps)
 
     return jax.lax.scan(draw, states, None, length=count)
 
 
 def nuts(
-    model: Model, settings: Settings, place: Place, evidence: Evidence, *, members: int, draws: int, seed: int, batched: bool = False,
+    model: Model, settings: Settings, place: Place, evidence: Evidence, *, chains: int, draws: int, seed: int,
     progress: Callable[[int, int], None] | None = None,
 ) -> Trace:  # fmt: skip
-    """Draws of all members after the warm-up.
-
-    Args:
-        place, evidence: shared by all members, or with a leading member axis if `batched`.
-        members: chains times data sets.
-    """
-    keys = jax.random.split(jax.random.key(seed), members)
-    states = _begin(model, settings, batched, place, evidence, keys)
+    """Draws of all chains after the warm-up."""
+    keys = jax.random.split(jax.random.key(seed), chains)
+    states = _begin(model, settings, place, evidence, keys)
     pieces, total = [], settings.warmup + draws
     for done in range(0, total, _PIECE):
-        states, piece = _advance(model, settings, batched, _PIECE, states, place, evidence)
+        states, piece = _advance(model, settings, _PIECE, states, place, evidence)
         pieces.append(jax.tree.map(np.asarray, piece))
         if progress:
             progress(min(done + _PIECE, total), total)

@@ -22,7 +22,7 @@ ENOUGH = 400  # effective draws that percentiles need
 LOW_ENERGY = 0.3  # fraction of missing energy below which tails are explored badly
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Posterior(Draws):
     """Draws from a posterior: everything that takes `Draws` takes it. Draws of one chain lie side by side, chain after chain.
 
@@ -35,14 +35,14 @@ class Posterior(Draws):
         diverging: (chains, draws) steps that went astray. energy: (chains, draws). steps: (chains, draws) gradients a draw.
     """
 
-    sites: dict[str, np.ndarray] | None = None
-    priors: Priors | None = None
-    model: Model | None = None
-    evidence: Any = None
-    chains: int = 4
-    diverging: np.ndarray | None = None
-    energy: np.ndarray | None = None
-    steps: np.ndarray | None = None
+    sites: dict[str, np.ndarray]
+    priors: Priors
+    model: Model
+    evidence: Any
+    chains: int
+    diverging: np.ndarray
+    energy: np.ndarray
+    steps: np.ndarray
 
     @cached_property
     def center(self) -> dict[str, Any]:

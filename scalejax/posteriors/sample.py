@@ -15,10 +15,9 @@ from ..core.errors import ConvergenceWarning, FitError, LawError, suggest
 from ..core.law import Law
 from ..core.precision import double
 from ..core.progress import Progress, reporter
-from ..core.readers import read_runs
-from ..core.registry import laws
 from ..core.runs import Runs
 from ..fitting.data import padded_rows, usable_rows
+from ..fitting.fit import make_request
 from ..fitting.layout import Layout, make_layout
 from ..fitting.losses import huber
 from ..fitting.problem import Spec
@@ -101,25 +100,23 @@ def sample(
     if min(chains, draws, warmup) < 1 or not 0 < accept < 1:
         raise FitError(f"chains={chains}, draws={draws} and warmup={warmup} must be 1 or more, accept={accept} between 0 and 1.")
     begun = time.perf_counter()
-    law = laws[law] if isinstance(law, str) else law
-    runs = runs if isinstance(runs, Runs) else read_runs(runs)
     likelihood = as_likelihood(likelihood)
     on = "linear" if likelihood.counts else on
-    request = Request(law, runs, huber(RELATIVE_ERROR), on, dict(fix or {}), dict(tie or {}), dict(bounds or {}), by,
-                      (share,) if isinstance(share, str) else tuple(share), weights, dict(sizes or {}))  # fmt: skip
-    if (share or pool) and by is None:
-        raise FitError("share and pool are about groups; say which column names them with by=...")
+    request = make_request(law, runs, loss=huber(RELATIVE_ERROR), on=on, fix=fix, tie=tie, bounds=bounds, by=by, share=share,
+                           weights=weights, sizes=sizes)  # fmt: skip
+    law, runs = request.law, request.runs
+    if pool and by is None:
+        raise FitError("pool names parameters that groups draw from one population; say which column names the groups with by=...")
     fitted = _point(request, seed)
     layout = _layout(request)
     model = Model(Spec(law, layout, request.loss, on), likelihood, _pooled(layout, pool))
     size = RELATIVE_ERROR if on == "log" else RELATIVE_ERROR * float(np.median(np.abs(fitted.observed)))
     used = replaced(default_priors(model, size), priors, _shapes(model))
     rows = usable_rows(law, runs)
-    weight = np.ones(len(runs)) if request.weights is None and "weight" not in runs else request.weights
-    weight = np.asarray(runs["weight"] if weight is None else weight, dtype=np.float64)
+    weight = replace(request, by=None, share=()).row_weights[0]
     evidence = evidence_of(model, runs, rows, weight, request.group_of_row, request.fix, dict(used), _length(len(rows)))
     place, evidence = _place(model, evidence, request, fitted, seed)
-    trace = nuts(model, Settings(warmup, accept), place, evidence, members=chains, draws=draws, seed=seed,
+    trace = nuts(model, Settings(warmup, accept), place, evidence, chains=chains, draws=draws, seed=seed,
                  progress=reporter("sample", progress))  # fmt: skip
     z = np.swapaxes(trace.z, 0, 1).reshape(chains * draws, -1)
     values = {name: np.asarray(v) for name, v in sites(model, place, evidence, z).items()}
