@@ -134,8 +134,8 @@ def ours(given: Data) -> Sampler:
 
     def sample(seed: int) -> Drawn:
         posterior = sj.sample(LAW, given.runs, likelihood="student_t", seed=seed)
-        shaped = {name: np.reshape(value, (posterior.chains, -1)) for name, value in posterior.params.items()}
-        return Drawn(shaped, int(posterior.divergences))
+        shaped = {name: np.reshape(value, (posterior.sampler.count, -1)) for name, value in posterior.params.items()}
+        return Drawn(shaped, posterior.sampler.divergences)
 
     return sample
 

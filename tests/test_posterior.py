@@ -26,7 +26,7 @@ def posterior() -> sj.Posterior:
 
 
 def test_it_recovers_the_truth_and_has_no_complaints(posterior):
-    assert posterior.complaints == [] and posterior.divergences == 0
+    assert posterior.complaints == [] and posterior.sampler.divergences == 0
     for name, (low, high) in posterior.interval(0.998).items():
         assert low < TRUTH[name] < high
     assert abs(np.log(np.median(posterior.sites["sigma"]) / 0.01)) < 4 / np.sqrt(2 * len(X))

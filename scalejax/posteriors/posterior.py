@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -13,96 +13,56 @@ from ..core.errors import FitError
 from ..core.precision import double
 from ..core.table import Table, number
 from ..fitting.draws import Draws
-from .convergence import bfmi, ess_bulk, ess_tail, split_rhat
+from .diagnostics import Chains, Importance
 from .model import Model
 from .priors import Priors
-
-RHAT = 1.01  # above which chains have not mixed
-ENOUGH = 400  # effective draws that percentiles need
-LOW_ENERGY = 0.3  # fraction of missing energy below which tails are explored badly
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Posterior(Draws):
-    """Draws from a posterior: everything that takes `Draws` takes it. Draws of one chain lie side by side, chain after chain.
+    """Draws from a posterior: everything that takes `Draws` takes it.
 
     Attributes:
         sites: name to draws of all sampled numbers beside the law's own: noise, population of pooled parameters. Leading draw axis.
         priors: what was assumed.
         model: the NumPyro model; call it with `evidence` inside any NumPyro inference.
         evidence: its argument.
-        chains: how many.
-        diverging: (chains, draws) steps that went astray. energy: (chains, draws). steps: (chains, draws) gradients a draw.
+        sampler: how the draws were made, and what is known of their quality.
     """
 
     sites: dict[str, np.ndarray]
     priors: Priors
     model: Model
     evidence: Any
-    chains: int
-    diverging: np.ndarray
-    energy: np.ndarray
-    steps: np.ndarray
+    sampler: Chains | Importance
 
     @cached_property
     def center(self) -> dict[str, Any]:
         """Posterior medians."""
         return {name: float(v) if np.ndim(v) == 0 else v for name, v in ((n, np.median(d, axis=0)) for n, d in self.params.items())}
 
-    @property
-    def divergences(self) -> int:
-        """How many draws diverged."""
-        return int(self.diverging.sum())
-
     @cached_property
-    def convergence(self) -> dict[str, tuple[Any, Any, Any]]:
-        """Rank R-hat, bulk and tail effective sample size of every sampled number, shaped like it."""
+    def values(self) -> dict[str, np.ndarray]:
+        """Draws of every sampled number, the law's free parameters first."""
         free = {slot.name for slot in self.request.layout.slots}
-        values = {**{name: v for name, v in self.params.items() if name in free}, **self.sites}
-        out = {}
-        for name, draws in values.items():
-            chains = draws.reshape(self.chains, -1, *draws.shape[1:])
-            out[name] = tuple(f(chains) for f in (split_rhat, ess_bulk, ess_tail))
-        return out
+        return {**{name: v for name, v in self.params.items() if name in free}, **self.sites}
 
     @property
     def worst(self) -> tuple[float, float, float]:
-        """Largest R-hat, smallest bulk and smallest tail effective sample size."""
-        rhat, bulk, tail = zip(*self.convergence.values(), strict=True)
-        return float(max(map(np.max, rhat))), float(min(map(np.min, bulk))), float(min(map(np.min, tail)))
+        """Largest R-hat, smallest bulk and smallest tail effective sample size of chains."""
+        if not isinstance(self.sampler, Chains):
+            raise FitError(f"These draws come from no chains ({self.kind}); look at posterior.diagnostics().")
+        return self.sampler.worst(self.values)
 
-    @property
+    @cached_property
     def complaints(self) -> list[str]:
         """What speaks against trusting the draws, a sentence each; empty if nothing does."""
-        rhat, bulk, tail = self.worst
-        out = []
-        if not rhat <= RHAT:
-            out.append(
-                f"The chains have not mixed: R-hat is {rhat:.3f}, above {RHAT}. Sample longer, or fix what the runs do not determine."
-            )
-        if not min(bulk, tail) >= ENOUGH:
-            out.append(
-                f"The draws are worth only {min(bulk, tail):.0f} independent ones; {ENOUGH} are needed for percentiles. Sample longer."
-            )
-        if self.divergences:
-            share = 100 * self.divergences / self.diverging.size
-            out.append(f"{self.divergences} of {self.diverging.size} draws diverged ({share:.2g} %). Raise accept to 0.95.")
-        if (low := float(np.min(bfmi(self.energy)))) < LOW_ENERGY:
-            out.append(f"The energy moves too little between draws (fraction {low:.2f}, below {LOW_ENERGY}); the tails may be cut off.")
-        return out
+        return self.sampler.complaints(self.values)
 
     def diagnostics(self) -> Table:
-        """R-hat and effective sample sizes of every sampled number, with a verdict below."""
-        rows = []
-        for name, (rhat, bulk, tail) in self.convergence.items():
-            for index in np.ndindex(np.shape(rhat)):
-                label = name + (f"[{', '.join(map(str, index))}]" if index else "")
-                cells = (np.asarray(v)[index] for v in (rhat, bulk, tail))
-                rows.append([label, *(f"{v:.{d}f}" for v, d in zip(cells, (4, 0, 0), strict=True))])
-        steps = f"{self.chains} chains, {self.divergences} divergences, {self.steps.mean():.1f} gradients a draw"
-        return Table(
-            ["parameter", "R-hat", "bulk ESS", "tail ESS"], rows, notes=[steps, *(self.complaints or ["Nothing speaks against them."])]
-        )
+        """How far the draws can be trusted, with a verdict below."""
+        table = self.sampler.table(self.values)
+        return replace(table, notes=[*table.notes, *(self.complaints or ["Nothing speaks against them."])])
 
     def noise(self, level: float = 0.9) -> Table:
         """Median and interval of the noise and of the populations of pooled parameters."""

@@ -25,6 +25,7 @@ from ..fitting.request import Request
 from ..fitting.result import Fit, finish
 from ..fitting.search import search
 from ..fitting.solvers import as_solver
+from .diagnostics import Chains
 from .likelihoods import Likelihood, as_likelihood
 from .model import Evidence, Model, default_priors, evidence_of
 from .nuts import Place, Settings, locate, nuts, prototype, sites
@@ -125,8 +126,8 @@ def sample(
     others = {name: v for name, v in values.items() if name not in free and not name.endswith(hidden)}
     kind = f"posterior ({type(likelihood).__name__}, {chains} chains, seed {seed}, {time.perf_counter() - begun:.1f} s)"
     posterior = Posterior(
-        fitted, _theta(request, values), kind, sites=others, priors=used, model=model, evidence=evidence, chains=chains,
-        diverging=trace.diverging.T, energy=trace.energy.T, steps=trace.steps.T,
+        fitted, _theta(request, values), kind, sites=others, priors=used, model=model, evidence=evidence,
+        sampler=Chains(trace.diverging.T, trace.energy.T, trace.steps.T),
     )  # fmt: skip
     if posterior.complaints:
         warnings.warn(" ".join(posterior.complaints), ConvergenceWarning, stacklevel=3)
