@@ -27,7 +27,7 @@ class Evidence(NamedTuple):
         group: (rows,) index of each row's group.
         fixed: values of fixed parameters.
         rows: what the likelihood needs of every run.
-        centring: pooled parameter to (groups,) shares between 0 (non-centred) and 1 (centred).
+        covariates: (groups, covariates) standardised columns that move the centers of populations.
         priors: name to NumPyro distribution.
     """
 
@@ -37,7 +37,7 @@ class Evidence(NamedTuple):
     group: Any
     fixed: dict[str, Any]
     rows: dict[str, Any]
-    centring: dict[str, Any]
+    covariates: Any
     priors: dict[str, Any]
 
 
@@ -96,27 +96,45 @@ def _own(slot: Slot, priors: Mapping[str, Any]) -> Any:
 
 
 def _population(slot: Slot, evidence: Evidence) -> Any:
-    r"""Group values u_g ~ Normal(center, spread^2) on the unconstrained scale, sampled as e_g with
-
-        u_g = center + spread^(1-c_g) (e_g - c_g center),    e_g ~ Normal(c_g center, spread^(2 c_g))
-
-    so that c = 1 is the centred and c = 0 the non-centred form (Papaspiliopoulos, Roberts and Skold 2007).
-    """
+    """Values of the groups, Normal(center of the group, spread^2) on the unconstrained scale."""
     import numpyro
     import numpyro.distributions as dist
-    from numpyro.infer.reparam import LocScaleReparam
 
-    name, priors = slot.name, evidence.priors
-    center = slot.domain.inverse(numpyro.sample(f"{name}_typical", priors[f"{name}_typical"]))
-    spread = numpyro.sample(f"{name}_spread", priors[f"{name}_spread"])
-    site = f"{name}_group"
-    with numpyro.handlers.reparam(config={site: LocScaleReparam(centered=evidence.centring[name])}):
-        u = numpyro.sample(site, dist.Normal(jnp.full(slot.copies, center), jnp.full(slot.copies, spread)))
-    return numpyro.deterministic(name, slot.domain.forward(u))
+    sites = {site: numpyro.sample(site, evidence.priors[site]) for site in hyper_sites(slot.name, evidence)}
+    u = numpyro.sample(f"{slot.name}_group", dist.Normal(centers(slot, sites, evidence), sites[f"{slot.name}_spread"]).to_event(1))
+    return numpyro.deterministic(slot.name, slot.domain.forward(u))
 
 
-def default_priors(model: Model, size: float) -> dict[str, Any]:
-    """Priors of all sites; `size` is that of ordinary residuals."""
+def hyper_sites(name: str, evidence: Evidence) -> tuple[str, ...]:
+    """Sites of a pooled parameter's population."""
+    return tuple(site for site in (f"{name}_typical", f"{name}_spread", f"{name}_slope") if site in evidence.priors)
+
+
+def centers(slot: Slot, sites: Mapping[str, Any], evidence: Evidence) -> Any:
+    """(groups,) centers of the population on the unconstrained scale: the typical value, moved by the covariates."""
+    center = jnp.broadcast_to(slot.domain.inverse(sites[f"{slot.name}_typical"]), (slot.copies,))
+    slope = sites.get(f"{slot.name}_slope")
+    return center if slope is None else center + evidence.covariates @ slope
+
+
+def site_shapes(model: Model, evidence: Evidence) -> dict[str, tuple[int, ...]]:
+    """Every sampled site's shape on the unconstrained scale."""
+    from numpyro.distributions import biject_to
+
+    shapes = {name: biject_to(prior.support).inverse_shape(prior.shape()) for name, prior in evidence.priors.items()}
+    for slot in model.spec.layout.slots:
+        if slot.name in model.pooled:
+            shapes[f"{slot.name}_group"] = (slot.copies,)
+        elif slot.grouped:
+            site = slot.name if slot.name in shapes else f"{slot.name}_free"
+            shapes[site] = (slot.copies, *((slot.free,) if site.endswith("_free") else shapes[site]))
+        elif f"{slot.name}_free" in shapes:
+            shapes[f"{slot.name}_free"] = (slot.free,)
+    return shapes
+
+
+def default_priors(model: Model, size: float, covariates: int = 0) -> dict[str, Any]:
+    """Priors of all sites; `size` is that of ordinary residuals, `covariates` how many move the populations' centers."""
     import numpyro.distributions as dist
 
     out: dict[str, Any] = {}
@@ -124,6 +142,8 @@ def default_priors(model: Model, size: float) -> dict[str, Any]:
         prior = default_prior(slot.domain, slot.size)
         if slot.name in model.pooled:
             out[f"{slot.name}_typical"], out[f"{slot.name}_spread"] = prior, spread_prior(slot.domain)
+            if covariates:
+                out[f"{slot.name}_slope"] = dist.Normal(0.0, spread_prior(slot.domain).scale).expand([covariates]).to_event(1)
         elif prior is not None:
             out[slot.name] = prior
         else:
@@ -133,7 +153,7 @@ def default_priors(model: Model, size: float) -> dict[str, Any]:
 
 
 def evidence_of(model: Model, runs: Runs, index: np.ndarray, weight: np.ndarray, group: np.ndarray, fixed: Mapping[str, Any],
-                priors: Mapping[str, Any], length: int) -> Evidence:  # fmt: skip
+                priors: Mapping[str, Any], covariates: np.ndarray, length: int) -> Evidence:  # fmt: skip
     """Arrays of the runs `index`, padded to `length` rows by repeating the first with weight zero."""
     law, padded = model.spec.law, np.concatenate([index, np.full(length - len(index), index[0])])
     rows = {name: np.concatenate([v, np.repeat(v[:1], length - len(index))]) for name, v in
@@ -145,8 +165,7 @@ def evidence_of(model: Model, runs: Runs, index: np.ndarray, weight: np.ndarray,
         target = np.log(target)
     mask = np.asarray(runs.masks.get(law.output, np.ones(runs[law.output].shape, bool)))[padded]
     weights = np.where(np.arange(length) < len(index), weight[padded], 0.0).reshape(-1, *[1] * (target.ndim - 1)) * mask
-    centring = {name: np.zeros(model.spec.layout.groups) for name in model.pooled}
     return Evidence(
         tuple(runs[name][padded] for name in law.inputs), np.where(mask, target, 0.0), weights, group[padded],
-        {k: np.asarray(v, dtype=np.float64) for k, v in fixed.items()}, rows, centring, dict(priors),
+        {k: np.asarray(v, dtype=np.float64) for k, v in fixed.items()}, rows, covariates, dict(priors),
     )  # fmt: skip

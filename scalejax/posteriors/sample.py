@@ -5,34 +5,26 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
 import jax
 import numpy as np
 
-from ..core.errors import ConvergenceWarning, FitError, LawError, suggest
+from ..core.errors import ConvergenceWarning, FitError, suggest
 from ..core.law import Law
 from ..core.precision import double
 from ..core.progress import Progress, reporter
 from ..core.runs import Runs
-from ..fitting.data import padded_rows, usable_rows
-from ..fitting.fit import make_request
-from ..fitting.layout import Layout, make_layout
-from ..fitting.losses import huber
-from ..fitting.problem import Spec
 from ..fitting.request import Request
-from ..fitting.result import Fit, finish
-from ..fitting.search import search
-from ..fitting.solvers import as_solver
-from .diagnostics import Chains
-from .likelihoods import Likelihood, as_likelihood
-from .model import Evidence, Model, default_priors, evidence_of
-from .nuts import Place, Settings, locate, nuts, prototype, sites
+from .approximation import importance, laplace_guide, variational_guide
+from .diagnostics import Chains, Importance
+from .likelihoods import Likelihood
+from .mode import locate
+from .nuts import Settings, nuts, sites
 from .posterior import Posterior
-from .priors import replaced
+from .setup import point_fit, set_up, starts
 
-RELATIVE_ERROR = 0.01  # of ordinary residuals on logs: the median of the prior of their scale
+_METHODS = ("nuts", "laplace", "svi")
 
 
 @double
@@ -49,8 +41,10 @@ def sample(
     by: str | None = None,
     share: Sequence[str] | str = (),
     pool: Sequence[str] | str | None = None,
+    covariates: Sequence[str] | str = (),
     weights: Any = None,
     sizes: Mapping[str, int] | None = None,
+    method: Literal["nuts", "laplace", "svi"] = "nuts",
     chains: int = 4,
     draws: int = 1000,
     warmup: int = 300,
@@ -76,6 +70,11 @@ def sample(
         pool: parameters whose values in the groups come from one population, so that groups with few runs borrow from the others; default
             all single numbers that are not shared. `pool=()` gives every group its own. The population's center is `<name>_typical`, its
             standard deviation `<name>_spread`, a relative one for positive parameters.
+        covariates: columns with one number a group that move the centers of all pooled parameters, standardised over the groups; their
+            effects on the unconstrained scale are `<name>_slope`.
+        method: "nuts"; or a fast path, which says when it fails (`Posterior.complaints`): "laplace" draws from a Student t in the same
+            coordinates, "svi" from a normal fitted there by variational inference, for large hierarchies; both are resampled with
+            Pareto-smoothed importance weights.
         chains, draws: kept draws are chains times draws. warmup: steps before them.
         accept: target acceptance; 0.95 takes smaller steps.
         seed: of chains and starts.
@@ -100,135 +99,38 @@ def sample(
     """
     if min(chains, draws, warmup) < 1 or not 0 < accept < 1:
         raise FitError(f"chains={chains}, draws={draws} and warmup={warmup} must be 1 or more, accept={accept} between 0 and 1.")
+    if method not in _METHODS:
+        raise FitError(f"method={method!r} is unknown; {suggest(method, _METHODS)}")
     begun = time.perf_counter()
-    likelihood = as_likelihood(likelihood)
-    on = "linear" if likelihood.counts else on
-    request = make_request(law, runs, loss=huber(RELATIVE_ERROR), on=on, fix=fix, tie=tie, bounds=bounds, by=by, share=share,
-                           weights=weights, sizes=sizes)  # fmt: skip
-    law, runs = request.law, request.runs
-    if pool and by is None:
-        raise FitError("pool names parameters that groups draw from one population; say which column names the groups with by=...")
-    fitted = _point(request, seed)
-    layout = _layout(request)
-    model = Model(Spec(law, layout, request.loss, on), likelihood, _pooled(layout, pool))
-    size = RELATIVE_ERROR if on == "log" else RELATIVE_ERROR * float(np.median(np.abs(fitted.observed)))
-    used = replaced(default_priors(model, size), priors, _shapes(model))
-    rows = usable_rows(law, runs)
-    weight = replace(request, by=None, share=()).row_weights[0]
-    evidence = evidence_of(model, runs, rows, weight, request.group_of_row, request.fix, dict(used), _length(len(rows)))
-    place, evidence = _place(model, evidence, request, fitted, seed)
-    trace = nuts(model, Settings(warmup, accept), place, evidence, chains=chains, draws=draws, seed=seed,
-                 progress=reporter("sample", progress))  # fmt: skip
-    z = np.swapaxes(trace.z, 0, 1).reshape(chains * draws, -1)
-    values = {name: np.asarray(v) for name, v in sites(model, place, evidence, z).items()}
-    free = {slot.name for slot in layout.slots}
-    hidden = ("_free", "_group", "_decentered")
-    others = {name: v for name, v in values.items() if name not in free and not name.endswith(hidden)}
-    kind = f"posterior ({type(likelihood).__name__}, {chains} chains, seed {seed}, {time.perf_counter() - begun:.1f} s)"
+    setup = set_up(law, runs, likelihood=likelihood, priors=priors, on=on, fix=fix, tie=tie, bounds=bounds, by=by, share=share, pool=pool,
+                   covariates=covariates, weights=weights, sizes=sizes)  # fmt: skip
+    fitted = point_fit(setup.request, seed)
+    many = setup.evidence._replace(target=setup.evidence.target[None])
+    place, groups, value = locate(setup.model, many, starts(setup, fitted, seed))
+    if not np.isfinite(value).all():
+        raise FitError("The posterior density is zero at the point fit: a prior excludes it, or the likelihood does; look at both.")
+    sampler: Chains | Importance
+    if method == "nuts":
+        trace = nuts(setup.model, Settings(warmup, accept), place, groups, many, chains=chains, draws=draws, seed=seed,
+                     progress=reporter("sample", progress))  # fmt: skip
+        z = np.swapaxes(trace.z[:, 0], 0, 1).reshape(chains * draws, -1)
+        sampler = Chains(*(part[:, 0].T for part in (trace.diverging, trace.energy, trace.steps)))
+    place, groups = jax.tree.map(lambda part: part[0], (place, groups))
+    if method != "nuts":
+        guide = laplace_guide(place) if method == "laplace" else variational_guide(setup.model, place, groups, setup.evidence, seed)
+        z, sampler = importance(setup.model, place, groups, setup.evidence, guide, draws=chains * draws, seed=seed)
+    how = f"{chains} chains" if method == "nuts" else f"{method}, {sampler.proposals:,} proposals"
+    kind = f"posterior ({type(setup.model.likelihood).__name__}, {how}, seed {seed}, {time.perf_counter() - begun:.1f} s)"
+    values = {name: np.asarray(v) for name, v in sites(setup.model, place, groups, setup.evidence, z).items()}
+    free = {slot.name for slot in setup.model.spec.layout.slots}
+    others = {name: v for name, v in values.items() if name not in free and not name.endswith(("_free", "_group"))}
     posterior = Posterior(
-        fitted, _theta(request, values), kind, sites=others, priors=used, model=model, evidence=evidence,
-        sampler=Chains(trace.diverging.T, trace.energy.T, trace.steps.T),
+        fitted, _theta(setup.request, values), kind, sites=others, priors=setup.priors, model=setup.model, evidence=setup.evidence,
+        sampler=sampler,
     )  # fmt: skip
     if posterior.complaints:
         warnings.warn(" ".join(posterior.complaints), ConvergenceWarning, stacklevel=3)
     return posterior
-
-
-def _point(request: Request, seed: int) -> Fit:
-    """The point fit, groups with too few runs for one of their own included; the posterior has its own diagnostics."""
-    solver = as_solver("lm")
-    begun = time.perf_counter()
-    found = search(request, None, solver, seed, None)
-    return finish(request, found, solver, None, seed, time.perf_counter() - begun)
-
-
-def _layout(request: Request) -> Layout:
-    """The request's layout, with a group axis also where the point fit treats groups apart."""
-    if request.by is None or request.joint:
-        return request.layout
-    known = {slot.domain.axis: slot.size for slot in request.layout.slots if slot.domain.axis}
-    return make_layout(request.law, fix=request.fix, tie=request.tie, bounds=request.bounds, sizes={**known, **request.sizes},
-                       groups=len(request.groups), share=frozenset())  # fmt: skip
-
-
-def _pooled(layout: Layout, pool: Sequence[str] | str | None) -> tuple[str, ...]:
-    possible = [slot.name for slot in layout.slots if slot.grouped and slot.size is None]
-    if pool is None:
-        return tuple(possible)
-    names = (pool,) if isinstance(pool, str) else tuple(pool)
-    for name in names:
-        if name not in possible:
-            raise LawError(f"pool names {name!r}, which is no single number that differs between groups; {suggest(name, possible)}")
-    return names
-
-
-def _shapes(model: Model) -> dict[str, tuple[int, ...]]:
-    return {slot.name: (slot.size,) for slot in model.spec.layout.slots if slot.size is not None}
-
-
-def _length(rows: int) -> int:
-    """Padded rows: in steps of 64 up to 256, then as point fits are padded."""
-    return -(-rows // 64) * 64 if rows <= 256 else padded_rows(rows)
-
-
-def _place(model: Model, evidence: Evidence, request: Request, fitted: Fit, seed: int) -> tuple[Place, Evidence]:
-    """Coordinates at the mode; with pooled parameters also the centring that the runs of every group ask for."""
-    noise = model.likelihood.start(np.ravel(fitted.residuals))
-    if not model.pooled:
-        return _mode(model, evidence, [{**_start(model, fitted.params), **noise}])[0], evidence
-    together = _point(replace(request, by=None, share=()), seed)
-    grouped, groups = model.spec.layout.grouped, model.spec.layout.groups
-    repeated = {n: np.broadcast_to(v, (groups, *np.shape(v))) if n in grouped else v for n, v in together.params.items()}
-    shared = {**_start(model, repeated), **model.likelihood.start(np.ravel(together.residuals))}
-    place, start = _mode(model, evidence, [{**_start(model, fitted.params), **noise}, shared])
-    variance = prototype(model, evidence)[1](np.sum(place.root**2, axis=1))
-    centring = {name: np.clip(1 - np.asarray(variance[f"{name}_group_decentered"]), 0.0, 1.0) for name in model.pooled}
-    moved = dict(start)
-    for slot in model.spec.layout.slots:
-        if slot.name in model.pooled:
-            name, c = slot.name, centring[slot.name]
-            center, spread = np.asarray(slot.domain.inverse(start[f"{name}_typical"])), start[f"{name}_spread"]
-            moved[f"{name}_group_decentered"] = c * center + spread**c * start[f"{name}_group_decentered"]
-    evidence = evidence._replace(centring=centring)
-    return _mode(model, evidence, [moved])[0], evidence
-
-
-def _mode(model: Model, evidence: Evidence, starts: list[dict[str, Any]]) -> tuple[Place, dict[str, Any]]:
-    """The best mode that is reached from the starts, and its sites."""
-    from jax.flatten_util import ravel_pytree
-    from numpyro.infer.util import unconstrain_fn
-
-    latent = prototype(model, evidence)[1](np.zeros(prototype(model, evidence)[0]))
-    found = []
-    for values in starts:
-        u = ravel_pytree(unconstrain_fn(model, (evidence,), {}, {name: values[name] for name in latent}))[0]
-        place, value = locate(model, u, evidence)
-        found.append((float(value), place))
-    value, place = min(found, key=lambda pair: pair[0] if np.isfinite(pair[0]) else np.inf)
-    if not np.isfinite(value):
-        raise FitError("The posterior density is zero at the point fit: a prior excludes it, or the likelihood does; look at both.")
-    at = sites(model, place, evidence, np.zeros((1, place.center.size)))
-    return place, {name: np.asarray(v)[0] for name, v in at.items()}
-
-
-def _start(model: Model, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of the sites at a fit's parameters, kept within reach: a fit may have run off to the edge of the support."""
-    out: dict[str, Any] = {}
-    for slot in model.spec.layout.slots:
-        low, high = (np.min(slot.domain.sample(np.zeros(slot.free))) - 3, np.max(slot.domain.sample(np.ones(slot.free))) + 3)
-        value = np.asarray(params[slot.name], dtype=np.float64)
-        inverse = slot.domain.inverse if slot.size is None or not slot.grouped else jax.vmap(slot.domain.inverse)
-        u = np.clip(np.nan_to_num(np.asarray(inverse(value))), low, high)
-        if slot.name in model.pooled:
-            spread = max(float(np.std(u)), 0.05)
-            out[f"{slot.name}_typical"] = np.asarray(slot.domain.forward(np.mean(u)))
-            out[f"{slot.name}_spread"], out[f"{slot.name}_group_decentered"] = spread, (u - np.mean(u)) / spread
-        elif slot.size is None:
-            out[slot.name] = np.asarray(slot.domain.forward(u))
-        else:
-            forward = jax.vmap(slot.domain.forward) if slot.grouped else slot.domain.forward
-            out[slot.name], out[f"{slot.name}_free"] = np.asarray(forward(u)), u
-    return out
 
 
 def _theta(request: Request, values: Mapping[str, np.ndarray]) -> np.ndarray:

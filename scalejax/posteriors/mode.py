@@ -1,0 +1,158 @@
+"""The mode of posteriors and the coordinates around it, for many data sets at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+
+from ..fitting.problem import traced
+from .coordinates import Groups, Place, energy, populations, split, unravel
+from .model import Evidence, Model, hyper_sites
+
+SETS = Evidence(None, 0, None, None, None, None, None, None)  # only the targets differ between data sets
+_STEPS = 100  # of Newton's method, at most
+_FLOOR = 1e-3  # of curvatures: below it the priors rule
+_NEAR = 0.01  # distance, in standard deviations, over which third derivatives are taken
+_ROUNDS = 8  # of the spreads of populations
+
+Local = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
+
+
+@partial(jax.jit, static_argnums=0)
+def _local(model: Model, groups: Groups | None, evidence: Evidence, w: Any) -> tuple[Any, Any, Any]:
+    """Energy, gradient and Hessian at w (sets, size)."""
+    traced("local")
+
+    def one(groups: Groups | None, evidence: Evidence, w: Any) -> tuple[Any, Any, Any]:
+        def gradient(v: Any) -> tuple[Any, Any]:
+            value, slope = jax.value_and_grad(lambda x: energy(model, groups, evidence, x))(v)
+            return slope, (value, slope)
+
+        hessian, (value, slope) = jax.jacfwd(gradient, has_aux=True)(w)
+        return value, slope, hessian
+
+    return jax.vmap(one, in_axes=(0, SETS, 0))(groups, evidence, w)
+
+
+def local(model: Model, groups: Groups | None, evidence: Evidence) -> Local:
+    """Energy, gradient and Hessian as a function of w (sets, size)."""
+    return lambda w: tuple(np.asarray(part) for part in _local(model, groups, evidence, w))
+
+
+def locate(model: Model, evidence: Evidence, starts: list[np.ndarray]) -> tuple[Place, Groups | None, np.ndarray]:
+    """Coordinates around the best mode that is reached from the starts, each (sets, size) in unconstrained sites, and its energy."""
+    groups = None
+    if model.pooled:
+        start, groups = _populations(model, evidence, starts)
+        starts = [start]
+    found = [_newton(local(model, groups, evidence), start) for start in starts]
+    values = np.stack([value for _, value, _, _ in found])
+    best = np.argmin(np.where(np.isfinite(values), values, np.inf), axis=0)
+    w, value, _, hessian = (np.stack(parts)[best, np.arange(len(best))] for parts in zip(*found, strict=True))
+    widths, axes = _axes(hessian)
+    root = axes / np.sqrt(widths)[:, None, :]
+    return Place(w, root, _bend(local(model, groups, evidence), w, root, (axes * widths[:, None, :]) @ axes.swapaxes(1, 2))), groups, value
+
+
+def _axes(hessian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    widths, axes = np.linalg.eigh(hessian)
+    return np.maximum(np.abs(widths), _FLOOR), axes
+
+
+def _newton(local: Local, w: np.ndarray, free: np.ndarray | None = None) -> tuple[np.ndarray, ...]:
+    """Damped Newton steps in the free coordinates from w (sets, size): the points, their energies, gradients and Hessians."""
+    free = np.arange(w.shape[1]) if free is None else free
+    block = np.ix_(np.arange(len(w)), free, free)
+    f, g, H = local(w)
+    if not (np.isfinite(f).all() and np.isfinite(H).all()):
+        bad = ~(np.isfinite(f) & np.isfinite(H).all((1, 2)))
+        f, g, H = np.where(bad, np.inf, f), np.where(bad[:, None], 0.0, g), np.where(bad[:, None, None], np.eye(w.shape[1]), H)
+    damping = np.ones(len(w))
+    for _ in range(_STEPS):
+        widths, axes = _axes(H[block])
+        along = np.einsum("bij,bi->bj", axes, g[:, free])
+        if (np.sum(along**2 / widths, axis=1) < 1e-9).all():
+            break
+        trial = w.copy()
+        trial[:, free] -= np.einsum("bij,bj->bi", axes, along / (widths + damping[:, None]))
+        moved, slope, curved = local(trial)
+        better = (moved <= f) & np.isfinite(slope).all(1) & np.isfinite(curved).all((1, 2))
+        damping = np.where(better, damping / 8, np.maximum(8 * damping, 1e-3 * widths.max(1)))
+        w, f = np.where(better[:, None], trial, w), np.where(better, moved, f)
+        g, H = np.where(better[:, None], slope, g), np.where(better[:, None, None], curved, H)
+    return w, f, g, H
+
+
+def _bend(local: Local, w: np.ndarray, root: np.ndarray, hessian: np.ndarray) -> np.ndarray:
+    r"""Second derivatives c of an elementwise change of coordinates that make the valley straight, to third order at the mode.
+
+    Along each axis a of the round coordinates the third derivative becomes D3[a, a] + H (c a^2) + 2 c a (H a): c by least squares.
+    An exponent, whose logarithm is what the priors make unconstrained, thus becomes linear, and its valley with the amplitude a line.
+    """
+    sets, size = w.shape
+    normal, right = np.zeros((sets, size, size)), np.zeros((sets, size))
+    for j in range(size):
+        a = root[:, :, j]
+        ahead, behind = local(w + _NEAR * a)[2], local(w - _NEAR * a)[2]
+        third = np.einsum("bij,bik,bk->bj", root, (ahead - behind) / (2 * _NEAR), a)
+        flat = np.einsum("bij,bj->bi", hessian, a)
+        change = np.swapaxes(root, 1, 2) @ (hessian * (a**2)[:, None, :] + np.einsum("bi,ij->bij", 2 * a * flat, np.eye(size)))
+        normal += np.swapaxes(change, 1, 2) @ change
+        right -= np.einsum("bij,bi->bj", change, third)
+    scale = np.sqrt(np.maximum(np.einsum("bii->bi", normal), 1e-24))
+    unit = normal / (scale[:, :, None] * scale[:, None, :]) + 1e-3 * np.eye(size)
+    with np.errstate(all="ignore"):
+        c = np.linalg.solve(np.where(np.isfinite(unit), unit, np.eye(size)), (right / scale)[..., None])[..., 0] / scale
+    return np.clip(np.nan_to_num(c, nan=0.0), -3.0, 3.0)
+
+
+def _populations(model: Model, evidence: Evidence, starts: list[np.ndarray]) -> tuple[np.ndarray, Groups]:
+    """A start in standardised group values, and what the groups' runs say, near the most likely spreads of the populations (by EM)."""
+    centred = local(model, None, evidence)
+    sets, size = starts[0].shape
+    index = unravel(model, evidence, np.arange(size))
+    spreads = np.array([int(index[f"{name}_spread"]) for name in model.pooled])
+    hyper = np.concatenate([np.ravel(index[site]) for name in model.pooled for site in hyper_sites(name, evidence)])
+    groups = split(model, np.arange(size))[1]  # (groups, k) places of the group values
+    free = np.setdiff1d(np.arange(size), spreads)
+    for k in range(_ROUNDS):
+        found = [_newton(centred, start, free) for start in starts]
+        best = np.argmin(np.stack([f for _, f, _, _ in found]), axis=0)
+        w, _, slope, hessian = (np.stack(parts)[best, np.arange(sets)] for parts in zip(*found, strict=True))
+        mu, spread = (np.asarray(v) for v in _hyper(model, evidence, w))
+        if k == _ROUNDS - 1:
+            break
+        widths, axes = _axes(hessian[np.ix_(np.arange(sets), free, free)])
+        variance = np.zeros((sets, size))
+        variance[:, free] = np.einsum("bij,bj->bi", axes**2, 1 / widths)
+        spread = np.sqrt(np.mean((w[:, groups] - mu) ** 2 + variance[:, groups], axis=1))
+        for i, name in enumerate(model.pooled):
+            w[:, spreads[i]] = _unconstrained(evidence, f"{name}_spread", spread[:, i])
+        starts = [w]
+    inverse = 1 / spread[:, None, :] ** 2
+    precision = hessian[:, groups[:, :, None], groups[:, None, :]] - inverse[..., None] * np.eye(len(model.pooled))
+    widths, axes = np.linalg.eigh(precision)
+    precision = np.einsum("bgij,bgj,bgkj->bgik", axes, np.maximum(widths, 0.0), axes)
+    u = w[:, groups]
+    pull = np.einsum("bgij,bgj->bgi", precision, u) - (slope[:, groups] - (u - mu) * inverse)
+    others = np.arange(groups.min())
+    coupling = np.where(np.isin(others, hyper), 0.0, hessian[:, groups[:, :, None], others])
+    start = w.copy()
+    start[:, groups] = 0.0
+    return start, Groups(precision, pull, coupling, w[:, others])
+
+
+@partial(jax.jit, static_argnums=0)
+def _hyper(model: Model, evidence: Evidence, w: Any) -> tuple[Any, Any]:
+    """Centers (sets, groups, k) and spreads (sets, k) of the populations."""
+    return jax.vmap(lambda one: populations(model, evidence, unravel(model, evidence, one)))(w)
+
+
+def _unconstrained(evidence: Evidence, site: str, value: np.ndarray) -> np.ndarray:
+    from numpyro.distributions import biject_to
+
+    return np.asarray(biject_to(evidence.priors[site].support).inv(value))
