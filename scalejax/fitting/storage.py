@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -27,9 +30,14 @@ _LOSSES = {c.__name__: c for c in (losses.Huber, losses.LogCosh, losses.Squared,
 
 def save_fit(fit: Fit, path: str | os.PathLike[str]) -> None:
     """Write a fit as JSON. Raises FitError if its loss is a user's function, which JSON cannot hold."""
+    write_text(path, as_json(fit_document(fit)))
+
+
+def fit_document(fit: Fit) -> dict[str, Any]:
+    """The fit with its data and provenance as what `as_json` writes; see `fit_from_document`."""
     request = fit.request
     runs = request.runs
-    document = {
+    return {
         "format": FORMAT,
         "law": {"name": fit.law.name, "bound": dict(fit.law.bound)},
         "params": fit.params,
@@ -51,7 +59,11 @@ def save_fit(fit: Fit, path: str | os.PathLike[str]) -> None:
         "digest": runs.digest,
         **{k: getattr(fit, k) for k in ("solver", "recipe", "seed", "seconds", "versions")},
     }
-    write_text(path, json.dumps(document, default=_to_json, indent=1))
+
+
+def as_json(document: dict[str, Any]) -> str:
+    """The document as text; floats come back bit for bit."""
+    return json.dumps(document, default=_to_json, indent=1)
 
 
 def load_fit(path: str | os.PathLike[str], law: Law | None = None) -> Fit:
@@ -64,25 +76,45 @@ def load_fit(path: str | os.PathLike[str], law: Law | None = None) -> Fit:
     Raises:
         DataError: if the file is missing, incomplete or no fit.
     """
-    try:
+    with reading(path, "fit"):
         document = json.loads(Path(path).read_text())
-        if document["format"] != FORMAT:
-            raise DataError(f"{path} has format {document['format']}; this version reads format {FORMAT}.")
-        return _from_document(document, law)
+        check_format(path, document, FORMAT)
+        return fit_from_document(document, law)
+
+
+@contextmanager
+def reading(path: str | os.PathLike[str], what: str) -> Iterator[None]:
+    """Whatever is wrong with the file of a `what` ("fit"), in one sentence."""
+    try:
+        yield
     except FileNotFoundError as error:
-        raise DataError(f"There is no file {path}; save one with fit.save(path).") from error
+        raise DataError(f"There is no file {path}; save one with {what}.save(path).") from error
     except OSError as error:
-        raise DataError(f"Cannot read {path}: {error.strerror}; give the path of a saved fit.") from error
+        raise DataError(f"Cannot read {path}: {error.strerror or error}; give the path of a saved {what}.") from error
     except ScalejaxError:
         raise
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} is no complete saved fit ({error}); save it again with fit.save(path).") from error
+    except (ValueError, LookupError, TypeError, AttributeError, RuntimeError, EOFError, BadZipFile) as error:
+        raise DataError(f"{path} is no complete saved {what} ({error}); save it again with {what}.save(path).") from error
 
 
-def _from_document(document: dict[str, Any], law: Law | None) -> Fit:
+def check_format(path: str | os.PathLike[str], document: dict[str, Any], known: int) -> None:
+    """Refuse a file that another version of scalejax wrote in a form of its own."""
+    if document["format"] != known:
+        raise DataError(f"{path} has format {document['format']}; this version reads format {known}.")
+
+
+def fit_from_document(document: dict[str, Any], law: Law | None) -> Fit:
+    """The fit that `fit_document` turned into a document; `law` is needed only for one that is not registered."""
     law = law or laws[document["law"]["name"]]
+    if law.name != document["law"]["name"]:
+        raise DataError(f"The file holds the law {document['law']['name']!r}, not {law.name!r}; pass the law that it was made with.")
     missing = {k: v for k, v in document["law"]["bound"].items() if k in law.parameters}
     law = law.bind(**missing) if missing else law
+    if set(law.parameters) != set(document["params"]):
+        raise DataError(
+            f"The file holds values of {', '.join(document['params'])}, the law {law.name!r} has the parameters "
+            f"{', '.join(law.parameters)}; pass the law that it was made with."
+        )
     raw = document["runs"]
     flags = tuple(Flag(**{**f, "rows": tuple(f["rows"])}) for f in raw["flags"])
     runs = Runs(

@@ -73,9 +73,9 @@ def ravel(model: Model, evidence: Evidence, sites: dict[str, Any]) -> np.ndarray
 
 
 def _ordered(model: Model, evidence: Evidence) -> dict[str, tuple[int, ...]]:
-    shapes = site_shapes(model, evidence)
+    shapes = site_shapes(model, evidence)  # sorted, as compiled programs see dictionaries
     groups = [f"{name}_group" for name in model.pooled]
-    return {name: shapes[name] for name in [*(n for n in shapes if n not in groups), *groups]}
+    return {name: shapes[name] for name in [*sorted(n for n in shapes if n not in groups), *groups]}
 
 
 def split(model: Model, w: Any) -> tuple[Any, Any]:

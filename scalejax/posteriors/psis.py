@@ -2,26 +2,75 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
 from ..core.checks import rows_text
 from ..core.errors import FitError
 from ..core.precision import plain
+from ..core.table import Table, number
 
 _CHUNK = 16  # columns at a time, so that the working arrays of the tail fit stay in the cache
 _SHORTEST_TAIL = 5  # ratios, to fit a distribution of two parameters
 
 
-class Loo(NamedTuple):
-    """Leave-one-out predictive accuracy of a model, see `loo`."""
+@dataclass(frozen=True, eq=False)
+class Loo:
+    """Leave-one-out predictive accuracy of a model, see `loo`; printing it gives the verdict.
+
+    Attributes:
+        pointwise: (n,) log density of each observation given the others. khat: (n,) how far each estimate can be trusted.
+        p_loo: effective number of parameters.
+        limit: the k-hat above which an estimate is not to be trusted.
+        rows: (n,) the row of each observation in the table of runs.
+    """
 
     pointwise: np.ndarray
     khat: np.ndarray
-    elpd: float
-    se: float
     p_loo: float
+    limit: float
+    rows: np.ndarray
+
+    @property
+    def elpd(self) -> float:
+        """Expected log predictive density of the observations: the sum of `pointwise`."""
+        return float(self.pointwise.sum())
+
+    @property
+    def se(self) -> float:
+        """Standard error of `elpd`."""
+        n = len(self.pointwise)
+        return float(np.sqrt(n * self.pointwise.var(ddof=1))) if n > 1 else np.nan
+
+    @property
+    def influential(self) -> np.ndarray:
+        """Rows of the runs that decide too much for an estimate without a refit, the most influential first."""
+        order = np.argsort(-self.khat, kind="stable")
+        return self.rows[order[~(self.khat[order] <= self.limit)]]
+
+    @property
+    def verdict(self) -> str:
+        """Whether the estimate can be trusted, in a sentence."""
+        rows, n = self.influential, len(self.khat)
+        if not len(rows):
+            return f"Every k-hat is below {self.limit:.2f}: the estimate can be trusted."
+        return (
+            f"{len(rows)} of {n} observations are too influential, k-hat above {self.limit:.2f}: {rows_text(rows)}. "
+            "Look at these runs, or score the law on them with sj.holdout."
+        )
+
+    def table(self) -> Table:
+        """Estimates with their standard errors, and the verdict."""
+        rows = [["elpd", number(self.elpd), number(self.se, 3)], ["p_loo", number(self.p_loo, 3), ""]]
+        rows.append(["largest k-hat", f"{self.khat.max():.2f}", ""])
+        return Table(["leave-one-out", "estimate", "std. error"], rows, notes=[self.verdict])
+
+    def __repr__(self) -> str:
+        return self.table().text()
+
+    def _repr_html_(self) -> str:
+        return self.table().html()
 
 
 def pareto_smooth(log_ratios: np.ndarray, r_eff: float | np.ndarray = 1.0) -> tuple[np.ndarray, np.ndarray | float]:
@@ -115,7 +164,7 @@ def effective_size(log_weights: np.ndarray) -> np.ndarray | float:
     return plain(np.exp(2.0 * _log_sum_exp(log_weights, axis=0) - _log_sum_exp(2.0 * log_weights, axis=0)))
 
 
-def loo(log_likelihood: np.ndarray, r_eff: float | np.ndarray | None = None) -> Loo:
+def loo(log_likelihood: np.ndarray, r_eff: float | np.ndarray | None = None, rows: np.ndarray | None = None) -> Loo:
     r"""Leave-one-out cross-validation from one set of posterior draws.
 
         elpd = sum_i log p(y_i | y_-i),    p(y_i | y_-i) = sum_s w_is p(y_i | theta_s),    w_is proportional to 1/p(y_i | theta_s), smoothed
@@ -124,6 +173,7 @@ def loo(log_likelihood: np.ndarray, r_eff: float | np.ndarray | None = None) -> 
         log_likelihood: log p(y_i | theta_s) of shape (draws, n), a column for each observation.
         r_eff: effective over actual number of draws, one value or one an observation (default 1, independent draws). From chains:
             `ess_mean(exp(log_likelihood))` over the number of draws.
+        rows: (n,) what to call the observations; default their place.
 
     Returns:
         Loo: `pointwise` log densities (n,) of each observation given the others, `khat` (n,) (above `khat_limit(draws)` the
@@ -152,10 +202,9 @@ def loo(log_likelihood: np.ndarray, r_eff: float | np.ndarray | None = None) -> 
     draws, n = log_likelihood.shape
     weights, khat = pareto_smooth(-log_likelihood, 1.0 if r_eff is None else r_eff)
     pointwise = _log_sum_exp(weights + log_likelihood, axis=0)
-    elpd = float(pointwise.sum())
-    se = float(np.sqrt(n * pointwise.var(ddof=1))) if n > 1 else np.nan
     fitted = float(np.sum(_log_sum_exp(log_likelihood, axis=0) - np.log(draws)))
-    return Loo(pointwise, np.asarray(khat), elpd, se, fitted - elpd)
+    p_loo = fitted - float(pointwise.sum())
+    return Loo(pointwise, np.asarray(khat), p_loo, khat_limit(draws), np.arange(n) if rows is None else np.asarray(rows))
 
 
 def stacking_weights(lpd: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Marks that several pictures share: runs, running medians, contour labels, the extrapolated region."""
+"""Marks that several pictures share: runs, running medians, contour labels, what lies beyond the runs."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _label_along(ax: Axes, lines: Any, x: np.ndarray, y: np.ndarray, value: np.n
 
 def note(ax: Axes, text: str, x: float, y: float, shift: tuple[float, float], *, va: str = "bottom", color: str) -> None:
     """A label to the left of a point."""
-    ax.annotate(text, (x, y), shift, textcoords="offset points", ha="right", va=va, color=color)
+    ax.annotate(text, (x, y), shift, textcoords="offset points", ha="right", va=va, color=style.ink(color))
 
 
 def label_inside(ax: Axes, x: np.ndarray, y: np.ndarray, text: str, colour: str) -> None:
@@ -103,11 +103,11 @@ def label_inside(ax: Axes, x: np.ndarray, y: np.ndarray, text: str, colour: str)
     inside = np.flatnonzero((x > x0) & (x < x1) & (y > y0) & (y < y1))
     if len(inside):
         i = inside[int(0.95 * (len(inside) - 1))]
-        ax.annotate(text, (x[i], y[i]), (-16, 8), textcoords="offset points", ha="right", color=colour, bbox=style.PAPER)
+        ax.annotate(text, (x[i], y[i]), (-16, 8), textcoords="offset points", ha="right", color=style.ink(colour), bbox=style.PAPER)
 
 
 def extrapolated(ax: Axes, start: float, end: float) -> None:
     """Shade what lies beyond the largest run."""
     if end > start:
         ax.axvspan(start, end, color=style.GREY, alpha=0.08, linewidth=0)
-        ax.text(end, 0.98, "extrapolated ", transform=ax.get_xaxis_transform(), ha="right", va="top", color=style.GREY, fontsize="small")
+        ax.text(end, 0.98, "beyond the runs ", transform=ax.get_xaxis_transform(), ha="right", va="top", color=style.GREY, fontsize="small")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import re
 from collections.abc import Callable, Sequence
@@ -121,12 +122,14 @@ class Picture:
     caption: str
 
     def html(self, name: str) -> str:
-        picture = figures.svg(self.draw(), name, f"{name}-caption")
+        picture = figures.svg(figures.drawn(self.draw), name, f"{name}-caption")
         return f"<figure>{picture}<figcaption id='{name}-caption'>{html.escape(self.caption)}</figcaption></figure>"
 
     def markdown(self, name: str, pictures: dict[str, bytes]) -> str:
-        pictures[f"{name}.png"] = figures.png(self.draw())
-        return f"![{_markdown(self.caption)}]({quote(name)}.png)\n\n*{_markdown(self.caption)}*"
+        picture = figures.png(figures.drawn(self.draw))
+        path = f"{name}-{hashlib.sha256(picture).hexdigest()[:8]}.png"  # another picture has another name: see `report`
+        pictures[path] = picture
+        return f"![{_markdown(self.caption)}]({quote(path)})\n\n*{_markdown(self.caption)}*"
 
 
 Block = Text | Bullets | Facts | Heading | Code | Numbers | Picture

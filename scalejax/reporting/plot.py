@@ -19,13 +19,14 @@ from ..fitting.profile import Profile
 from ..fitting.result import Fit
 from . import marks, points, style
 from .decision_plots import break_even, choice, design, equivalent, front, mixture, multiplier, regret, valley
+from .posterior_plots import fan, pairs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
-    "break_even", "choice", "curve", "design", "equivalent", "fit_against_observed", "front", "intervals", "iso_loss",
-    "loss_against_compute", "mixture", "multiplier", "optimal_sizes", "profile", "regret", "residuals", "valley",
+    "break_even", "choice", "curve", "design", "equivalent", "fan", "fit_against_observed", "front", "intervals", "iso_loss",
+    "loss_against_compute", "mixture", "multiplier", "optimal_sizes", "pairs", "profile", "regret", "residuals", "valley",
 ]  # fmt: skip
 
 ENOUGH_FOR_A_MEDIAN = 12  # runs; fewer show no trend
@@ -342,7 +343,10 @@ def intervals(sources: Mapping[str, Draws | Fit], *, level: float = 0.9, ax: Axe
         colour = style.PALETTE[i % len(style.PALETTE)]
         ax.plot(np.stack([left, right]), np.stack([offset, offset]), **{"color": colour, "linewidth": 3, "solid_capstyle": "butt", **line})
         ax.plot([], [], color=colour, linewidth=3, label=name)
-    ax.plot(np.zeros(len(place)), place, "o", color=style.GREY, markersize=4)
+        center = source.params if isinstance(source, Fit) else source.center
+        middle = np.concatenate([np.ravel(center[n]) for n in fit.law.parameters])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ax.plot(100 * (middle / estimates - 1), offset, "o", color="white", markeredgecolor=colour, markersize=5)
     ax.set_yticks(place, labels)
     ax.invert_yaxis()
     ax.set_xlabel(f"{100 * level:g} % interval, difference from the estimate (%)")

@@ -5,13 +5,16 @@ from __future__ import annotations
 import inspect
 from collections import Counter
 from functools import partial
+from importlib.metadata import version
 
 import numpy as np
 
 from ..core.table import Table, number
 from ..decisions.allocation import Allocation
+from ..posteriors.diagnostics import Chains
+from ..posteriors.priors import describe
 from . import plot, points
-from .page import Block, Bullets, Code, Heading, Numbers, Picture, Section, Text
+from .page import Block, Bullets, Code, Heading, Numbers, Picture, Section, Text, Verdict
 from .study import FACTORS, Study, compute_wasted, wrong_sizes
 from .style import flops, quantity
 
@@ -55,26 +58,28 @@ def law(study: Study) -> Section:
 
 
 def estimates(study: Study) -> Section:
-    """Parameters with intervals, one column a source."""
-    own = study.fit.summary(study.level).rows
-    tables = [source.summary(study.level).rows for source in study.sources.values()]
-    head = ["parameter", "estimate"]
-    for name in study.sources:
-        head += [f"{name} std. error", f"{name} {study.percent} interval"]
+    """Parameters with intervals, one row for each source."""
+    tables = {name: source.summary(study.level).rows for name, source in study.sources.items()}
     rows = []
-    for i, row in enumerate(own):
-        cells = [row[0], row[1]]
-        for table in tables:
-            cells += [table[i][2], f"{table[i][3]} – {table[i][4]}"]
-        rows.append([*cells, row[-1]])
-    remarks = any(row[-1] for row in own)
-    rows = rows if remarks else [row[:-1] for row in rows]
+    for i, (label, *_, remark) in enumerate(study.fit.summary(study.level).rows):
+        for name, table in tables.items():
+            center, error, low, high = table[i][1:5]
+            rows.append([label, name, center, f"{low} – {high}", error, remark])
+    head = ["parameter", "source", "centre", f"{study.percent} interval", "std. error", "remark"]
+    width = len(head) if any(row[-1] for row in rows) else len(head) - 1
+    how = "the centre of bootstrap and Laplace draws is the fit's estimate" + ", that of the posterior its median" * (
+        study.posterior is not None
+    )
     notes = [f"{name}: {len(draws):,} draws, {draws.kind}." for name, draws in study.sources.items()]
-    caption = f"{study.percent} intervals relative to the estimate. Where the sources disagree, take the intervals as rough."
+    caption = (
+        f"{study.percent} intervals relative to the estimate; dots are the centres of the draws. Where the sources disagree, take the "
+        "intervals as rough."
+    )
     return Section(
         "Estimates",
         [
-            Numbers(Table(head + ([""] if remarks else []), rows, notes=notes)),
+            Text([f"All further intervals and bands of this report are those of the {study.source} draws; {how}."]),
+            Numbers(Table(head[:width], [row[:width] for row in rows], notes=notes)),
             Picture(partial(plot.intervals, study.sources, level=study.level), caption),
         ],
     )
@@ -93,22 +98,33 @@ def quality(study: Study) -> list[Section]:
         if len(fit.observed) >= plot.ENOUGH_FOR_A_MEDIAN:
             caption += " The line is the running median; the band is 1.48 median absolute deviations wide on each side."
         pictures.append(Picture(partial(plot.residuals, fit), caption))
-    if fit.law.inputs == tuple(points.scalar_inputs(fit)) and len(fit.law.inputs) == 1:
-        draw = partial(plot.curve, fit, study.draws, level=study.level)
-        pictures.append(Picture(draw, f"Runs and fitted curve with its {study.percent} band."))
     return [Section("How well it fits", pictures)]
 
 
-def plane(study: Study) -> list[Section]:
-    """Loss over N and D, and over compute."""
-    groups = [group for group in study.plans if study.drawable(group)]
-    if not groups:
+def extrapolation(study: Study) -> list[Section]:
+    """The fan beyond the runs; none for laws that have no single scale."""
+    inputs, scalars = study.fit.law.inputs, points.scalar_inputs(study.fit)
+    if not study.one_output or (set(inputs) != {"N", "D"} and [*inputs] != scalars[:1]):
         return []
-    draw = partial(plot.loss_against_compute, study.fit, study.draws, level=study.level)
-    blocks: list[Block] = [
-        Picture(draw, f"Loss of the runs, and the lowest loss that each budget can reach, with its {study.percent} band.")
-    ]
-    for group in groups:
+    along = (
+        "compute, with parameters and tokens split in the best way: runs above it were split otherwise" if len(inputs) == 2 else inputs[0]
+    )
+    caption = (
+        f"The law along {along}. Blue: where its value lies, in 50, 80 and 95 % of the {study.source} draws. Orange, between the dashed "
+        "lines: where a single new run would lie, scatter included, with 95 %. The shaded part is beyond the runs: the bands "
+        "assume that the law still holds there."
+    )
+    blocks: list[Block] = []
+    for group in points.chosen_groups(study.fit, None):
+        blocks += [Heading(group)] if group else []
+        blocks.append(Picture(partial(plot.fan, study.fit, study.draws, group=group), caption))
+    return [Section("Beyond the runs", blocks)]
+
+
+def plane(study: Study) -> list[Section]:
+    """Loss over N and D."""
+    blocks: list[Block] = []
+    for group in (group for group in study.plans if study.drawable(group)):
         draw = partial(plot.iso_loss, study.fit, study.draws, group=group, level=study.level)
         caption = (
             "Predicted loss over parameters and tokens. The runs wear the colour of their observed loss: one that stands out from its "
@@ -116,7 +132,17 @@ def plane(study: Study) -> list[Section]:
         )
         blocks += [Heading(group)] if group else []
         blocks.append(Picture(draw, caption))
-    return [Section("Loss over size, data and compute", blocks)]
+    return [Section("Loss over size and data", blocks)] if blocks else []
+
+
+def comparison(study: Study) -> list[Section]:
+    """Which law to believe, if laws were compared."""
+    found = study.comparison
+    if found is None:
+        return []
+    ordered = sorted(found.weights.items(), key=lambda pair: -pair[1])
+    weights = ", ".join(f"{name} {100 * weight:.2g} %" for name, weight in ordered)
+    return [Section("Comparison of laws", [Verdict([found.verdict]), Text([f"Weights: {weights}."]), Numbers(found.table())])]
 
 
 def advice(study: Study) -> list[Section]:
@@ -153,12 +179,12 @@ def _plan_table(study: Study, plan: Allocation) -> Table:
 
 def _wrong_choice(study: Study, plan: Allocation, group: str | None) -> list[Block]:
     """Loss at other sizes for the same budget."""
-    wrong, best = wrong_sizes(study.fit, plan, group), np.atleast_1d(plan.loss)
+    wrong, best = wrong_sizes(study, group), np.atleast_1d(plan.loss)
     rows = [
         [flops(compute), number(best[i], 4), *(f"{number(loss, 4)} (+{number(loss - best[i], 2)})" for loss in wrong[i])]
         for i, compute in enumerate(np.atleast_1d(plan.compute))
     ]
-    shares = compute_wasted(study.fit, plan, group)
+    shares = compute_wasted(study, group)
     wasted = ", ".join(f"{100 * share:.0f} % at {name}" for share, name in zip(shares, FACTORS, strict=True))
     return [
         Heading("What a wrong size costs"),
@@ -204,10 +230,26 @@ def provenance(study: Study) -> Section:
         "solver": f"{fit.solver}, {fit.starts.screened:,} starts, seed {fit.seed}, {fit.seconds:.2f} s",
         "data digest": fit.runs.digest,
         **{f"draws, {name}": f"{len(draws):,}, {draws.kind}" for name, draws in study.sources.items()},
+        **_of_posterior(study),
         "versions": _pairs(fit.versions),
     }
     rows = [[name, value] for name, value in entries.items() if value]
     return Section("To repeat this", [Numbers(Table(["what", "value"], rows), words=True)])
+
+
+def _of_posterior(study: Study) -> dict[str, str]:
+    posterior = study.posterior
+    if posterior is None:
+        return {}
+    on = "" if posterior.model.likelihood.counts else f", on {posterior.request.on}"
+    return {
+        "likelihood": f"{posterior.model.likelihood!r}{on}",
+        "chains": f"{posterior.sampler.count} of {len(posterior) // posterior.sampler.count:,} draws"
+        if isinstance(posterior.sampler, Chains) else "",
+        "pooled": ", ".join(posterior.model.pooled),
+        "priors": "; ".join(f"{name} ~ {describe(prior)}" for name, prior in posterior.priors.items()),
+        "sampler": f"NumPyro {version('numpyro')}",
+    }  # fmt: skip
 
 
 def _pairs(mapping) -> str:

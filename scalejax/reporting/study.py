@@ -10,13 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import IdentifiabilityError
+from ..core.errors import DataError, IdentifiabilityError
 from ..decisions.allocate import allocate
 from ..decisions.allocation import Allocation
+from ..decisions.sources import known
 from ..fitting.bootstrap import bootstrap
 from ..fitting.draws import Draws
 from ..fitting.result import Fit
 from ..posteriors.laplace import laplace
+from ..posteriors.posterior import Posterior
 from . import points
 
 FACTORS = {"half the best N": 0.5, "twice the best N": 2.0, "4 times the best N": 4.0}  # wrong choices
@@ -28,20 +30,33 @@ class Study:
 
     Attributes:
         fit: the fit.
-        sources: name to draws, the ones to rely on first.
+        sources: name to draws, in the order in which they are shown.
         plans: group (None without groups) to allocation; empty if the law cannot be allocated from.
         level: of all intervals.
+        posterior: one of the sources.
+        comparison: of laws, see `report`.
     """
 
     fit: Fit
     sources: Mapping[str, Draws]
     plans: Mapping[str | None, Allocation]
     level: float
+    posterior: Posterior | None = None
+    comparison: Any = None
 
     @property
     def draws(self) -> Draws:
-        """The draws to rely on."""
-        return next(iter(self.sources.values()))
+        """The draws to rely on: the posterior, else the first."""
+        return self.posterior or next(iter(self.sources.values()))
+
+    @property
+    def source(self) -> str:
+        """Name of the draws to rely on."""
+        return next(name for name, draws in self.sources.items() if draws is self.draws)
+
+    def point(self, group: str | None) -> dict[str, Any]:
+        """The parameters that these draws surround, those of one group if there are groups."""
+        return known(self.draws, group).point
 
     @cached_property
     def limits(self) -> dict[str, tuple[Any, Any]]:
@@ -64,21 +79,44 @@ class Study:
         return sizes_only and self.one_output and (group is not None or not self.fit.groups)
 
 
-def make_study(fit: Fit, draws: Draws | None, allocation: Allocation | None, compute: Any, level: float) -> Study:
+def make_study(
+    fit: Fit,
+    draws: Draws | None,
+    allocation: Allocation | None,
+    compute: Any,
+    level: float,
+    posterior: Posterior | None = None,
+    comparison: Any = None,
+) -> Study:
     """Draw and allocate what was not given; see `report`."""
-    draws = bootstrap(fit, 1000) if draws is None else draws
-    sources = {draws.kind.split(" (")[0]: draws}
-    if "Laplace" not in sources:
-        with suppress(IdentifiabilityError):  # the verdict says that a parameter is not determined
-            sources["Laplace"] = laplace(fit)
+    if isinstance(draws, Posterior) and posterior is None:
+        draws, posterior = None, draws
+    sources = _sources(fit, bootstrap(fit, 1000) if draws is None else draws, posterior)
     if allocation is not None:
         plans = {None: allocation}
     elif set(fit.law.inputs) == {"N", "D"}:
         budgets = default_budgets(fit) if compute is None else np.atleast_1d(np.asarray(compute, dtype=np.float64))
-        plans = {group: allocate(draws, compute=budgets, group=group) for group in points.chosen_groups(fit, None)}
+        relied = posterior or next(iter(sources.values()))
+        plans = {group: allocate(relied, compute=budgets, group=group) for group in points.chosen_groups(fit, None)}
     else:
         plans = {}
-    return Study(fit, sources, plans, level)
+    return Study(fit, sources, plans, level, posterior, comparison)
+
+
+def _sources(fit: Fit, draws: Draws, posterior: Posterior | None) -> dict[str, Draws]:
+    """The draws, Laplace draws, and the posterior, by name."""
+    sources = {draws.kind.split(" (")[0]: draws}
+    if "Laplace" not in sources:
+        with suppress(IdentifiabilityError):  # the report says that a parameter is not determined
+            sources["Laplace"] = laplace(fit)
+    if posterior is None:
+        return sources
+    if posterior.law != fit.law or posterior.fit.runs.digest != fit.runs.digest:
+        raise DataError(
+            f"The posterior is of law {posterior.law.name!r} and data {posterior.fit.runs.digest}, the fit of {fit.law.name!r} and "
+            f"{fit.runs.digest}; sample from the law and the runs that were fitted, or pass report() the posterior alone."
+        )
+    return {**sources, "posterior": posterior}
 
 
 def default_budgets(fit: Fit) -> np.ndarray:
@@ -88,22 +126,21 @@ def default_budgets(fit: Fit) -> np.ndarray:
     return 10.0 ** np.arange(first, last + 1)
 
 
-def wrong_sizes(fit: Fit, plan: Allocation, group: str | None) -> np.ndarray:
+def wrong_sizes(study: Study, group: str | None) -> np.ndarray:
     """(budgets, factors) loss at multiples of the best N, with the tokens that the same budget 6ND leaves."""
-    given = {"group": group} if group else {}
+    plan, law = study.plans[group], study.fit.law
     N, D = (np.atleast_1d(v)[:, None] for v in (plan.N, plan.D))
     factor = np.asarray([*FACTORS.values()])
-    return fit.predict(N=N * factor, D=D / factor, **given)
+    sizes = {"N": N * factor, "D": D / factor}
+    return law(*(sizes[name] for name in law.inputs), **study.point(group))
 
 
-def compute_wasted(fit: Fit, plan: Allocation, group: str | None) -> np.ndarray:
+def compute_wasted(study: Study, group: str | None) -> np.ndarray:
     """(factors,) share of the largest budget that a wrong N wastes: the best split reaches the same loss with so much less."""
-    index = fit.groups.index(group) if group else 0
-    params = {name: value[index] if fit.request.grouped(name) else value for name, value in fit.params.items()}
-    budgets = np.atleast_1d(plan.compute)
+    budgets = np.atleast_1d(study.plans[group].compute)
     largest = int(np.argmax(budgets))
     smaller = budgets[largest] * np.geomspace(1e-3, 1, 64)
-    best = allocate((fit.law, params), compute=smaller).loss
-    wrong = wrong_sizes(fit, plan, group)[largest]
+    best = allocate((study.fit.law, study.point(group)), compute=smaller).loss
+    wrong = wrong_sizes(study, group)[largest]
     needed = np.exp(np.interp(-wrong, -best, np.log(smaller)))
     return 1 - needed / budgets[largest]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,16 @@ BAND = {"alpha": 0.2, "linewidth": 0}
 PAPER = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1.5}  # behind labels that lie on lines
 
 _SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
+
+
+def ink(colour: str) -> Any:
+    """The colour, darkened until letters of it can be read on white (contrast 4.5 or more)."""
+    from matplotlib.colors import to_rgb
+
+    rgb = np.asarray(to_rgb(colour))
+    while 1.05 / (0.05 + np.where(rgb > 0.04045, ((rgb + 0.055) / 1.055) ** 2.4, rgb / 12.92) @ [0.2126, 0.7152, 0.0722]) < 4.5:
+        rgb = 0.95 * rgb
+    return tuple(rgb.tolist())
 
 
 def quantity(value: float) -> str:
@@ -46,6 +56,17 @@ def power_of_ten(value: float) -> str:
     exponent = int(np.floor(np.log10(value) + 1e-9))
     lead = value / 10.0**exponent
     return f"$10^{{{exponent}}}$" if abs(lead - 1) < 1e-6 else rf"${lead:.3g}{{\times}}10^{{{exponent}}}$"
+
+
+def listed(words: Sequence[str], most: int = 8) -> str:
+    """Words with commas and an "and", the first few of many.
+
+    >>> listed(["A", "B", "beta"]), listed(["A", "B", "C", "D"], most=2)
+    ('A, B and beta', 'A, B and 2 more')
+    """
+    if len(words) > most:
+        words = [*words[:most], f"{len(words) - most} more"]
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
 
 
 def plain(value: float) -> str:
@@ -120,7 +141,7 @@ def colour_bar(ax: Axes, points: Any, label: str, text: Callable[[float], str]) 
     """A slim, logarithmic colour bar beside the axes."""
     bar = ax.figure.colorbar(points, ax=ax, pad=0.02, aspect=32)
     bar.outline.set_visible(False)
-    bar.set_label(label)
+    bar.set_label(label, labelpad=8)
     low, high = points.get_clim()
     text = power_of_ten if text is plain and high > 1e4 * low else text
     ticks = log_ticks(low, high, most=6)

@@ -9,9 +9,10 @@ from ..fitting.status import Status
 from . import points
 from .page import Block, Bullets, Facts, Heading, Section, Verdict
 from .study import Study
-from .style import flops, quantity
+from .style import flops, listed, quantity
 
 FLOOR = ("E", "L_inf")  # what laws call the irreducible loss
+HOPELESS = 100.0  # fold, of the interval of tokens per parameter above which no size is named
 FEW = 4  # groups that the verdict can speak of one by one
 
 
@@ -30,7 +31,10 @@ def verdict(study: Study) -> Section:
 
 def cautions(study: Study) -> list[str]:
     """Everything that should lower a reader's trust, a sentence or two each."""
-    return [*_about_parameters(study), *_about_search(study), *_about_data(study), *_about_reach(study)]
+    posterior = study.posterior.complaints if study.posterior is not None else []
+    return [
+        *_about_parameters(study), *posterior, *_about_laws(study), *_about_search(study), *_about_data(study), *_about_reach(study),
+    ]  # fmt: skip
 
 
 def _opening(status: Status) -> str:
@@ -60,11 +64,24 @@ def _advice(study: Study) -> list[str]:
     for group, plan in study.plans.items():
         compute, N, D, loss = (np.atleast_1d(v)[-1] for v in (plan.compute, plan.N, plan.D, plan.loss))
         where = f"For {group}, at" if group else "At"
+        low, high = _ratio(study, group)
+        if high > HOPELESS * low:
+            sentences.append(
+                f"{where} {flops(compute)} FLOP these runs do not determine the best size: {number(low, 2)} to {number(high, 2)} "
+                "tokens per parameter are possible."
+            )
+            continue
         sentences.append(
             f"{where} {flops(compute)} FLOP the best model has {quantity(N)} parameters and sees {quantity(D)} tokens. "
             f"Its predicted loss is {number(loss, 4)}."
         )
     return sentences
+
+
+def _ratio(study: Study, group: str | None) -> tuple[float, float]:
+    """Interval of the tokens per parameter at the largest budget; (1, 1) without draws."""
+    plan = study.plans[group]
+    return tuple(float(np.atleast_1d(end)[-1]) for end in plan.interval(study.level)["D/N"]) if plan.draws else (1.0, 1.0)
 
 
 def _facts(study: Study) -> list[tuple[str, str, str]]:
@@ -75,14 +92,13 @@ def _facts(study: Study) -> list[tuple[str, str, str]]:
     for name in FLOOR:
         if name in fit.params and np.ndim(fit.params[name]) == 0 and name not in fit.curvature[0].boundary:
             low, high = study.limits[name]
-            facts.append((f"Irreducible loss {name}", number(fit.params[name], 4), _between(study, low, high, 4)))
+            facts.append((f"Irreducible loss {name}", number(study.draws.center[name], 4), _between(study, low, high, 4)))
     for group, plan in study.plans.items() if len(study.plans) <= FEW else ():
         label = f"Tokens per parameter at {flops(np.atleast_1d(plan.compute)[-1])} FLOP" + (f", {group}" if group else "")
         value = np.atleast_1d(plan.tokens_per_parameter)[-1]
         remark = ""
         if plan.draws:
-            low, high = (np.atleast_1d(v)[-1] for v in plan.interval(study.level)["D/N"])
-            remark = _between(study, low, high, 3)
+            remark = _between(study, *_ratio(study, group), 3)
         facts.append((label, number(value, 3), remark))
     return facts
 
@@ -96,30 +112,43 @@ def _about_parameters(study: Study) -> list[str]:
         f"The runs do not determine {', '.join(names)}: other values fit as well, and the intervals are infinite."
         for names in [list(dict.fromkeys(label for shape in shapes for label in shape.flat))] if names
     ]  # fmt: skip
-    apart = _disagreeing(study)
-    if apart:
+    apart = {name: _disagreeing(study, name) for name in study.sources}
+    if any(apart.values()):
+        whose = listed([f"{name} ({listed(names)})" for name, names in apart.items() if names])
         sentences.append(
-            f"The two kinds of interval differ by more than half in width for {', '.join(apart)}. Rely on {next(iter(study.sources))}, and "
-            "take its ends as rough."
+            f"The intervals from {study.source} draws differ by more than half in width from those from {whose}. Take their ends as rough."
         )
     return sentences
 
 
-def _disagreeing(study: Study) -> list[str]:
-    """Scalar parameters whose intervals differ much in width between the first two sources."""
-    if len(study.sources) < 2:
-        return []
-    first, second = (source.interval(study.level) for source in list(study.sources.values())[:2])
-    names = []
-    for name, (low, high) in first.items():
+def _disagreeing(study: Study, other: str) -> list[str]:
+    """Parameters whose intervals from another source differ much in width from those to rely on."""
+    limits, names = study.sources[other].interval(study.level), []
+    for name, (low, high) in study.limits.items():
         if name in study.fit.curvature[0].boundary:  # Laplace's draws hold it
             continue
-        other = np.subtract(*second[name][::-1])
         with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = (np.asarray(high) - low) / other
+            ratio = (np.asarray(high) - low) / np.subtract(*limits[name][::-1])
         if np.any((ratio > 1.5) | (ratio < 1 / 1.5)):
             names.append(name)
     return names
+
+
+def _about_laws(study: Study) -> list[str]:
+    """Whether the comparison prefers another law."""
+    if study.comparison is None:
+        return []
+    law, weights, known = study.fit.law, study.comparison.weights, getattr(study.comparison, "posteriors", {})
+    own = next((name for name in weights if name == law.name or (name in known and known[name].law == law)), None)
+    best = max(weights, key=weights.get)
+    if best == own:
+        return []
+    standing = (
+        f"the law of this report, which has {_percent(weights[own])}"
+        if own
+        else f"others; {law.name}, the law of this report, is not in it"
+    )
+    return [f"The comparison of laws prefers {best} (weight {_percent(weights[best])}) to {standing}."]
 
 
 def _about_search(study: Study) -> list[str]:
@@ -169,8 +198,8 @@ def _about_reach(study: Study) -> list[str]:
                 f"The largest budget is {factor:.2g} times the compute of the largest run. The intervals tell how well the runs determine "
                 "the law, not whether the law still holds there."
             )
-    for group, plan in study.plans.items():
-        low, high = (np.atleast_1d(end)[-1] for end in plan.interval(study.level)["D/N"]) if plan.draws else (1, 1)
+    for group in study.plans:
+        low, high = _ratio(study, group)
         if high > 10 * low:
             where = f"For {group} the" if group else "The"
             sentences.append(
