@@ -35,9 +35,12 @@ from .fitting.draws import Draws
 from .fitting.bootstrap import bootstrap
 from .fitting.profile import Profile, profile
 from .posteriors import likelihoods
+from .posteriors.calibrate import Calibration, calibrate
 from .posteriors.laplace import laplace
 from .posteriors.posterior import Posterior
+from .posteriors.prior_predictive import PriorPredictive, prior_predictive
 from .posteriors.sample import sample
+from .posteriors.storage import load_posterior
 from .decisions import costs
 from .decisions.argmin import argmin
 from .decisions.allocation import Allocation
@@ -51,5 +54,8 @@ from .decisions.break_even import BreakEven, break_even
 from .decisions.choose import Choice, choose
 from .decisions.pareto import Pareto, pareto
 from .decisions.regret import Regret, regret
+from .comparison.compare import Comparison, compare
+from .comparison.held import Holdout
+from .comparison.holdout import holdout
 from .reporting import plot
 from .reporting.report import report

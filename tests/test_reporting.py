@@ -137,7 +137,7 @@ def test_loss_against_compute(fit, draws, ax):
     C, loss = line(ax, "compute-optimal").T
     assert C[-1] == pytest.approx(10 * marked(ax)[:, 0].max())
     np.testing.assert_allclose(loss, sj.allocate((CHINCHILLA, fit.params), compute=C).loss, rtol=1e-9)
-    assert "extrapolated" in [text.get_text().strip() for text in ax.texts]
+    assert "beyond the runs" in [text.get_text().strip() for text in ax.texts]
 
 
 def test_curve(one_input, ax):

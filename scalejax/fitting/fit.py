@@ -120,7 +120,7 @@ def make_request(
     sizes: Mapping[str, int] | None,
 ) -> Request:
     """The request that arguments of `fit` ask for."""
-    law = _law(law)
+    law = find_law(law)
     request = Request(
         law, runs if isinstance(runs, Runs) else read_runs(runs), as_loss(loss), on, dict(fix or {}), dict(tie or {}), _bounds(bounds), by,
         (share,) if isinstance(share, str) else tuple(share), weights, dict(sizes or {}),
@@ -170,7 +170,8 @@ def announce(fitted: Fit) -> Fit:
     return fitted
 
 
-def _law(law: Law | str | None) -> Law:
+def find_law(law: Law | str | None) -> Law:
+    """A law from itself or its name."""
     if isinstance(law, Law):
         return law
     if isinstance(law, str):

@@ -9,13 +9,14 @@ into values u ~ Normal(mu, S^2) given what the group's runs say, a normal likeli
 
     u = mu + S L^-T (e + L^-1 S (b - P mu)),    L L' = 1 + S P S
 
-which is the non-centred form where runs say little (P = 0: u = mu + S e) and the centred one where they say all, for every spread S and every
-center mu on the way: e is independent of both as far as the likelihood is normal, so that the funnel is gone (Papaspiliopoulos, Roberts
-and Skold 2007 choose one share of centring a parameter; here it is the matrix that is right at the current spread).
+which is the non-centred form where runs say little (P = 0: u = mu + S e) and the centred one where they say all, for every spread S and
+every center mu on the way: e is independent of both as far as the likelihood is normal, so that the funnel is gone (Papaspiliopoulos,
+Roberts and Skold 2007 choose one share of centring a parameter; here it is the matrix that is right at the current spread).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -67,9 +68,16 @@ def unravel(model: Model, evidence: Evidence, flat: Any) -> dict[str, Any]:
     return out
 
 
-def ravel(model: Model, evidence: Evidence, sites: dict[str, Any]) -> np.ndarray:
-    """Unconstrained sites as flat numbers."""
-    return np.concatenate([np.ravel(np.asarray(sites[name], dtype=np.float64)) for name in _ordered(model, evidence)])
+def unconstrained(model: Model, evidence: Evidence, sites: Mapping[str, Any]) -> np.ndarray:
+    """Flat unconstrained numbers (sets, size) from sites as the model samples them, with a leading set axis."""
+    from numpyro.distributions import biject_to
+
+    parts = []
+    for name in _ordered(model, evidence):
+        value = np.asarray(sites[name], dtype=np.float64)
+        free = value if name.endswith("_group") else np.asarray(biject_to(evidence.priors[name].support).inv(value))
+        parts.append(free.reshape(len(value), -1))
+    return np.concatenate(parts, axis=1)
 
 
 def _ordered(model: Model, evidence: Evidence) -> dict[str, tuple[int, ...]]:

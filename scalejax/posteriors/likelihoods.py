@@ -146,10 +146,11 @@ class Binomial(Likelihood):
         import numpyro.distributions as dist
 
         p = jnp.clip(predicted, 1e-9, 1 - 1e-9)  # a law of losses may leave the unit interval; the density must stay finite there
+        trials = rows["trials"].astype(int)  # NumPyro draws counts out of whole numbers only
         if self.overdispersed:
             k = noise["concentration"]
-            return dist.BetaBinomial(p * k, (1 - p) * k, rows["trials"])
-        return dist.BinomialProbs(p, rows["trials"])
+            return dist.BetaBinomial(p * k, (1 - p) * k, trials)
+        return dist.BinomialProbs(p, trials)
 
 
 def normal(*, evaluation: str | None = None) -> Likelihood:

@@ -64,12 +64,17 @@ class Model:
         """The NumPyro model: a site for every parameter, "noise", and the observed outputs."""
         import numpyro
 
-        params = dict(evidence.fixed)
-        for slot in self.spec.layout.slots:
-            params[slot.name] = _population(slot, evidence) if slot.name in self.pooled else _own(slot, evidence.priors)
-        params.update({name: params[other] for name, other in self.spec.layout.tied})
+        params = self.params(
+            {s.name: _population(s, evidence) if s.name in self.pooled else _own(s, evidence.priors) for s in self.spec.layout.slots},
+            evidence,
+        )
         noise = {name: numpyro.sample(name, evidence.priors[name]) for name in self.noise}
         numpyro.factor("log_likelihood", jnp.sum(self.log_density(params, noise, evidence)))
+
+    def params(self, free: Mapping[str, Any], evidence: Evidence) -> dict[str, Any]:
+        """All parameters of the law from its free ones, which may lie among other sites."""
+        params = {**evidence.fixed, **{slot.name: free[slot.name] for slot in self.spec.layout.slots}}
+        return {**params, **{name: params[other] for name, other in self.spec.layout.tied}}
 
     def predict(self, params: Mapping[str, Any], evidence: Evidence) -> Any:
         """The law at every row, its logarithm when on logs."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -13,9 +15,13 @@ from ..core.errors import FitError
 from ..core.precision import double
 from ..core.table import Table, number
 from ..fitting.draws import Draws
+from . import checks, predictive, prior_predictive
 from .diagnostics import Chains, Importance
 from .model import Model
+from .predictive import PredictiveCheck
+from .prior_predictive import PriorPredictive
 from .priors import Priors
+from .psis import Loo
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -64,6 +70,28 @@ class Posterior(Draws):
         table = self.sampler.table(self.values)
         return replace(table, notes=[*table.notes, *(self.complaints or ["Nothing speaks against them."])])
 
+    @property
+    def log_likelihood(self) -> np.ndarray:
+        """Log density of every observation in every draw, see `checks.pointwise`."""
+        return checks.pointwise(self)
+
+    @cached_property
+    def loo(self) -> Loo:
+        """Leave-one-out predictive accuracy, see `checks.loo`."""
+        return checks.loo(self)
+
+    def prior_sensitivity(self) -> Table:
+        """Does the prior or do the data decide? See `checks.prior_sensitivity`."""
+        return checks.prior_sensitivity(self)
+
+    def predictive_check(self, statistics: Mapping[str, Callable[[np.ndarray], float]] | None = None, seed: int = 0) -> PredictiveCheck:
+        """Do simulated runs look like the observed ones? See `predictive.predictive_check`."""
+        return predictive.predictive_check(self, statistics, seed)
+
+    def prior_predictive(self, draws: int = 200, seed: int = 0) -> PriorPredictive:
+        """What the priors expected of these runs, see `prior_predictive.prior_predictive`."""
+        return prior_predictive.from_setup(self, draws, seed)
+
     def noise(self, level: float = 0.9) -> Table:
         """Median and interval of the noise and of the populations of pooled parameters."""
         rows = []
@@ -96,6 +124,18 @@ class Posterior(Draws):
         rows = {"trials": np.broadcast_to(np.asarray(trials, float), value.shape)} if likelihood.counts else {}
         drawn = np.asarray(likelihood.distribution(noise, np.log(value) if log else value, rows).sample(jax.random.key(seed)))
         return np.exp(drawn) if log else drawn / rows["trials"] if likelihood.counts else drawn
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the posterior with its data and priors to one file, atomically; `load_posterior` reads it back bit for bit."""
+        from .storage import save_posterior
+
+        save_posterior(self, path)
+
+    def to_arviz(self) -> Any:
+        """The posterior as ArviZ reads it (InferenceData, or DataTree from ArviZ 1.0 on), with named axes; see `arviz.to_arviz`."""
+        from .arviz import to_arviz
+
+        return to_arviz(self)
 
     def __repr__(self) -> str:
         return f"{super().__repr__()}\n\n{self.noise().text()}\n\n{self.diagnostics().text()}"

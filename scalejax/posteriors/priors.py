@@ -10,6 +10,7 @@ import numpy as np
 
 from ..core.domains import Domain, Interval, Positive, Real, Simplex
 from ..core.errors import FitError, suggest
+from ..core.precision import double
 from ..core.table import Table, number
 
 CENTRAL = 3.92  # standard deviations between the ends of a plausible range: it holds the central 95 %
@@ -33,6 +34,7 @@ class Priors(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self.distributions)
 
+    @double
     def table(self) -> Table:
         """Prior, median and central 95 % of every parameter."""
         rows = []

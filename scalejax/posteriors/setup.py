@@ -22,9 +22,9 @@ from ..fitting.request import Request
 from ..fitting.result import Fit, finish
 from ..fitting.search import search
 from ..fitting.solvers import as_solver
-from .coordinates import ravel
+from .coordinates import unconstrained
 from .likelihoods import Likelihood, as_likelihood
-from .model import Evidence, Model, default_priors, evidence_of, site_shapes
+from .model import Evidence, Model, default_priors, evidence_of
 from .priors import Priors, replaced
 
 RELATIVE_ERROR = 0.01  # of ordinary residuals on logs: the median of the prior of their scale
@@ -56,8 +56,9 @@ def set_up(
     covariates: Sequence[str] | str,
     weights: Any,
     sizes: Mapping[str, int] | None,
+    padded: bool = True,
 ) -> Setup:
-    """Check the arguments of `sample` and build model and evidence."""
+    """Check the arguments of `sample` and build model and evidence; `padded` lets data sets of similar size share a program."""
     likelihood = as_likelihood(likelihood)
     on = "linear" if likelihood.counts else on
     request = make_request(law, runs, loss=huber(RELATIVE_ERROR), on=on, fix=fix, tie=tie, bounds=bounds, by=by, share=share,
@@ -74,7 +75,9 @@ def set_up(
     shapes = {slot.name: (slot.size,) for slot in layout.slots if slot.size is not None}
     shapes |= {f"{name}_slope": (columns.shape[1],) for name in model.pooled}
     used = replaced(default_priors(model, size, columns.shape[1]), priors, shapes)
-    evidence = evidence_of(model, runs, rows, weight, request.group_of_row, request.fix, dict(used), columns, _length(len(rows)))
+    evidence = evidence_of(
+        model, runs, rows, weight, request.group_of_row, request.fix, dict(used), columns, _length(len(rows)) if padded else len(rows)
+    )
     return Setup(request, model, used, evidence)
 
 
@@ -99,10 +102,7 @@ def starts(setup: Setup, fitted: Fit, seed: int) -> list[np.ndarray]:
 
 def start_at(setup: Setup, params: Mapping[str, Any], residuals: np.ndarray) -> np.ndarray:
     """Unconstrained sites (1, size) at a fit's parameters, kept within reach: a fit may have run off to the edge of the support."""
-    from numpyro.distributions import biject_to
-
     values: dict[str, Any] = dict(setup.model.likelihood.start(residuals))
-    out: dict[str, Any] = {}
     for slot in setup.model.spec.layout.slots:
         low, high = (np.min(slot.domain.sample(np.zeros(slot.free))) - 3, np.max(slot.domain.sample(np.ones(slot.free))) + 3)
         inverse = slot.domain.inverse if slot.size is None or not slot.grouped else jax.vmap(slot.domain.inverse)
@@ -111,16 +111,13 @@ def start_at(setup: Setup, params: Mapping[str, Any], residuals: np.ndarray) -> 
             values[f"{slot.name}_typical"] = np.asarray(slot.domain.forward(np.mean(u)))
             values[f"{slot.name}_spread"] = max(float(np.std(u)), 0.05)
             values[f"{slot.name}_slope"] = np.zeros(setup.evidence.covariates.shape[1])
-            out[f"{slot.name}_group"] = u
+            values[f"{slot.name}_group"] = u
         elif f"{slot.name}_free" in setup.priors:
-            out[f"{slot.name}_free"] = u
+            values[f"{slot.name}_free"] = u
         else:
             forward = slot.domain.forward if slot.size is None or not slot.grouped else jax.vmap(slot.domain.forward)
             values[slot.name] = np.asarray(forward(u))
-    for name, shape in site_shapes(setup.model, setup.evidence).items():
-        if name not in out:
-            out[name] = np.asarray(biject_to(setup.priors[name].support).inv(values[name])).reshape(shape)
-    return ravel(setup.model, setup.evidence, out)[None]
+    return unconstrained(setup.model, setup.evidence, {name: np.asarray(value)[None] for name, value in values.items()})
 
 
 def group_layout(request: Request) -> Layout:

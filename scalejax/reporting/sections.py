@@ -16,7 +16,7 @@ from ..posteriors.priors import describe
 from . import plot, points
 from .page import Block, Bullets, Code, Heading, Numbers, Picture, Section, Text, Verdict
 from .study import FACTORS, Study, compute_wasted, wrong_sizes
-from .style import flops, quantity
+from .style import flops, listed, quantity
 
 
 def data(study: Study) -> Section:
@@ -67,7 +67,8 @@ def estimates(study: Study) -> Section:
             rows.append([label, name, center, f"{low} – {high}", error, remark])
     head = ["parameter", "source", "centre", f"{study.percent} interval", "std. error", "remark"]
     width = len(head) if any(row[-1] for row in rows) else len(head) - 1
-    how = "the centre of bootstrap and Laplace draws is the fit's estimate" + ", that of the posterior its median" * (
+    others = [name for name, source in study.sources.items() if source is not study.posterior]
+    how = f"the centre of {listed(others)} draws is the fit's estimate" + ", that of the posterior its median" * (
         study.posterior is not None
     )
     notes = [f"{name}: {len(draws):,} draws, {draws.kind}." for name, draws in study.sources.items()]

@@ -1,0 +1,1 @@
+"""Which law to believe: what each predicts of runs that it has not seen."""

@@ -1,0 +1,107 @@
+"""`Holdout`: how well laws predicted runs that they had not seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..core.errors import FitError
+from ..core.table import Table, number
+from ..posteriors.psis import stacking_weights
+from .scores import Ranking, ranking, verdict
+
+LEVELS = (0.5, 0.8, 0.9, 0.95)
+
+
+@dataclass(frozen=True, eq=False)
+class Holdout:
+    """Predictions of left-out runs, see `holdout`; printing it gives the table.
+
+    Attributes:
+        laws, splits: names.
+        rows, split: (observations,) row in the table of runs, and index of the split that left it out.
+        lpd: (observations, laws) log predictive density of the output.
+        error: (observations, laws) observed less predicted, of logarithms if `on` is "log".
+        pit: (observations, laws) predictive probability of a smaller output; uniform if the intervals are right.
+        on: scale of the residuals.
+        method: "fit", or how posteriors were sampled.
+    """
+
+    laws: tuple[str, ...]
+    splits: tuple[str, ...]
+    rows: np.ndarray
+    split: np.ndarray
+    lpd: np.ndarray
+    error: np.ndarray
+    pit: np.ndarray
+    on: str
+    method: str
+
+    @cached_property
+    def ranking(self) -> Ranking:
+        """Order, elpd, difference to the best and its standard error."""
+        return ranking(self.lpd)
+
+    @property
+    def best(self) -> str:
+        """Name of the law with the highest log density of the left-out runs."""
+        return self.laws[self.ranking.order[0]]
+
+    @cached_property
+    def weights(self) -> dict[str, float]:
+        """Stacking weights: those of the mixture of laws that predicts the left-out runs best."""
+        return dict(zip(self.laws, stacking_weights(self.lpd).tolist(), strict=True))
+
+    @property
+    def rmse(self) -> dict[str, float]:
+        """Root mean square error of every law, of logarithms if `on` is "log"."""
+        return dict(zip(self.laws, np.sqrt(np.mean(self.error**2, axis=0)).tolist(), strict=True))
+
+    def coverage(self, level: float = 0.9) -> dict[str, float]:
+        """Share of the left-out observations inside every law's interval for a new run at this `level`."""
+        if not 0 < level < 1:
+            raise FitError(f"level={level!r} must lie between 0 and 1, such as 0.9.")
+        return dict(zip(self.laws, self._inside(level).mean(axis=0).tolist(), strict=True))
+
+    def _inside(self, level: float) -> np.ndarray:
+        return np.abs(self.pit - 0.5) <= level / 2
+
+    def table(self) -> Table:
+        """Laws from best to worst: log density, how far behind the best, error, coverage of intervals, weight."""
+        found, rmse = self.ranking, list(self.rmse.values())
+        inside = [self._inside(level).mean(axis=0) for level in LEVELS]
+        rows = [
+            [
+                self.laws[i], f"{found.elpd[i]:.1f}", f"{found.difference[i]:.1f}", f"{found.se[i]:.1f}", number(rmse[i], 3),
+                *(f"{share[i]:.2f}" for share in inside), f"{self.weights[self.laws[i]]:.3f}",
+            ]
+            for i in found.order
+        ]  # fmt: skip
+        header = ["law", "log density", "behind", "std. error", self._rmse, *(f"in {100 * v:g} %" for v in LEVELS), "stacking weight"]
+        how = "point fits" if self.method == "fit" else "posteriors"
+        splits = "1 split" if len(self.splits) == 1 else f"{len(self.splits)} splits"
+        note = f"{len(self.rows)} left-out observations, {splits}, {how}. {verdict(self.laws, found)}"
+        return Table(header, rows, notes=[note.strip()])
+
+    def scores(self) -> Table:
+        """The same for every split: which group, or how large a step of scale, does each law miss?"""
+        rows = []
+        for k, name in enumerate(self.splits):
+            mine = self.split == k
+            for i, law in enumerate(self.laws):
+                rmse = float(np.sqrt(np.mean(self.error[mine, i] ** 2)))
+                cells = (f"{self.lpd[mine, i].mean():.3f}", number(rmse, 3), f"{self._inside(0.9)[mine, i].mean():.2f}")
+                rows.append([name, law, str(mine.sum()), *cells])
+        return Table(["left out", "law", "observations", "mean log density", self._rmse, "in 90 %"], rows)
+
+    @property
+    def _rmse(self) -> str:
+        return "RMSE of logs" if self.on == "log" else "RMSE"
+
+    def __repr__(self) -> str:
+        return self.table().text()
+
+    def _repr_html_(self) -> str:
+        return self.table().html() + self.scores().html()

@@ -1,0 +1,120 @@
+"""A law refitted to some runs and scored on the others, by a point fit or by a posterior."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..core.errors import FitError, IdentifiabilityError
+from ..core.law import Law
+from ..core.runs import Runs
+from ..fitting.data import usable_rows
+from ..fitting.fit import fit
+from ..fitting.problem import Spec, predictions, traced
+from ..fitting.result import Fit
+from ..posteriors.checks import densities
+from ..posteriors.predictive import replicates
+from ..posteriors.sample import sample
+from .splits import Split
+
+
+class Scores(NamedTuple):
+    """How well left-out observations were predicted, each (observations,).
+
+    Attributes:
+        rows: row of each in the table of runs. lpd: log predictive density of the output. error: observed less predicted, on the scale of
+            the residuals. pit: probability of a smaller output, uniform if the predictive distribution is right.
+        on: scale of the residuals.
+    """
+
+    rows: np.ndarray
+    lpd: np.ndarray
+    error: np.ndarray
+    pit: np.ndarray
+    on: str
+
+
+def by_fit(law: Law, runs: Runs, split: Split, weights: np.ndarray, seed: int, options: Mapping[str, Any]) -> Scores:
+    r"""Scores of a point fit. Around the prediction a new observation has Student's t with n - p degrees of freedom, scaled by
+
+        variance = s^2 + J' Sigma J,    s^2 = RSS / (n - p)
+
+    J the derivatives of the prediction, Sigma the model covariance of the parameters: exact for least squares and normal noise if the law
+    is linear in its parameters. n, p and s count what was kept.
+    """
+    from scipy.special import gammaln, stdtr
+
+    fitted = fit(law, runs, weights=np.where(split.left_out, 0.0, weights), seed=seed, **options)
+    bank, size = fitted.request.bank, fitted.request.layout.size
+    predicted, jac = (np.asarray(a) for a in _linearised(fitted.request.spec, fitted.theta[:, 0], bank.inputs, bank.group, bank.fixed))
+    covariance, target, weight = _covariance(fitted, split), bank.target.ravel(), bank.weight[:, 0]
+    kept = weight > 0
+    nu = int(kept.sum()) - size
+    if nu < 1:
+        raise FitError(f"Without {split.name} only {kept.sum()} observations are left for the {size} parameters of {law.name!r}.")
+    error = target - predicted
+    s2 = np.sum((weight * error**2)[kept]) / np.mean(weight[kept]) / nu
+    left, rows = _left_out(law, runs, split, len(bank.target))
+    error, jac, y = error[left.ravel()], jac[left.ravel()], target[left.ravel()]
+    variance = np.maximum(s2 + np.einsum("ni,ij,nj->n", jac, covariance, jac), 1e-30)
+    z = error / np.sqrt(variance)
+    constant = gammaln((nu + 1) / 2) - gammaln(nu / 2) - 0.5 * np.log(nu * np.pi)
+    lpd = constant - 0.5 * np.log(variance) - (nu + 1) / 2 * np.log1p(z**2 / nu)
+    return Scores(rows, lpd - y if fitted.request.on == "log" else lpd, error, stdtr(nu, z), fitted.request.on)
+
+
+def by_sample(
+    law: Law, runs: Runs, split: Split, weights: np.ndarray, seed: int, options: Mapping[str, Any], method: str = "nuts"
+) -> Scores:
+    """Scores of a posterior: densities averaged over the draws, predictions at their medians."""
+    posterior = sample(law, runs, weights=np.where(split.left_out, 0.0, weights), seed=seed, method=method, **options)
+    evidence, counts = posterior.evidence, posterior.model.likelihood.counts
+    left, rows = _left_out(law, runs, split, len(evidence.target))
+    usable = len(usable_rows(law, runs))
+    values = densities(posterior, evidence._replace(weight=left.astype(float)))[:, left]
+    top = values.max(axis=0)
+    lpd = np.log(np.mean(np.exp(values - top), axis=0)) + top
+    predicted, drawn = (a[:, left[:usable]] for a in replicates(posterior, seed))
+    y = np.asarray(evidence.target)[left]
+    pit = np.mean(drawn < y, axis=0) + 0.5 * np.mean(drawn == y, axis=0)
+    share = y / np.asarray(evidence.rows["trials"])[left] if counts else y
+    on = posterior.request.on
+    return Scores(rows, lpd - y if on == "log" else lpd, share - np.median(predicted, axis=0), pit, on)
+
+
+@partial(jax.jit, static_argnums=0)
+def _linearised(spec: Spec, theta: Any, inputs: tuple[Any, ...], group: Any, fixed: dict[str, Any]) -> tuple[Any, Any]:
+    """Predictions at all rows, logarithms if the fit is on logs, and their derivatives: (rows * T,) and (rows * T, size)."""
+    traced("linearised")
+
+    def value(t: Any) -> Any:
+        out = predictions(spec, t, inputs, group, fixed).reshape(-1)
+        return jnp.log(out) if spec.on == "log" else out
+
+    return value(theta), jax.jacfwd(value)(theta)
+
+
+def _covariance(fitted: Fit, split: Split) -> np.ndarray:
+    """Model covariance of theta; parameters at a boundary are held."""
+    shape = fitted.curvature[0]
+    if shape.flat:
+        raise IdentifiabilityError(
+            f"Without {split.name} the runs do not determine {', '.join(shape.flat)} of {fitted.law.name!r}, so nothing can be predicted; "
+            "fix one of them, leave out fewer runs, or use method='nuts', where priors do."
+        )
+    return np.nan_to_num(shape.model_covariance, nan=0.0)
+
+
+def _left_out(law: Law, runs: Runs, split: Split, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mask of the left-out observations in arrays padded to `length`, (length,) or (length, T), and their rows in the runs."""
+    rows = usable_rows(law, runs)
+    shape = runs[law.output].shape[1:]
+    left = np.zeros((length, *shape), bool)
+    valid = np.asarray(runs.masks.get(law.output, np.ones(runs[law.output].shape, bool)))[rows]
+    left[: len(rows)] = split.left_out[rows].reshape(-1, *[1] * len(shape)) & valid
+    return left, rows[np.nonzero(left)[0]]

@@ -1,0 +1,135 @@
+"""Posteriors as ArviZ objects, for its plots, tables and files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core.errors import FitError
+from ..core.version import __version__
+from .checks import observed_rows, pointwise
+from .diagnostics import Chains
+from .posterior import Posterior
+
+if TYPE_CHECKING:
+    import xarray
+
+    Groups = dict[str, xarray.Dataset]
+
+_CHEAP = 5e7  # densities of runs in draws, up to which they are computed
+
+
+def to_arviz(posterior: Posterior) -> Any:
+    """The posterior as ArviZ reads it, with named axes and their labels.
+
+    Groups: "posterior" (all sampled numbers: axes chain, draw, then "group" with the names of the groups, then the law's own axes),
+    "sample_stats" (diverging, energy, n_steps), "observed_data" (the output), "log_likelihood" (one value a run; left out above 5e7
+    numbers), "constant_data" (inputs, columns that the likelihood uses, held parameters). Importance draws are one chain. The axis "run"
+    is labelled with rows of `posterior.fit.runs`. On logs the log likelihood is that of the output's logarithm; the observed data are the
+    output itself. Attributes tell law, likelihood, seed, digest of the data and versions.
+
+    Args:
+        posterior: from `sample`.
+
+    Returns:
+        arviz.InferenceData, or xarray.DataTree with ArviZ 1.0 and later; both have `to_netcdf(path)`.
+
+    Raises:
+        FitError: if arviz is not installed.
+
+    Example:
+        >>> import numpy as np, scalejax as sj
+        >>> runs = sj.simulate(sj.laws.power_law, dict(E=1.0, A=20.0, alpha=0.3), x=np.logspace(3, 9, 40), noise=0.01)
+        >>> posterior = sj.sample("power_law", runs, likelihood="normal", draws=250)
+        >>> posterior.to_arviz().posterior["alpha"].dims  # doctest: +SKIP
+        ('chain', 'draw')
+
+    Reference: Kumar, Carroll, Hartikainen and Martin, "ArviZ a unified library for exploratory analysis of Bayesian models in Python",
+    Journal of Open Source Software 2019.
+    """
+    try:
+        import arviz
+        import xarray
+    except ImportError as error:
+        raise FitError("Handing a posterior to ArviZ needs arviz; install scalejax[arviz].") from error
+    groups, attributes = _groups(posterior), _attributes(posterior)
+    if hasattr(arviz, "InferenceData"):
+        return arviz.InferenceData(attrs=attributes, **groups)
+    return xarray.DataTree.from_dict({"/": xarray.Dataset(attrs=attributes), **groups})
+
+
+def _groups(posterior: Posterior) -> Groups:
+    """Every group's data set."""
+    import xarray
+
+    request, output = posterior.request, posterior.law.output
+    rows = observed_rows(posterior)
+    axes = _axes(posterior)
+    table = {name: posterior.fit.runs[name][rows] for name in (output, *posterior.law.inputs)}
+    labels = {"run": rows, "group": request.groups}
+
+    def data(variables: dict[str, np.ndarray], *leading: str) -> xarray.Dataset:
+        made = xarray.Dataset({name: (_names(name, np.ndim(v), leading, axes), v) for name, v in variables.items()})
+        return made.assign_coords({name: labels.get(name, np.arange(size)) for name, size in made.sizes.items()})
+
+    chains = posterior.sampler.count if isinstance(posterior.sampler, Chains) else 1
+
+    def draws(variables: dict[str, np.ndarray], *leading: str) -> xarray.Dataset:
+        split = {name: v.reshape(chains, -1, *v.shape[1:]) for name, v in variables.items()}
+        return data(split, "chain", "draw", *leading)
+
+    held = data({name: np.asarray(v, dtype=np.float64) for name, v in request.fix.items()})
+    inputs = {name: v for name, v in table.items() if name != output}
+    groups = {
+        "posterior": draws(posterior.values),
+        "observed_data": data({output: table[output]}, "run"),
+        "constant_data": data(inputs | _columns(posterior, rows), "run").merge(held),
+    }
+    if len(posterior) * len(rows) <= _CHEAP:
+        groups["log_likelihood"] = draws({output: pointwise(posterior)}, "run")
+    if isinstance(posterior.sampler, Chains):
+        sampler = posterior.sampler
+        stats = {"diverging": sampler.diverging, "energy": sampler.energy, "n_steps": sampler.steps}
+        groups["sample_stats"] = data(stats, "chain", "draw")
+    return groups
+
+
+def _axes(posterior: Posterior) -> dict[str, tuple[str, ...]]:
+    """Names of the axes of every parameter and input that has any, beside those of draws and runs."""
+    inputs = {name: (domain.axis,) for name, domain in posterior.law.domains.items() if domain.axis}
+    slots = posterior.model.spec.layout.slots
+    return inputs | {s.name: ("group",) * s.grouped + ((s.domain.axis,) if s.size is not None else ()) for s in slots}
+
+
+def _names(name: str, count: int, leading: tuple[str, ...], axes: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """The names of all `count` axes, numbered as ArviZ does where they have none."""
+    inner = axes.get(name, ())
+    rest = count - len(leading)
+    return leading + (inner if len(inner) == rest else tuple(f"{name}_dim_{i}" for i in range(rest)))
+
+
+def _columns(posterior: Posterior, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """What the likelihood knows of every run beside the law's inputs: its group, its weight, trials or evaluation errors."""
+    request = posterior.request
+    columns = dict(posterior.model.likelihood.rows(posterior.fit.runs, rows))
+    weight = replace(request, by=None, share=()).row_weights[0][rows]
+    if (weight != 1.0).any():
+        columns["weight"] = weight
+    if request.by is not None:
+        columns["group"] = np.asarray(request.groups)[request.group_of_row[rows]]
+    return columns
+
+
+def _attributes(posterior: Posterior) -> dict[str, str | int | float]:
+    """Provenance as NetCDF can hold it: texts and numbers."""
+    fit, sampler = posterior.fit, posterior.sampler
+    out = {
+        "inference_library": "scalejax", "inference_library_version": __version__, "law": repr(posterior.law), "kind": posterior.kind,
+        "likelihood": repr(posterior.model.likelihood), "on": posterior.request.on, "seed": fit.seed, "digest": fit.runs.digest,
+        "versions": ", ".join(f"{name} {version}" for name, version in fit.versions.items()),
+    }  # fmt: skip
+    if not isinstance(sampler, Chains):
+        out |= {"khat": sampler.khat, "effective_draws": sampler.effective}
+    return out | ({"by": posterior.request.by} if posterior.request.by else {})
