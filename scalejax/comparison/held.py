@@ -68,6 +68,11 @@ class Holdout:
     def _inside(self, level: float) -> np.ndarray:
         return np.abs(self.pit - 0.5) <= level / 2
 
+    @property
+    def verdict(self) -> str:
+        """Which law predicts best, in a sentence."""
+        return verdict(self.laws, self.ranking)
+
     def table(self) -> Table:
         """Laws from best to worst: log density, how far behind the best, error, coverage of intervals, weight."""
         found, rmse = self.ranking, list(self.rmse.values())
@@ -82,7 +87,7 @@ class Holdout:
         header = ["law", "log density", "behind", "std. error", self._rmse, *(f"in {100 * v:g} %" for v in LEVELS), "stacking weight"]
         how = "point fits" if self.method == "fit" else "posteriors"
         splits = "1 split" if len(self.splits) == 1 else f"{len(self.splits)} splits"
-        note = f"{len(self.rows)} left-out observations, {splits}, {how}. {verdict(self.laws, found)}"
+        note = f"{len(self.rows)} left-out observations, {splits}, {how}. {self.verdict}"
         return Table(header, rows, notes=[note.strip()])
 
     def scores(self) -> Table:

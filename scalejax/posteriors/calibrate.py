@@ -29,6 +29,7 @@ from .uniformity import p_value
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 _THIN = 3  # steps between two kept draws, which are then as good as independent
+_TOGETHER = 20  # sets in one program: the chains wait for each other at every draw, so that more of them would wait longer
 _SPARE = 2  # prior draws for every simulation, as some laws overflow far out in their priors
 
 
@@ -151,14 +152,30 @@ def calibrate(
     model, evidence = setup.model, setup.evidence
     evidence = evidence._replace(weight=(evidence.weight > 0).astype(np.float64))
     truth, targets, skipped = _simulations(setup, evidence, simulations, seed)
+    report, parts, divergences = reporter("calibrate", progress), [], 0
+    for begin in range(0, simulations, _TOGETHER):
+        # The last piece is filled up with sets of the first, so that all pieces share a program.
+        chosen = np.arange(begin, begin + min(_TOGETHER, simulations)) % simulations
+        ranks, diverging = _ranks(model, evidence, truth[chosen], targets[chosen], Settings(warmup, accept), draws, seed + begin)
+        kept = min(_TOGETHER, simulations - begin)
+        parts.append({name: v[:kept] for name, v in ranks.items()})
+        divergences += int(diverging[:kept].sum())
+        if report:
+            report(begin + kept, simulations)
+    return Calibration({name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, draws, divergences, skipped)
+
+
+def _ranks(
+    model: Model, evidence: Evidence, truth: np.ndarray, targets: np.ndarray, settings: Settings, draws: int, seed: int
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Ranks of the truths (sets, size) among draws of their posteriors, and divergences of every set."""
     many = evidence._replace(target=targets)
     place, groups, _ = locate(model, many, [truth])
-    trace = nuts(model, Settings(warmup, accept), place, groups, many, chains=1, draws=_THIN * draws, seed=seed,
-                 progress=reporter("calibrate", progress))  # fmt: skip
-    kept = np.swapaxes(trace.z[::_THIN, :, 0], 0, 1)  # (simulations, draws, size)
+    trace = nuts(model, settings, place, groups, many, chains=1, draws=_THIN * draws, seed=seed)
+    kept = np.swapaxes(trace.z[::_THIN, :, 0], 0, 1)  # (sets, draws, size)
     found, true = _of_draws(model, place, groups, many, kept), _of_truth(model, many, truth)
     ranks = {name: np.sum(np.asarray(draw) < np.asarray(true[name])[:, None], axis=1) for name, draw in found.items()}
-    return Calibration(ranks, draws, int(trace.diverging.sum()), skipped)
+    return ranks, trace.diverging.sum(axis=(0, 2))
 
 
 def _with_output(law: Law | str, runs: Runs | Any) -> Runs:
