@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any, Literal
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from ..core.errors import FitError
@@ -19,17 +18,15 @@ from ..core.readers import read_runs
 from ..core.runs import Runs
 from ..core.table import Table
 from ..fitting.fit import find_law
-from .coordinates import Groups, Place, transport, unconstrained, unravel
+from .coordinates import unconstrained
 from .likelihoods import Likelihood
-from .mode import SETS, locate
+from .many import draws_of_sets, of_flat, sets
 from .model import Evidence, Model
-from .nuts import Settings, nuts
+from .nuts import Settings
 from .setup import Setup, set_up
 from .uniformity import p_value
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
-_THIN = 3  # steps between two kept draws, which are then as good as independent
-_TOGETHER = 20  # sets in one program: the chains wait for each other at every draw, so that more of them would wait longer
 _SPARE = 2  # prior draws for every simulation, as some laws overflow far out in their priors
 
 
@@ -152,30 +149,12 @@ def calibrate(
     model, evidence = setup.model, setup.evidence
     evidence = evidence._replace(weight=(evidence.weight > 0).astype(np.float64))
     truth, targets, skipped = _simulations(setup, evidence, simulations, seed)
-    report, parts, divergences = reporter("calibrate", progress), [], 0
-    for begin in range(0, simulations, _TOGETHER):
-        # The last piece is filled up with sets of the first, so that all pieces share a program.
-        chosen = np.arange(begin, begin + min(_TOGETHER, simulations)) % simulations
-        ranks, diverging = _ranks(model, evidence, truth[chosen], targets[chosen], Settings(warmup, accept), draws, seed + begin)
-        kept = min(_TOGETHER, simulations - begin)
-        parts.append({name: v[:kept] for name, v in ranks.items()})
-        divergences += int(diverging[:kept].sum())
-        if report:
-            report(begin + kept, simulations)
-    return Calibration({name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, draws, divergences, skipped)
-
-
-def _ranks(
-    model: Model, evidence: Evidence, truth: np.ndarray, targets: np.ndarray, settings: Settings, draws: int, seed: int
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Ranks of the truths (sets, size) among draws of their posteriors, and divergences of every set."""
-    many = evidence._replace(target=targets)
-    place, groups, _ = locate(model, many, [truth])
-    trace = nuts(model, settings, place, groups, many, chains=1, draws=_THIN * draws, seed=seed)
-    kept = np.swapaxes(trace.z[::_THIN, :, 0], 0, 1)  # (sets, draws, size)
-    found, true = _of_draws(model, place, groups, many, kept), _of_truth(model, many, truth)
-    ranks = {name: np.sum(np.asarray(draw) < np.asarray(true[name])[:, None], axis=1) for name, draw in found.items()}
-    return ranks, trace.diverging.sum(axis=(0, 2))
+    many = sets(evidence, targets)
+    found, diverging = draws_of_sets(model, many, truth, Settings(warmup, accept), draws=draws, seed=seed,
+                                     progress=reporter("calibrate", progress))  # fmt: skip
+    true = of_flat(model, many, truth)
+    ranks = {name: np.sum(draw < true[name][:, None], axis=1) for name, draw in found.items()}
+    return Calibration(ranks, draws, int(diverging.sum()), skipped)
 
 
 def _with_output(law: Law | str, runs: Runs | Any) -> Runs:
@@ -214,29 +193,6 @@ def _outputs(model: Model, evidence: Evidence, sites: dict[str, Any], key: Any) 
         return model.likelihood.distribution(sites, predicted, evidence.rows).sample(key)
 
     return jax.vmap(one)(sites, jax.random.split(key, len(next(iter(sites.values())))))
-
-
-def _quantities(model: Model, evidence: Evidence, inner: dict[str, Any]) -> dict[str, Any]:
-    """Parameters, noise, populations and the log likelihood at unconstrained sites."""
-    from numpyro.infer.util import constrain_fn
-
-    sites = constrain_fn(model, (evidence,), {}, inner, return_deterministic=True)
-    density = jnp.sum(model.log_density(model.params(sites, evidence), sites, evidence))
-    hidden = ("_free", "_group", "log_likelihood")
-    return {**{name: v for name, v in sites.items() if not name.endswith(hidden)}, "log likelihood": density}
-
-
-@partial(jax.jit, static_argnums=0)
-def _of_truth(model: Model, many: Evidence, truth: Any) -> dict[str, Any]:
-    return jax.vmap(lambda evidence, w: _quantities(model, evidence, unravel(model, evidence, w)), in_axes=(SETS, 0))(many, truth)
-
-
-@partial(jax.jit, static_argnums=0)
-def _of_draws(model: Model, place: Place, groups: Groups | None, many: Evidence, z: Any) -> dict[str, Any]:
-    def of_set(place: Place, groups: Groups | None, evidence: Evidence, z: Any) -> dict[str, Any]:
-        return jax.vmap(lambda one: _quantities(model, evidence, transport(model, groups, evidence, place.forward(one)[0])[0]))(z)
-
-    return jax.vmap(of_set, in_axes=(0, 0, SETS, 0))(place, groups, many, z)
 
 
 def _label(name: str, index: tuple[int, ...]) -> str:

@@ -19,6 +19,7 @@ from ..fitting.request import Request
 from .approximation import importance, laplace_guide, variational_guide
 from .diagnostics import Chains, Importance
 from .likelihoods import Likelihood
+from .many import sets
 from .mode import locate
 from .nuts import Settings, nuts, sites
 from .posterior import Posterior
@@ -105,7 +106,7 @@ def sample(
     setup = set_up(law, runs, likelihood=likelihood, priors=priors, on=on, fix=fix, tie=tie, bounds=bounds, by=by, share=share, pool=pool,
                    covariates=covariates, weights=weights, sizes=sizes)  # fmt: skip
     fitted = point_fit(setup.request, seed)
-    many = setup.evidence._replace(target=setup.evidence.target[None])
+    many = sets(setup.evidence, setup.evidence.target[None])
     place, groups, value = locate(setup.model, many, starts(setup, fitted, seed))
     if not np.isfinite(value).all():
         raise FitError("The posterior density is zero at the point fit: a prior excludes it, or the likelihood does; look at both.")
