@@ -29,6 +29,10 @@ import numpy as np
 
 import scalejax as sj
 from scalejax.core.errors import DataError
+from scalejax.core.precision import double
+from scalejax.posteriors.many import draws_of_sets, sets
+from scalejax.posteriors.nuts import Settings
+from scalejax.posteriors.setup import set_up, start_at
 
 from .common import show
 
@@ -36,12 +40,35 @@ LEVELS = np.asarray([0.5, 0.8, 0.9, 0.95])
 SIZES = (12, 30, 100, 300)
 LOSSES = {"least squares": sj.squared(), "Huber 1e-3, the default": sj.huber(1e-3)}
 
-# What is compared: a fit of many sets to draws of the same sets. A posterior takes its place here.
-METHODS: dict[str, Callable[[sj.Fit], sj.Draws]] = {
+
+@dataclass(frozen=True)
+class Posteriors:
+    """Draws of the posteriors of many sets: name to (draws, sets)."""
+
+    params: dict[str, np.ndarray]
+
+
+@double
+def posteriors(fit: sj.Fit) -> Posteriors:
+    """What `sj.sample` would give for every set of a fit, with default priors; normal for least squares, else Student's t."""
+    groups, law = len(fit.groups), fit.law
+    columns = {name: fit.runs[name].reshape(groups, -1) for name in (*law.inputs, law.output)}
+    normal = fit.request.loss == sj.squared()
+    setup = set_up(law, {name: v[0] for name, v in columns.items()}, likelihood="normal" if normal else "student_t", padded=False)
+    residuals = np.reshape(fit.residuals, (groups, -1))
+    starts = [start_at(setup, {name: fit.params[name][i] for name in law.parameters}, residuals[i]) for i in range(groups)]
+    many = sets(setup.evidence, np.log(columns[law.output]), tuple(columns[name] for name in law.inputs))
+    found, _ = draws_of_sets(setup.model, many, np.concatenate(starts), Settings(), draws=150, seed=0)
+    return Posteriors({name: found[name].T for name in law.parameters})
+
+
+# What is compared: a fit of many sets to draws of the same sets.
+METHODS: dict[str, Callable[[sj.Fit], sj.Draws | Posteriors]] = {
     "bootstrap, cases (default)": lambda fit: sj.bootstrap(fit, 200, progress=False),
     "bootstrap, residual": lambda fit: sj.bootstrap(fit, 200, kind="residual", progress=False),
     "Laplace, sandwich (default)": lambda fit: sj.laplace(fit, 1000),
     "Laplace, model": lambda fit: sj.laplace(fit, 1000, covariance="model"),
+    "posterior (NUTS)": posteriors,
 }
 
 Inputs = Mapping[str, np.ndarray]
