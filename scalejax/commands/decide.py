@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ScalejaxError
-from .options import common, cost_of, draws_of, pairs, ranges, show, values
+from .options import common, cost_of, draws_of, pairs, ranges, saved, show, values, verb
 
-_FIT = "JSON file that `scalejax fit --out` wrote"
+_FIT = "file that `scalejax fit --out` or `scalejax sample --out` wrote"
 _BUDGETS = "one or more budgets, in FLOPs unless the cost says otherwise"
 
 
@@ -28,10 +28,7 @@ def add_verbs(verbs: Any) -> None:
         ("mixture", "optimal training proportions from fits of mixing laws", _mixture, _run_mixture),
         ("next-runs", "which runs to train next", _next_runs, _run_next_runs),
     ):
-        parser = verbs.add_parser(name, help=help_, description=help_)
-        options(parser)
-        common(parser)
-        parser.set_defaults(run=run)
+        verb(verbs, name, help_, run, options, common)
 
 
 def _costs(parser: argparse.ArgumentParser) -> None:
@@ -243,7 +240,6 @@ def _next_runs(parser: argparse.ArgumentParser) -> None:
 
 def _run_next_runs(options: argparse.Namespace) -> None:
     from ..decisions.next_runs import next_runs
-    from ..fitting.storage import load_fit
     from ..reporting import plot
 
     candidates = None
@@ -256,7 +252,7 @@ def _run_next_runs(options: argparse.Namespace) -> None:
         fixed = [text for text in options.space if ":" not in text]
         space = {**ranges([text for text in options.space if ":" in text], "--space"), **values(fixed, "--space")}
     found = next_runs(
-        load_fit(options.fit), candidates, target=values(options.target, "--target"), space=space, budget=options.budget, runs=options.runs,
+        saved(options.fit), candidates, target=values(options.target, "--target"), space=space, budget=options.budget, runs=options.runs,
         criterion=options.criterion, seed=options.seed,
     )  # fmt: skip
     show(found.table(options.level), options, lambda: plot.design(found))

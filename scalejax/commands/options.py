@@ -1,10 +1,8 @@
-"""Pieces of the command line that the verbs share: reading name=value, numbers, arithmetic on columns, saved fits."""
+"""Pieces of the command line that the verbs share: reading name=value, numbers, saved fits and posteriors; showing tables."""
 
 from __future__ import annotations
 
 import argparse
-import ast
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,16 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ScalejaxError, suggest
+
+
+def verb(
+    verbs: Any, name: str, help_: str, run: Callable[..., None], *options: Callable[[argparse.ArgumentParser], None], epilog: str = ""
+) -> None:
+    """Add a verb with its options and examples to a subparsers object."""
+    parser = verbs.add_parser(name, help=help_, description=help_, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for add in options:
+        add(parser)
+    parser.set_defaults(run=run)
 
 
 def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
@@ -53,10 +61,21 @@ def ranges(texts: Sequence[str], option: str) -> dict[str, tuple[float, float]]:
     return found
 
 
+def made(text: str, makers: Mapping[str, tuple[Callable[..., Any], str]], option: str, **given: Any) -> Any:
+    """What `name` or `name:number` asks for, of a family such as the losses: functions, with the argument that the number is for."""
+    name, colon, argument = text.partition(":")
+    if name not in makers:
+        raise ScalejaxError(f"{option} {name!r} is unknown; {suggest(name, makers)}")
+    make, parameter = makers[name]
+    if colon and not parameter:
+        raise ScalejaxError(f"{option} {text!r}: {name} takes no number.")
+    return make(**given, **({parameter: number(argument, option)} if colon else {}))
+
+
 def common(parser: argparse.ArgumentParser) -> None:
     """Options of every verb that decides."""
     parser.add_argument("--given", nargs="+", default=[], metavar="INPUT=VALUE", help="other inputs of law and cost, such as U=25e9")
-    parser.add_argument("--bootstrap", type=int, default=1000, metavar="N", help="replicates for the intervals (default 1000; 0: Laplace)")
+    parser.add_argument("--bootstrap", type=int, default=1000, metavar="N", help="replicates for the intervals of fits (default 1000; 0: Laplace)")
     parser.add_argument("--group", help="which group of a grouped fit")
     parser.add_argument("--level", type=float, default=0.9, help="level of the intervals (default 0.9)")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
@@ -64,13 +83,28 @@ def common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plot", type=Path, metavar="FILE", help="save a picture, .png, .svg or .pdf")
 
 
-def draws_of(path: Path, options: argparse.Namespace) -> Any:
-    """Bootstrap draws of a saved fit, or the fit itself with --bootstrap 0."""
-    from ..fitting.bootstrap import bootstrap
+def saved(path: Path) -> Any:
+    """The saved fit, or the saved posterior, which is a zip file whatever its name."""
     from ..fitting.storage import load_fit
+    from ..posteriors.storage import load_posterior
 
-    fit = load_fit(path)
-    return bootstrap(fit, options.bootstrap, seed=options.seed) if options.bootstrap else fit
+    try:
+        with path.open("rb") as file:
+            packed = file.read(2) == b"PK"
+    except OSError:
+        packed = path.suffix == ".npz"  # the reader says what is wrong with the file
+    return load_posterior(path) if packed else load_fit(path)
+
+
+def draws_of(path: Path, options: argparse.Namespace) -> Any:
+    """A saved posterior; bootstrap draws of a saved fit, or the fit itself with --bootstrap 0."""
+    from ..fitting.bootstrap import bootstrap
+    from ..fitting.draws import Draws
+
+    found = saved(path)
+    if isinstance(found, Draws) or not options.bootstrap:
+        return found
+    return bootstrap(found, options.bootstrap, seed=options.seed)
 
 
 def cost_of(name: str) -> Callable[..., Any]:
@@ -90,45 +124,3 @@ def show(table: Any, options: argparse.Namespace, draw: Callable[[], Any] | None
         from ..reporting.figures import save
 
         print(f"saved {save(draw(), options.plot)}")
-
-
-def source(text: str) -> str | Callable[[Mapping[str, np.ndarray]], np.ndarray]:
-    """A column name as it is, or a function for arithmetic on columns."""
-    return expression(text) if any(sign in text for sign in "*/+()") else text
-
-
-_OPERATORS: dict[type, Callable[..., Any]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv, ast.Pow: operator.pow,
-    ast.USub: operator.neg, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-}  # fmt: skip
-
-
-def expression(text: str) -> Callable[[Mapping[str, np.ndarray]], Any]:
-    """Arithmetic and one comparison on columns, evaluated without running code."""
-    try:
-        tree = ast.parse(text, mode="eval").body
-    except SyntaxError:
-        raise ScalejaxError(f"{text!r} is no arithmetic on columns; write for instance flops/(6*params).") from None
-
-    def value(node: ast.AST, columns: Mapping[str, np.ndarray]) -> Any:
-        match node:
-            case ast.Constant(value=constant) if isinstance(constant, int | float | str):
-                return constant if isinstance(constant, str) else float(constant)
-            case ast.Name(id=name):
-                return columns[name]
-            case ast.UnaryOp(op=op, operand=operand) if type(op) in _OPERATORS:
-                return _OPERATORS[type(op)](value(operand, columns))
-            case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
-                return _OPERATORS[type(op)](value(left, columns), value(right, columns))
-            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _OPERATORS:
-                return _OPERATORS[type(op)](value(left, columns), value(right, columns))
-        raise ScalejaxError(f"{text!r} may use columns, numbers, + - * / ** and one comparison only.")
-
-    def evaluate(columns: Mapping[str, np.ndarray]) -> Any:
-        try:
-            return value(tree, columns)
-        except KeyError as error:
-            raise ScalejaxError(f"{text!r} uses {error}, which is no column; {suggest(error.args[0], columns)}") from None
-
-    return evaluate

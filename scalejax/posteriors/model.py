@@ -81,10 +81,14 @@ class Model:
         value = at_params(self.spec, dict(params), evidence.inputs, evidence.group)
         return jnp.log(value) if self.spec.on == "log" else value
 
-    def log_density(self, params: Mapping[str, Any], noise: Mapping[str, Any], evidence: Evidence) -> Any:
-        """Weighted log density of every observation, shaped like the target."""
-        density = self.likelihood.distribution(noise, self.predict(params, evidence), evidence.rows)
-        return jnp.where(evidence.weight > 0, evidence.weight * density.log_prob(evidence.target), 0.0)
+    def log_density(self, params: Mapping[str, Any], noise: Mapping[str, Any], evidence: Evidence, left_out: bool = False) -> Any:
+        """Weighted log density of every observation, shaped like the target; `left_out`: given all the others."""
+        predicted, rows = self.predict(params, evidence), {**evidence.rows, "weight": evidence.weight}
+        if left_out:
+            density = self.likelihood.left_out(noise, predicted, rows, evidence.target)
+        else:
+            density = self.likelihood.distribution(noise, predicted, rows).log_prob(evidence.target)
+        return jnp.where(evidence.weight > 0, evidence.weight * density, 0.0)
 
 
 def _own(slot: Slot, priors: Mapping[str, Any]) -> Any:

@@ -70,7 +70,7 @@ def _begin(model: Model, settings: Settings, z: Any, value: Any, slope: Any, key
     def one(z: Any, value: Any, slope: Any, key: Any) -> Any:
         return _kernel(model, settings, (None, None, None), ParamInfo(z, value, slope), key)[0]
 
-    return jax.vmap(jax.vmap(one))(z, value, slope, keys)
+    return jax.vmap(one)(z, value, slope, keys)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
@@ -84,8 +84,7 @@ def _advance(model: Model, settings: Settings, count: int, states: Any, place: P
         return _kernel(model, settings, (place, groups, evidence), first, state.rng_key)[1](state)
 
     def draw(states: Any, _: Any) -> Any:
-        of_set = jax.vmap(chain, in_axes=(0, None, None, None))
-        states = jax.vmap(of_set, in_axes=(0, 0, 0, SETS))(states, place, groups, evidence)
+        states = jax.vmap(chain, in_axes=(0, 0, 0, SETS))(states, place, groups, evidence)
         return states, Trace(states.z, states.diverging, states.energy, states.num_steps)
 
     return jax.lax.scan(draw, states, None, length=count)
@@ -99,14 +98,18 @@ def nuts(
     sets, size = place.center.shape
     z = np.random.default_rng(seed).standard_normal((sets, chains, size))
     value, slope = _potential(local(model, groups, evidence), place, z)
-    states = _begin(model, settings, z, value, slope, jax.random.split(jax.random.key(seed), (sets, chains)))
-    pieces, total = [], settings.warmup + draws
+    keys = jax.random.split(jax.random.key(seed), sets * chains)
+    states = _begin(model, settings, z.reshape(-1, size), value.reshape(-1), slope.reshape(-1, size), keys)
+    # One axis of all chains traces in half the time of two nested ones.
+    place, groups, inputs, target = jax.tree.map(lambda v: np.repeat(v, chains, axis=0), (place, groups, evidence.inputs, evidence.target))
+    evidence, pieces, total = evidence._replace(inputs=inputs, target=target), [], settings.warmup + draws
     for done in range(0, total, _PIECE):
         states, piece = _advance(model, settings, _PIECE, states, place, groups, evidence)
         pieces.append(jax.tree.map(np.asarray, piece))
         if progress:
             progress(min(done + _PIECE, total), total)
-    return Trace(*(np.concatenate(parts)[settings.warmup : total] for parts in zip(*pieces, strict=True)))
+    whole = (np.concatenate(parts)[settings.warmup : total] for parts in zip(*pieces, strict=True))
+    return Trace(*(part.reshape(draws, sets, chains, *part.shape[2:]) for part in whole))
 
 
 def _potential(local: Callable[[np.ndarray], Any], place: Place, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import jax
 import numpy as np
@@ -23,6 +23,9 @@ from .prior_predictive import PriorPredictive
 from .priors import Priors
 from .psis import Loo
 
+if TYPE_CHECKING:
+    from .new_group import NewGroup
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Posterior(Draws):
@@ -34,6 +37,7 @@ class Posterior(Draws):
         model: the NumPyro model; call it with `evidence` inside any NumPyro inference.
         evidence: its argument.
         sampler: how the draws were made, and what is known of their quality.
+        covariates: columns that move the centers of pooled parameters.
     """
 
     sites: dict[str, np.ndarray]
@@ -41,11 +45,12 @@ class Posterior(Draws):
     model: Model
     evidence: Any
     sampler: Chains | Importance
+    covariates: tuple[str, ...] = ()
 
     @cached_property
     def center(self) -> dict[str, Any]:
         """Posterior medians."""
-        return {name: float(v) if np.ndim(v) == 0 else v for name, v in ((n, np.median(d, axis=0)) for n, d in self.params.items())}
+        return medians(self.params)
 
     @cached_property
     def values(self) -> dict[str, np.ndarray]:
@@ -107,23 +112,34 @@ class Posterior(Draws):
         """Predictions of every draw, with a leading draw axis.
 
         Args:
-            kind: "mean" for the law's value; "run" for what a new run would show, scattered as the likelihood says. For counts "run" needs
-                `trials=` and gives the share of successes.
+            kind: "mean" for the law's value; "run" for what a new run would show, scattered as the likelihood says (a run of a new
+                configuration, if the likelihood knows replicates). For counts "run" needs `trials=` and gives the share of successes.
             seed: of the scatter.
             **inputs: as in `Fit.predict`.
         """
         if kind != "run":
             return super().predict(kind=kind, **inputs)
-        likelihood, trials = self.model.likelihood, inputs.pop("trials", None)
+        trials = inputs.pop("trials", None)
+        return self.scattered(super().predict(**inputs), seed, trials)
+
+    @double
+    def scattered(self, values: np.ndarray, seed: int = 0, trials: Any = None) -> np.ndarray:
+        """What new runs would show where the law has these values (draws, ...): `predict(kind="run")` after the law is evaluated."""
+        likelihood = self.model.likelihood
         if likelihood.counts and trials is None:
             raise FitError("A new run of counts needs the number of trials: pass trials=... .")
-        value = super().predict(**inputs)
-        shape = (-1,) + (1,) * (value.ndim - 1)
+        shape = (-1,) + (1,) * (values.ndim - 1)
         noise = {name: self.sites[name].reshape(shape) for name in self.model.noise}
         log = self.request.on == "log" and not likelihood.counts
-        rows = {"trials": np.broadcast_to(np.asarray(trials, float), value.shape)} if likelihood.counts else {}
-        drawn = np.asarray(likelihood.distribution(noise, np.log(value) if log else value, rows).sample(jax.random.key(seed)))
+        rows = {"trials": np.broadcast_to(np.asarray(trials, float), values.shape)} if likelihood.counts else {}
+        drawn = np.asarray(likelihood.distribution(noise, np.log(values) if log else values, rows).sample(jax.random.key(seed)))
         return np.exp(drawn) if log else drawn / rows["trials"] if likelihood.counts else drawn
+
+    def new_group(self, seed: int = 0, **covariates: float) -> NewGroup:
+        """Parameters of a group that no run is of, drawn from the populations of pooled parameters; see `new_group.new_group`."""
+        from .new_group import new_group
+
+        return new_group(self, seed, **covariates)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the posterior with its data and priors to one file, atomically; `load_posterior` reads it back bit for bit."""
@@ -142,3 +158,9 @@ class Posterior(Draws):
 
     def _repr_html_(self) -> str:
         return self.summary().html() + self.noise().html() + self.diagnostics().html()
+
+
+def medians(params: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Name to median over the draws, numbers as floats."""
+    found = {name: np.median(draws, axis=0) for name, draws in params.items()}
+    return {name: float(v) if np.ndim(v) == 0 else v for name, v in found.items()}
