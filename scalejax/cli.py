@@ -39,7 +39,6 @@ and from saved fits or posteriors to further decisions (each with --help):
 try it on embedded runs first:  scalejax demo demo/
 """
 
-
 _REPORT_EPILOG = """\
   scalejax report fit.json report.html
   scalejax report posterior.npz report.html --compute 1e21 1e23
@@ -128,9 +127,7 @@ def _run_report(options: argparse.Namespace) -> None:
     elif posterior is not None and not isinstance(posterior, Posterior):
         raise ScalejaxError(f"{options.posterior} holds a fit; --posterior takes a file that `scalejax sample --out` wrote.")
     draws = bootstrap(found, options.bootstrap) if options.bootstrap else laplace(found)
-    path = report(
-        found, options.path, posterior=posterior, draws=draws, compute=options.compute, title=options.title, level=options.level
-    )
+    path = report(found, options.path, posterior=posterior, draws=draws, compute=options.compute, title=options.title, level=options.level)
     print(f"wrote {path}")
 
 

@@ -75,7 +75,9 @@ def made(text: str, makers: Mapping[str, tuple[Callable[..., Any], str]], option
 def common(parser: argparse.ArgumentParser) -> None:
     """Options of every verb that decides."""
     parser.add_argument("--given", nargs="+", default=[], metavar="INPUT=VALUE", help="other inputs of law and cost, such as U=25e9")
-    parser.add_argument("--bootstrap", type=int, default=1000, metavar="N", help="replicates for the intervals of fits (default 1000; 0: Laplace)")
+    parser.add_argument(
+        "--bootstrap", type=int, default=1000, metavar="N", help="replicates for intervals of fits (default 1000; 0: Laplace)"
+    )
     parser.add_argument("--group", help="which group of a grouped fit")
     parser.add_argument("--level", type=float, default=0.9, help="level of the intervals (default 0.9)")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
