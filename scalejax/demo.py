@@ -1,4 +1,4 @@
-"""The main job on embedded real runs: read, fit, hold out the largest, plan, report."""
+"""The main job on embedded real runs: read, hold out the largest, fit, sample, plan, report."""
 
 from __future__ import annotations
 
@@ -17,16 +17,21 @@ from .datasets import load
 from .decisions.allocate import allocate
 from .fitting.bootstrap import bootstrap
 from .fitting.fit import fit
+from .posteriors.sample import sample
 from .reporting import plot
 from .reporting.report import report
 from .zoo import laws
 
 HELD_OUT = 6  # runs with the largest compute, predicted from the others
+SAMPLER: dict[str, Any] = {}  # the defaults of `sample`; tests are in more of a hurry
 CANDIDATES = (laws.chinchilla, laws.chinchilla_outer)
 
 
 def run_demo(folder: Path, say: Callable[[str], Any] = print) -> None:
-    """Fit the embedded suite, predict its largest runs from the others, plan larger ones; write tables, plots and report to `folder`."""
+    """Fit the embedded suite, predict its largest runs from the others, sample the posterior, plan larger runs.
+
+    Tables, plots, fit, posterior and report are written to `folder`.
+    """
     runs = load("pylib")
     say(f"Our own suite of small language models, {len(runs)} runs:\n{runs!r}\n")
 
@@ -42,22 +47,28 @@ def run_demo(folder: Path, say: Callable[[str], Any] = print) -> None:
     _save_table(folder, "estimates", draws.summary())
     say(f"{fitted!r}\n\n{draws!r}\n")
 
-    budgets = np.logspace(11, 16, 11)
-    plan = allocate(draws, compute=budgets)
+    posterior = sample(law, runs, progress=False, **SAMPLER)
+    posterior.save(folder / "posterior.npz")
+    _save_table(folder, "posterior", posterior.summary())
+    say(f"{posterior!r}\n")
+
+    plan = allocate(posterior, compute=np.logspace(11, 16, 11))
     _save_table(folder, "allocation", plan.table())
     say(f"{plan!r}\n")
 
     pictures = {
         "observed_and_predicted": lambda ax: plot.fit_against_observed(fitted, ax=ax),
         "residuals": lambda ax: plot.residuals(fitted, ax=ax),
-        "iso_loss": lambda ax: plot.iso_loss(fitted, draws=draws, ax=ax),
+        "iso_loss": lambda ax: plot.iso_loss(fitted, draws=posterior, ax=ax),
         "optimal_sizes": lambda ax: plot.optimal_sizes(plan, ax=ax),
-        "loss_against_compute": lambda ax: plot.loss_against_compute(fitted, draws=draws, ax=ax),
+        "loss_against_compute": lambda ax: plot.loss_against_compute(fitted, draws=posterior, ax=ax),
+        "beyond_the_runs": lambda ax: plot.fan(fitted, posterior, ax=ax),
     }
     for name, draw in pictures.items():
         save_picture(folder / f"{name}.png", draw)
-    path = report(fitted, folder / "report.html", draws=draws, allocation=plan, title="Scaling of byte-level models on Python sources")
-    say(f"Wrote {len(pictures)} plots, 3 tables, fit.json and {path}")
+    title = "Scaling of byte-level models on Python sources"
+    path = report(fitted, folder / "report.html", posterior=posterior, draws=draws, allocation=plan, title=title)
+    say(f"Wrote {len(pictures)} plots, 4 tables, fit.json, posterior.npz and {path}")
 
 
 def split(runs: Runs, count: int = HELD_OUT) -> tuple[Runs, Runs]:

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 import scalejax as sj
-from scalejax.cli import _EPILOG, _FIT_EPILOG, build_parser, main
+from scalejax import cli, demo
+from scalejax.cli import build_parser, main
+from scalejax.commands import compare, fit, sample
+from scalejax.commands.expressions import distribution
+
+COLUMNS = ["--columns", "N=params_m", "D=flops/(6*params_m*1e6)", "loss=val_loss", "--scale", "N=1e6"]
 
 
 @pytest.fixture
@@ -26,6 +31,22 @@ def saved(tmp_path_factory):
     N, D = 10 ** rng.uniform(7.5, 10, 60), 10 ** rng.uniform(9, 11.5, 60)
     path = tmp_path_factory.mktemp("saved") / "fit.json"
     sj.fit(law, sj.simulate(law, law.published["besiroglu2024"], N=N, D=D, noise=0.004)).save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def posterior(saved):
+    """A posterior file of the same runs, by the quick method."""
+    path = saved.with_name("posterior.npz")
+    sj.sample("chinchilla", sj.load_fit(saved).runs, method="laplace").save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def other(saved):
+    """Of another law."""
+    path = saved.with_name("kaplan.npz")
+    sj.sample("kaplan", sj.load_fit(saved).runs, method="laplace", likelihood=sj.likelihoods.student_t(5)).save(path)
     return path
 
 
@@ -71,9 +92,34 @@ def test_main_path(table, tmp_path, capsys):
     (["next-runs", "SAVED", "--target", "N=1e11", "D=1e12"], ["candidates", "space="]),
     (["mixture", "SAVED", "--bootstrap", "0"], ["simplex"]),
     (["regret", "SAVED", "N=1e9", "D=1e10", "--bootstrap", "0", "--plot", "x.gif"], ["x.gif", ".png"]),
+    (["fit", "TABLE", "--loss", "squared:2"], ["takes no number"]),
+    (["fit", "TABLE", *COLUMNS, "--where", "1/0 < N"], ["division by zero"]),
+    (["sample", "TABLE", "--prior", "alpha"], ["name=value"]),
+    (["sample", "TABLE", "--prior", "alpha=Lognormal(-1, 0.3)"], ["did you mean 'LogNormal'"]),
+    (["sample", "TABLE", "--prior", "alpha=LogNormal(-1, -0.3)"], ["scale"]),
+    (["sample", "TABLE", "--prior", "alpha=LogNormal(-1, 0.3"], ["LogNormal(-1, 0.3)"]),
+    (["sample", "TABLE", "--prior", "alpha=__import__('os').getcwd()"], ["is no distribution"]),
+    (["sample", "TABLE", "--prior", "alpha=log(2)"], ["is no distribution"]),
+    (["sample", "TABLE", *COLUMNS, "--prior", "alfa=LogNormal(-1, 0.3)"], ["did you mean 'alpha'"]),
+    (["sample", "TABLE", "--likelihood", "norma"], ["did you mean 'normal'"]),
+    (["sample", "TABLE", "--likelihood", "normal:3"], ["takes no number"]),
+    (["sample", "TABLE", "--likelihood", "huber:small"], ["no number"]),
+    (["sample", "TABLE", "--trials", "n"], ["student_t", "goes with binomial, beta_binomial"]),
+    (["sample", "TABLE", *COLUMNS, "--likelihood", "normal", "--evaluation", "se"], ["'se'"]),
+    (["compare", "POSTERIOR", "SAVED"], ["holds a fit", "sample --out"]),
+    (["compare", "POSTERIOR", "POSTERIOR"], ["Two posteriors", "'posterior'"]),
+    (["compare", "missing.npz"], ["missing.npz"]),
+    (["holdout", "TABLE", *COLUMNS, "--laws", "chinchila", "--largest", "0.2"], ["did you mean 'chinchilla'"]),
+    (["holdout", "TABLE", *COLUMNS, "--laws", "chinchilla", "--largest", "2"], ["between 0 and 1"]),
+    (["holdout", "TABLE", *COLUMNS, "--laws", "chinchilla", "--groups", "arch"], ["'arch'"]),
+    (["holdout", "TABLE", "--laws", "chinchilla", "--largest", "0.2", "--likelihood", "normal"], ["--method laplace"]),
+    (["holdout", "TABLE", "--laws", "chinchilla", "--largest", "0.2", "--method", "svi", "--loss", "squared"], ["--likelihood"]),
+    (["report", "POSTERIOR", "report.html", "--posterior", "POSTERIOR"], ["give it alone"]),
+    (["report", "SAVED", "report.html", "--posterior", "SAVED"], ["holds a fit"]),
+    (["report", "SAVED", "report.html", "--posterior", "OTHER", "--bootstrap", "0"], ["'kaplan'"]),
 ])  # fmt: skip
-def test_bad_input_is_one_sentence(table, saved, capsys, arguments, words):
-    places = {"TABLE": str(table), "SAVED": str(saved)}
+def test_bad_input_is_one_sentence(table, saved, posterior, other, capsys, arguments, words):
+    places = {"TABLE": str(table), "SAVED": str(saved), "POSTERIOR": str(posterior), "OTHER": str(other)}
     assert main([places.get(a, a) for a in arguments]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") <= 2 and "Traceback" not in error
@@ -117,7 +163,9 @@ def test_mixture_of_a_law_that_is_not_registered(tmp_path, capsys, monkeypatch):
 
 def test_examples_of_the_help_can_be_parsed():
     """Every command line that the help shows, as a shell would split it."""
-    for line in (_FIT_EPILOG + _EPILOG).splitlines():
+    for line in (
+        cli._EPILOG + cli._REPORT_EPILOG + fit.EPILOG + sample.EPILOG + compare.COMPARE_EPILOG + compare.HOLDOUT_EPILOG
+    ).splitlines():
         command = line.partition("   (")[0].partition("scalejax ")[2]
         if line.startswith("  scalejax "):
             build_parser().parse_args(shlex.split(command))
@@ -135,8 +183,134 @@ def test_no_verb_prints_help(capsys):
     assert "from a table of runs to a plan" in capsys.readouterr().out
 
 
-def test_demo(tmp_path, capsys):
+def numbers(printed, name):
+    """Numbers of the first printed row of this name."""
+    row = next(line for line in printed.splitlines() if line.split()[:1] == [name])
+    return [float(cell) for cell in row.split()[1:] if cell[0].isdigit()]
+
+
+def test_sample_prints_and_saves_what_the_function_gives(table, tmp_path, capsys):
+    path = tmp_path / "posterior.npz"
+    priors = ["--prior", "alpha=LogNormal(log(0.3), 0.05)", "E=Uniform(1.5, 2)"]
+    model = ["--fix", "beta=0.37", "--likelihood", "student_t:5", "--seed", "3", "--level", "0.8"]
+    assert main(["sample", str(table), *COLUMNS, "--method", "laplace", "--draws", "500", *priors, *model, "--out", str(path)]) == 0
+    printed = capsys.readouterr().out
+    found = sj.load_posterior(path)
+    low, high = np.quantile(found.params["alpha"], [0.1, 0.9])
+    assert numbers(printed, "alpha")[-2:] == pytest.approx([low, high], rel=1e-3)
+    assert numbers(printed, "sigma") == pytest.approx(np.quantile(found.sites["sigma"], [0.5, 0.1, 0.9]), rel=1e-3)
+    assert "LogNormal(loc=-1.2, scale=0.05)" in printed and "Uniform" in printed and "k-hat" in printed and "Nothing speaks" in printed
+    assert len(found) == 2000 and found.request.fix == {"beta": 0.37} and "nu" not in found.sites
+    assert found.priors["alpha"].loc == np.log(0.3)  # in double precision
+    dist = pytest.importorskip("numpyro.distributions")
+    law, runs = sj.laws.chinchilla, found.fit.runs
+    same = sj.sample(
+        law, runs, method="laplace", draws=500, fix={"beta": 0.37}, likelihood=sj.likelihoods.student_t(5), seed=3,
+        priors={"alpha": dist.LogNormal(np.log(0.3), 0.05), "E": dist.Uniform(1.5, 2)},
+    )  # fmt: skip
+    np.testing.assert_allclose(same.params["A"], found.params["A"], rtol=1e-12)
+
+
+@pytest.mark.filterwarnings("default::scalejax.ConvergenceWarning")  # three groups of eight runs are few
+def test_sample_of_groups_and_of_counts(tmp_path, capsys):
+    rng, x = np.random.default_rng(0), np.logspace(2, 6, 24)
+    loss, groups = 1 + 20 * x**-0.3 * np.exp(0.01 * rng.normal(size=24)), np.repeat(["a", "b", "c"], 8)
+    rows = [f"{v},{group},{y}" for v, group, y in zip(x, groups, loss, strict=True)]
+    (tmp_path / "groups.csv").write_text("\n".join(["x,arch,loss", *rows]))
+    table, quick = str(tmp_path / "groups.csv"), ["--law", "power_law", "--method", "laplace"]
+    roles = ["--columns", "x=x", "loss=loss", "arch=arch"]
+    assert main(["sample", table, *roles, *quick, "--by", "arch", "--share", "alpha", "E", "--pool", "A", "--on", "log"]) == 0
+    printed = capsys.readouterr().out
+    assert "A_spread" in printed and "A[b]" in printed and "alpha_spread" not in printed
+    assert main(["sample", table, *roles, *quick, "--by", "arch", "--share", "alpha", "E", "--pool"]) == 0
+    assert "A_spread" not in capsys.readouterr().out
+    share = rng.binomial(500, 0.05 + 2 * x**-0.4) / 500
+    (tmp_path / "counts.csv").write_text("\n".join(["x,error,n", *(f"{v},{e},500" for v, e in zip(x, share, strict=True))]))
+    roles = ["--columns", "x=x", "loss=error", "n=n", "--on", "linear"]
+    assert main(["sample", str(tmp_path / "counts.csv"), *roles, *quick, "--likelihood", "binomial", "--trials", "n"]) == 0
+    printed = capsys.readouterr().out
+    assert abs(numbers(printed, "alpha")[0] - 0.4) < 0.2 and "sigma" not in printed
+
+
+@pytest.mark.parametrize(("text", "same"), [
+    ("LogNormal(-1, 0.3)", "LogNormal(-1.0, 0.3)"),
+    ("LogNormal(loc=log(1/3), scale=2**-2)", "LogNormal(np.log(1 / 3), 0.25)"),
+    ("TruncatedNormal(0.5, 0.1, low=0)", "TruncatedNormal(0.5, 0.1, low=0.0)"),
+    ("Dirichlet([1, 2.5, 3])", "Dirichlet(np.array([1, 2.5, 3]))"),
+    ("TruncatedDistribution(Cauchy(0, 1), low=-2)", "TruncatedDistribution(dist.Cauchy(0.0, 1.0), low=-2.0)"),
+])  # fmt: skip
+def test_priors_are_read_as_python_would(text, same):
+    dist = pytest.importorskip("numpyro.distributions")
+    expected = eval(f"dist.{same}", {"dist": dist, "np": np})
+    found, value = distribution(text), np.array([0.2, 0.3, 0.5])
+    assert type(found) is type(expected)
+    np.testing.assert_allclose(found.log_prob(value), expected.log_prob(value), rtol=1e-6)
+
+
+def test_a_posterior_goes_where_a_fit_goes(posterior, saved, tmp_path, capsys):
+    renamed = tmp_path / "without_ending"
+    renamed.write_bytes(posterior.read_bytes())
+    assert main(["allocate", str(renamed), "--compute", "1e21", "--level", "0.8"]) == 0
+    printed, draws = capsys.readouterr().out, sj.load_posterior(posterior)
+    low, high = sj.allocate(draws, compute=1e21).interval(0.8)["N"]
+    assert f"{low:.3e} – {high:.3e}" in printed and "posterior (StudentT" in printed
+    for arguments in (
+        ["regret", "POSTERIOR", "N=70e9", "D=1.4e12"],
+        ["multiplier", "POSTERIOR", "SAVED", "--compute", "1e22", "--bootstrap", "100"],
+        ["next-runs", "POSTERIOR", "--target", "N=7e10", "D=1.4e12", "--space", "N=1e7:1e9", "D=1e9:1e11", "--runs", "2"],
+    ):
+        assert main([a.replace("POSTERIOR", str(posterior)).replace("SAVED", str(saved)) for a in arguments]) == 0, arguments
+    assert "posterior (StudentT" in capsys.readouterr().out  # the method of next-runs
+
+
+@pytest.mark.parametrize("arguments", [["POSTERIOR", "REPORT"], ["SAVED", "REPORT", "--posterior", "POSTERIOR"]])
+def test_report_shows_the_posterior_beside_the_others(posterior, saved, tmp_path, arguments):
+    path = tmp_path / "report.html"
+    places = {"POSTERIOR": posterior, "SAVED": saved, "REPORT": path}
+    assert main(["report", *(str(places.get(a, a)) for a in arguments), "--bootstrap", "50", "--compute", "1e21"]) == 0
+    text = path.read_text()
+    assert all(f"<td>{source}</td>" in text for source in ("bootstrap", "Laplace", "posterior"))
+    assert "Can the posterior be trusted?" in text
+
+
+def test_compare(posterior, other, capsys):
+    assert main(["compare", f"a law={posterior}", str(other), "--markdown"]) == 0
+    printed = capsys.readouterr().out
+    found = sj.compare({"a law": sj.load_posterior(posterior), "kaplan": sj.load_posterior(other)})
+    assert found.table().markdown() in printed and printed.splitlines()[2].startswith("| a law |")
+
+
+def test_holdout(table, capsys):
+    arguments = ["holdout", str(table), *COLUMNS, "--laws", "chinchilla", "kaplan", "--loss", "squared"]
+    assert main([*arguments, "--largest", "0.2", "0.4", "--size", "N*D"]) == 0
+    printed = capsys.readouterr().out
+    runs = sj.read_runs(table, N="params_m", D=lambda t: t["flops"] / (6 * t["params_m"] * 1e6), loss="val_loss", scale={"N": 1e6})
+    found = sj.holdout({"chinchilla": "chinchilla", "kaplan": "kaplan"}, runs, largest=[0.2, 0.4], loss=sj.squared())
+    assert found.table().text() in printed and found.scores().text() in printed
+    bayes = ["--method", "laplace", "--likelihood", "normal", "--prior", "E=Normal(1.8, 0.1)"]
+    assert main(["holdout", str(table), *COLUMNS, "--laws", "chinchilla", "--largest", "0.2", *bayes]) == 0
+    assert "12 left-out observations, 1 split, posteriors." in capsys.readouterr().out
+
+
+def test_an_interrupt_leaves_files_whole(table, posterior, tmp_path, capsys, monkeypatch):
+    path = tmp_path / "posterior.npz"
+    path.write_bytes(posterior.read_bytes())
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.fsync", interrupt)  # while the new file is being written
+    assert main(["sample", str(table), *COLUMNS, "--method", "laplace", "--draws", "250", "--out", str(path)]) == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert path.read_bytes() == posterior.read_bytes() and [p.name for p in tmp_path.iterdir() if "posterior" in p.name] == [path.name]
+
+
+@pytest.mark.filterwarnings("default::scalejax.ConvergenceWarning")
+def test_demo(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(demo, "SAMPLER", {"method": "laplace"})  # quicker, and not good enough
     assert main(["demo", str(tmp_path / "demo")]) == 0
-    assert "held out" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "held out" in printed.out and "posterior (StudentT" in printed.out and "Use method='nuts'" in printed.err
     made = {path.name for path in (tmp_path / "demo").iterdir()}
-    assert {"report.html", "fit.json", "holdout.md", "allocation.tex", "iso_loss.png"} <= made
+    assert {"report.html", "fit.json", "posterior.npz", "holdout.md", "posterior.md", "allocation.tex", "beyond_the_runs.png"} <= made
+    assert "<td>posterior</td>" in (tmp_path / "demo" / "report.html").read_text()

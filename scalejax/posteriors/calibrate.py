@@ -150,7 +150,7 @@ def calibrate(
     evidence = evidence._replace(weight=(evidence.weight > 0).astype(np.float64))
     truth, targets, skipped = _simulations(setup, evidence, simulations, seed)
     many = sets(evidence, targets)
-    found, diverging = draws_of_sets(model, many, truth, Settings(warmup, accept), draws=draws, seed=seed,
+    found, diverging = draws_of_sets(model, many, truth, Settings(warmup), draws=draws, accept=accept, seed=seed,
                                      progress=reporter("calibrate", progress))  # fmt: skip
     true = of_flat(model, many, truth)
     ranks = {name: np.sum(draw < true[name][:, None], axis=1) for name, draw in found.items()}

@@ -68,7 +68,7 @@ class Chains:
             )
         if self.divergences:
             share = 100 * self.divergences / self.diverging.size
-            out.append(f"{self.divergences} of {self.diverging.size} draws diverged ({share:.2g} %). Raise accept to 0.95.")
+            out.append(f"{self.divergences} of {self.diverging.size} draws diverged ({share:.2g} %). Raise accept, to 0.99 and beyond.")
         if (low := float(np.min(bfmi(self.energy)))) < LOW_ENERGY:
             out.append(f"The energy moves too little between draws (fraction {low:.2f}, below {LOW_ENERGY}); the tails may be cut off.")
         return out

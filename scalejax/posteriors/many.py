@@ -26,7 +26,7 @@ def sets(evidence: Evidence, targets: np.ndarray, inputs: tuple[np.ndarray, ...]
 
 
 def draws_of_sets(
-    model: Model, many: Evidence, starts: np.ndarray, settings: Settings, *, draws: int, seed: int,
+    model: Model, many: Evidence, starts: np.ndarray, settings: Settings, *, draws: int, seed: int, accept: float = 0.8,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:  # fmt: skip
     """Draws (sets, draws, ...) of parameters, noise, populations and the log likelihood, one chain a set, and divergences of every set.
@@ -39,7 +39,7 @@ def draws_of_sets(
         chosen, kept = np.arange(begin, begin + min(_TOGETHER, count)) % count, min(_TOGETHER, count - begin)
         piece = many._replace(target=many.target[chosen], inputs=tuple(x[chosen] for x in many.inputs))
         place, groups, _ = locate(model, piece, [starts[chosen]])
-        trace = nuts(model, settings, place, groups, piece, chains=1, draws=_THIN * draws, seed=seed + begin)
+        trace = nuts(model, settings, place, groups, piece, chains=1, draws=_THIN * draws, accept=accept, seed=seed + begin)
         values = _of_draws(model, place, groups, piece, np.swapaxes(trace.z[::_THIN, :, 0], 0, 1))
         parts.append({name: np.asarray(v)[:kept] for name, v in values.items()})
         diverging.append(trace.diverging.sum(axis=(0, 2))[:kept])

@@ -24,14 +24,13 @@ _PIECE = 100  # draws between two reports of progress
 
 @dataclass(frozen=True)
 class Settings:
-    """Choices of the sampler.
+    """Choices of the sampler that a program is compiled for.
 
     Attributes:
-        warmup: steps in which the step size and the widths are adapted. accept: target acceptance. depth: of the tree, at most.
+        warmup: steps in which the step size and the widths are adapted. depth: of the tree, at most.
     """
 
     warmup: int = 300
-    accept: float = 0.8
     depth: int = 10
 
 
@@ -44,7 +43,9 @@ class Trace(NamedTuple):
     steps: np.ndarray
 
 
-def _kernel(model: Model, settings: Settings, arguments: tuple[Any, ...], start: Any, key: Any) -> tuple[Any, Callable[[Any], Any]]:
+def _kernel(
+    model: Model, settings: Settings, accept: Any, arguments: tuple[Any, ...], start: Any, key: Any
+) -> tuple[Any, Callable[[Any], Any]]:  # fmt: skip
     """Initial state of one chain, and the function that moves it on."""
     from numpyro.infer.hmc import hmc
 
@@ -57,31 +58,33 @@ def _kernel(model: Model, settings: Settings, arguments: tuple[Any, ...], start:
 
     begin, move = hmc(potential_fn_gen=potential, algo="NUTS")
     state = begin(
-        start, num_warmup=settings.warmup, step_size=0.5, target_accept_prob=settings.accept, max_tree_depth=settings.depth,
+        start, num_warmup=settings.warmup, step_size=0.5, target_accept_prob=accept, max_tree_depth=settings.depth,
         model_args=arguments, rng_key=key,
     )  # fmt: skip
     return state, lambda state: move(state, arguments, {})
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _begin(model: Model, settings: Settings, z: Any, value: Any, slope: Any, keys: Any) -> Any:
+def _begin(model: Model, settings: Settings, accept: Any, z: Any, value: Any, slope: Any, keys: Any) -> Any:
     from numpyro.infer.util import ParamInfo
 
     def one(z: Any, value: Any, slope: Any, key: Any) -> Any:
-        return _kernel(model, settings, (None, None, None), ParamInfo(z, value, slope), key)[0]
+        return _kernel(model, settings, accept, (None, None, None), ParamInfo(z, value, slope), key)[0]
 
     return jax.vmap(one)(z, value, slope, keys)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
-def _advance(model: Model, settings: Settings, count: int, states: Any, place: Place, groups: Groups | None, evidence: Evidence) -> Any:
+def _advance(
+    model: Model, settings: Settings, count: int, accept: Any, states: Any, place: Place, groups: Groups | None, evidence: Evidence
+) -> Any:  # fmt: skip
     traced("nuts")
     from numpyro.infer.util import ParamInfo
 
     def chain(state: Any, place: Place, groups: Groups | None, evidence: Evidence) -> Any:
         # A first state is needed to tell NumPyro the settings; nobody reads it, so the compiler leaves it out.
         first = ParamInfo(state.z, state.potential_energy, state.z_grad)
-        return _kernel(model, settings, (place, groups, evidence), first, state.rng_key)[1](state)
+        return _kernel(model, settings, accept, (place, groups, evidence), first, state.rng_key)[1](state)
 
     def draw(states: Any, _: Any) -> Any:
         states = jax.vmap(chain, in_axes=(0, 0, 0, SETS))(states, place, groups, evidence)
@@ -91,20 +94,20 @@ def _advance(model: Model, settings: Settings, count: int, states: Any, place: P
 
 
 def nuts(
-    model: Model, settings: Settings, place: Place, groups: Groups | None, evidence: Evidence, *, chains: int, draws: int, seed: int,
-    progress: Callable[[int, int], None] | None = None,
+    model: Model, settings: Settings, place: Place, groups: Groups | None, evidence: Evidence, *, chains: int, draws: int,
+    accept: float, seed: int, progress: Callable[[int, int], None] | None = None,
 ) -> Trace:  # fmt: skip
-    """Draws of all chains of all data sets after the warm-up."""
+    """Draws of all chains of all data sets after the warm-up; `accept` is the target acceptance."""
     sets, size = place.center.shape
     z = np.random.default_rng(seed).standard_normal((sets, chains, size))
     value, slope = _potential(local(model, groups, evidence), place, z)
     keys = jax.random.split(jax.random.key(seed), sets * chains)
-    states = _begin(model, settings, z.reshape(-1, size), value.reshape(-1), slope.reshape(-1, size), keys)
+    states = _begin(model, settings, accept, z.reshape(-1, size), value.reshape(-1), slope.reshape(-1, size), keys)
     # One axis of all chains traces in half the time of two nested ones.
     place, groups, inputs, target = jax.tree.map(lambda v: np.repeat(v, chains, axis=0), (place, groups, evidence.inputs, evidence.target))
     evidence, pieces, total = evidence._replace(inputs=inputs, target=target), [], settings.warmup + draws
     for done in range(0, total, _PIECE):
-        states, piece = _advance(model, settings, _PIECE, states, place, groups, evidence)
+        states, piece = _advance(model, settings, _PIECE, accept, states, place, groups, evidence)
         pieces.append(jax.tree.map(np.asarray, piece))
         if progress:
             progress(min(done + _PIECE, total), total)

@@ -25,6 +25,7 @@ from .nuts import Settings, nuts, sites
 from .posterior import Posterior
 from .setup import point_fit, set_up, starts
 
+_ACCEPT = (0.8, 0.95, 0.99)  # until no draw diverges
 _METHODS = ("nuts", "laplace", "svi")
 
 
@@ -49,7 +50,7 @@ def sample(
     chains: int = 4,
     draws: int = 1000,
     warmup: int = 300,
-    accept: float = 0.8,
+    accept: float | None = None,
     seed: int = 0,
     progress: bool | Progress | None = None,
 ) -> Posterior:
@@ -77,7 +78,8 @@ def sample(
             coordinates, "svi" from a normal fitted there by variational inference, for large hierarchies; both are resampled with
             Pareto-smoothed importance weights.
         chains, draws: kept draws are chains times draws. warmup: steps before them.
-        accept: target acceptance; 0.95 takes smaller steps.
+        accept: target acceptance of the sampler; by default 0.8, and where draws diverge once more with 0.95 and at last with 0.99, which
+            takes smaller steps.
         seed: of chains and starts.
         progress: as in `fit`.
 
@@ -98,7 +100,7 @@ def sample(
 
     References: Hoffman and Gelman (2014) for the sampler; Phan, Pradhan and Jankowiak (2019) for NumPyro.
     """
-    if min(chains, draws, warmup) < 1 or not 0 < accept < 1:
+    if min(chains, draws, warmup) < 1 or not 0 < (accept or 0.8) < 1:
         raise FitError(f"chains={chains}, draws={draws} and warmup={warmup} must be 1 or more, accept={accept} between 0 and 1.")
     if method not in _METHODS:
         raise FitError(f"method={method!r} is unknown; {suggest(method, _METHODS)}")
@@ -112,15 +114,18 @@ def sample(
         raise FitError("The posterior density is zero at the point fit: a prior excludes it, or the likelihood does; look at both.")
     sampler: Chains | Importance
     if method == "nuts":
-        trace = nuts(setup.model, Settings(warmup, accept), place, groups, many, chains=chains, draws=draws, seed=seed,
-                     progress=reporter("sample", progress))  # fmt: skip
+        for target in _ACCEPT if accept is None else (accept,):
+            trace = nuts(setup.model, Settings(warmup), place, groups, many, chains=chains, draws=draws, accept=target, seed=seed,
+                         progress=reporter("sample", progress))  # fmt: skip
+            if not trace.diverging.any():
+                break
         z = np.swapaxes(trace.z[:, 0], 0, 1).reshape(chains * draws, -1)
         sampler = Chains(*(part[:, 0].T for part in (trace.diverging, trace.energy, trace.steps)))
     place, groups = jax.tree.map(lambda part: part[0], (place, groups))
     if method != "nuts":
         guide = laplace_guide(place) if method == "laplace" else variational_guide(setup.model, place, groups, setup.evidence, seed)
         z, sampler = importance(setup.model, place, groups, setup.evidence, guide, draws=chains * draws, seed=seed)
-    how = f"{chains} chains" if method == "nuts" else f"{method}, {sampler.proposals:,} proposals"
+    how = f"{chains} chains, accept {target:g}" if method == "nuts" else f"{method}, {sampler.proposals:,} proposals"
     kind = f"posterior ({type(setup.model.likelihood).__name__}, {how}, seed {seed}, {time.perf_counter() - begun:.1f} s)"
     values = {name: np.asarray(v) for name, v in sites(setup.model, place, groups, setup.evidence, z).items()}
     free = {slot.name for slot in setup.model.spec.layout.slots}

@@ -18,6 +18,7 @@ from ..fitting.draws import Draws, ends
 from ..fitting.profile import Profile
 from ..fitting.result import Fit
 from . import marks, points, style
+from .check_plots import predictive_check, prior_predictive, ranks
 from .decision_plots import break_even, choice, design, equivalent, front, mixture, multiplier, regret, valley
 from .posterior_plots import fan, pairs
 
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "break_even", "choice", "curve", "design", "equivalent", "fan", "fit_against_observed", "front", "intervals", "iso_loss",
-    "loss_against_compute", "mixture", "multiplier", "optimal_sizes", "pairs", "profile", "regret", "residuals", "valley",
+    "loss_against_compute", "mixture", "multiplier", "optimal_sizes", "pairs", "predictive_check", "prior_predictive", "profile", "ranks",
+    "regret", "residuals", "valley",
 ]  # fmt: skip
 
 ENOUGH_FOR_A_MEDIAN = 12  # runs; fewer show no trend

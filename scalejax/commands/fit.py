@@ -1,0 +1,67 @@
+"""The verb `fit`: from a table of runs to a saved fit."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from .options import made, verb
+from .table import law_option, model_of, model_options, runs_of, table_options
+
+EPILOG = """\
+columns are role=source: the name the law uses (see `scalejax laws chinchilla`), then the name in your table, or arithmetic on columns.
+
+  scalejax fit runs.csv --columns N=params D=tokens loss=loss
+  scalejax fit runs.jsonl --columns N=params D="flops/(6*params)" loss=val_loss --scale N=1e6
+  scalejax fit sweep.parquet --law kaplan --columns N=n D=d loss=l arch=arch --by arch --share alpha_N alpha_D
+  scalejax fit runs.csv --columns N=params D=tokens loss=loss C="6*params*tokens" --where "C < 1e21"   (any role may serve as a filter)
+"""
+
+
+def add_verbs(verbs: Any) -> None:
+    """Add `fit` to a subparsers object."""
+    verb(verbs, "fit", "fit a law to a table of runs", _run, table_options, law_option, model_options, loss_option, _options, epilog=EPILOG)
+
+
+def loss_option(parser: argparse.ArgumentParser) -> None:
+    """How residuals of a point fit count."""
+    parser.add_argument("--loss", metavar="LOSS", help="huber (default), huber:DELTA, squared, absolute, log_cosh, student_t")
+
+
+def loss_of(options: argparse.Namespace) -> Any:
+    """The loss that `loss_option` asks for, None for the default."""
+    from ..fitting import losses
+
+    if options.loss is None:
+        return None
+    parameters = {"huber": "delta", "squared": "", "absolute": "", "log_cosh": "delta", "student_t": "nu"}
+    return made(options.loss, {name: (getattr(losses, name), parameter) for name, parameter in parameters.items()}, "--loss")
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--recipe", help="a published procedure, which brings its law: hoffmann2022, besiroglu2024, gadre2024")
+    parser.add_argument("--solver", help="lm (default), varpro, lbfgs, adam")
+    parser.add_argument("--starts", type=int, help="number of starts (default 2048)")
+    parser.add_argument("--bootstrap", type=int, default=0, metavar="N", help="bootstrap replicates to print intervals from")
+    parser.add_argument("--level", type=float, default=0.9, help="level of the intervals (default 0.9)")
+    parser.add_argument("--unidentified", choices=["raise", "warn"], default="raise", help="when the runs cannot tell parameters apart")
+    parser.add_argument("--seed", type=int, default=0, help="of starts and bootstrap")
+    parser.add_argument("--out", type=Path, help="save the fit as JSON for the verbs that decide and report")
+
+
+def _run(options: argparse.Namespace) -> None:
+    from ..fitting.bootstrap import bootstrap
+    from ..fitting.fit import fit
+
+    fitted = fit(
+        options.law or (None if options.recipe else "chinchilla"), runs_of(options), recipe=options.recipe, solver=options.solver,
+        loss=loss_of(options), starts=options.starts, seed=options.seed, unidentified=options.unidentified, **model_of(options),
+    )  # fmt: skip
+    print(fitted.law.name + ": " + fitted.status.value + ". " + fitted.status.sentence)
+    print(fitted.summary(options.level).text())
+    if options.bootstrap:
+        print("\n" + bootstrap(fitted, options.bootstrap, seed=options.seed).summary(options.level).text())
+    if options.out:
+        fitted.save(options.out)
+        print(f"\nsaved {options.out}; next: scalejax allocate {options.out} --compute 1e21")
