@@ -38,6 +38,7 @@ from .posteriors import likelihoods
 from .posteriors.calibrate import Calibration, calibrate
 from .posteriors.laplace import laplace
 from .posteriors.posterior import Posterior
+from .posteriors.new_group import NewGroup
 from .posteriors.prior_predictive import PriorPredictive, prior_predictive
 from .posteriors.sample import sample
 from .posteriors.storage import load_posterior

@@ -51,17 +51,17 @@ def pointwise(posterior: Posterior) -> np.ndarray:
         (1000, 40)
     """
     rows = usable_rows(posterior.law, posterior.fit.runs)
-    values = densities(posterior, posterior.evidence)[:, : len(rows)]
+    values = densities(posterior, posterior.evidence, left_out=True)[:, : len(rows)]
     seen = np.isin(rows, observed_rows(posterior))
     return values.reshape(*values.shape[:2], -1).sum(axis=2)[:, seen]
 
 
 @double
-def densities(posterior: Posterior, evidence: Evidence) -> np.ndarray:
-    """Weighted log densities of padded evidence in every draw, (draws, rows) or (draws, rows, T)."""
+def densities(posterior: Posterior, evidence: Evidence, left_out: bool = False) -> np.ndarray:
+    """Weighted log densities of padded evidence in every draw, (draws, rows) or (draws, rows, T); `left_out`: given the other runs."""
     batch = max(_NUMBERS // max(np.size(evidence.target), 1), 1)
     numbers = draws_of(posterior)
-    return np.asarray(_densities(posterior.model, min(batch, len(posterior)), *numbers, evidence._replace(priors={})))
+    return np.asarray(_densities(posterior.model, min(batch, len(posterior)), left_out, *numbers, evidence._replace(priors={})))
 
 
 def draws_of(posterior: Posterior) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
@@ -70,10 +70,14 @@ def draws_of(posterior: Posterior) -> tuple[dict[str, np.ndarray], dict[str, np.
     return params, {name: posterior.sites[name] for name in posterior.model.noise}
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def _densities(model: Model, batch: int, params: Any, noise: Any, evidence: Evidence) -> Any:
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _densities(model: Model, batch: int, left_out: bool, params: Any, noise: Any, evidence: Evidence) -> Any:
     traced("densities")
-    return jax.lax.map(lambda draw: model.log_density({**evidence.fixed, **draw[0]}, draw[1], evidence), (params, noise), batch_size=batch)
+
+    def one(draw: Any) -> Any:
+        return model.log_density({**evidence.fixed, **draw[0]}, draw[1], evidence, left_out)
+
+    return jax.lax.map(one, (params, noise), batch_size=batch)
 
 
 def loo(posterior: Posterior) -> Loo:
@@ -138,7 +142,8 @@ def prior_sensitivity(posterior: Posterior) -> Table:
     """
     quantities = _entries(posterior.values)
     rows = []
-    for name, (prior, likelihood) in power_scaling(quantities, log_prior(posterior), pointwise(posterior).sum(axis=1)).items():
+    joint = densities(posterior, posterior.evidence).reshape(len(posterior), -1).sum(axis=1)
+    for name, (prior, likelihood) in power_scaling(quantities, log_prior(posterior), joint).items():
         verdict = diagnose(prior, likelihood) or ("the data decide" if likelihood > THRESHOLD else "neither moves it")
         rows.append([name, f"{prior:.3f}", f"{likelihood:.3f}", verdict])
     informed = [row[0] for row in rows if row[3].startswith(("the prior", "prior"))]

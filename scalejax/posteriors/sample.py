@@ -132,7 +132,7 @@ def sample(
     others = {name: v for name, v in values.items() if name not in free and not name.endswith(("_free", "_group"))}
     posterior = Posterior(
         fitted, _theta(setup.request, values), kind, sites=others, priors=setup.priors, model=setup.model, evidence=setup.evidence,
-        sampler=sampler,
+        sampler=sampler, covariates=(covariates,) if isinstance(covariates, str) else tuple(covariates),
     )  # fmt: skip
     if posterior.complaints:
         warnings.warn(" ".join(posterior.complaints), ConvergenceWarning, stacklevel=3)

@@ -68,6 +68,8 @@ def set_up(
     law, runs = request.law, request.runs
     layout = group_layout(request)
     model = Model(Spec(law, layout, request.loss, on), likelihood, _pooled(layout, pool))
+    if clash := sorted(set(model.noise) & set(law.parameters)):
+        raise LawError(f"{law.name!r} has a parameter {clash[0]!r}, which is also the name of the likelihood's noise; rename the law's.")
     rows = usable_rows(law, runs)
     weight = replace(request, by=None, share=()).row_weights[0]
     columns = _covariates(request, (covariates,) if isinstance(covariates, str) else tuple(covariates), model)
