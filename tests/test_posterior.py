@@ -58,7 +58,7 @@ def test_a_new_run_scatters_more_than_the_mean(posterior):
 
 def test_a_tight_prior_moves_the_answer():
     dist = pytest.importorskip("numpyro.distributions")
-    moved = sj.sample("power_law", power_runs(1).take(np.arange(0, 40, 8)), likelihood="normal", draws=500,
+    moved = sj.sample("power_law", power_runs(1).take(np.arange(0, 40, 8)), likelihood="normal",
                       priors={"alpha": dist.LogNormal(np.log(0.4), 1e-3)})  # fmt: skip
     assert moved.center["alpha"] == pytest.approx(0.4, rel=0.01)
     assert "LogNormal(loc=-0.916, scale=0.001)" in repr(moved.priors)

@@ -136,7 +136,7 @@ def calibrate(
 
     Example:
         >>> import numpy as np, scalejax as sj
-        >>> found = sj.calibrate("power_law", {"x": np.logspace(3, 8, 12)}, likelihood="normal", simulations=50)
+        >>> found = sj.calibrate("power_law", {"x": np.logspace(3, 8, 12)}, likelihood="normal", simulations=20)
         >>> found.complaints
         []
 
