@@ -135,7 +135,7 @@ def ours(given: Data) -> Sampler:
     def sample(seed: int) -> Drawn:
         posterior = sj.sample(LAW, given.runs, likelihood="student_t", seed=seed)
         shaped = {name: np.reshape(value, (posterior.sampler.count, -1)) for name, value in posterior.params.items()}
-        return Drawn(shaped, posterior.sampler.divergences)
+        return Drawn(shaped, posterior.sampler.divergences, float(posterior.sampler.steps.mean()))
 
     return sample
 
