@@ -17,7 +17,7 @@ columns are role=source, as in `scalejax fit`. A saved posterior goes wherever a
 
   scalejax sample runs.csv --columns N=params D=tokens loss=loss --out posterior.npz
   scalejax sample runs.csv --columns N=params D=tokens loss=loss --prior "alpha=LogNormal(log(0.35), 0.2)" "E=Uniform(1.5, 2)"
-  scalejax sample sweep.csv --columns N=n D=d loss=l arch=arch --by arch --share alpha beta --pool A B --accept 0.95
+  scalejax sample sweep.csv --columns N=n D=d loss=l arch=arch --by arch --share alpha beta --pool A B
   scalejax sample tasks.csv --law power_law --columns x=compute loss=error n=questions --on linear --likelihood binomial --trials n
   scalejax allocate posterior.npz --compute 1e21 1e22
   scalejax report posterior.npz report.html
@@ -80,7 +80,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     add("--chains", type=int, default=4, help="chains (default 4)")
     add("--draws", type=int, default=1000, help="draws a chain (default 1000)")
     add("--warmup", type=int, default=300, help="steps before them (default 300)")
-    add("--accept", type=float, default=0.8, help="target acceptance (default 0.8); 0.95 takes smaller steps, against divergences")
+    add("--accept", type=float, help="target acceptance (default 0.8, and 0.95, 0.99 while draws diverge); larger takes smaller steps")
     add("--seed", type=int, default=0, help="of chains and starts")
     add("--level", type=float, default=0.9, help="level of the intervals (default 0.9)")
     add("--out", type=Path, help="save the posterior, such as posterior.npz, for the verbs that decide, compare and report")
