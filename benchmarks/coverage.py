@@ -6,13 +6,13 @@ the quantities, and behind it the lowest and highest of them. The quantities are
 the largest that a design can hold, and the optimal N for 1e23 FLOP.
 
 What it finds. With equal noise and least squares the residual bootstrap and Laplace's model covariance are within 3 points of nominal for
-every quantity, from 12 to 300 runs, also with heavy tails and for a law of three parameters; the posterior is on average over them. With noise of 1 % and 12 runs the bootstrap
-still is; Laplace is off by up to 7 points for single quantities, because their distribution is no longer symmetric. With Huber's loss the
-residual bootstrap holds the truth up to 4 points too often (6 with heavy tails); Laplace is within 4 from 30 runs on, and up to 6 points
-above at 12 (13 with noise of 1 %). Resampled runs ("cases") cover too much at 12 runs and, with Huber's loss, up to 100; the sandwich
-covers too little below 100 runs. Where small runs are four times as noisy as large ones, methods that assume equal noise are off by up to
-9 points for single quantities (Huber: 12). On real sweeps they are far too narrow, and only "cases" with the default loss covers as it
-says or a little more: hence the defaults.
+every quantity, from 12 to 300 runs, also with heavy tails and for a law of three parameters; the posterior is on average over them. With
+noise of 1 % and 12 runs the bootstrap still is; Laplace is off by up to 7 points for single quantities, because their distribution is no
+longer symmetric. With Huber's loss the residual bootstrap holds the truth up to 4 points too often (6 with heavy tails); Laplace is
+within 4 from 30 runs on, and up to 6 points above at 12 (13 with noise of 1 %). Resampled runs ("cases") cover too much at 12 runs and,
+with Huber's loss, up to 100; the sandwich covers too little below 100 runs. Where small runs are four times as noisy as large ones,
+methods that assume equal noise are off by up to 9 points for single quantities (Huber: 12). On real sweeps they are far too narrow, and
+only "cases" with the default loss covers as it says or a little more: hence the defaults.
 """
 
 from __future__ import annotations

@@ -114,6 +114,14 @@ def budgets(runs: sj.Runs) -> tuple[np.ndarray, np.ndarray]:
     return place, count
 
 
+def splits(runs: sj.Runs) -> tuple[dict[str, sj.Runs], sj.Runs]:
+    """What is kept, by name, and the held-out runs of every experiment's largest budget."""
+    runs = runs.where(runs["outlier"] == "False")
+    place, count = budgets(runs)
+    kept = {"all but the largest budget": place < count - 1, "smaller half of the budgets": place < count // 2}
+    return {name: runs.where(rows) for name, rows in kept.items()}, runs.where(place == count - 1)
+
+
 def fitted(kept: sj.Runs, **model: Any) -> tuple[sj.Posterior, float]:
     """Posterior of all experiments together, and its seconds."""
     begun, names = time.perf_counter(), tuple(dict.fromkeys(kept["experiment"].tolist()))
@@ -129,22 +137,37 @@ def point_errors(kept: sj.Runs, held: sj.Runs) -> np.ndarray:
 
 def compared(name: str, kept: sj.Runs, held: sj.Runs) -> list[Table]:
     """Scores of all models together and of each experiment, with diagnostics of the posteriors."""
-    everywhere, found = [], {}
-    complete = sj.sample(at_reference, kept, draws=DRAWS)
-    for model, arguments in [("complete pooling", None), *MODELS.items()]:
-        posterior, seconds = (complete, float("nan")) if arguments is None else fitted(kept, **arguments)
-        found[model] = score(posterior, held)
-        rhat, bulk, tail = posterior.worst
-        everywhere.append([model, *found[model].cells(), f"{rhat:.3f}", f"{min(bulk, tail):.0f}", str(posterior.sampler.divergences),
-                           f"{posterior.sampler.steps.mean():.0f}", "" if arguments is None else f"{seconds:.0f}"])  # fmt: skip
+    found, trust = {}, {}
+    for model, arguments in MODELS.items():
+        posterior, seconds = fitted(kept, **arguments)
+        found[model], trust[model] = score(posterior, held), [*diagnosis(posterior), f"{seconds:.0f}"]
+    baseline = sj.sample(at_reference, kept, draws=DRAWS)
+    found["complete pooling"], trust["complete pooling"] = score(baseline, held), [*diagnosis(baseline), ""]
+    everywhere = []
+    for model, scores in found.items():
+        gain = scores.lpd - found["separate"].lpd
+        better = f"{gain.sum():+.1f} ± {np.sqrt(len(gain)) * gain.std(ddof=1):.1f}"
+        everywhere.append([model, *scores.cells(), better, *trust[model]])
     errors = point_errors(kept, held)
-    everywhere.append(["separate point fits", "", f"{100 * np.sqrt(np.mean(errors**2)):.2f}", *[""] * 7])
+    everywhere.append(["separate point fits", "", f"{100 * np.sqrt(np.mean(errors**2)):.2f}", *[""] * 8])
     each = []
     for experiment in dict.fromkeys(held["experiment"].tolist()):
         mine = held["experiment"] == experiment
         cells = [found[model].of(mine).cells() for model in MODELS]
         each.append([experiment, str((kept["experiment"] == experiment).sum()), str(mine.sum()), *(c[i] for i in (0, 1, 3) for c in cells)])
-    head = ["model", "mean log density", "RMSE of logs %", "in 50 %", "in 90 %", "R-hat", "least ESS", "divergences", "steps a draw", "s"]
+    head = [
+        "model",
+        "mean log density",
+        "RMSE of logs %",
+        "in 50 %",
+        "in 90 %",
+        "log density gained",
+        "R-hat",
+        "least ESS",
+        "divergences",
+        "steps a draw",
+        "s",
+    ]
     parts = [f"{what}, {model}" for what in ("log density", "RMSE %", "in 90 %") for model in MODELS]
     return [
         show(f"{name}: {len(kept)} runs kept, {len(held)} of the largest budgets held out", head, everywhere),
@@ -152,20 +175,22 @@ def compared(name: str, kept: sj.Runs, held: sj.Runs) -> list[Table]:
     ]
 
 
+def diagnosis(posterior: sj.Posterior) -> list[str]:
+    """R-hat, effective draws, divergences and gradients a draw."""
+    rhat, bulk, tail = posterior.worst
+    return [f"{rhat:.3f}", f"{min(bulk, tail):.0f}", str(posterior.sampler.divergences), f"{posterior.sampler.steps.mean():.0f}"]
+
+
 def main() -> list[Table]:
     """Print the tables and return them; none where the data are not to be had."""
     try:
-        runs = sj.datasets.load("isoflops_openathena")
+        kept, held = splits(sj.datasets.load("isoflops_openathena"))
     except DataError as error:
         print(f"note: the isoFLOP experiments are left out ({error})")
         return []
-    runs = runs.where(runs["outlier"] == "False")
-    place, count = budgets(runs)
-    held = runs.where(place == count - 1)
-    splits = {"all but the largest budget": place < count - 1, "smaller half of the budgets": place < count // 2}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return [table for name, kept in splits.items() for table in compared(name, runs.where(kept), held)]
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the tables show R-hat
+        return [table for name, runs in kept.items() for table in compared(name, runs, held)]
 
 
 if __name__ == "__main__":

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import jax
 import numpy as np
+import numpyro.distributions as dist
 import pytest
 from scipy import integrate, special
 
 import scalejax as sj
 from scalejax.fitting.problem import trace_counts
 from scalejax.posteriors.densities import huber_density
+from scalejax.posteriors.diagnostics import Chains
 from scalejax.posteriors.priors import default_prior
 
 TRUTH = {"E": 1.0, "A": 20.0, "alpha": 0.3}
@@ -57,11 +59,30 @@ def test_a_new_run_scatters_more_than_the_mean(posterior):
 
 
 def test_a_tight_prior_moves_the_answer():
-    dist = pytest.importorskip("numpyro.distributions")
     moved = sj.sample("power_law", power_runs(1).take(np.arange(0, 40, 8)), likelihood="normal",
                       priors={"alpha": dist.LogNormal(np.log(0.4), 1e-3)})  # fmt: skip
     assert moved.center["alpha"] == pytest.approx(0.4, rel=0.01)
     assert "LogNormal(loc=-0.916, scale=0.001)" in repr(moved.priors)
+
+
+def test_a_prior_beside_the_point_fit_rules():
+    cut = sj.sample("power_law", power_runs(1), likelihood="normal", method="laplace", priors={"alpha": dist.Uniform(0.2, 0.28)})
+    assert 0.27 < cut.center["alpha"] < 0.28
+
+
+def test_chains_that_never_moved_are_not_trusted():
+    moving = np.random.default_rng(0).standard_normal(2000)
+    chains = Chains(np.zeros((2, 1000), bool), np.random.default_rng(1).standard_normal((2, 1000)), np.ones((2, 1000)))
+    assert chains.complaints({"a": moving}) == []
+    assert chains.complaints({"a": moving, "stuck": np.ones(2000)}) != []
+
+
+def test_groups_are_told_apart_by_value():
+    x = np.tile(np.logspace(3, 7, 8), 3)
+    loss = sj.simulate(sj.laws.power_law, TRUTH, x=x, noise=0.01)["loss"]
+    fit = sj.fit("power_law", dict(x=x, loss=loss, day=np.repeat([20240101.0, 20240102.0, 20250601.0], 8)), by="day")
+    assert fit.groups == ["20240101", "20240102", "20250601"]
+    assert np.bincount(fit.request.group_of_row).tolist() == [8, 8, 8]
 
 
 def test_decisions_take_it():
@@ -117,7 +138,10 @@ def test_groups_with_few_runs_borrow_from_the_rest():
         ({"priors": {"alhpa": 1}}, "priors names 'alhpa', which is not sampled"),
         ({"priors": {"alpha": 0.3}}, "is no NumPyro distribution"),
         ({"pool": "alpha"}, "say which column names the groups with by="),
+        ({"priors": {"alpha": dist.Normal(0.3, 0.1)}}, "reaches beyond what 'alpha' can be"),
+        ({"priors": {"alpha": dist.LogNormal(-1.0, 0.3)}, "bounds": {"alpha": (0.25, 0.35)}}, "reaches beyond what 'alpha' can be"),
         ({"draws": 0}, "must be 1 or more"),
+        ({"accept": 0}, "accept=0 between 0 and 1"),
         ({"weights": -np.ones(40)}, "weights is negative or not finite"),
         ({"bounds": {"alpha": 1}}, "must give two numbers"),
         ({"likelihood": sj.likelihoods.normal(evaluation="se")}, "needs a column 'se'"),

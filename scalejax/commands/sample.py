@@ -93,9 +93,10 @@ def _run(options: argparse.Namespace) -> None:
         options.law or "chinchilla", runs_of(options), method=options.method, chains=options.chains, draws=options.draws,
         warmup=options.warmup, accept=options.accept, seed=options.seed, **model_of(options), **posterior_of(options),
     )  # fmt: skip
+    if options.out:
+        posterior.save(options.out)  # before anything else can go wrong
     noise = [posterior.noise(options.level)] if posterior.sites else []  # counts have none
     tables = [posterior.summary(options.level), *noise, posterior.priors.table(), posterior.diagnostics()]
     print(f"{posterior.law.name}: {posterior.kind}\n" + "\n\n".join(table.text() for table in tables))
     if options.out:
-        posterior.save(options.out)
         print(f"\nsaved {options.out}; next: scalejax allocate {options.out} --compute 1e21")

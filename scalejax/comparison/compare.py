@@ -173,6 +173,8 @@ def _same_runs(name: str, posterior: Posterior, other_name: str, other: Posterio
     """Refuse posteriors whose densities are not of the same observations."""
     if posterior.model.likelihood.counts != other.model.likelihood.counts:
         raise DataError(f"{name!r} and {other_name!r} cannot be compared: one is of counts, the other is not; sample both with one kind.")
+    if posterior.model.likelihood.counts and not np.array_equal(posterior.evidence.rows["trials"], other.evidence.rows["trials"]):
+        raise DataError(f"{name!r} and {other_name!r} count out of different trials; sample both with one column of trials.")
     (y, weight), (z, weight_z) = _outputs(posterior), _outputs(other)
     if y.shape != z.shape:
         raise DataError(f"{name!r} has seen {len(y)} observations, {other_name!r} {len(z)}; sample both from the same runs.")

@@ -15,7 +15,7 @@ from ..core.precision import double
 from ..core.readers import read_runs
 from ..core.registry import laws as registry
 from ..core.runs import Runs
-from ..fitting.request import label
+from ..fitting.request import label, run_weights
 from .held import Holdout
 from .refits import Scores, by_fit, by_sample
 from .splits import Scale, Split, splits_of
@@ -77,10 +77,7 @@ def holdout(
         raise FitError(f"method={method!r} is unknown; {suggest(str(method), _METHODS)}")
     runs = runs if isinstance(runs, Runs) else read_runs(runs)
     named = _named(laws)
-    given = runs["weight"] if weights is None and "weight" in runs else np.ones(len(runs)) if weights is None else weights
-    given = np.asarray(given, dtype=np.float64)
-    if given.shape != (len(runs),):
-        raise FitError(f"weights has shape {given.shape} for {len(runs)} runs; give one weight a run.")
+    given = run_weights(runs, weights)
     splits = splits_of(runs, ~runs.excluded & (given > 0), groups, largest, scale)
     _check_groups(runs, splits, given, method, options)
     score = by_fit if method == "fit" else partial(by_sample, method=method)

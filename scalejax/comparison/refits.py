@@ -76,7 +76,8 @@ def by_sample(
     evidence, counts = posterior.evidence, posterior.model.likelihood.counts
     left, rows = _left_out(law, runs, split, len(evidence.target))
     usable = len(usable_rows(law, runs))
-    values = densities(posterior, evidence._replace(weight=left.astype(float)))[:, left]
+    rows_of = {name: v for name, v in evidence.rows.items() if name != "configuration"}  # scored as runs of new configurations
+    values = densities(posterior, evidence._replace(weight=left.astype(float), rows=rows_of))[:, left]
     top = values.max(axis=0)
     lpd = np.log(np.mean(np.exp(values - top), axis=0)) + top
     predicted, drawn = (a[:, left[:usable]] for a in replicates(posterior, seed))

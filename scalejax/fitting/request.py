@@ -57,9 +57,11 @@ class Request:
         """(n,) index of each row's group, 0 without `by`."""
         if self.by is None:
             return np.zeros(len(self.runs), int)
-        position = {name: i for i, name in enumerate(self.groups)}
+        used = usable_rows(self.law, self.runs)
+        known, first = np.unique(self.runs[self.by][used], return_index=True)
+        position = dict(zip(known[np.argsort(first)].tolist(), range(len(known)), strict=True))
         values, inverse = np.unique(self.runs[self.by], return_inverse=True)
-        return np.asarray([position.get(label(v), 0) for v in values.tolist()])[inverse]
+        return np.asarray([position.get(v, 0) for v in values.tolist()])[inverse]
 
     @cached_property
     def layout(self) -> Layout:
@@ -96,19 +98,7 @@ class Request:
     @cached_property
     def row_weights(self) -> list[np.ndarray]:
         """Weights a run for every table: the `weights` argument, else the column "weight", else ones."""
-        try:
-            weights = np.ones(len(self.runs)) if self.weights is None else np.asarray(self.weights, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise DataError(f"weights={self.weights!r} holds no numbers; give one weight a run, such as runs['w'].") from None
-        if self.weights is None and "weight" in self.runs:
-            weights = self.runs["weight"]
-        if weights.shape != (len(self.runs),):
-            raise DataError(f"weights has shape {weights.shape} for {len(self.runs)} runs; give one weight a run.")
-        bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)) & ~self.runs.excluded)
-        if len(bad):
-            raise DataError(f"weights is negative or not finite in {rows_text(bad)}; weights must be 0 or more.")
-        if not (weights[~self.runs.excluded] > 0).any():
-            raise DataError("All weights are zero, so there is nothing to fit; give at least some runs a weight above 0.")
+        weights = run_weights(self.runs, self.weights)
         if self.by is None or self.joint:
             return [weights]
         return [weights[rows] for rows in self._rows_of_groups]
@@ -152,6 +142,24 @@ class Request:
         return [value[: len(usable_rows(self.law, table))] for value, table in zip(values, self.tables, strict=True)]
 
 
+def run_weights(runs: Runs, weights: Any) -> np.ndarray:
+    """Weights a run: those given, else the column "weight", else ones; checked."""
+    try:
+        values = np.ones(len(runs)) if weights is None else np.asarray(weights, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError(f"weights={weights!r} holds no numbers; give one weight a run, such as runs['w'].") from None
+    if weights is None and "weight" in runs:
+        values = runs["weight"]
+    if values.shape != (len(runs),):
+        raise DataError(f"weights has shape {values.shape} for {len(runs)} runs; give one weight a run.")
+    bad = np.flatnonzero(~(np.isfinite(values) & (values >= 0)) & ~runs.excluded)
+    if len(bad):
+        raise DataError(f"weights is negative or not finite in {rows_text(bad)}; weights must be 0 or more.")
+    if not (values[~runs.excluded] > 0).any():
+        raise DataError("All weights are zero, so there is nothing to fit; give at least some runs a weight above 0.")
+    return values
+
+
 @partial(jax.jit, static_argnums=(0, 1))
 def _predict_sets(spec: Spec, batched: tuple[bool, ...], theta: Any, inputs: tuple[Any, ...], group: Any, fixed: dict[str, Any]) -> Any:
     """Predictions of every set at its theta, (sets, rows) or (sets, rows, T)."""
@@ -167,4 +175,4 @@ def _natural(layout: Layout, theta: Any, fixed: dict[str, Any]) -> dict[str, Any
 
 def label(value: Any) -> str:
     """Text of a group value: numbers without trailing zeros."""
-    return f"{value:g}" if isinstance(value, float | np.floating) else str(value)
+    return f"{value:.15g}" if isinstance(value, float | np.floating) else str(value)

@@ -124,7 +124,7 @@ def calibrate(
 
     Args:
         law, likelihood, priors, on, fix, tie, bounds, by, share, pool, covariates, sizes, warmup, accept: as in `sample`.
-        runs: inputs (and groups); an output column is not needed, and its values are not looked at.
+        runs: inputs (and groups); an output column is not needed; `on="linear"` takes the scale of the noise from it.
         simulations: how many data sets. draws: kept draws of each posterior.
         seed: of simulations and chains. progress: as in `fit`.
 
@@ -160,9 +160,10 @@ def calibrate(
 def _with_output(law: Law | str, runs: Runs | Any) -> Runs:
     """The runs with an output column, of ones if there is none; excluded runs stay out."""
     output = find_law(law).output
-    if isinstance(runs, Mapping) and output not in runs:
-        runs = {**runs, output: np.ones(max(np.shape(v)[0] for v in runs.values() if np.ndim(v)))}
-    return runs if isinstance(runs, Runs) else read_runs(runs)
+    if isinstance(runs, Mapping):
+        runs = {**runs, output: runs.get(output, np.ones(max((np.shape(v)[0] for v in runs.values() if np.ndim(v)), default=1)))}
+    runs = runs if isinstance(runs, Runs) else read_runs(runs)
+    return runs if output in runs else runs.with_columns(**{output: np.ones(len(runs))})
 
 
 def _simulations(setup: Setup, evidence: Evidence, count: int, seed: int) -> tuple[np.ndarray, np.ndarray, int]:

@@ -70,14 +70,23 @@ def unravel(model: Model, evidence: Evidence, flat: Any) -> dict[str, Any]:
 
 def unconstrained(model: Model, evidence: Evidence, sites: Mapping[str, Any]) -> np.ndarray:
     """Flat unconstrained numbers (sets, size) from sites as the model samples them, with a leading set axis."""
-    from numpyro.distributions import biject_to
-
     parts = []
     for name in _ordered(model, evidence):
         value = np.asarray(sites[name], dtype=np.float64)
-        free = value if name.endswith("_group") else np.asarray(biject_to(evidence.priors[name].support).inv(value))
+        free = value if name.endswith("_group") else free_values(evidence.priors[name], value)
         parts.append(free.reshape(len(value), -1))
     return np.concatenate(parts, axis=1)
+
+
+def free_values(prior: Any, value: np.ndarray) -> np.ndarray:
+    """Unconstrained values; where the prior excludes the value, that of the prior's median."""
+    from numpyro.distributions import biject_to
+
+    to = biject_to(prior.support)
+    free = np.asarray(to.inv(value))
+    if np.isfinite(free).all():
+        return free
+    return np.where(np.isfinite(free), free, np.asarray(to.inv(np.median(prior.sample(jax.random.key(0), (1000,)), axis=0))))
 
 
 def _ordered(model: Model, evidence: Evidence) -> dict[str, tuple[int, ...]]:

@@ -52,7 +52,8 @@ class Chains:
     def worst(self, values: Values) -> tuple[float, float, float]:
         """Largest R-hat, smallest bulk and smallest tail effective sample size."""
         rhat, bulk, tail = zip(*self.convergence(values).values(), strict=True)
-        return float(max(map(np.max, rhat))), float(min(map(np.min, bulk))), float(min(map(np.min, tail)))
+        # NumPy's extremes, unlike Python's, keep NaN, which chains that never moved have
+        return float(np.max([np.max(v) for v in rhat])), float(np.min([np.min(v) for v in bulk])), float(np.min([np.min(v) for v in tail]))
 
     def complaints(self, values: Values) -> list[str]:
         """What speaks against trusting the draws, a sentence each; empty if nothing does."""
@@ -69,7 +70,7 @@ class Chains:
         if self.divergences:
             share = 100 * self.divergences / self.diverging.size
             out.append(f"{self.divergences} of {self.diverging.size} draws diverged ({share:.2g} %). Raise accept, to 0.99 and beyond.")
-        if (low := float(np.min(bfmi(self.energy)))) < LOW_ENERGY:
+        if not (low := float(np.min(bfmi(self.energy)))) >= LOW_ENERGY:
             out.append(f"The energy moves too little between draws (fraction {low:.2f}, below {LOW_ENERGY}); the tails may be cut off.")
         return out
 

@@ -18,10 +18,10 @@ def laplace(fit: Fit, draws: int = 4000, *, covariance: Covariance = "sandwich",
     n observations, p free parameters. The factor accounts for the noise being known from n - p numbers only.
 
     Which covariance? On simulated runs with equal noise, least squares and five parameters, "model" is within 3 points of 50, 80, 90 and
-    95 % for 12, 30, 100 and 300 runs; "sandwich" covers 44, 73, 85 and 91 % at 12 runs, 47, 76, 87 and 93 % at 30, and is right from 100
-    on. But "model" is wrong where the scatter changes along the inputs, as it does on real sweeps: with 30 runs of the digitised Chinchilla
-    sweep its 95 % intervals held the optimum of all 240 in 71 % of the draws ("sandwich": 76 %, `bootstrap`: 85 %). With Huber's loss
-    "model" is within 3 points from 30 runs on, and up to 6 above at 12. See `python -m benchmarks.coverage`.
+    95 % for 12, 30, 100 and 300 runs; "sandwich" covers 44, 72, 83 and 90 % at 12 runs, 49, 78, 88 and 93 % at 30, and is right from 100
+    on. But "model" is wrong where the scatter changes along the inputs, as it does on real sweeps: with 30 runs of the digitised
+    Chinchilla sweep and least squares its 95 % intervals held the optimum of all 240 in 71 % of the draws ("sandwich": 76 %, `bootstrap`:
+    85 %). With Huber's loss "model" is within 3 points from 30 runs on, and up to 6 above at 12. See `python -m benchmarks.coverage`.
 
     Args:
         fit: a fit.

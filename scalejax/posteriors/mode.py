@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from ..fitting.problem import traced
-from .coordinates import Groups, Place, energy, populations, split, unravel
+from .coordinates import Groups, Place, energy, free_values, populations, split, unravel
 from .model import Evidence, Model, hyper_sites
 
 SETS = Evidence(0, 0, None, None, None, None, None, None)  # inputs and targets differ between data sets
@@ -131,7 +131,7 @@ def _populations(model: Model, evidence: Evidence, starts: list[np.ndarray]) -> 
         variance[:, free] = np.einsum("bij,bj->bi", axes**2, 1 / widths)
         spread = np.sqrt(np.mean((w[:, groups] - mu) ** 2 + variance[:, groups], axis=1))
         for i, name in enumerate(model.pooled):
-            w[:, spreads[i]] = _unconstrained(evidence, f"{name}_spread", spread[:, i])
+            w[:, spreads[i]] = free_values(evidence.priors[f"{name}_spread"], spread[:, i])
         starts = [w]
     inverse = 1 / spread[:, None, :] ** 2
     precision = hessian[:, groups[:, :, None], groups[:, None, :]] - inverse[..., None] * np.eye(len(model.pooled))
@@ -150,9 +150,3 @@ def _populations(model: Model, evidence: Evidence, starts: list[np.ndarray]) -> 
 def _hyper(model: Model, evidence: Evidence, w: Any) -> tuple[Any, Any]:
     """Centers (sets, groups, k) and spreads (sets, k) of the populations."""
     return jax.vmap(lambda one: populations(model, evidence, unravel(model, evidence, one)))(w)
-
-
-def _unconstrained(evidence: Evidence, site: str, value: np.ndarray) -> np.ndarray:
-    from numpyro.distributions import biject_to
-
-    return np.asarray(biject_to(evidence.priors[site].support).inv(value))

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..core.errors import DataError
 from ..core.runs import Runs
 from ..fitting.layout import Slot
 from ..fitting.problem import Spec, at_params
@@ -61,7 +62,7 @@ class Model:
         return tuple(self.likelihood.priors(1.0))
 
     def __call__(self, evidence: Evidence) -> None:
-        """The NumPyro model: a site for every parameter, "noise", and the observed outputs."""
+        """The NumPyro model: a site for every parameter and noise number, and the factor "log_likelihood"."""
         import numpyro
 
         params = self.params(
@@ -169,6 +170,10 @@ def evidence_of(model: Model, runs: Runs, index: np.ndarray, weight: np.ndarray,
             model.likelihood.rows(runs, index).items()}  # fmt: skip
     target = runs[law.output][padded]
     if model.likelihood.counts:
+        if target.ndim > 1:
+            raise DataError(f"Counts have one number a run, but {law.output!r} of {law.name!r} has several; use another likelihood.")
+        if ((target < 0) | (target > 1)).any():
+            raise DataError(f"Column {law.output!r} must hold shares of successes from 0 to 1 for counts; divide it by its largest value.")
         target = np.round(target * rows["trials"])
     elif model.spec.on == "log":
         target = np.log(target)

@@ -14,7 +14,7 @@ import numpy as np
 from ..core.errors import FitError
 from ..core.precision import double
 from ..core.table import Table, number
-from ..fitting.draws import Draws
+from ..fitting.draws import Draws, ends
 from . import checks, predictive, prior_predictive
 from .diagnostics import Chains, Importance
 from .model import Model
@@ -101,7 +101,7 @@ class Posterior(Draws):
         """Median and interval of the noise and of the populations of pooled parameters."""
         rows = []
         for name, draws in self.sites.items():
-            low, middle, high = np.quantile(draws, [0.5 - level / 2, 0.5, 0.5 + level / 2], axis=0)
+            (low, high), middle = ends(draws, level), np.median(draws, axis=0)
             for index in np.ndindex(np.shape(middle)):
                 label = name + (f"[{', '.join(map(str, index))}]" if index else "")
                 rows.append([label, *(number(np.asarray(v)[index]) for v in (middle, low, high))])

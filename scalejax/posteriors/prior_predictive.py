@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from ..core.errors import FitError
+from ..core.errors import FitError, suggest
 from ..core.law import Law
 from ..core.precision import double
 from ..core.runs import Runs
@@ -22,10 +22,9 @@ from .predictive import seen_by, trials_of
 from .setup import Setup, set_up
 
 # Those of `sample`.
-_DEFAULTS = {
-    "likelihood": "student_t", "priors": None, "on": "log", "fix": None, "tie": None, "bounds": None, "by": None, "share": (),
-    "pool": None, "covariates": (), "weights": None, "sizes": None,
-}  # fmt: skip
+_OPTIONS = (
+    "likelihood", "priors", "on", "fix", "tie", "bounds", "by", "share", "pool", "covariates", "weights", "sizes",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +95,10 @@ def prior_predictive(law: Law | str, runs: Runs | Any, *, draws: int = 200, seed
     """
     if draws < 1:
         raise FitError(f"draws={draws} must be at least 1.")
-    return from_setup(set_up(law, runs, **{**_DEFAULTS, **options}), draws, seed)
+    for name in options:
+        if name not in _OPTIONS:
+            raise FitError(f"prior_predictive() takes no {name}=; {suggest(name, _OPTIONS)}")
+    return from_setup(set_up(law, runs, **options), draws, seed)
 
 
 @double

@@ -20,7 +20,7 @@ CENTRAL = 3.92  # standard deviations between the ends of a plausible range: it 
 class Priors(Mapping[str, Any]):
     """Name to NumPyro distribution, of every sampled parameter; printing it gives the table of their central 95 %.
 
-    To change one, pass `priors={"alpha": dist.LogNormal(-1.0, 0.3)}` to `sample` or `priors`.
+    To change one, pass `priors={"alpha": dist.LogNormal(-1.0, 0.3)}` to `sample`, `calibrate` or `prior_predictive`.
     """
 
     distributions: Mapping[str, Any]
@@ -52,8 +52,9 @@ class Priors(Mapping[str, Any]):
 
 def describe(prior: Any) -> str:
     """A distribution as text, such as "LogNormal(loc=-1.2, scale=0.5)"."""
-    base = getattr(prior, "base_dist", prior)
-    shown = prior if type(prior).__name__ not in ("Independent", "ExpandedDistribution") else base
+    shown = prior
+    while type(shown).__name__ in ("Independent", "ExpandedDistribution"):
+        shown = shown.base_dist
     values = {name: np.ravel(np.asarray(getattr(shown, name))) for name in shown.arg_constraints if hasattr(shown, name)}
     inside = ", ".join(f"{name}={v[0]:.3g}" if len(set(v.tolist())) == 1 else f"{name}=[{len(v)} values]" for name, v in values.items())
     return f"{type(shown).__name__}({inside})"
@@ -103,6 +104,15 @@ def check_prior(name: str, prior: Any, shape: tuple[int, ...]) -> Any:
     if prior.shape() not in ((), shape):
         raise FitError(f"The prior of {name!r} has shape {prior.shape()}, the parameter {shape}.")
     return prior if prior.shape() == shape else prior.expand(shape).to_event(len(shape))
+
+
+def inside(domain: Domain, prior: Any) -> bool:
+    """Does the prior stay where the parameter can be? Judged far out at the ends of its support."""
+    from numpyro.distributions import biject_to
+
+    to = biject_to(prior.support)
+    shape = to.inverse_shape(prior.shape())
+    return all(bool(np.all(domain.contains(np.asarray(to(np.full(shape, end)))))) for end in (-20.0, 20.0))
 
 
 def replaced(defaults: Mapping[str, Any], given: Mapping[str, Any] | None, shapes: Mapping[str, tuple[int, ...]]) -> Priors:

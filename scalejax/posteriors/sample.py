@@ -71,7 +71,7 @@ def sample(
         by: a column that names groups. share: parameters that all groups have in common.
         pool: parameters whose values in the groups come from one population, so that groups with few runs borrow from the others; default
             all single numbers that are not shared. `pool=()` gives every group its own. The population's center is `<name>_typical`, its
-            standard deviation `<name>_spread`, a relative one for positive parameters.
+            standard deviation `<name>_spread`: relative for positive parameters, else on the domain's unconstrained scale.
         covariates: columns with one number a group that move the centers of all pooled parameters, standardised over the groups; their
             effects on the unconstrained scale are `<name>_slope`.
         method: "nuts"; or a fast path, which says when it fails (`Posterior.complaints`): "laplace" draws from a Student t in the same
@@ -100,7 +100,7 @@ def sample(
 
     References: Hoffman and Gelman (2014) for the sampler; Phan, Pradhan and Jankowiak (2019) for NumPyro.
     """
-    if min(chains, draws, warmup) < 1 or not 0 < (accept or 0.8) < 1:
+    if min(chains, draws, warmup) < 1 or not 0 < (_ACCEPT[0] if accept is None else accept) < 1:
         raise FitError(f"chains={chains}, draws={draws} and warmup={warmup} must be 1 or more, accept={accept} between 0 and 1.")
     if method not in _METHODS:
         raise FitError(f"method={method!r} is unknown; {suggest(method, _METHODS)}")

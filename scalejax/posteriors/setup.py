@@ -25,7 +25,7 @@ from ..fitting.solvers import as_solver
 from .coordinates import unconstrained
 from .likelihoods import Likelihood, as_likelihood
 from .model import Evidence, Model, default_priors, evidence_of
-from .priors import Priors, replaced
+from .priors import Priors, describe, inside, replaced
 
 RELATIVE_ERROR = 0.01  # of ordinary residuals on logs: the median of the prior of their scale
 
@@ -77,10 +77,22 @@ def set_up(
     shapes = {slot.name: (slot.size,) for slot in layout.slots if slot.size is not None}
     shapes |= {f"{name}_slope": (columns.shape[1],) for name in model.pooled}
     used = replaced(default_priors(model, size, columns.shape[1]), priors, shapes)
+    _check_supports(model, used, priors or {})
     evidence = evidence_of(
         model, runs, rows, weight, request.group_of_row, request.fix, dict(used), columns, _length(len(rows)) if padded else len(rows)
     )
     return Setup(request, model, used, evidence)
+
+
+def _check_supports(model: Model, priors: Priors, given: Mapping[str, Any]) -> None:
+    """Refuse priors of the user's that reach beyond what their parameters can be."""
+    for slot in model.spec.layout.slots:
+        site = f"{slot.name}_typical" if slot.name in model.pooled else slot.name
+        if site in given and not inside(slot.domain, priors[site]):
+            raise FitError(
+                f"The prior of {site!r}, {describe(priors[site])}, reaches beyond what {slot.name!r} can be ({slot.domain.support}); "
+                "truncate it, such as numpyro.distributions.TruncatedNormal(0.0, 1.0, low=0.0)."
+            )
 
 
 def point_fit(request: Request, seed: int) -> Fit:
