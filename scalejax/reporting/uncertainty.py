@@ -24,7 +24,7 @@ def prior_and_posterior(study: Study) -> list[Section]:
     for entry in entries(posterior):
         if entry.prior is not None:
             prior, after = entry.spreads()
-            rows.append([entry.label, number(prior, 3), number(after, 3), f"{100 * after / prior:.2g} %"])
+            rows.append([entry.label, number(prior, 3), number(after, 3), f"{number(100 * after / prior, 2)} %"])
     note = "Standard deviations of logarithms for positive numbers, of logits for numbers between bounds."
     table = Table(["parameter", "prior std. dev.", "posterior std. dev.", "what is left"], rows, notes=[note])
     drawn, left_out = posterior_plots.shown(posterior)

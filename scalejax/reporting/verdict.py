@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core.table import number
+from ..fitting.identify import inseparable_inputs
 from ..fitting.status import Status
 from . import points
 from .page import Block, Bullets, Facts, Heading, Section, Verdict
@@ -98,15 +99,20 @@ def _facts(study: Study) -> list[tuple[str, str, str]]:
         value = np.atleast_1d(plan.tokens_per_parameter)[-1]
         remark = ""
         if plan.draws:
-            remark = _between(study, *_ratio(study, group), 3)
+            low, high = _ratio(study, group)
+            if high > HOPELESS * low:  # the sentence above says so
+                continue
+            remark = _between(study, low, high, 3)
         facts.append((label, number(value, 3), remark))
     return facts
 
 
 def _about_parameters(study: Study) -> list[str]:
-    shapes = study.fit.curvature
-    sentences = [
-        f"{', '.join(names)} {'lies' if len(names) == 1 else 'lie'} at the edge of the possible range: the runs show no effect of it."
+    shapes, line = study.fit.curvature, inseparable_inputs(study.fit.request)
+    where = "" if study.posterior is None else "In the point fit "
+    sentences = [line] if line else []
+    sentences += [
+        f"{where}{', '.join(names)} {'lies' if len(names) == 1 else 'lie'} at the edge of the possible range: the runs show no effect of it."
         for names in [list(dict.fromkeys(label for shape in shapes for label in shape.boundary))] if names
     ] + [
         f"The runs do not determine {', '.join(names)}: other values fit as well, and the intervals are infinite."
