@@ -2,10 +2,10 @@
 
 Data: Open-Athena's collection of isoFLOP runs (eight experiments: Chinchilla as digitised twice, Llama 3 in two units, Marin on three
 corpora, misfitting), without the runs that its authors flag. Held out are each experiment's runs at its largest budget, always the same;
-kept are all other budgets, or only the smaller half of them. In the joint fits each experiment has a scale of the noise of its own. The
-law is Chinchilla's with both terms counted at a billion parameters and twenty billion tokens: there a term does not depend on its
-exponent, so that experiments of different exponents still have terms of similar size, which is what pooling needs. Scores are of the loss
-of a new run.
+kept are all other budgets, only the smaller half of them, or twelve runs of each experiment drawn at random from the others. In the joint
+fits each experiment has a scale of the noise of its own. The law is Chinchilla's with both terms counted at a billion parameters and
+twenty billion tokens: there a term does not depend on its exponent, so that experiments of different exponents still have terms of
+similar size, which is what pooling needs. Scores are of the loss of a new run.
 Run alone: `python -m benchmarks.hierarchy`.
 """
 
@@ -28,6 +28,7 @@ from scalejax.posteriors.likelihoods import Likelihood
 from .common import show
 
 DRAWS = 500  # of each of four chains
+FEW = 12  # runs of an experiment, of which five parameters and the noise can hardly be told
 POOLED = "pooled"
 MODELS: Mapping[str, dict[str, Any]] = {
     "separate": {"pool": ()},
@@ -119,6 +120,10 @@ def splits(runs: sj.Runs) -> tuple[dict[str, sj.Runs], sj.Runs]:
     runs = runs.where(runs["outlier"] == "False")
     place, count = budgets(runs)
     kept = {"all but the largest budget": place < count - 1, "smaller half of the budgets": place < count // 2}
+    rng, few = np.random.default_rng(0), np.zeros(len(runs), bool)
+    for name in np.unique(runs["experiment"]):
+        few[rng.choice(np.flatnonzero((runs["experiment"] == name) & (place < count - 1)), FEW, replace=False)] = True
+    kept[f"{FEW} runs of each, none of the largest budget"] = few
     return {name: runs.where(rows) for name, rows in kept.items()}, runs.where(place == count - 1)
 
 

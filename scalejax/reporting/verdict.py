@@ -112,7 +112,7 @@ def _about_parameters(study: Study) -> list[str]:
     where = "" if study.posterior is None else "In the point fit "
     sentences = [line] if line else []
     sentences += [
-        f"{where}{', '.join(names)} {'lies' if len(names) == 1 else 'lie'} at the edge of the possible range: the runs show no effect of it."
+        f"{where}{', '.join(names)} {'lies' if len(names) == 1 else 'lie'} at the edge of the possible range: the runs show no effect."
         for names in [list(dict.fromkeys(label for shape in shapes for label in shape.boundary))] if names
     ] + [
         f"The runs do not determine {', '.join(names)}: other values fit as well, and the intervals are infinite."
