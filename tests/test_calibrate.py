@@ -134,6 +134,6 @@ def test_the_bend_rises_everywhere():
 def test_a_prior_that_overflows_is_refused_in_a_sentence():
     dist = pytest.importorskip("numpyro.distributions")
     with pytest.raises(FitError, match=r"not finite at .* of the prior draws"):
-        sj.calibrate("power_law", X, priors={"alpha": dist.Normal(-400.0, 1.0)}, simulations=10)
+        sj.calibrate("power_law", X, priors={"E": dist.LogNormal(1000.0, 1.0)}, simulations=10)
     with pytest.raises(FitError, match="must be 1 or more"):
         sj.calibrate("power_law", X, simulations=0)

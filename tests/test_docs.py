@@ -42,7 +42,13 @@ def test_readme_names_what_exists():
             assert line.split()[1] in targets
 
 
-@pytest.mark.parametrize("notebook", sorted((ROOT / "notebooks").glob("*.py")), ids=lambda path: path.stem)
+LONG = ("03_uncertainty",)  # minutes of sampling
+NOTEBOOKS = [
+    pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in LONG else []) for path in sorted(ROOT.glob("notebooks/*.py"))
+]
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
 def test_notebook_runs(notebook, tmp_path):
     target = tmp_path / f"{notebook.stem}.ipynb"
     arguments = [

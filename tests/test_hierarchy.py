@@ -9,6 +9,8 @@ from scipy import stats
 import scalejax as sj
 from benchmarks import hierarchy
 
+pytestmark = pytest.mark.slow  # each posterior of many groups compiles for half a minute
+
 GROUPS, LARGE = 10, 1e3
 SPREAD = {"A": 0.2, "alpha": 0.1}  # of the logarithms
 

@@ -107,12 +107,10 @@ def check_prior(name: str, prior: Any, shape: tuple[int, ...]) -> Any:
 
 
 def inside(domain: Domain, prior: Any) -> bool:
-    """Does the prior stay where the parameter can be? Judged far out at the ends of its support."""
-    from numpyro.distributions import biject_to
+    """Does the prior stay where the parameter can be? Judged by draws: a normal prior eighteen deviations above 0 is no trouble."""
+    import jax
 
-    to = biject_to(prior.support)
-    shape = to.inverse_shape(prior.shape())
-    return all(bool(np.all(domain.contains(np.asarray(to(np.full(shape, end)))))) for end in (-20.0, 20.0))
+    return bool(np.all(domain.contains(np.asarray(prior.sample(jax.random.key(0), (4000,))))))
 
 
 def replaced(defaults: Mapping[str, Any], given: Mapping[str, Any] | None, shapes: Mapping[str, tuple[int, ...]]) -> Priors:
