@@ -9,10 +9,9 @@ import numpy as np
 
 from ..core.errors import FitError
 from ..core.table import Table, number
+from ..posteriors.predictive import LEVELS
 from ..posteriors.psis import stacking_weights
 from .scores import Ranking, ranking, verdict
-
-LEVELS = (0.5, 0.8, 0.9, 0.95)
 
 
 @dataclass(frozen=True, eq=False)

@@ -104,3 +104,8 @@ def _tex(cell: str) -> str:
     ):
         cell = cell.replace(old, new)
     return cell
+
+
+def entry(name: str, index: tuple[int, ...]) -> str:
+    """Name of one number of a parameter: "E", "t[0]", "A[1, 2]"."""
+    return name + (f"[{', '.join(map(str, index))}]" if index else "")

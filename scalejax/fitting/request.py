@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -46,6 +46,11 @@ class Request:
             return []
         values, first = np.unique(self.runs[self.by][usable_rows(self.law, self.runs)], return_index=True)
         return [label(v) for v in values[np.argsort(first)].tolist()]
+
+    @property
+    def ungrouped(self) -> Request:
+        """The same of all runs together."""
+        return replace(self, by=None, share=())
 
     @property
     def joint(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -114,7 +113,7 @@ def _columns(posterior: Posterior, rows: np.ndarray) -> dict[str, np.ndarray]:
     """What the likelihood knows of every run beside the law's inputs: its group, its weight, trials or evaluation errors."""
     request = posterior.request
     columns = dict(posterior.model.likelihood.rows(posterior.fit.runs, rows))
-    weight = replace(request, by=None, share=()).row_weights[0][rows]
+    weight = request.ungrouped.row_weights[0][rows]
     if (weight != 1.0).any():
         columns["weight"] = weight
     if request.by is not None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import numpy as np
@@ -16,17 +16,16 @@ from ..core.precision import double
 from ..core.progress import Progress, reporter
 from ..core.readers import read_runs
 from ..core.runs import Runs
-from ..core.table import Table
+from ..core.table import Table, entry
 from ..fitting.fit import find_law
 from .coordinates import unconstrained
-from .likelihoods import Likelihood
 from .many import draws_of_sets, of_flat, sets
 from .model import Evidence, Model
 from .nuts import Settings
-from .setup import Setup, set_up
+from .predictive import LEVELS
+from .setup import OPTIONS, Setup, check_options, set_up
 from .uniformity import p_value
 
-LEVELS = (0.5, 0.8, 0.9, 0.95)
 _SPARE = 2  # prior draws for every simulation, as some laws overflow far out in their priors
 
 
@@ -66,7 +65,7 @@ class Calibration:
             (name, index, p[index]) for name, p in ((n, np.asarray(p)) for n, p in self.p_values.items()) for index in np.ndindex(p.shape)
         ]
         return [
-            f"The posterior of {_label(name, index)} is not calibrated (p = {p:.2g}): its intervals do not hold what they promise."
+            f"The posterior of {entry(name, index)} is not calibrated (p = {p:.2g}): its intervals do not hold what they promise."
             for name, index, p in cells
             if p < 0.01 / len(cells)
         ]
@@ -78,7 +77,7 @@ class Calibration:
         for name, p in self.p_values.items():
             for index in np.ndindex(np.shape(p)):
                 cells = [f"{100 * np.asarray(share[name])[index]:.1f}" for share in shares]
-                rows.append([_label(name, index), f"{np.asarray(p)[index]:.3f}", *cells])
+                rows.append([entry(name, index), f"{np.asarray(p)[index]:.3f}", *cells])
         count = len(next(iter(self.ranks.values())))
         notes = [f"{count:,} simulations, ranks among {self.draws} draws, {self.divergences} divergences."]
         notes += [f"{self.skipped} prior draws were skipped: the law's output is not finite there."] if self.skipped else []
@@ -97,23 +96,13 @@ def calibrate(
     law: Law | str,
     runs: Runs | Any,
     *,
-    likelihood: Likelihood | str = "student_t",
-    priors: Mapping[str, Any] | None = None,
-    on: Literal["log", "linear"] = "log",
-    fix: Mapping[str, Any] | None = None,
-    tie: Mapping[str, str] | None = None,
-    bounds: Mapping[str, tuple[float, float]] | None = None,
-    by: str | None = None,
-    share: Sequence[str] | str = (),
-    pool: Sequence[str] | str | None = None,
-    covariates: Sequence[str] | str = (),
-    sizes: Mapping[str, int] | None = None,
     simulations: int = 200,
     draws: int = 99,
     warmup: int = 300,
     accept: float = 0.8,
     seed: int = 0,
     progress: bool | Progress | None = None,
+    **options: Any,
 ) -> Calibration:
     r"""Simulation-based calibration of a law's posteriors, for the runs that you have or plan.
 
@@ -123,10 +112,11 @@ def calibrate(
     the mode that is reached from the truth.
 
     Args:
-        law, likelihood, priors, on, fix, tie, bounds, by, share, pool, covariates, sizes, warmup, accept: as in `sample`.
+        law, warmup, accept: as in `sample`.
         runs: inputs (and groups); an output column is not needed; `on="linear"` takes the scale of the noise from it.
         simulations: how many data sets. draws: kept draws of each posterior.
         seed: of simulations and chains. progress: as in `fit`.
+        **options: those of `sample` that make the model: likelihood, priors, on, fix, tie, bounds, by, share, pool, covariates, sizes.
 
     Returns:
         Calibration; printing it gives the table.
@@ -144,8 +134,8 @@ def calibrate(
     """
     if min(simulations, draws, warmup) < 1 or not 0 < accept < 1:
         raise FitError(f"simulations={simulations}, draws={draws}, warmup={warmup} must be 1 or more, accept={accept} between 0 and 1.")
-    setup = set_up(law, _with_output(law, runs), likelihood=likelihood, priors=priors, on=on, fix=fix, tie=tie, bounds=bounds, by=by,
-                   share=share, pool=pool, covariates=covariates, weights=None, sizes=sizes, padded=False)  # fmt: skip
+    check_options("calibrate", options, tuple(name for name in OPTIONS if name != "weights"))
+    setup = set_up(law, _with_output(law, runs), padded=False, **options)
     model, evidence = setup.model, setup.evidence
     evidence = evidence._replace(weight=(evidence.weight > 0).astype(np.float64))
     truth, targets, skipped = _simulations(setup, evidence, simulations, seed)
@@ -194,7 +184,3 @@ def _outputs(model: Model, evidence: Evidence, sites: dict[str, Any], key: Any) 
         return model.likelihood.distribution(sites, predicted, evidence.rows).sample(key)
 
     return jax.vmap(one)(sites, jax.random.split(key, len(next(iter(sites.values())))))
-
-
-def _label(name: str, index: tuple[int, ...]) -> str:
-    return name + (f"[{', '.join(map(str, index))}]" if index else "")

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from ..core.precision import double
-from ..core.table import Table
+from ..core.table import Table, entry
 from ..fitting.data import usable_rows
 from ..fitting.problem import traced
 from . import psis
@@ -177,5 +177,5 @@ def _entries(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     out = {}
     for name, draws in values.items():
         for index in np.ndindex(draws.shape[1:]):
-            out[name + (f"[{', '.join(map(str, index))}]" if index else "")] = draws[(slice(None), *index)]
+            out[entry(name, index)] = draws[(slice(None), *index)]
     return out

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.table import Table
+from ..core.table import Table, entry
 from .convergence import bfmi, ess_bulk, ess_tail, split_rhat
 from .psis import khat_limit
 
@@ -79,7 +79,7 @@ class Chains:
         rows = []
         for name, (rhat, bulk, tail) in self.convergence(values).items():
             for index in np.ndindex(np.shape(rhat)):
-                label = name + (f"[{', '.join(map(str, index))}]" if index else "")
+                label = entry(name, index)
                 cells = (np.asarray(v)[index] for v in (rhat, bulk, tail))
                 rows.append([label, *(f"{v:.{d}f}" for v, d in zip(cells, (4, 0, 0), strict=True))])
         note = f"{self.count} chains, {self.divergences} divergences, {self.steps.mean():.1f} gradients a draw"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
@@ -77,7 +77,7 @@ def new_group(posterior: Posterior, seed: int = 0, **covariates: float) -> NewGr
     """
     _check(posterior)
     z = _standardised(posterior, covariates)
-    request = replace(posterior.request, by=None, share=())
+    request = posterior.request.ungrouped
     seen = {slot.name: slot for slot in posterior.request.layout.slots}
     rng, parts = np.random.default_rng(seed), []
     for slot in request.layout.slots:

@@ -19,6 +19,7 @@ from .coordinates import Groups, Place, energy, transport
 from .mode import SETS, local
 from .model import Evidence, Model
 
+_DEPTH = 10  # of the tree, at most
 _PIECE = 100  # draws between two reports of progress
 
 
@@ -27,11 +28,10 @@ class Settings:
     """Choices of the sampler that a program is compiled for.
 
     Attributes:
-        warmup: steps in which the step size and the widths are adapted. depth: of the tree, at most.
+        warmup: steps in which the step size and the widths are adapted.
     """
 
     warmup: int = 300
-    depth: int = 10
 
 
 class Trace(NamedTuple):
@@ -58,7 +58,7 @@ def _kernel(
 
     begin, move = hmc(potential_fn_gen=potential, algo="NUTS")
     state = begin(
-        start, num_warmup=settings.warmup, step_size=0.5, target_accept_prob=accept, max_tree_depth=settings.depth,
+        start, num_warmup=settings.warmup, step_size=0.5, target_accept_prob=accept, max_tree_depth=_DEPTH,
         model_args=arguments, rng_key=key,
     )  # fmt: skip
     return state, lambda state: move(state, arguments, {})

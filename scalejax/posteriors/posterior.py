@@ -13,7 +13,7 @@ import numpy as np
 
 from ..core.errors import FitError
 from ..core.precision import double
-from ..core.table import Table, number
+from ..core.table import Table, entry, number
 from ..fitting.draws import Draws, ends
 from . import checks, predictive, prior_predictive
 from .diagnostics import Chains, Importance
@@ -103,7 +103,7 @@ class Posterior(Draws):
         for name, draws in self.sites.items():
             (low, high), middle = ends(draws, level), np.median(draws, axis=0)
             for index in np.ndindex(np.shape(middle)):
-                label = name + (f"[{', '.join(map(str, index))}]" if index else "")
+                label = entry(name, index)
                 rows.append([label, *(number(np.asarray(v)[index]) for v in (middle, low, high))])
         return Table(["parameter", "median", f"low {100 * level:g} %", f"high {100 * level:g} %"], rows)
 

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from ..core.errors import FitError, suggest
+from ..core.errors import FitError
 from ..core.law import Law
 from ..core.precision import double
 from ..core.runs import Runs
@@ -19,12 +19,9 @@ from ..fitting.draws import ends
 from ..fitting.problem import traced
 from .model import Evidence, Model
 from .predictive import seen_by, trials_of
-from .setup import Setup, set_up
+from .setup import Setup, check_options, set_up
 
 # Those of `sample`.
-_OPTIONS = (
-    "likelihood", "priors", "on", "fix", "tie", "bounds", "by", "share", "pool", "covariates", "weights", "sizes",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,9 +92,7 @@ def prior_predictive(law: Law | str, runs: Runs | Any, *, draws: int = 200, seed
     """
     if draws < 1:
         raise FitError(f"draws={draws} must be at least 1.")
-    for name in options:
-        if name not in _OPTIONS:
-            raise FitError(f"prior_predictive() takes no {name}=; {suggest(name, _OPTIONS)}")
+    check_options("prior_predictive", options)
     return from_setup(set_up(law, runs, **options), draws, seed)
 
 

@@ -17,13 +17,15 @@ from ..core.progress import Progress, reporter
 from ..core.runs import Runs
 from ..fitting.request import Request
 from .approximation import importance, laplace_guide, variational_guide
+from .coordinates import Groups, Place
 from .diagnostics import Chains, Importance
 from .likelihoods import Likelihood
 from .many import sets
 from .mode import locate
+from .model import Evidence, Model
 from .nuts import Settings, nuts, sites
 from .posterior import Posterior
-from .setup import point_fit, set_up, starts
+from .setup import Setup, point_fit, set_up, starts
 
 _ACCEPT = (0.8, 0.95, 0.99)  # until no draw diverges
 _METHODS = ("nuts", "laplace", "svi")
@@ -112,20 +114,13 @@ def sample(
     place, groups, value = locate(setup.model, many, starts(setup, fitted, seed))
     if not np.isfinite(value).all():
         raise FitError("The posterior density is zero at the point fit: a prior excludes it, or the likelihood does; look at both.")
-    sampler: Chains | Importance
+    report = reporter("sample", progress)
     if method == "nuts":
-        for target in _ACCEPT if accept is None else (accept,):
-            trace = nuts(setup.model, Settings(warmup), place, groups, many, chains=chains, draws=draws, accept=target, seed=seed,
-                         progress=reporter("sample", progress))  # fmt: skip
-            if not trace.diverging.any():
-                break
-        z = np.swapaxes(trace.z[:, 0], 0, 1).reshape(chains * draws, -1)
-        sampler = Chains(*(part[:, 0].T for part in (trace.diverging, trace.energy, trace.steps)))
+        ladder = _ACCEPT if accept is None else (accept,)
+        z, sampler, how = _chains(setup.model, place, groups, many, warmup, ladder, chains=chains, draws=draws, seed=seed, progress=report)
     place, groups = jax.tree.map(lambda part: part[0], (place, groups))
     if method != "nuts":
-        guide = laplace_guide(place) if method == "laplace" else variational_guide(setup.model, place, groups, setup.evidence, seed)
-        z, sampler = importance(setup.model, place, groups, setup.evidence, guide, draws=chains * draws, seed=seed)
-    how = f"{chains} chains, accept {target:g}" if method == "nuts" else f"{method}, {sampler.proposals:,} proposals"
+        z, sampler, how = _approximated(setup, place, groups, method, draws=chains * draws, seed=seed)
     kind = f"posterior ({type(setup.model.likelihood).__name__}, {how}, seed {seed}, {time.perf_counter() - begun:.1f} s)"
     values = {name: np.asarray(v) for name, v in sites(setup.model, place, groups, setup.evidence, z).items()}
     free = {slot.name for slot in setup.model.spec.layout.slots}
@@ -137,6 +132,30 @@ def sample(
     if posterior.complaints:
         warnings.warn(" ".join(posterior.complaints), ConvergenceWarning, stacklevel=3)
     return posterior
+
+
+def _chains(
+    model: Model, place: Place, groups: Groups | None, many: Evidence, warmup: int, ladder: tuple[float, ...], *, chains: int, draws: int,
+    seed: int, progress: Progress | None,
+) -> tuple[np.ndarray, Chains | Importance, str]:  # fmt: skip
+    """Draws (chains * draws, size) of NUTS with the first target acceptance of the ladder at which no draw diverges."""
+    for accept in ladder:
+        trace = nuts(model, Settings(warmup), place, groups, many, chains=chains, draws=draws, accept=accept, seed=seed, progress=progress)
+        if not trace.diverging.any():
+            break
+    z = np.swapaxes(trace.z[:, 0], 0, 1).reshape(chains * draws, -1)
+    sampler = Chains(*(part[:, 0].T for part in (trace.diverging, trace.energy, trace.steps)))
+    return z, sampler, f"{chains} chains, accept {accept:g}"
+
+
+def _approximated(
+    setup: Setup, place: Place, groups: Groups | None, method: str, *, draws: int, seed: int
+) -> tuple[np.ndarray, Chains | Importance, str]:
+    """Draws (draws, size) of Laplace's or the variational approximation, resampled."""
+    model, evidence = setup.model, setup.evidence
+    guide = laplace_guide(place) if method == "laplace" else variational_guide(model, place, groups, evidence, seed)
+    z, sampler = importance(model, place, groups, evidence, guide, draws=draws, seed=seed)
+    return z, sampler, f"{method}, {sampler.proposals:,} proposals"
 
 
 def _theta(request: Request, values: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -27,6 +27,8 @@ from .likelihoods import Likelihood, as_likelihood
 from .model import Evidence, Model, default_priors, evidence_of
 from .priors import Priors, describe, inside, replaced
 
+# Arguments of `sample` that make the model.
+OPTIONS = ("likelihood", "priors", "on", "fix", "tie", "bounds", "by", "share", "pool", "covariates", "weights", "sizes")
 RELATIVE_ERROR = 0.01  # of ordinary residuals on logs: the median of the prior of their scale
 
 
@@ -71,7 +73,7 @@ def set_up(
     if clash := sorted(set(model.noise) & set(law.parameters)):
         raise LawError(f"{law.name!r} has a parameter {clash[0]!r}, which is also the name of the likelihood's noise; rename the law's.")
     rows = usable_rows(law, runs)
-    weight = replace(request, by=None, share=()).row_weights[0]
+    weight = request.ungrouped.row_weights[0]
     columns = _covariates(request, (covariates,) if isinstance(covariates, str) else tuple(covariates), model)
     size = RELATIVE_ERROR if on == "log" else RELATIVE_ERROR * float(np.median(np.abs(runs[law.output][rows])))
     shapes = {slot.name: (slot.size,) for slot in layout.slots if slot.size is not None}
@@ -82,6 +84,13 @@ def set_up(
         model, runs, rows, weight, request.group_of_row, request.fix, dict(used), columns, _length(len(rows)) if padded else len(rows)
     )
     return Setup(request, model, used, evidence)
+
+
+def check_options(verb: str, given: Mapping[str, Any], known: Sequence[str] = OPTIONS) -> None:
+    """Refuse options that a verb does not take."""
+    for name in given:
+        if name not in known:
+            raise FitError(f"{verb}() takes no {name}=; {suggest(name, known)}")
 
 
 def _check_supports(model: Model, priors: Priors, given: Mapping[str, Any]) -> None:
@@ -108,7 +117,7 @@ def starts(setup: Setup, fitted: Fit, seed: int) -> list[np.ndarray]:
     own = start_at(setup, fitted.params, np.ravel(fitted.residuals))
     if not setup.model.pooled:
         return [own]
-    together = point_fit(replace(setup.request, by=None, share=()), seed)
+    together = point_fit(setup.request.ungrouped, seed)
     grouped, groups = setup.model.spec.layout.grouped, setup.model.spec.layout.groups
     repeated = {n: np.broadcast_to(v, (groups, *np.shape(v))) if n in grouped else v for n, v in together.params.items()}
     return [own, start_at(setup, repeated, np.ravel(together.residuals))]

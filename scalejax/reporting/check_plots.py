@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.errors import DataError, FitError, suggest
 from ..core.runs import Runs
+from ..core.table import entry
 from ..decisions.costs import six_nd
 from ..fitting.draws import ends
 from ..posteriors.calibrate import Calibration
@@ -81,7 +82,7 @@ def _curves(calibration: Calibration) -> Iterator[tuple[str, np.ndarray]]:
     for name, ranks_ in calibration.ranks.items():
         for index in np.ndindex(ranks_.shape[1:]):
             count = np.bincount(ranks_[(slice(None), *index)], minlength=calibration.draws + 1)
-            label = name + (f"[{', '.join(map(str, index))}]" if index else "")
+            label = entry(name, index)
             yield label, np.concatenate([[0], np.cumsum(count) / len(ranks_)]) - even
 
 
