@@ -66,3 +66,16 @@ def public_data(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of public data, where `sj.datasets` looks for it too."""
     monkeypatch.setenv("SCALEJAX_DATA", str(data_folder))
     return data_folder
+
+
+@pytest.fixture(scope="session")
+def limited_fit() -> sj.Fit:
+    """A law of three inputs: parameters, tokens, and how many of these are unique."""
+
+    @sj.law(A=sj.Positive(1, 1e4))
+    def limited(N, D, U, *, A):
+        """Loss with U unique tokens."""
+        return A * N**-0.3 + 1e3 * D**-0.3 + 1e2 * U**-0.3
+
+    N, D = np.meshgrid(np.logspace(8, 10, 4), np.logspace(9.5, 11.5, 4))
+    return sj.fit(limited, sj.simulate(limited, {"A": 500.0}, N=N.ravel(), D=D.ravel(), U=2e10, noise=0.005), starts=64)

@@ -187,17 +187,10 @@ def test_fan_along_one_input_and_in_groups(one_input, grouped):
     assert ax.get_xlim() == pytest.approx((C[web].min(), 100 * C[web].max()))
 
 
-def test_fan_needs_a_scale(posterior):
-    @sj.law(A=sj.Positive(1, 1e4))
-    def limited(N, D, U, *, A):
-        """Loss with U unique tokens."""
-        return A * N**-0.3 + 1e3 * D**-0.3 + 1e2 * U**-0.3
-
-    N, D = np.meshgrid(np.logspace(8, 10, 4), np.logspace(9.5, 11.5, 4))
-    fit = sj.fit(limited, sj.simulate(limited, {"A": 500.0}, N=N.ravel(), D=D.ravel(), U=2e10, noise=0.005), starts=64)
+def test_fan_needs_a_scale(limited_fit):
     with pytest.raises(sj.FitError, match="of N and D or of one scalar input; 'limited' has N, D, U"):
-        plot.fan(fit)
-    assert "Beyond the runs" not in [s.heading for s in outline(make_study(fit, sj.laplace(fit, 50), None, None, 0.9))]
+        plot.fan(limited_fit)
+    assert "Beyond the runs" not in [s.heading for s in outline(make_study(limited_fit, sj.laplace(limited_fit, 50), None, None, 0.9))]
 
 
 def test_pairs_show_the_posterior_beside_its_prior(posterior):

@@ -109,17 +109,10 @@ def test_iso_loss(fit, draws, ax):
     np.testing.assert_allclose(N, best.N, rtol=1e-6)
 
 
-def test_iso_loss_of_a_law_with_a_further_input(ax):
-    @sj.law(A=sj.Positive(1, 1e4))
-    def limited(N, D, U, *, A):
-        """Loss with U unique tokens."""
-        return A * N**-0.3 + 1e3 * D**-0.3 + 1e2 * U**-0.3
-
-    N, D = np.meshgrid(np.logspace(8, 10, 4), np.logspace(9.5, 11.5, 4))
-    fit = sj.fit(limited, sj.simulate(limited, {"A": 500.0}, N=N.ravel(), D=D.ravel(), U=2e10, noise=0.005), starts=64)
+def test_iso_loss_of_a_law_with_a_further_input(limited_fit, ax):
     with pytest.raises(sj.DecisionError, match=r"at=\{'U'"):
-        plot.iso_loss(fit)
-    plot.iso_loss(fit, at={"U": 2e10}, ax=ax)
+        plot.iso_loss(limited_fit)
+    plot.iso_loss(limited_fit, at={"U": 2e10}, ax=ax)
     assert len(line(ax, "compute-optimal")) == 32
 
 

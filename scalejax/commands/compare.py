@@ -56,7 +56,7 @@ def _run_compare(options: argparse.Namespace) -> None:
 
     found = {}
     for text in options.posteriors:
-        name, _, file = text.rpartition("=")
+        name, _, file = ("", "", text) if Path(text).exists() or "=" not in text else text.partition("=")
         name = name or Path(file).stem
         if name in found:
             raise ScalejaxError(f"Two posteriors are called {name!r}; name them, such as first={file}.")

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..core.errors import FitError
 from ..core.version import __version__
+from ..fitting.data import usable_rows
 from .checks import observed_rows, pointwise
 from .diagnostics import Chains
 from .posterior import Posterior
@@ -112,7 +113,8 @@ def _names(name: str, count: int, leading: tuple[str, ...], axes: dict[str, tupl
 def _columns(posterior: Posterior, rows: np.ndarray) -> dict[str, np.ndarray]:
     """What the likelihood knows of every run beside the law's inputs: its group, its weight, trials or evaluation errors."""
     request = posterior.request
-    columns = dict(posterior.model.likelihood.rows(posterior.fit.runs, rows))
+    seen = np.isin(usable_rows(posterior.law, posterior.fit.runs), rows)
+    columns = {name: np.asarray(values)[: len(seen)][seen] for name, values in posterior.evidence.rows.items()}
     weight = request.ungrouped.row_weights[0][rows]
     if (weight != 1.0).any():
         columns["weight"] = weight

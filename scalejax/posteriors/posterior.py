@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,7 +18,7 @@ from ..fitting.draws import Draws, ends
 from . import checks, predictive, prior_predictive
 from .diagnostics import Chains, Importance
 from .model import Model
-from .predictive import PredictiveCheck
+from .predictive import PredictiveCheck, Statistic
 from .prior_predictive import PriorPredictive
 from .priors import Priors
 from .psis import Loo
@@ -89,9 +89,11 @@ class Posterior(Draws):
         """Does the prior or do the data decide? See `checks.prior_sensitivity`."""
         return checks.prior_sensitivity(self)
 
-    def predictive_check(self, statistics: Mapping[str, Callable[[np.ndarray], float]] | None = None, seed: int = 0) -> PredictiveCheck:
+    def predictive_check(
+        self, statistics: Statistic | Mapping[str, Statistic] | None = None, seed: int = 0, draws: int = 1000
+    ) -> PredictiveCheck:
         """Do simulated runs look like the observed ones? See `predictive.predictive_check`."""
-        return predictive.predictive_check(self, statistics, seed)
+        return predictive.predictive_check(self, statistics, seed, draws)
 
     def prior_predictive(self, draws: int = 200, seed: int = 0) -> PriorPredictive:
         """What the priors expected of these runs, see `prior_predictive.prior_predictive`."""
@@ -128,6 +130,8 @@ class Posterior(Draws):
         likelihood = self.model.likelihood
         if likelihood.counts and trials is None:
             raise FitError("A new run of counts needs the number of trials: pass trials=... .")
+        if trials is not None and not likelihood.counts:
+            raise FitError("trials= is for likelihoods of counts; this posterior's outputs are no counts, so leave it out.")
         shape = (-1,) + (1,) * (values.ndim - 1)
         noise = {name: self.sites[name].reshape(shape) for name in self.model.noise}
         log = self.request.on == "log" and not likelihood.counts
@@ -154,10 +158,15 @@ class Posterior(Draws):
         return to_arviz(self)
 
     def __repr__(self) -> str:
-        return f"{super().__repr__()}\n\n{self.noise().text()}\n\n{self.diagnostics().text()}"
+        return "\n\n".join([super().__repr__(), *(table.text() for table in self._further)])
 
     def _repr_html_(self) -> str:
-        return self.summary().html() + self.noise().html() + self.diagnostics().html()
+        return self.summary().html() + "".join(table.html() for table in self._further)
+
+    @property
+    def _further(self) -> list[Table]:
+        """Tables beside the summary; counts have no noise numbers."""
+        return [*([self.noise()] if self.sites else []), self.diagnostics()]
 
 
 def medians(params: Mapping[str, np.ndarray]) -> dict[str, Any]:
