@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow bench lint clean
+.PHONY: demo test test-slow claims bench lint clean
 
 # One virtual environment serves every target; the stamp makes the second call quick.
 $(VENV)/.installed: pyproject.toml
@@ -20,6 +20,9 @@ test: $(VENV)/.installed
 
 test-slow: $(VENV)/.installed
 	$(BIN)/python -m pytest -m slow
+
+claims: $(VENV)/.installed
+	$(BIN)/python -m tests.claims  # what papers state beside what we compute
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'

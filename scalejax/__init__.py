@@ -58,5 +58,6 @@ from .decisions.regret import Regret, regret
 from .comparison.compare import Comparison, compare
 from .comparison.held import Holdout
 from .comparison.holdout import holdout
+from . import procedures
 from .reporting import plot
 from .reporting.report import report

@@ -25,10 +25,11 @@ RANK = {
     "posteriors": 3,
     "decisions": 4,
     "comparison": 5,
-    "reporting": 6,
-    "demo": 7,
-    "commands": 8,
-    "cli": 9,
+    "procedures": 6,
+    "reporting": 7,
+    "demo": 8,
+    "commands": 9,
+    "cli": 10,
 }
 SOURCES = [f for f in FILES if f.stem != "__main__"]
 MODULES = [".".join(("scalejax", *f.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__") for f in SOURCES]

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.errors import FitError, suggest
 from ..core.law import Law
-from ..zoo.pretraining import chinchilla
+from ..zoo.chinchilla import chinchilla
 from .losses import Loss, huber, squared
 from .starts import Starts
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from pkgutil import iter_modules
+
 from ..core.law import Law
 from ..core.registry import laws
-from . import pretraining
 
-for _module in (pretraining,):
-    for _value in vars(_module).values():
+for _module in iter_modules(__path__):
+    for _value in vars(import_module(f"{__name__}.{_module.name}")).values():
         if isinstance(_value, Law):
             laws.register(_value)
 

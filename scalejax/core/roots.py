@@ -1,0 +1,72 @@
+"""Roots inside laws: implicit equations whose solution JAX can differentiate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+_STEPS = 100  # of bisection and Newton in turn; a dozen are usual
+_POLISH = 2  # Newton steps that are differentiated; k of them carry derivatives up to order 2^k - 1
+
+
+def root(function: Callable[..., Any], low: Any, high: Any, *args: Any) -> Any:
+    """Where function(x, *args) vanishes between low and high, elementwise: the value of an implicit law.
+
+    Bisection and Newton's method in turn within a shrinking bracket, without derivatives; then two Newton steps from the root, which do
+    not change it and give it derivatives of first to third order (the implicit function theorem, carried out by arithmetic).
+
+    Args:
+        function: monotone in x between low and high, elementwise in all its arguments. It must not close over values to be
+            differentiated: they are `args`.
+        low, high: the bracket; the function has opposite signs there, or else the nearer end is returned (without derivatives).
+        args: arrays that broadcast with low and high.
+
+    Returns:
+        The roots, in the common shape.
+
+    Example:
+        >>> round(float(root(lambda x, a: x**3 - a, 0.0, 5.0, 8.0)), 6)
+        2.0
+        >>> round(float(jax.grad(lambda a: root(lambda x, a: x**3 - a, 0.0, 5.0, a))(8.0)), 6)  # 1 / (3 x^2)
+        0.083333
+    """
+    dtype = jnp.result_type(float, low, high, *args)
+    low, high, *args = jnp.broadcast_arrays(*(jnp.asarray(v, dtype) for v in (low, high, *args)))
+    start, crossed = _bracketed(function, *map(jax.lax.stop_gradient, (low, high, *args)))
+    x = start
+    for _ in range(_POLISH):
+        value, rate = _slope(function, x, args)
+        x = x - value / jnp.where(rate == 0, 1.0, rate)
+    return jnp.where(crossed, x, start)
+
+
+def _slope(function: Callable[..., Any], x: Any, args: Any) -> tuple[Any, Any]:
+    return jax.jvp(lambda x: function(x, *args), (x,), (jnp.ones_like(x),))
+
+
+def _bracketed(function: Callable[..., Any], low: Any, high: Any, *args: Any) -> tuple[Any, Any]:
+    at_low, at_high = function(low, *args), function(high, *args)
+    rising = at_high > at_low
+    crossed = jnp.sign(at_low) * jnp.sign(at_high) <= 0
+    near = 4 * jnp.finfo(low.dtype).eps
+
+    def unfinished(state: Any) -> Any:
+        step, x, _, _, moved = state
+        return (step < _STEPS) & (moved > near * jnp.abs(x)).any()
+
+    def improve(state: Any) -> Any:
+        step, x, low, high, _ = state
+        value, rate = _slope(function, x, args)
+        above = (value > 0) == rising  # the root lies below x
+        low, high = jnp.where(above, low, x), jnp.where(above, x, high)
+        newton, middle = x - value / jnp.where(rate == 0, 1.0, rate), 0.5 * (low + high)
+        trusted = (step % 2 == 0) & (rate != 0) & (newton >= low) & (newton <= high)
+        x_new = jnp.where(trusted, newton, middle)
+        return step + 1, x_new, low, high, jnp.where(trusted, jnp.abs(x_new - x), high - low)
+
+    middle = 0.5 * (low + high)
+    x = jax.lax.while_loop(unfinished, improve, (0, middle, low, high, high - low))[1]
+    return jnp.where(crossed, x, jnp.where(jnp.abs(at_low) < jnp.abs(at_high), low, high)), crossed
