@@ -17,10 +17,13 @@ from .core.errors import (
 )
 from .core.law import Law, Published, law
 from .core.readers import read_runs
+from .core.curves import read_curves
+from .core import schedules
 from .core.runs import Flag, Runs
 from .core.simulation import simulate
 from .core.version import __version__
 from .zoo import laws
+from .zoo.additive import additive
 from . import datasets
 from .fitting.losses import Loss, absolute, asymmetric, huber, log_cosh, squared, student_t
 from .fitting.lm import LM

@@ -4,9 +4,12 @@ import os
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+import scalejax as sj
 
 ROOT = Path(__file__).parent.parent
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
@@ -40,6 +43,17 @@ def test_readme_names_what_exists():
     for line in COMMANDS:
         if line.startswith("make "):
             assert line.split()[1] in targets
+
+
+def test_readme_names_every_law():
+    """A row a family: the first line of its module, and its laws."""
+    owners: dict[str, list[str]] = {}
+    for law in sj.laws:
+        owners.setdefault(law.function.__module__, []).append(f"`{law.name}`")
+    text = (ROOT / "README.md").read_text()
+    for module, names in owners.items():
+        title = import_module(module).__doc__.splitlines()[0].rstrip(".")
+        assert f"| {title} | {', '.join(sorted(names))} |" in text
 
 
 LONG = ("03_uncertainty",)  # minutes of sampling

@@ -290,3 +290,9 @@ def test_bootstrap_replicates_are_optima(fitted, chinchilla_runs):
     for i in range(3):
         full = sj.fit("chinchilla", chinchilla_runs, weights=counts[i])
         assert draws.params["alpha"][i] == pytest.approx(full.params["alpha"], rel=1e-4)
+
+
+def test_an_optax_path_that_never_leaves_its_start_says_so(runs):
+    with pytest.warns(sj.IdentifiabilityWarning), pytest.warns(sj.ConvergenceWarning, match="did not move"):
+        stuck = sj.fit(sj.laws.chinchilla, runs, solver=optax.sgd(1e-30), starts=[dict(E=1.0, A=100.0, alpha=0.3, B=100.0, beta=0.3)])
+    assert stuck.status == "did not move"

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawing import draw
 
 import scalejax as sj
 from scalejax.fitting.projection import VarPro
@@ -98,15 +99,11 @@ def test_declared_parameters_enter_linearly(law):
     """f is affine along random lines in the declared parameters, all of them moving together."""
     rng = np.random.default_rng(5)
 
-    def draw(name):
-        domain = law.domains[name]
-        return jax.vmap(domain.forward)(jnp.asarray(np.ravel(domain.sample(rng.uniform(0.2, 0.8, 200)))))
-
+    inputs = [draw(law.domains[name], 200, rng, 0.2, 0.8) for name in law.inputs]
+    at, to = ({name: draw(law.domains[name], 200, rng, 0.2, 0.8) for name in law.parameters} for _ in range(2))
     with jax.enable_x64(True):
-        inputs = [draw(name) for name in law.inputs]
-        at, to = ({name: draw(name) for name in law.parameters} for _ in range(2))
         mixed = [{**at, **{n: (1 - t) * at[n] + t * to[n] for n in law.linear}} for t in (0.0, 0.3, 1.0)]
-        ends = [np.asarray(law(*inputs, **values)) for values in mixed]
+        ends = [np.asarray(jax.vmap(lambda xs, ps: law.function(*xs, **ps))(list(map(jnp.asarray, inputs)), v)) for v in mixed]
     np.testing.assert_allclose(ends[1], 0.7 * ends[0] + 0.3 * ends[2], rtol=1e-12)
 
 

@@ -32,3 +32,15 @@ def plain(value: Any) -> Any:
         return float(array) if array.ndim == 0 else array
 
     return jax.tree.map(leaf, value)
+
+
+def numpy_or_jax(function: Callable[P, R]) -> Callable[P, R]:
+    """JAX arrays in, JAX arrays out; else double precision inside and NumPy or a float out."""
+
+    @functools.wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        if any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves((args, kwargs))):
+            return function(*args, **kwargs)
+        return plain(double(function)(*args, **kwargs))
+
+    return wrapper

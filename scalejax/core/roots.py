@@ -8,15 +8,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-_STEPS = 100  # of bisection and Newton in turn; a dozen are usual
+_STEPS = 100  # a dozen are usual
 _POLISH = 2  # Newton steps that are differentiated; k of them carry derivatives up to order 2^k - 1
 
 
 def root(function: Callable[..., Any], low: Any, high: Any, *args: Any) -> Any:
     """Where function(x, *args) vanishes between low and high, elementwise: the value of an implicit law.
 
-    Bisection and Newton's method in turn within a shrinking bracket, without derivatives; then two Newton steps from the root, which do
-    not change it and give it derivatives of first to third order (the implicit function theorem, carried out by arithmetic).
+    Newton's method within a shrinking bracket, which is halved where it fails, without derivatives; then two Newton steps from the root,
+    which do not change it and give it derivatives of first to third order (the implicit function theorem, carried out by arithmetic).
 
     Args:
         function: monotone in x between low and high, elementwise in all its arguments. It must not close over values to be
@@ -48,25 +48,29 @@ def _slope(function: Callable[..., Any], x: Any, args: Any) -> tuple[Any, Any]:
 
 
 def _bracketed(function: Callable[..., Any], low: Any, high: Any, *args: Any) -> tuple[Any, Any]:
+    """The root without derivatives, and whether there is one; else the nearer end."""
     at_low, at_high = function(low, *args), function(high, *args)
     rising = at_high > at_low
     crossed = jnp.sign(at_low) * jnp.sign(at_high) <= 0
     near = 4 * jnp.finfo(low.dtype).eps
 
     def unfinished(state: Any) -> Any:
-        step, x, _, _, moved = state
-        return (step < _STEPS) & (moved > near * jnp.abs(x)).any()
+        step, *_, done = state
+        return (step < _STEPS) & ~done.all()
 
     def improve(state: Any) -> Any:
-        step, x, low, high, _ = state
+        step, x, low, high, before, done = state
         value, rate = _slope(function, x, args)
         above = (value > 0) == rising  # the root lies below x
         low, high = jnp.where(above, low, x), jnp.where(above, x, high)
-        newton, middle = x - value / jnp.where(rate == 0, 1.0, rate), 0.5 * (low + high)
-        trusted = (step % 2 == 0) & (rate != 0) & (newton >= low) & (newton <= high)
-        x_new = jnp.where(trusted, newton, middle)
-        return step + 1, x_new, low, high, jnp.where(trusted, jnp.abs(x_new - x), high - low)
+        newton = x - value / jnp.where(rate == 0, 1.0, rate)
+        there = (jnp.abs(newton - x) <= near * jnp.abs(x)) | (high - low <= near * jnp.abs(x))
+        done |= (value == 0) | ((rate != 0) & there)
+        # Newton's step while it halves the value at least, the middle of the bracket otherwise.
+        trusted = (rate != 0) & (newton >= low) & (newton <= high) & (jnp.abs(value) <= 0.5 * before)
+        moved = jnp.where(trusted, newton, 0.5 * (low + high))
+        return step + 1, jnp.where(done, x, moved), low, high, jnp.where(trusted, jnp.abs(value), jnp.inf), done
 
-    middle = 0.5 * (low + high)
-    x = jax.lax.while_loop(unfinished, improve, (0, middle, low, high, high - low))[1]
+    whole = jnp.full_like(low, jnp.inf)
+    x = jax.lax.while_loop(unfinished, improve, (0, 0.5 * (low + high), low, high, whole, ~crossed))[1]
     return jnp.where(crossed, x, jnp.where(jnp.abs(at_low) < jnp.abs(at_high), low, high)), crossed

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..core.errors import DecisionError
+from .accounting import gated_params, gemstones_flops, gemstones_params, gpu_hours, sequence_flops
 from .shapes import (
     attention_flops,
     deepseek_flops,
@@ -64,6 +65,12 @@ __all__ = [
     "weight_bytes",
     "training_bytes",
     "kv_cache_bytes",
+    # exact counts of single studies
+    "gated_params",
+    "sequence_flops",
+    "gemstones_params",
+    "gemstones_flops",
+    "gpu_hours",
 ]
 
 PF_DAY = 8.64e19  # FLOPs of a day at 1e15 FLOP/s

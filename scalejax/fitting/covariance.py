@@ -111,8 +111,8 @@ def _stack(layout: Layout, edge: np.ndarray, sums: Sums, plain: np.ndarray) -> l
     whole = np.full((2, len(n), size, size), np.nan)
     for full, part in zip(whole, (small, plain), strict=True):
         full[:, free[:, None], free] = np.where(load[:, :, None] | load[:, None], np.inf, part)
-    deviation = np.sqrt(np.diagonal(whole[0], axis1=1, axis2=2))
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore"):  # rounding leaves variances below 0 where nothing is determined
+        deviation = np.sqrt(np.diagonal(whole[0], axis1=1, axis2=2))
         correlation = whole[0] / (deviation[:, :, None] * deviation[:, None])
     labels = np.asarray(layout.labels)
     condition = values.max(axis=1) / np.maximum(values.min(axis=1), 1e-300)

@@ -16,6 +16,7 @@ from ..core.runs import Runs
 from .problem import Data
 
 _SMALLEST = 256
+_CURVE = 32  # numbers a run from which it counts as a curve
 _LONG = 4096  # runs from which a data set is worked on in blocks
 
 
@@ -23,6 +24,11 @@ def padded_rows(rows: int) -> int:
     """Rows of the padded table: 256, then steps of an eighth to a quarter, so that data sets of many lengths share a program."""
     step = max(2 ** (rows - 1).bit_length() // 8, _SMALLEST)
     return -(-rows // step) * step if rows > 2 * _SMALLEST else max(-(-rows // 64) * 64, _SMALLEST)
+
+
+def _padded(rows: int, width: int) -> int:
+    """Padded rows of runs that hold `width` numbers each: a few curves of thousands of steps are not padded to hundreds."""
+    return padded_rows(rows) if width <= _CURVE else max(rows, padded_rows(rows * width) // width)
 
 
 @dataclass(frozen=True)
@@ -156,7 +162,8 @@ def make_bank(
 ) -> Bank:
     """Stack data sets, padded to one shape. `weights` are per run; rows of a table's own exclusion are left out."""
     rows = [usable_rows(law, runs) for runs in tables]
-    length = padded_rows(max(map(len, rows)))
+    width = max(t[name][0].size for t in tables for name in (*law.inputs, law.output))
+    length = _padded(max(map(len, rows)), width)
     # Padding repeats a valid row, so that the law stays finite there; its weight is zero.
     index = [np.concatenate([r, np.full(length - len(r), r[0])]) for r in rows]
     columns = [np.stack([t[name][i] for t, i in zip(tables, index, strict=True)], axis=-1) for name in law.inputs]

@@ -11,6 +11,8 @@ import numpy as np
 from ..core.errors import FitError, suggest
 from ..core.law import Law
 from ..zoo.chinchilla import chinchilla
+from ..zoo.overtraining import downstream_error
+from ..zoo.shape import gemstones
 from .losses import Loss, huber, squared
 from .starts import Starts
 
@@ -68,6 +70,35 @@ _ALL = (
         "Least squares on the loss itself with one exponent: alpha = beta = 2 eta, and the paper's a = A 6^eta, b = B 6^eta.",
         on="linear", tie={"beta": "alpha"},
         starts={"A": [1e2, 3e2, 1e3, 3e3], "B": [1e2, 3e2, 1e3, 3e3], "alpha": [0.1, 0.3], "E": [0.1, 1.0, 2.0, 10.0]},
+    ),
+    Recipe(
+        "gadre2024_error", downstream_error, squared(),
+        "Gadre et al. 2024, arXiv:2403.08540",
+        "The five runs of gadre2024 and 1.4B parameters at 20 tokens a parameter: mean error of the tasks against the C4 loss.",
+        "Second stage of the prediction of task error from compute; chain the two with procedures.two_stage.",
+        on="linear",
+    ),
+    Recipe(
+        "gemstones2025", gemstones, huber(1e-4),
+        "McLeish et al. 2025, arXiv:2502.06857, approach 3",
+        "22 models, every logged checkpoint of a slice (hot, cooldown, learning-rate ablation, ...).",
+        "Huber sum of log residuals, delta 1e-4 (1e-3 in the ablation). For 1e-4 the printed constants are no optimum (hot: 0.00020760 against 0.00020751).",
+        starts={"E": _GRID["E"], "A": _LOG_AB, "alpha": _EXPONENTS, "B": _LOG_AB, "beta": _EXPONENTS},
+    ),
+    Recipe(
+        "choshen2024", chinchilla, squared(),
+        "Choshen et al. 2024, arXiv:2410.11840",
+        "Checkpoints of several small models after the first 10 billion tokens; the last 30 % of the largest model are the test.",
+        "Least squares of the loss from one start, the constants of Muennighoff et al. 2023, which can stop at a poor optimum; here other "
+        "starts join it.",
+        on="linear",
+    ),
+    Recipe(
+        "czech2026", chinchilla, squared(),
+        "Czech et al. 2026, arXiv:2603.22339",
+        "IsoFLOP runs.",
+        "Variable projection: E, A and B are solved for exactly at every pair of exponents.",
+        on="linear", solver="varpro",
     ),
 )  # fmt: skip
 

@@ -53,6 +53,7 @@ Solver = LM | Optax
 
 _PATIENCE = 100  # steps without any progress after which a path ends
 _CONVERGED = 1e-8  # share of the objective that a Newton step may still promise at an optimum
+_STILL = 1e-9  # a path that ends this near its start, relative to 1 + |theta|, has not moved
 
 
 @lru_cache
@@ -161,6 +162,8 @@ def descend(
         ends.theta[:, chunk], ends.objective[chunk], ends.iterations[chunk] = best, value, count
         # An objective at rounding level (noise-free runs) is converged, whatever its relative gradient says.
         ends.status[chunk] = np.where(done | (value <= floor), code(Status.CONVERGED), code(Status.MAX_ITERATIONS))
+        still = (np.abs(best - theta[:, chunk]) <= _STILL * (1 + np.abs(best))).all(axis=0) & (ends.status[chunk] != code(Status.CONVERGED))
+        ends.status[chunk] = np.where(still, code(Status.STUCK), ends.status[chunk])
         ends.status[chunk] = np.where(np.isfinite(value), ends.status[chunk], code(Status.NOT_FINITE))
         if progress:
             progress(int(chunk[-1]) + 1, members)

@@ -1,0 +1,93 @@
+"""Are these parameters an optimum? A check of fits that others made."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from ..core.errors import ConvergenceWarning, IdentifiabilityWarning
+from ..core.law import Law
+from ..core.precision import double
+from ..core.runs import Runs
+from ..fitting.fit import fit
+from ..fitting.result import Fit
+from ..fitting.status import Status
+
+_SAME = 1e-6  # relative difference of parameters, or of objectives, that counts as none
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """What an audit found, see `audit`.
+
+    Attributes:
+        status: "converged" if no step lowers the objective, "did not move" if one does and the parameters are those the fit started from,
+            else "max iterations".
+        objective: at the given parameters. best: at the optimum nearest to them.
+        fit: that optimum.
+    """
+
+    status: Status
+    objective: float
+    best: float
+    fit: Fit
+
+    def __repr__(self) -> str:
+        fall = 100 * (1 - self.best / self.objective) if self.objective else 0.0
+        return f"{self.fit.law.name}: {self.status.value}; the objective {self.objective:.6g} can fall by {fall:.3g} % to {self.best:.6g}"
+
+
+def audit(law: Law, runs: Runs, params: Mapping[str, Any], *, start: Mapping[str, Any] | None = None, **options: Any) -> Audit:
+    """Check parameters that some other program fitted: are they an optimum, or did its optimiser never leave its start?
+
+    A solver that stops by absolute tolerances calls any start converged when the weights are tiny, which is what passing 1 / sd^2 where a
+    standard deviation is meant makes them. Here convergence is relative to the objective.
+
+    Args:
+        law, runs, options: as in `fit`, with the loss and weights that the parameters are to be judged by.
+        params: the parameters to be checked.
+        start: where their optimiser began, if that is known.
+
+    Returns:
+        Audit: `status`, `objective` and the `best` that a descent from there reaches, its `fit`.
+
+    Raises:
+        LawError: if `params` does not name the law's parameters.
+
+    Example:
+        >>> import numpy as np, scalejax as sj
+        >>> law, start = sj.laws.power_law, {"E": 1.0, "A": 150.0, "alpha": 0.1}
+        >>> runs = sj.simulate(law, {"E": 2.0, "A": 130.0, "alpha": 0.106}, x=np.geomspace(1e16, 5e17, 8), noise=0.001)
+        >>> audit(law, runs, start, start=start, loss=sj.squared()).status.value
+        'did not move'
+
+    Source: a case in the data of Porian et al. 2024, arXiv:2406.19146, and again in those of Li et al. 2025, arXiv:2502.18969.
+    """
+    law.check_params(params)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.simplefilter("ignore", IdentifiabilityWarning)
+        found = fit(law, runs, starts=[dict(params)], unidentified="warn", **options)
+    given = _objective(found, params)
+    if found.objective >= given * (1 - _SAME):
+        status = Status.CONVERGED
+    else:
+        still = start is not None and all(np.allclose(params[k], start[k], rtol=_SAME, atol=0.0) for k in params)
+        status = Status.STUCK if still else Status.MAX_ITERATIONS
+    return Audit(status, given, found.objective, found)
+
+
+@double
+def _objective(found: Fit, params: Mapping[str, Any]) -> float:
+    """The fit's objective at other parameters."""
+    request = found.request
+    used = ~request.runs.excluded
+    observed = request.runs[request.law.output][used]
+    predicted = request.law(*(request.runs[name][used] for name in request.law.inputs), **params)
+    residual = np.log(predicted) - np.log(observed) if request.on == "log" else predicted - observed
+    return float(np.sum(request.row_weights[0][used] * np.asarray(request.loss.rho(jnp.asarray(residual)))))

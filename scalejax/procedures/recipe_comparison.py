@@ -1,0 +1,169 @@
+"""Which of two training recipes (procedures, data sets) to prefer, from their scaling laws and how well these predict held-out runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import DecisionError
+from ..core.precision import double
+from ..core.runs import Runs
+from ..core.table import Table, number
+from ..decisions.break_even import BreakEven, break_even
+from ..decisions.sources import Known, Source, known
+from ..fitting.draws import ends
+
+
+@dataclass(frozen=True, eq=False)
+class RecipeComparison:
+    """Two recipes over a span of compute, see `compare_recipes`; printing it gives the table.
+
+    Attributes:
+        names: of the recipes.
+        compute: (points,) over the span.
+        first, second: (points,) error of each recipe.
+        low, high: (points,) interval of the difference, first less second; NaN without draws.
+        crossing: where they are equally good.
+        rmse: held-out root mean square error of each, or NaN.
+        admitted: does every law whose held-out runs were given predict them within the gate?
+        level: of the intervals.
+    """
+
+    names: tuple[str, str]
+    compute: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    crossing: BreakEven
+    rmse: tuple[float, float]
+    admitted: bool
+    level: float
+
+    @property
+    def difference(self) -> np.ndarray:
+        """Error of the first recipe less that of the second."""
+        return self.first - self.second
+
+    @property
+    def better(self) -> tuple[str, ...]:
+        """The better recipe at every point of compute, or "" where the interval of the difference holds 0."""
+        sure = np.where(np.isnan(self.low), self.difference != 0, (self.low > 0) | (self.high < 0))
+        return tuple(self.names[int(d > 0)] if s else "" for d, s in zip(self.difference, sure, strict=True))
+
+    @property
+    def verdict(self) -> str:
+        """Which recipe to prefer, in a sentence."""
+        if not self.admitted:
+            return "The laws predict their held-out runs too badly to decide by them."
+        at = " and ".join(f"{C:.3g}" for C in self.crossing.values)
+        order = ", then ".join(self.crossing.better)
+        sure = (
+            f"the {100 * self.level:g} % interval of the difference leaves 0 at {sum(map(bool, self.better))} of {len(self.compute)} points"
+        )
+        return (f"{order} is better, with equality at {at}; " if at else f"{order} is better throughout; ") + sure + "."
+
+    def table(self) -> Table:
+        """A row for every point of compute."""
+        rows = [
+            [f"{C:.3g}", number(a), number(b), number(a - b, 3), number(low, 3), number(high, 3), better or "undecided"]
+            for C, a, b, low, high, better in zip(
+                self.compute, self.first, self.second, self.low, self.high, self.better, strict=True
+            )
+        ]  # fmt: skip
+        percent = f"{100 * self.level:g} %"
+        notes = [self.verdict]
+        if not np.isnan(self.rmse).all():
+            notes.append(
+                "held-out root mean square error: " + ", ".join(f"{n} {number(r, 3)}" for n, r in zip(self.names, self.rmse, strict=True))
+            )
+        return Table(["compute", *self.names, "difference", f"low {percent}", f"high {percent}", "better"], rows, notes=notes)
+
+    def __repr__(self) -> str:
+        return self.table().text()
+
+    def _repr_html_(self) -> str:
+        return self.table().html()
+
+
+@double
+def compare_recipes(
+    first: Source,
+    second: Source,
+    span: tuple[float, float],
+    *,
+    names: tuple[str, str] = ("first", "second"),
+    points: int = 9,
+    level: float = 0.95,
+    held: tuple[Runs | None, Runs | None] = (None, None),
+    gate: float = np.inf,
+) -> RecipeComparison:
+    r"""Compare two recipes by their laws of one input: sign and interval of the difference, crossing, held-out error.
+
+        difference(C) = E_1(C) - E_2(C),    its central `level` interval over the draws of both,    C* where it is 0
+
+    Args:
+        first, second: a fit, draws, or (law, parameters) without intervals, of a law of one input such as `laws.offset_power_law`.
+        span: (low, high) of that input; beyond the fitted runs it is an extrapolation.
+        names: of the recipes.
+        points: where the difference is shown, equally spaced in logarithms.
+        level: of the intervals.
+        held: runs of each recipe that its fit has not seen, or None.
+        gate: largest held-out root mean square error, in the unit of the output, with which a law is admitted to the comparison.
+
+    Returns:
+        RecipeComparison: `verdict`, `table()`, `crossing` (a `BreakEven` with its interval).
+
+    Raises:
+        DecisionError: if a law has several inputs, or the span does not rise.
+
+    Example:
+        >>> import scalejax as sj
+        >>> law = sj.laws.offset_power_law
+        >>> clip, mammut = ((law, law.published[f"nezhurina2025_{name}"]) for name in ("clip", "mammut"))
+        >>> found = compare_recipes(clip, mammut, (1e8, 1e12), names=("CLIP", "openMaMMUT"))
+        >>> found.crossing.better, f"{found.crossing.values[0]:.3g}"
+        (('CLIP', 'openMaMMUT'), '6.76e+10')
+
+    Source: Nezhurina et al. 2025, arXiv:2506.04598.
+    """
+    sides = [known(source, what="compare_recipes") for source in (first, second)]
+    for side in sides:
+        if len(side.law.inputs) != 1:
+            raise DecisionError(f"compare_recipes() takes laws of one input; {side.law.name!r} has {', '.join(side.law.inputs)}.")
+    if sides[0].law.inputs != sides[1].law.inputs:
+        raise DecisionError(f"The laws have different inputs, {sides[0].law.inputs[0]} and {sides[1].law.inputs[0]}.")
+    if not 0 < span[0] < span[1]:
+        raise DecisionError(f"span={span!r} must be two positive numbers that rise.")
+    compute = np.geomspace(*span, points)
+    a, b = (np.asarray(side.law(compute, **side.point)) for side in sides)
+    low, high = _interval(sides, compute, level)
+    rmse = tuple(_held_out(side, runs) for side, runs in zip(sides, held, strict=True))
+    crossing = break_even(first, second, sides[0].law.inputs[0], span, names=names)
+    admitted = all(np.isnan(r) or r <= gate for r in rmse)
+    return RecipeComparison(tuple(names), compute, a, b, low, high, crossing, rmse, admitted, level)
+
+
+def _interval(sides: list[Known], compute: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Interval of the difference over draws; a side without draws is taken as exact."""
+    if not any(side.count for side in sides):
+        return np.full_like(compute, np.nan), np.full_like(compute, np.nan)
+    rng, count = np.random.default_rng(0), min(side.count for side in sides if side.count)
+
+    def error(side: Known) -> Any:
+        # The draws of two fits may come from one stream of random numbers: in an order of its own each is independent of the other.
+        order = rng.permutation(side.count)[:count] if side.count else [0]
+        draws = side.draws or side.leading()
+        return side.law(compute[None, :], **{name: np.asarray(v)[order, None] for name, v in draws.items()})
+
+    return ends(error(sides[0]) - error(sides[1]), level)
+
+
+def _held_out(side: Known, runs: Runs | None) -> float:
+    if runs is None:
+        return float("nan")
+    law = side.law
+    predicted = law(runs[law.inputs[0]], **side.point)
+    return float(np.sqrt(np.mean((predicted - runs[law.output]) ** 2)))
