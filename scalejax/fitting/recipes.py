@@ -82,7 +82,8 @@ _ALL = (
         "gemstones2025", gemstones, huber(1e-4),
         "McLeish et al. 2025, arXiv:2502.06857, approach 3",
         "22 models, every logged checkpoint of a slice (hot, cooldown, learning-rate ablation, ...).",
-        "Huber sum of log residuals, delta 1e-4 (1e-3 in the ablation). For 1e-4 the printed constants are no optimum (hot: 0.00020760 against 0.00020751).",
+        "Huber sum of log residuals, delta 1e-4 (1e-3 in the ablation). "
+        "For 1e-4 the printed constants are no optimum (hot: 0.00020760 against 0.00020751).",
         starts={"E": _GRID["E"], "A": _LOG_AB, "alpha": _EXPONENTS, "B": _LOG_AB, "beta": _EXPONENTS},
     ),
     Recipe(
