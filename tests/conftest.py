@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import hypothesis
-import numpy as np
-import pytest
-
-import scalejax as sj
-
 ROOT = Path(__file__).resolve().parents[1]
+
+# Compiled programs are shared by the processes of a run, those that tests start included, and by later runs: a third of the time.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".pytest_cache" / "jax"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
+import hypothesis  # noqa: E402
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+import scalejax as sj  # noqa: E402
 
 # No example database and no deadline: runs are repeatable, and the first call of a JAX function compiles.
 hypothesis.settings.register_profile("scalejax", database=None, deadline=None, max_examples=50, derandomize=True)

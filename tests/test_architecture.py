@@ -110,7 +110,21 @@ def test_modules_are_documented(name):
     assert importlib.import_module(name).__doc__, name
 
 
-@pytest.mark.parametrize("name", [n for n, f in zip(MODULES, SOURCES, strict=True) if ">>>" in f.read_text()])
+# Examples that sample posteriors or compile large programs: with the slow tests.
+LONG = {
+    "scalejax.posteriors.new_group",
+    "scalejax.posteriors.calibrate",
+    "scalejax.posteriors.arviz",
+    "scalejax.comparison.compare",
+    "scalejax.decisions.argmin",
+    "scalejax.decisions.pareto",
+    "scalejax.procedures.multiverse",
+    "scalejax.procedures.backtest",
+}
+EXAMPLES = [n for n, f in zip(MODULES, SOURCES, strict=True) if ">>>" in f.read_text()]
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] if n in LONG else []) for n in EXAMPLES])
 def test_examples_run(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     report: list[str] = []

@@ -413,7 +413,10 @@ ALLOCATIONS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", ALLOCATIONS)
+COMPILING = ("caps that contradict", "a cap out of reach")  # programs of their own
+
+
+@pytest.mark.parametrize("case", [pytest.param(c, marks=pytest.mark.slow) if c in COMPILING else c for c in ALLOCATIONS])
 def test_allocations(fitted, case):
     words, call = ALLOCATIONS[case]
     refused(sj.DecisionError, words, lambda: call(fitted))

@@ -20,6 +20,7 @@ from scalejax.posteriors.uniformity import band, p_value
 X = {"x": np.logspace(3, 8, 12)}
 
 
+@pytest.mark.slow
 def test_posteriors_of_a_law_are_calibrated_and_wrong_ones_are_caught(monkeypatch):
     right = sj.calibrate("power_law", X, likelihood="normal", simulations=100, seed=3)
     assert right.complaints == [] and "as even as those of right posteriors" in repr(right)
@@ -80,6 +81,7 @@ def pooled():
     return setup, *jax.tree.map(lambda v: v[0], (place, groups))
 
 
+@pytest.mark.slow
 def test_the_maps_have_the_determinants_they_say(pooled):
     setup, place, groups = pooled
     rng = np.random.default_rng(0)

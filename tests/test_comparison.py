@@ -59,6 +59,7 @@ def log_evidence(y: np.ndarray, x: np.ndarray, prior: object) -> float:
 # --- compare
 
 
+@pytest.mark.slow
 def test_the_law_that_made_the_runs_wins(compared):
     assert compared.best == "growth"
     assert compared.weights["growth"] > 0.95 and compared.pseudo_bma["growth"] > 0.95

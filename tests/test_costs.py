@@ -415,6 +415,11 @@ CASES = {
     "weight_bytes": (N,),
     "training_bytes": (N,),
     "kv_cache_bytes": (80, 2**24, 2**24, 2**20, 8),
+    "gated_params": (80, 2**22, 2**24, 2**8, 2**16, 2**17),
+    "sequence_flops": (80, 2**22, 2**24, 2**8, 2**16, 2**13, 2**17),
+    "gemstones_params": (2**22 + 100, 80),  # between two steps of the number of heads
+    "gemstones_flops": (2**22, 2**20),
+    "gpu_hours": (2, 2**40, 2**20),
 }
 FUNCTIONS = {name: (getattr(costs, name), arguments) for name, arguments in CASES.items()}
 FUNCTIONS["seconds"] = (costs.seconds(costs.six_nd_nonembedding, **A100), (N, D))

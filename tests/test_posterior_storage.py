@@ -71,7 +71,7 @@ def pooled() -> sj.Posterior:
 MADE = {"one law": (one_law, None), "pooled groups": (pooled, mixed)}
 
 
-@pytest.fixture(scope="module", params=MADE)
+@pytest.fixture(scope="module", params=["one law", pytest.param("pooled groups", marks=pytest.mark.slow)])
 def case(request, tmp_path_factory):
     """(posterior, file, posterior from the file)"""
     make, law = MADE[request.param]

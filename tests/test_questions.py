@@ -86,6 +86,7 @@ def test_multiplier_of_a_mixture_of_experts():
     assert gain.base_compute == pytest.approx(np.exp(wanted), rel=1e-9) and gain.multiplier > 1.5
 
 
+@pytest.mark.slow
 def test_multiplier_is_infinite_where_the_base_cannot_follow(fits):
     new = {**OLD, "E": OLD["E"] - 0.1}
     gain = sj.compute_multiplier((LAW, new), (LAW, OLD), compute=[1e20, 1e26])
@@ -107,6 +108,7 @@ def test_draws_of_two_fits_are_independent_and_of_one_are_paired(fits):
     np.testing.assert_allclose(same.draws["multiplier"], 1.0, rtol=1e-7)
 
 
+@pytest.mark.slow
 def test_sides_have_values_of_their_own():
     """The same recipe with more inference to pay for needs more lifetime compute."""
     few, many = (((LAW, SARDANA), {"D_inf": tokens}) for tokens in (1e10, 1e12))
