@@ -56,10 +56,10 @@ class Registry:
         return [*super().__dir__(), *self.names]
 
     def __repr__(self) -> str:
-        rows = [(law.name, ", ".join(law.inputs), ", ".join(law.parameters), law.summary) for law in self]
-        widths = [max((len(row[i]) for row in rows), default=0) for i in range(3)]
-        lines = ["  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[3]]) for row in rows]
-        return f"{len(self)} laws: name, inputs, parameters, purpose\n" + "\n".join(lines)
+        rows = [(law.name, ", ".join(law.inputs), law.summary) for law in self]
+        widths = [max((len(row[i]) for row in rows), default=0) for i in range(2)]
+        lines = [f"{name:{widths[0]}}  {inputs:{widths[1]}}  {purpose}" for name, inputs, purpose in rows]
+        return f"{len(self)} laws: name, inputs, purpose\n" + "\n".join(lines)
 
 
 laws = Registry()
