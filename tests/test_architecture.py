@@ -115,11 +115,13 @@ LONG = {
     "scalejax.posteriors.new_group",
     "scalejax.posteriors.calibrate",
     "scalejax.posteriors.arviz",
+    "scalejax.posteriors.checks",
     "scalejax.comparison.compare",
     "scalejax.decisions.argmin",
     "scalejax.decisions.pareto",
     "scalejax.procedures.multiverse",
     "scalejax.procedures.backtest",
+    "scalejax.procedures.training_dependency",
 }
 EXAMPLES = [n for n, f in zip(MODULES, SOURCES, strict=True) if ">>>" in f.read_text()]
 

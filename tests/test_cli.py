@@ -212,6 +212,7 @@ def test_sample_prints_and_saves_what_the_function_gives(table, tmp_path, capsys
 
 
 @pytest.mark.filterwarnings("default::scalejax.ConvergenceWarning")  # three groups of eight runs are few
+@pytest.mark.slow
 def test_sample_of_groups_and_of_counts(tmp_path, capsys):
     rng, x = np.random.default_rng(0), np.logspace(2, 6, 24)
     loss, groups = 1 + 20 * x**-0.3 * np.exp(0.01 * rng.normal(size=24)), np.repeat(["a", "b", "c"], 8)

@@ -41,8 +41,12 @@ def law_and_runs(name):
     return sj.law(output="y", **domains)(MODELS[name]), runs, [dict(zip(names, s, strict=True)) for s in problem["starts"]]
 
 
+# Every problem compiles a program of its own: the quick suite has some of each of NIST's levels of difficulty, the slow one all others.
+QUICK = ("Misra1a", "DanWood", "Chwirut2", "Gauss1", "Lanczos1", "Hahn1", "Thurber", "MGH09", "MGH10", "Bennett5", "Rat43", "Eckerle4")
+
+
 @pytest.mark.parametrize("start", [0, 1], ids=["start1", "start2"])
-@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in PROBLEMS])
 def test_certified_values(name, start):
     law, runs, starts = law_and_runs(name)
     fit = sj.fit(law, runs, loss=sj.squared(), on="linear", starts=[starts[start]], unidentified="warn")

@@ -75,12 +75,14 @@ def test_fixed_and_tied_parameters():
     assert_same("chinchilla", sweep(), fix={"A": HOFFMANN["A"]}, tie={"beta": "alpha"})
 
 
+@pytest.mark.slow
 def test_a_bound_may_bind():
     ours, other = (sj.fit("power_law", curve(), solver=solver, starts=64, bounds={"E": (1.05, 1.5)}) for solver in ("varpro", "lm"))
     assert ours.params["E"] == pytest.approx(1.05, abs=1e-9)
     assert ours.objective == pytest.approx(other.objective, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_groups_with_shared_parameters():
     one, two = curve(), curve(E=1.5)
     both = {name: np.concatenate([one[name], two[name]]) for name in ("x", "loss")}

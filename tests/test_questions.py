@@ -249,6 +249,7 @@ def test_joint_law_chooses_the_number_of_experts():
     assert (plan.N, plan.D, plan.loss) == pytest.approx(closed[best], rel=1e-8)
 
 
+@pytest.mark.slow
 def test_memory_cap_chooses_fewer_experts():
     """The best E by a search over the width d: N_total = 2 d V + (4 + 9 E) n d^2 <= M, n = d / 64."""
     V = 50257.0
@@ -289,6 +290,7 @@ def per_token(N):
     return 2 * N
 
 
+@pytest.mark.slow
 def test_front_of_loss_and_inference_at_a_budget(fits):
     front = sj.pareto((LAW, OLD), compute=1e21, against=per_token, bounds={"N": (2e8, 1e12)}, points=9)
     N = front.second / 2
