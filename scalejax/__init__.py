@@ -62,5 +62,6 @@ from .comparison.compare import Comparison, compare
 from .comparison.held import Holdout
 from .comparison.holdout import holdout
 from . import procedures
+from .procedures.optimal_schedule import OptimalSchedule, optimal_schedule
 from .reporting import plot
 from .reporting.report import report

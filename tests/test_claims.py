@@ -15,7 +15,7 @@ import scalejax as sj
 
 CATALOGUE = tomllib.loads(Path(__file__).with_name("catalogue.toml").read_text(encoding="utf-8"))
 ENTRIES = {name: entry for entries in CATALOGUE.values() for name, entry in entries.items()}
-COMPLETE = ("pretraining",)  # files of the catalogue of which nothing may be missing
+COMPLETE = ("pretraining", "hyperparameters", "data_mixture")  # files of the catalogue of which nothing may be missing
 KINDS = ("recomputed", "exact", "repro", "paper", "corrected")
 CLAIMS = list(every())
 

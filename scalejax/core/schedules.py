@@ -144,7 +144,7 @@ def join(*parts: Any) -> Any:
     >>> join(constant(2, 1.0), linear(2, 1.0))
     array([1. , 1. , 1. , 0.5])
     """
-    return jnp.concatenate([jnp.atleast_1d(part) for part in parts])
+    return jnp.concatenate([jnp.atleast_1d(jnp.asarray(part)) for part in parts])
 
 
 @numpy_or_jax

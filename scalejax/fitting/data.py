@@ -56,6 +56,12 @@ class Bank:
         """Residuals a member."""
         return self.weight.shape[0]
 
+    @property
+    def work(self) -> int:
+        """Numbers that a member works through, which sets how many share a call: residuals, or the steps of its curves."""
+        widths = [a[0].size // (a.shape[-1] if b else 1) for a, b in zip(self.inputs, self.batched, strict=False)]
+        return max(self.rows, *(len(self.group) * width for width in widths if width > _CURVE), 0)
+
     @cached_property
     def blocks(self) -> Blocks | None:
         """The rows in blocks, where that pays: for groups with parameters of their own, and for very many rows."""
@@ -89,6 +95,11 @@ class Blocks:
     def rows(self) -> int:
         """Residuals a member, filled places included."""
         return self.bank.rows // len(self.bank.group) * self.place.size
+
+    @property
+    def work(self) -> int:
+        """As `Bank.work`."""
+        return self.rows * self.bank.work // self.bank.rows
 
     def gather(self, sets: np.ndarray, weight: np.ndarray | None = None) -> Data:
         """As `Bank.gather`; weights are (height * T, blocks, members)."""

@@ -183,7 +183,7 @@ def solve(
         spec, batched: see `problem`.
         theta: starts (size, members).
         gather: data for the members with these indices.
-        rows: residuals a member, which sets the chunk size.
+        rows: numbers that a member works through (`Bank.work`), which set the chunk size.
         settings: of the solver.
         floor: absolute decrease below which rounding rules.
         progress: called with (finished, members) after every round.

@@ -211,7 +211,7 @@ class _Curves:
         run = levenberg_marquardt if isinstance(self.solver, LM) else descend
         batched = (*self.bank.batched[:-1], True, True, self.bank.batched[-1])
         begin = np.concatenate([start[:, wanted] for start in starts], axis=1)
-        state = run(self.spec, batched, begin, gather, self.bank.rows, self.solver, self.floor, self.report)
+        state = run(self.spec, batched, begin, gather, self.bank.work, self.solver, self.floor, self.report)
         found = np.where(np.isfinite(state.objective), state.objective, np.inf).reshape(tries, -1)
         chosen = np.argmin(found, axis=0) * found.shape[1] + np.arange(found.shape[1])
         self.failed += int((state.status[chosen] != code(Status.CONVERGED)).sum())
@@ -272,7 +272,7 @@ class _Curves:
             todo = np.isfinite(b) & (b - a > _PRECISE * b)
             if not todo.any():
                 break
-            count = int(np.clip(chunk_size(self.bank.rows, self.spec.layout.size) // (2 * todo.sum()), 4, 16))
+            count = int(np.clip(chunk_size(self.bank.work, self.spec.layout.size) // (2 * todo.sum()), 4, 16))
             share = np.arange(1, count + 1) / (count + 1)
             between = np.where(todo, a, np.nan)[..., None] + np.where(todo, b - a, np.nan)[..., None] * share
             self._add_sides(between, inside, np.where(todo, outside, inside))

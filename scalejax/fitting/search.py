@@ -67,7 +67,7 @@ def _screen(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> An
 def screen(spec: Spec, bank: Bank, theta: np.ndarray, sets: np.ndarray) -> np.ndarray:
     """Objective of every member (theta, set)."""
     source = bank.blocks or bank
-    size = chunk_size(source.rows, spec.layout.size) * jax.local_device_count()
+    size = chunk_size(source.work, spec.layout.size) * jax.local_device_count()
     values = np.empty(theta.shape[1])
 
     def work(start: int) -> None:
@@ -98,7 +98,7 @@ def minimise(
             which = mine[members]
             return source.gather(sets[which], None if weight is None else weight[:, which])
 
-        return run(spec, bank.batched, theta[:, mine], gather, source.rows, solver, rounding_floor(spec, bank), progress)
+        return run(spec, bank.batched, theta[:, mine], gather, source.work, solver, rounding_floor(spec, bank), progress)
 
     return over_hosts(share, theta.shape[1])
 
@@ -118,7 +118,7 @@ def search(request: Request, starts: Starts | None, solver: Solver, seed: int, p
     points = make_starts(request.layout, _count(bank) if starts is None else starts, seed)
     count = points.shape[1]
     values = screen(spec, bank, np.tile(points, sets), np.repeat(np.arange(sets), count)).reshape(sets, count)
-    room = chunk_size(bank.rows, spec.layout.size) if isinstance(solver, LM) else 32
+    room = chunk_size(bank.work, spec.layout.size) if isinstance(solver, LM) else 32
     waves = np.minimum(np.cumsum(_WAVES) * max(room // sets, ENOUGH), count)
     order = np.stack([_order(row, waves[-1], seed) for row in values])
     theta = np.full((spec.layout.size, sets, waves[-1]), np.nan)

@@ -21,6 +21,7 @@ from . import marks, points, style
 from .check_plots import predictive_check, prior_predictive, ranks
 from .decision_plots import break_even, choice, design, equivalent, front, mixture, multiplier, regret, valley
 from .posterior_plots import fan, pairs
+from .schedule_plots import schedule
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "break_even", "choice", "curve", "design", "equivalent", "fan", "fit_against_observed", "front", "intervals", "iso_loss",
     "loss_against_compute", "mixture", "multiplier", "optimal_sizes", "pairs", "predictive_check", "prior_predictive", "profile", "ranks",
-    "regret", "residuals", "valley",
+    "regret", "residuals", "schedule", "valley",
 ]  # fmt: skip
 
 ENOUGH_FOR_A_MEDIAN = 12  # runs; fewer show no trend

@@ -46,7 +46,9 @@ def effective(X, U, R_star):
     (1000000000.0, 3.726)
     """
     unique = jnp.minimum(X, U)
-    return unique * (1 + saturated(X / unique - 1, R_star))
+    some = unique > 0
+    repeats = jnp.where(some, X / jnp.where(some, unique, 1.0) - 1, 0.0)
+    return unique * (1 + saturated(repeats, R_star))
 
 
 def geometric_sum(k, r):
