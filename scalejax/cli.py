@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from .commands import compare, decide, fit, sample
+from .commands import compare, decide, fit, recommend, sample
 from .commands.options import saved, verb
 from .core.errors import ScalejaxError
 
@@ -29,6 +29,10 @@ which law to believe:
 
   scalejax holdout runs.csv --laws chinchilla kaplan --columns N=params D=tokens loss=loss --largest 0.2
   scalejax compare chinchilla.npz kaplan.npz   (posteriors of the same runs)
+
+from a table of small runs on different mixtures to training proportions:
+
+  scalejax recommend proxies.csv --weights web code maths --losses on_web on_code --caps 0.6
 
 and from saved fits or posteriors to further decisions (each with --help):
 
@@ -79,7 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     verbs = parser.add_subparsers(title="verbs", metavar="VERB")
     verb(verbs, "laws", "list the laws, or explain one", _run_laws, _laws)
-    for group in (fit, sample, compare, decide):
+    for group in (fit, sample, compare, decide, recommend):
         group.add_verbs(verbs)
     verb(verbs, "report", "write an HTML (or Markdown) report of a saved fit or posterior", _run_report, _report, epilog=_REPORT_EPILOG)
     verb(verbs, "demo", "the whole path on embedded real runs: fit, hold-out, posterior, plan, report", _run_demo, _demo)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ScalejaxError
-from .options import common, cost_of, draws_of, pairs, ranges, saved, show, values, verb
+from .options import common, cost_of, draws_of, limits_of, pairs, ranges, saved, show, values, verb, weight_limits
 
 _FIT = "file that `scalejax fit --out` or `scalejax sample --out` wrote"
 _BUDGETS = "one or more budgets, in FLOPs unless the cost says otherwise"
@@ -197,13 +197,7 @@ def _mixture(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("fits", nargs="+", metavar="TARGET=FIT", help="targets and their saved fits, or one fit by target")
     parser.add_argument("--domains", nargs="+", help="names of the domains, in the order of the weights")
     parser.add_argument("--weights", nargs="+", default=[], metavar="TARGET=WEIGHT", help="importance of the targets (default equal)")
-    parser.add_argument("--worst", action="store_true", help="minimise the worst target")
-    for name, text in (("caps", "largest"), ("floors", "smallest")):
-        parser.add_argument(f"--{name}", nargs="+", type=float, metavar="WEIGHT", help=f"{text} weight, one or one for every domain")
-    parser.add_argument("--available", nargs="+", type=float, metavar="TOKENS", help="unique tokens of every domain (inf: unlimited)")
-    parser.add_argument("--tokens", type=float, help="tokens to train on (default D of --given)")
-    parser.add_argument("--epochs", type=float, default=1.0, help="how often a domain may be repeated (default 1)")
-    parser.add_argument("--pull", type=float, default=0.0, help="strength of the pull towards equal weights, in units of the loss")
+    weight_limits(parser)
 
 
 def _run_mixture(options: argparse.Namespace) -> None:
@@ -215,13 +209,9 @@ def _run_mixture(options: argparse.Namespace) -> None:
     else:
         targets = {name: draws_of(Path(file), options) for name, file in pairs(options.fits, "fits").items()}
 
-    def one_or_all(given: list[float] | None, default: float) -> Any:
-        return default if given is None else given[0] if len(given) == 1 else given
-
     found = optimal_mixture(
-        targets, weights=values(options.weights, "--weights") or None, worst=options.worst, caps=one_or_all(options.caps, 1.0),
-        floors=one_or_all(options.floors, 0.0), available=options.available, tokens=options.tokens, epochs=options.epochs,
-        pull=options.pull, domains=options.domains, group=options.group, **values(options.given, "--given"),
+        targets, weights=values(options.weights, "--weights") or None, domains=options.domains, group=options.group,
+        **limits_of(options), **values(options.given, "--given"),
     )  # fmt: skip
     show(found.table(options.level), options, lambda: plot.mixture(found, level=options.level))
 

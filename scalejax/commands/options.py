@@ -85,6 +85,29 @@ def common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plot", type=Path, metavar="FILE", help="save a picture, .png, .svg or .pdf")
 
 
+def weight_limits(parser: argparse.ArgumentParser) -> None:
+    """What training proportions must keep to."""
+    parser.add_argument("--worst", action="store_true", help="minimise the worst target")
+    for name, text in (("caps", "largest"), ("floors", "smallest")):
+        parser.add_argument(f"--{name}", nargs="+", type=float, metavar="WEIGHT", help=f"{text} weight, one or one for every domain")
+    parser.add_argument("--available", nargs="+", type=float, metavar="TOKENS", help="unique tokens of every domain (inf: unlimited)")
+    parser.add_argument("--tokens", type=float, help="tokens to train on (default D of the run)")
+    parser.add_argument("--epochs", type=float, default=1.0, help="how often a domain may be repeated (default 1)")
+    parser.add_argument("--pull", type=float, default=0.0, help="strength of the pull towards equal weights, in units of the loss")
+
+
+def limits_of(options: argparse.Namespace) -> dict[str, Any]:
+    """What `weight_limits` asks for, as arguments of `optimal_mixture`."""
+
+    def one_or_all(given: list[float] | None, default: float) -> Any:
+        return default if given is None else given[0] if len(given) == 1 else given
+
+    return {
+        "worst": options.worst, "caps": one_or_all(options.caps, 1.0), "floors": one_or_all(options.floors, 0.0),
+        "available": options.available, "tokens": options.tokens, "epochs": options.epochs, "pull": options.pull,
+    }  # fmt: skip
+
+
 def saved(path: Path) -> Any:
     """The saved fit, or the saved posterior, which is a zip file whatever its name."""
     from ..fitting.storage import load_fit
