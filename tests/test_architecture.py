@@ -110,7 +110,7 @@ def test_modules_are_documented(name):
     assert importlib.import_module(name).__doc__, name
 
 
-# Examples that sample posteriors or compile large programs: with the slow tests.
+# Examples that sample posteriors or compile large programs, and all of procedures: with the slow tests.
 LONG = {
     "scalejax.posteriors.new_group",
     "scalejax.posteriors.calibrate",
@@ -119,14 +119,11 @@ LONG = {
     "scalejax.comparison.compare",
     "scalejax.decisions.argmin",
     "scalejax.decisions.pareto",
-    "scalejax.procedures.multiverse",
-    "scalejax.procedures.backtest",
-    "scalejax.procedures.training_dependency",
 }
 EXAMPLES = [n for n, f in zip(MODULES, SOURCES, strict=True) if ">>>" in f.read_text()]
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] if n in LONG else []) for n in EXAMPLES])
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] if n in LONG or ".procedures." in n else []) for n in EXAMPLES])
 def test_examples_run(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     report: list[str] = []

@@ -99,6 +99,7 @@ def test_the_maps_have_the_determinants_they_say(pooled):
         assert np.linalg.slogdet(jax.jacobian(lambda v: place.forward(v)[0])(z))[1] == pytest.approx(float(place.forward(z)[1]) + base)
 
 
+@pytest.mark.slow
 def test_standardised_groups_are_those_of_the_conditional_normal(pooled):
     """With a normal likelihood of the groups, u given center and spread has the textbook mean and covariance."""
     setup, place, groups = pooled

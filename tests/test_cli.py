@@ -189,6 +189,7 @@ def numbers(printed, name):
     return [float(cell) for cell in row.split()[1:] if cell[0].isdigit()]
 
 
+@pytest.mark.slow
 def test_sample_prints_and_saves_what_the_function_gives(table, tmp_path, capsys):
     path = tmp_path / "posterior.npz"
     priors = ["--prior", "alpha=LogNormal(log(0.3), 0.05)", "E=Uniform(1.5, 2)"]

@@ -69,6 +69,7 @@ def test_the_law_that_made_the_runs_wins(compared):
     assert "growth predicts best; every other law is behind" in repr(compared)
 
 
+@pytest.mark.slow
 def test_densities_are_of_the_output_itself(pair, compared):
     """p(y_i | the others) with the Jacobian of the logarithm, from marginal likelihoods in closed form."""
     y, prior = np.log(grown()["loss"]), pair["growth"].priors["sigma"]

@@ -52,6 +52,7 @@ def test_calibrated_intervals_of_twelve_runs_cover(studies):
         assert np.abs(outside(draws)).max() < BAND, draws.kind
 
 
+@pytest.mark.slow
 def test_resampled_runs_and_the_sandwich_are_off_at_twelve_runs(studies):
     """Why the calibrated variants exist: too wide where few of twelve runs remain, too narrow where weights or the sandwich are trusted."""
     assert outside(sj.bootstrap(studies, 200, seed=1)).max() > BAND

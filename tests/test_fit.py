@@ -42,6 +42,7 @@ def test_bootstrap_standard_errors_are_the_published_ones(fitted):
         assert draws.standard_errors[name] == pytest.approx(value, rel=0.15)
 
 
+@pytest.mark.slow
 def test_absolute_deviations_are_the_printed_headline(chinchilla_runs):
     """Why the printed A and B of besiroglu2024 differ from the optimum of the stated objective."""
     fit = sj.fit("chinchilla", chinchilla_runs, loss=sj.absolute())
@@ -82,6 +83,7 @@ def test_isoflop_objectives_are_at_most_the_published(public_data, experiment, p
     assert 1e6 * fit.objective / len(fit.runs) <= published + 0.05
 
 
+@pytest.mark.slow
 def test_datablations_with_published_constants(public_data):
     """182 runs, summed Huber and R2 with the printed constants, and the second stage of the authors' fit."""
     law = sj.laws.data_constrained

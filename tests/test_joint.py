@@ -42,6 +42,7 @@ def test_sharing_nothing_is_fitting_apart():
     assert joint.objective == pytest.approx(apart.objective, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_many_groups_recover_their_parameters():
     table, E, A = grouped(60, 30)
     fit = sj.fit(LAW, table, by="lab", share="alpha")
@@ -52,6 +53,7 @@ def test_many_groups_recover_their_parameters():
     assert np.corrcoef(fit.params["A"], A)[0, 1] > 0.95
 
 
+@pytest.mark.slow
 def test_standard_errors_of_a_joint_fit_agree_with_its_bootstrap():
     table, _, _ = grouped(12, 30, seed=3)
     fit = sj.fit(LAW, table, by="lab", share="alpha")

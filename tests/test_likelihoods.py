@@ -383,6 +383,7 @@ def unexplained(families) -> sj.Posterior:
     return grouped(families)
 
 
+@pytest.mark.slow
 def test_a_covariate_explains_what_differs_between_groups(explained, unexplained):
     slope = explained.sites["alpha_slope"][:, 0]
     assert np.quantile(slope, 0.001) < SLOPE < np.quantile(slope, 0.999) and np.quantile(slope, 0.01) > 0

@@ -59,6 +59,7 @@ def test_data_mixing_laws():
     assert rows["uniform"].startswith("3.06623") and rows["validation"].startswith("3.03422")
 
 
+@pytest.mark.slow
 def test_aioli_two_domains():
     """p1 = (ln(k2/k1) + k2 + b2 - b1) / (k1 + k2), with k the negative slopes (Chen et al. 2024, arXiv:2411.05735)."""
     arxiv = (mixing, {"log_c": np.log(2.635579), "log_k": -0.619237, "t": [-2.99978, 0.0]})
@@ -79,6 +80,7 @@ def ddo(h, m, *, a, b):
     return jnp.sum((jnp.expand_dims(m, -1) * h + a) ** -b, axis=-1)
 
 
+@pytest.mark.slow
 def test_direct_data_optimisation():
     """x_i = max((b_i / lambda)^(1 / (b_i + 1)) - a_i, 0.2); the printed amounts are a little short of the optimum."""
     best = sj.optimal_mixture((ddo, {"a": DDO_A, "b": DDO_B}), m=7.0, floors=0.2 / 7)
@@ -285,6 +287,7 @@ def test_refused_sources():
         best.against({"half": [0.5, 0.5, 0.5]})
 
 
+@pytest.mark.slow
 def test_sizes_and_mixture_at_once():
     """`allocate` chooses N, D and the weights under caps on every domain's tokens; at its N and D the mixture alone is the same."""
 

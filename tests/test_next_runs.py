@@ -89,6 +89,7 @@ def test_two_exchanged_runs_are_the_best_pair(linear):
     assert plan.deviation.shape == (3, 2)
 
 
+@pytest.mark.slow
 def test_draws_agree_with_the_information():
     rng = np.random.default_rng(1)
     N, D = 10 ** rng.uniform(7, 8.5, 300), 10 ** rng.uniform(8.5, 9.8, 300)
@@ -168,6 +169,7 @@ def test_a_misfit_draws_runs_towards_the_target(fit):
     assert len(set((index // 3).tolist())) == 4  # no run beside itself
 
 
+@pytest.mark.slow
 def test_groups_apart_and_joint():
     tables = [
         sj.simulate(sj.laws.power_law, {"E": e, "A": 20.0, "alpha": 0.3}, x=np.logspace(3, 6, 15), noise=0.005, seed=i)

@@ -58,6 +58,7 @@ def test_a_new_run_scatters_more_than_the_mean(posterior):
     assert np.log(higher / lower) == pytest.approx(2 * 1.645 * sigma, rel=0.1)
 
 
+@pytest.mark.slow
 def test_a_tight_prior_moves_the_answer():
     moved = sj.sample("power_law", power_runs(1).take(np.arange(0, 40, 8)), likelihood="normal",
                       priors={"alpha": dist.LogNormal(np.log(0.4), 1e-3)})  # fmt: skip
@@ -116,6 +117,7 @@ def test_the_huber_density_integrates_to_one_and_is_sampled(scale):
     assert draws.mean() == pytest.approx(mean, abs=5 * draws.std() / np.sqrt(len(draws)))
 
 
+@pytest.mark.slow
 def test_groups_with_few_runs_borrow_from_the_rest():
     rng = np.random.default_rng(0)
     alphas, tables = 0.3 * np.exp(0.1 * rng.standard_normal(8)), []

@@ -50,6 +50,7 @@ def log_evidence(y: np.ndarray, x: np.ndarray, prior: object) -> float:
     return float(np.log(integrate.simpson(np.exp(inner - inner.max()), x=u)) + inner.max())
 
 
+@pytest.mark.slow
 def test_leave_one_out_agrees_with_exact_refits(posterior):
     y, x, prior = posterior.fit.observed, X[SEEN], posterior.priors["sigma"]
     whole = log_evidence(y, x, prior)

@@ -44,6 +44,7 @@ def test_same_optimum_as_lm(options):
     assert np.mean(ours.starts.iterations[:, :3]) <= np.mean(other.starts.iterations[:, :3])
 
 
+@pytest.mark.slow
 def test_simulated_runs():
     assert_same("chinchilla", sweep())
 
@@ -71,6 +72,7 @@ def test_a_linear_parameter_may_vanish():
     assert ours.params["A"] == pytest.approx(other.params["A"], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_fixed_and_tied_parameters():
     assert_same("chinchilla", sweep(), fix={"A": HOFFMANN["A"]}, tie={"beta": "alpha"})
 
@@ -105,7 +107,10 @@ def test_declared_parameters_enter_linearly(law):
     at, to = ({name: draw(law.domains[name], 200, rng, 0.2, 0.8) for name in law.parameters} for _ in range(2))
     with jax.enable_x64(True):
         mixed = [{**at, **{n: (1 - t) * at[n] + t * to[n] for n in law.linear}} for t in (0.0, 0.3, 1.0)]
-        ends = [np.asarray(jax.vmap(lambda xs, ps: law.function(*xs, **ps))(list(map(jnp.asarray, inputs)), v)) for v in mixed]
+        ends = [
+            np.asarray(jax.vmap(lambda xs, ps: law.function(*xs, **ps, **dict(law.bound)))(list(map(jnp.asarray, inputs)), v))
+            for v in mixed
+        ]
     np.testing.assert_allclose(ends[1], 0.7 * ends[0] + 0.3 * ends[2], rtol=1e-12)
 
 

@@ -239,6 +239,7 @@ def test_choice_over_draws(fits):
     assert low < pick.loss < high and "P(best)" in repr(pick) and "<table" in pick._repr_html_()
 
 
+@pytest.mark.slow
 def test_joint_law_chooses_the_number_of_experts():
     """N_opt = (mu m / (nu n))^(1/(mu+nu)) (F/6)^(nu/(mu+nu)), and E by trial."""
     F = 1e20
@@ -323,6 +324,7 @@ def test_front_of_loss_and_a_cost():
     np.testing.assert_allclose(front.rate, -rise / (2 * step), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_front_of_compute_and_size_at_a_loss():
     loss, p = 2.2, OLD
     front = sj.pareto((LAW, OLD), loss=loss, against=per_token, between=(4e9, 8e9), points=4)
