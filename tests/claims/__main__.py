@@ -19,8 +19,12 @@ CATALOGUE = tomllib.loads(Path(__file__).parents[1].joinpath("catalogue.toml").r
 
 def chosen(words: list[str]) -> dict[str, dict[str, Any]]:
     """Entries of the catalogue by id: those of the named files and ids, or all."""
-    every_one = {name: {**entry, "file": file} for file, entries in CATALOGUE.items() for name, entry in entries.items()}
-    return {name: entry for name, entry in every_one.items() if not words or {entry["file"], name} & set(words)}
+    found: dict[str, dict[str, Any]] = {}
+    for file, entries in CATALOGUE.items():
+        for name, entry in entries.items():
+            if not words or {file, name} & set(words):
+                found.setdefault(name, entry)  # a paper may stand in two files
+    return found
 
 
 def figures(value: Any) -> str:
