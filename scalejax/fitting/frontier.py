@@ -150,7 +150,7 @@ def envelope(runs: Runs, *, budgets: int = 1500, hull: bool = False) -> Frontier
     values = np.stack([np.interp(grid, c, v, left=np.inf, right=np.inf) for c, v in curves])
     winner, best = values.argmin(axis=0), values.min(axis=0)
     if hull:
-        corners = _lower_hull(grid, best)
+        corners = lower_hull(grid, best)
         grid, winner, best = grid[corners], winner[corners], best[corners]
     inner = np.isfinite(best) & (N[winner] > N.min()) & (N[winner] < N.max())
     reasons = tuple("" if ok else "edge of the sizes" for ok in inner)
@@ -206,7 +206,7 @@ def _frontier(compute, log_n, loss, used, reasons, lines, draws, method) -> Fron
     return Frontier(compute, N, compute / (6 * N), loss, used, reasons, a, b, float(np.exp(k_n)), float(np.exp(k_d)), draws, method)
 
 
-def _lower_hull(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def lower_hull(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Indices of the lower convex hull of points sorted by x (Andrew's monotone chain)."""
     hull: list[int] = []
     for i in np.flatnonzero(np.isfinite(y)):

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..core.errors import DataError, FitError
 from ..core.table import Table, number
+from ..fitting.frontier import lower_hull
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,15 +84,7 @@ def hull_frontier(cost: Any, loss: Any, **columns: Any) -> HullFrontier:
 
 
 def _falling_hull(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Indices of the lower convex hull from the least x, where the lowest y counts, to the least y (Andrew's monotone chain)."""
-    hull: list[int] = []
-    for i in np.lexsort((y, x)):
-        if hull and y[i] >= y[hull[-1]]:
-            continue  # above the corner before it: no part of a falling hull
-        while len(hull) > 1:
-            a, b = hull[-2], hull[-1]
-            if (x[b] - x[a]) * (y[i] - y[a]) > (y[b] - y[a]) * (x[i] - x[a]):
-                break
-            hull.pop()
-        hull.append(int(i))
-    return np.asarray(hull)
+    """Indices of the lower convex hull from the least x, where the lowest y counts, to the least y."""
+    order = np.lexsort((y, x))
+    corners = order[lower_hull(x[order], y[order])]
+    return corners[: int(np.argmin(y[corners])) + 1]

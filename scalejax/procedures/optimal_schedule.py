@@ -20,6 +20,7 @@ from ..core.precision import double
 from ..core.registry import laws
 from ..core.table import Table, number
 from ..decisions.sources import Source, known
+from ..fitting.draws import ends
 from ..fitting.result import Fit
 
 Shape = Literal["free", "wsd"]
@@ -57,8 +58,7 @@ class OptimalSchedule:
 
     def interval(self, level: float = 0.9) -> dict[str, tuple[float, float]]:
         """(low, high) of what this schedule gains on each of the others, from the draws."""
-        tail = 0.5 * (1 - level)
-        return {name: tuple(map(float, np.quantile(gain, [tail, 1 - tail]))) for name, gain in self.gains.items()}
+        return {name: tuple(map(float, ends(gain, level))) for name, gain in self.gains.items()}
 
     def table(self, level: float = 0.9) -> Table:
         """A row for every schedule: predicted loss, and how much higher it is."""

@@ -8,7 +8,7 @@ from ..core.domains import Positive, Real, Simplex
 from ..core.law import law
 from ..core.numerics import power
 from . import ranges
-from .repetition import saturated
+from .repetition import effective
 
 _SHUKOR = "Shukor et al. 2025, arXiv:2507.09404"
 _LEAST = 1e-9  # share below which a power is replaced by its chord, so that its slope stays finite
@@ -57,8 +57,7 @@ def effective_shares(h, D, U, R_star):
     >>> round(float(total) / 1e9, 4), [round(float(s), 4) for s in h]
     (1.5174, [0.341, 0.659])
     """
-    seen = h * jnp.expand_dims(D, -1)
-    worth = jnp.minimum(seen, U) + U * saturated(jnp.maximum(seen / U - 1, 0.0), R_star)
+    worth = effective(h * jnp.expand_dims(D, -1), U, R_star)
     total = jnp.sum(worth, axis=-1)
     return total, worth / jnp.expand_dims(total, -1)
 
