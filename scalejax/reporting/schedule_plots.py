@@ -38,4 +38,4 @@ def schedule(found: OptimalSchedule, *, ax: Axes | None = None, **line: Any) -> 
     ax.set_ylim(bottom=0)
     ax.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
     ax.legend(title="predicted loss", frameon=False)
-    return ax
+    return style.finish(ax)
