@@ -226,6 +226,69 @@ def test_projection_is_exact_for_lines_in_log_size():
         procedures.fit_projection(1e4, 3e4, [1.0, 1.0], [0.1, 0.2], d, d)
 
 
+# RegMix with a regressor of the user's
+
+
+class Stumps:
+    """A small booster in place of a library's: trees of one split, shrunk."""
+
+    def __init__(self, rounds=200, rate=0.2):
+        self.rounds, self.rate, self.splits = rounds, rate, []
+
+    def fit(self, X, y):
+        assert not self.splits, "fitted twice: every target needs a regressor of its own"
+        self.start, rest = y.mean(), y - y.mean()
+        for _ in range(self.rounds):
+            best = min(((j, cut) for j in range(X.shape[1]) for cut in np.quantile(X[:, j], [0.25, 0.5, 0.75])),
+                       key=lambda split: sum(len(part) * part.var() for part in self.parts(X, rest, *split) if len(part)))  # fmt: skip
+            left = X[:, best[0]] <= best[1]
+            heights = [self.rate * rest[side].mean() if side.any() else 0.0 for side in (left, ~left)]
+            self.splits.append((*best, *heights))
+            rest = rest - np.where(left, *heights)
+        return self
+
+    @staticmethod
+    def parts(X, rest, j, cut):
+        return rest[X[:, j] <= cut], rest[X[:, j] > cut]
+
+    def predict(self, X):
+        return self.start + sum(np.where(X[:, j] <= cut, low, high) for j, cut, low, high in self.splits)
+
+
+def swarm():
+    h = procedures.regmix_design([0.5, 0.3, 0.2], 160, seed=1)
+    losses = np.stack([2 + np.exp(h @ np.array(t)) for t in ([-1.0, 0.5, 0.0], [0.3, -1.5, 0.2])], axis=1)
+    return h, losses
+
+
+@pytest.mark.parametrize("model", [Stumps(), Stumps, lambda: Stumps(rounds=150)])
+def test_a_regressor_a_class_or_a_maker_of_regressors_rank_unseen_mixtures(model):
+    h, losses = swarm()
+    found = procedures.regmix(h[:120], losses[:120], model=model, targets=["web", "code"])
+    ranks = found.rank_correlation(h[120:], losses[120:])
+    assert min(ranks.values()) > 0.85
+    best = found.simulate([0.5, 0.3, 0.2], "web", samples=2000, keep=32)
+    assert best[0] > 0.6  # the domain that lowers this loss
+    assert not getattr(model, "splits", [])  # the regressor handed in is left as it was
+
+
+def test_trees_ask_the_library_for_what_the_paper_used(monkeypatch):
+    asked = []
+
+    def stand_in(**settings):
+        asked.append(settings)
+        return Stumps(rounds=5)
+
+    library = types.SimpleNamespace(HistGradientBoostingRegressor=stand_in)
+    monkeypatch.setitem(sys.modules, "sklearn", types.SimpleNamespace(ensemble=library))
+    monkeypatch.setitem(sys.modules, "sklearn.ensemble", library)
+    h, losses = swarm()
+    assert procedures.regmix(h, losses, model="trees").predict(h[:7]).shape == (7, 2)
+    assert len(asked) == 2 and asked[0]["max_iter"] == 1000 and asked[0]["learning_rate"] == 0.01
+    with pytest.raises(sj.FitError, match="no fit"):
+        procedures.regmix(h, losses, model=3)
+
+
 # Merging
 
 

@@ -124,3 +124,141 @@ def test_a_picture_of_schedules_with_their_losses():
     assert labels[0] == f"optimised: {best.loss:.4f}" and len(labels) == len(best.others) + 1
     np.testing.assert_array_equal(ax.lines[0].get_ydata(), best.eta)
     assert set(best.rates) == set(best.others)
+
+
+# Schedules that are best: uncertainty, laws, horizons
+
+
+@pytest.fixture(scope="module")
+def draws():
+    """Laplace draws around a fit of simulated curves of 200 steps, four of its parameters free."""
+    law, rng = sj.laws.multi_power, np.random.default_rng(0)
+    values = {**law.published["luo2025_25M"], "B": 400.0, "C": 2.0}
+    rates = {"cosine": s.cosine(200, 3e-3), "wsd": s.wsd(200, 3e-3), "constant": s.constant(200, 3e-3)}
+    t = np.arange(10, 200, 5)
+    table = {name: {"step": t, "loss": law(eta, t, 0, **values) * np.exp(2e-3 * rng.normal(size=len(t)))} for name, eta in rates.items()}
+    fixed = {name: values[name] for name in ("alpha", "beta", "gamma")}
+    return sj.laplace(
+        sj.fit(law, sj.read_curves(table, schedules=rates), fix=fixed, starts=[{n: values[n] for n in ("L0", "A", "B", "C")}]), 40
+    )
+
+
+def one(draws, i):
+    return {name: float(values[i]) for name, values in draws.params.items()}
+
+
+def test_intervals_of_loss_shape_and_gains_are_those_of_a_loop_over_the_draws(draws):
+    ask = {"steps": 200, "peak": 3e-3, "shape": "wsd"}
+    best = sj.optimal_schedule(draws, **ask, shape_draws=4)
+    assert best.loss == sj.optimal_schedule((draws.law, draws.fit.params), **ask).loss  # decided by the point estimate
+    losses = [draws.law(best.eta, 199, 0, **one(draws, i)) for i in range(len(draws))]
+    np.testing.assert_allclose(best.draws["loss"], losses, rtol=1e-12)
+    cosine = [draws.law(best.rates["cosine"], 199, 0, **one(draws, i)) for i in range(len(draws))]
+    np.testing.assert_allclose(best.gains["cosine"], np.subtract(cosine, losses), atol=1e-12)
+    alone = [sj.optimal_schedule((draws.law, one(draws, i)), **ask) for i in range(0, 40, 10)]
+    for name in ("decay", "exponent"):
+        np.testing.assert_allclose(best.draws[name], [getattr(found, name) for found in alone], rtol=1e-9)
+    assert np.ptp(best.draws["decay"]) > 0.001
+    limits = best.interval(0.8)
+    assert set(limits) == {"loss", "decay", "exponent", *best.others}
+    np.testing.assert_allclose(limits["loss"], np.quantile(losses, [0.1, 0.9]), rtol=1e-12)
+    assert limits["loss"][0] < best.loss < limits["loss"][1]
+    assert "over the draws: predicted loss" in repr(best)
+
+
+def test_a_free_schedule_has_intervals_of_loss_and_gains_alone(draws):
+    best = sj.optimal_schedule(draws, steps=200, peak=3e-3, iterations=50)
+    assert set(best.interval()) == {"loss", *best.others}
+    assert sj.optimal_schedule(draws.fit, steps=200, peak=3e-3, iterations=50).interval() == {}
+    with pytest.raises(sj.DecisionError, match="differently"):
+        sj.optimal_schedule(draws, steps=200, peak=3e-3, against={"decay": s.constant(200, 1e-3)})
+
+
+def test_the_best_schedule_of_random_features_is_no_worse_than_any_tuned_wsd():
+    source = (sj.laws.random_feature_sgd, {"a": 1.0, "b": 1.5, "sigma2": 0.1})
+    free = sj.optimal_schedule(source, steps=120, peak=0.3, B=1.0, iterations=300)
+    family = sj.optimal_schedule(source, steps=120, peak=0.3, B=1.0, shape="wsd")
+    assert free.loss < family.loss < min(family.others["cosine"], family.others["constant"])
+    assert free.loss == pytest.approx(sj.laws.random_feature_sgd(free.eta, 119, 1.0, **source[1]), rel=1e-10)
+    with pytest.raises(sj.DecisionError, match=r"further inputs \['B'\]"):
+        sj.optimal_schedule(source, steps=120, peak=0.3)
+
+
+MOMENTUM = {"L0": 2.0, "lam_S": 1.0, "alpha_S": 0.5, "lam_N": 10.0, "alpha_N": 0.2, "lam_M": 0.1}
+
+
+def test_the_best_share_of_annealing_transfers_over_sizes_by_one_law_and_grows_by_the_other():
+    law, ask = sj.laws.forward_momentum, {"steps": 10000, "peak": 1e-3, "every": 100, "shape": "wsd"}
+    small, large = (sj.optimal_schedule((law, MOMENTUM), N=N, **ask) for N in (1e8, 1e10))
+    assert small.decay == large.decay and small.exponent == large.exponent and small.loss > large.loss
+    assert 0.1 < small.decay < 0.95  # inside the range, so that equality is no equality of bounds
+    logged = np.arange(100.0, 10001.0, 100.0)
+    assert small.loss == pytest.approx(law(small.eta[99::100], logged, 1e8, **MOMENTUM)[-1], rel=1e-12)
+    sized = (sj.laws.lr_annealing_size, sj.laws.lr_annealing_size.published["tissue2024"])
+    shares = [sj.optimal_schedule(sized, steps=10000, peak=2e-4, N=N, shape="wsd").decay for N in (100.0, 1000.0)]
+    assert shares[1] > 1.05 * shares[0]  # gamma > 0: larger models gain more from annealing
+    with pytest.raises(sj.DecisionError, match="divide"):
+        sj.optimal_schedule((law, MOMENTUM), N=1e8, **{**ask, "every": 300})
+
+
+@pytest.mark.slow
+def test_curves_of_small_models_tell_the_best_share_of_a_large_one():
+    law, rng = sj.laws.forward_momentum, np.random.default_rng(0)
+    rates = [s.wsd(10000, 1e-3, 1e-4, 0.1, "linear"), s.wsd(10000, 1e-3, 1e-4, 0.4, "linear"), s.cosine(10000, 1e-3, 1e-4)]
+    eta, N = np.stack([eta[99::100] for eta in rates] * 3), np.repeat([1e8, 3e8, 1e9], 3)
+    step = np.tile(np.arange(100.0, 10001.0, 100.0), (9, 1))
+    loss = law(eta, step, N, **MOMENTUM)
+    fit = sj.fit(law, sj.read_runs({"eta": eta, "step": step, "N": N, "loss": loss + 1e-3 * rng.normal(size=loss.shape)}), starts=8)
+    ask = {"steps": 10000, "peak": 1e-3, "every": 100, "N": 1e10, "shape": "wsd"}
+    found, truth = sj.optimal_schedule(sj.laplace(fit, 50), **ask), sj.optimal_schedule((law, MOMENTUM), **ask)
+    low, high = found.interval(0.99)["decay"]
+    assert low <= truth.decay <= high and found.decay == pytest.approx(truth.decay, rel=0.1)
+
+
+def test_a_token_budget_is_best_spent_whole():
+    source = (sj.laws.multi_power, sj.laws.multi_power.published["luo2025_25M"])
+    half, whole = (sj.optimal_schedule(source, tokens=tokens, batch=1e3, peak=3e-4, shape="wsd") for tokens in (2e5, 4e5))
+    assert (len(half.eta), len(whole.eta)) == (200, 400) and whole.loss < half.loss
+
+
+# Curves that collapse
+
+
+def swept(key, rng=None, noise=0.0):
+    """Curves of nine runs that depend on one quantity, and all quantities."""
+    eta, decay = (v.ravel() for v in np.meshgrid([1e-3, 2e-3, 4e-3], [0.1, 0.2, 0.4]))
+    by = {"eta": eta, "gamma": eta * decay}
+    t = np.arange(1.0, 201.0)
+    curves = 2 + 3 * (t * by[key][:, None] * 1e3) ** -0.3
+    return curves + (noise * rng.normal(size=curves.shape) if noise else 0.0), by
+
+
+def test_perfect_collapse_gives_the_noise_floor_and_broken_invariance_more():
+    curves, by = swept("gamma", np.random.default_rng(0), noise=0.01)
+    held, broken = (sj.procedures.curve_collapse(curves, by[name], noise=0.01) for name in ("gamma", "eta"))
+    assert held.groups == 5 and held.runs == 7  # two of the five stand alone
+    assert held.spread == pytest.approx(0.01, rel=0.05)  # 800 degrees of freedom: 2.5 % standard error
+    assert np.nanmean(held.score / held.floor) == pytest.approx(1.0, abs=0.1)
+    assert broken.overall > 20 * held.overall and (broken.score > broken.floor).all()
+    assert sj.procedures.curve_collapse(swept("gamma")[0], by["gamma"]).overall < 1e-25
+    assert "noise alone" in repr(held)
+
+
+def test_scores_over_the_steps_show_where_one_invariant_takes_over():
+    (early, by), (late, _) = swept("eta"), swept("gamma")
+    x = np.linspace(0, 1, early.shape[1])
+    curves = (1 - x) * early + x * late
+    rate, gamma = (sj.procedures.curve_collapse(curves, by[name]).score for name in ("eta", "gamma"))
+    assert rate[0] < 1e-20 < gamma[0] and gamma[-1] < 1e-20 < rate[-1]
+
+
+def test_collapse_is_the_analysis_of_variance_and_takes_names_and_gaps():
+    curves, group = np.array([[1.0, 5.0], [2.0, 6.0], [4.0, np.nan], [8.0, 7.0]]), ["a", "a", "b", "b"]
+    found = sj.procedures.curve_collapse(curves, group)
+    np.testing.assert_allclose(found.within, [(0.5 + 8.0) / 2, 0.5])
+    np.testing.assert_allclose(found.between, [(6 - 1.5) ** 2 / 2, (7 - 5.5) ** 2 / 2])
+    np.testing.assert_allclose(found.score, found.within / found.between)
+    assert "4 curves in 2 groups" in repr(found)
+    for bad in ((curves, ["a"] * 4), (curves, ["a", "b", "c", "d"]), (curves, [1.0, 2.0]), (curves, [1.0, 1.0, np.nan, 2.0])):
+        with pytest.raises(sj.DataError):
+            sj.procedures.curve_collapse(*bad)

@@ -13,6 +13,7 @@ from .checklist import Checklist, checklist
 from .collapse import CollapsedRidge, TailConstants, collapsed_ridge, tail_constants, tail_error
 from .competition import CompetitionBarrier, competition_barrier, fit_interaction
 from .compound_scaling import CompoundScaling, compound_scaling, fast_scaling
+from .curve_collapse import CurveCollapse, curve_collapse
 from .data_pools import ImagePurchase, Pools, best_pools, cheapest_images
 from .data_to_threshold import FirstPassage, OptimalUpdates, first_passage, isotonic, normalised_data, optimal_updates
 from .decision_accuracy import DecisionAccuracy, ProxyCalibration, decision_accuracy, proxy_calibration

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +26,7 @@ from ..fitting.result import Fit
 Shape = Literal["free", "wsd"]
 _ROUNDS, _GRID = 6, 9  # of the search within a family
 _DRAWS = 200
+_OWN = ("loss", "decay", "exponent")  # keys of `interval` besides the schedules compared with
 _JUMPS = 20
 _RATE = 0.6  # of Adam, on the logarithms of shares of the fall
 
@@ -43,6 +44,8 @@ class OptimalSchedule:
         gap: for a free schedule what the linear model at `eta` could still gain, in the loss's unit; 0 at a stationary point.
         falls: number of steps that carry 95 % of the fall from the first to the last rate after warm-up; few if the law asks for jumps.
         gains: name to (draws,) loss of that schedule less the loss of this one; empty without draws.
+        draws: "loss", (draws,) predicted loss of this schedule by every draw; for the family "wsd" also "decay" and "exponent", each
+            (shape_draws,), of the schedule that would be best if that draw were the truth. Empty without draws.
     """
 
     eta: np.ndarray
@@ -55,10 +58,11 @@ class OptimalSchedule:
     gap: float
     falls: int
     gains: Mapping[str, np.ndarray]
+    draws: Mapping[str, np.ndarray]
 
     def interval(self, level: float = 0.9) -> dict[str, tuple[float, float]]:
-        """(low, high) of what this schedule gains on each of the others, from the draws."""
-        return {name: tuple(map(float, ends(gain, level))) for name, gain in self.gains.items()}
+        """(low, high) from the draws: "loss", "decay", "exponent" as in `.draws`, and what this schedule gains on each of the others."""
+        return {name: tuple(map(float, ends(values, level))) for name, values in {**self.draws, **self.gains}.items()}
 
     def table(self, level: float = 0.9) -> Table:
         """A row for every schedule: predicted loss, and how much higher it is."""
@@ -72,7 +76,7 @@ class OptimalSchedule:
         rows = [["optimised", number(self.loss, 6), number(0.0), *(["", ""] if limits else [])]]
         for name, loss in sorted(self.others.items(), key=lambda item: item[1]):
             rows.append([name, number(loss, 6), number(loss - self.loss, 3), *(number(v, 3) for v in limits.get(name, ()))])
-        return Table(header, rows, notes=self._notes())
+        return Table(header, rows, notes=[*self._notes(), *self._spread(limits)])
 
     def _notes(self) -> list[str]:
         notes = []
@@ -84,6 +88,11 @@ class OptimalSchedule:
             notes.append(f"the law asks for {self.falls} sudden falls{self._where()}, far from what it was fitted to: prefer shape='wsd'")
         return notes
 
+    def _spread(self, limits: Mapping[str, tuple[float, float]]) -> list[str]:
+        said = {"loss": "predicted loss", "decay": "best share of decay", "exponent": "best exponent"}
+        parts = [f"{said[name]} {limits[name][0]:.4g} to {limits[name][1]:.4g}" for name in _OWN if name in limits]
+        return [f"over the draws: {', '.join(parts)}"] if parts else []
+
     def _where(self) -> str:
         return " from the highest rate to the lowest (bang-bang)" if self.falls == 1 else ""
 
@@ -92,6 +101,15 @@ class OptimalSchedule:
 
     def _repr_html_(self) -> str:
         return self.table().html()
+
+
+class _Asked(NamedTuple):
+    """What compiled programs depend on: the law, steps between logged ones, all steps, steps of warm-up."""
+
+    law: Law
+    every: int
+    T: int
+    warmup: int
 
 
 @double
@@ -108,6 +126,8 @@ def optimal_schedule(
     shape: Shape = "free",
     against: Mapping[str, Any] | None = None,
     iterations: int = 1000,
+    every: int = 1,
+    shape_draws: int = 50,
     group: str | None = None,
     **inputs: float,
 ) -> OptimalSchedule:
@@ -121,10 +141,12 @@ def optimal_schedule(
     is one expression of T terms. The schedule depends on peak, which a law of one peak rate cannot judge: take the one you fitted at.
     Smooth schedules are nearly stationary, and with more iterations the optimum of `multi_power` breaks into a few sudden falls, 1e-3 nats
     lower; that of `lr_annealing` is one fall from the peak to the lowest rate (`annealing_switch`).
+    A token budget is best spent whole: every law here falls with further steps of its best schedule, so that the horizon is
+    T = tokens / batch. What can be traded for steps is the size: call this with tokens = C / (6 N) for every N.
 
     Args:
-        source: a fit, draws or (law, parameters) of a law of loss curves: with inputs eta, t and W, such as `multi_power`. Draws add an
-            interval.
+        source: a fit, draws or (law, parameters) of a law of whole curves, whose inputs begin with eta, t (`multi_power`, `lr_annealing`,
+            `random_feature_sgd`, ...) or eta, step (`forward_momentum`). Draws, of a bootstrap or a posterior, add intervals.
         steps: T, warm-up included; or give tokens and batch.
         tokens, batch: token budget and tokens of a batch; T = tokens / batch.
         peak, end: highest and lowest rate.
@@ -135,14 +157,17 @@ def optimal_schedule(
         against: more schedules to compare with: name to rates of all T steps. Cosine and linear to a tenth of the peak, WSD (20 %, 1-sqrt)
             and constant are compared always.
         iterations: of Adam, for each start.
+        every: steps between two logged ones, for a law of logged steps (`forward_momentum`): as in the curves it was fitted to. T must be
+            a multiple of it.
+        shape_draws: for how many of the draws the best member of the family "wsd" is found as well, at 500 evaluations of the law each.
         group: of a fit by groups.
-        **inputs: other inputs of the law, such as N=.
+        **inputs: other inputs of the law, such as N= (parameters) or B= (examples a batch).
 
     Returns:
         OptimalSchedule with `.eta`, `.loss`, `.others`, `.table()`, `.interval(level)`.
 
     Raises:
-        DecisionError: if the law is none of loss curves, or a number makes no schedule.
+        DecisionError: if the law is none of loss curves, an input of it is missing, or a number makes no schedule.
 
     Example:
         >>> import scalejax as sj
@@ -155,25 +180,28 @@ def optimal_schedule(
     """
     law, point, draws = _source(source, group)
     T = _horizon(steps, tokens, batch)
-    _check(law, T, peak, end, warmup, convention, shape, iterations, inputs)
-    others = tuple(float(inputs[name]) for name in law.inputs[3:])
-    W = float(warmup if convention == "offset" else 0)
+    _check(law, T, peak, end, warmup, convention, shape, iterations, every, inputs)
+    asked, box = _Asked(law, every if law.inputs[1] == "step" else 1, T, warmup), (peak, end)
+    given = {**inputs, "W": warmup if convention == "offset" else 0}
+    rest = tuple(float(given[name]) for name in law.inputs[2:])
     rates = _baselines(T, peak, end, warmup, against)
     point = {k: jnp.asarray(v) for k, v in point.items()}
     decay = exponent = gap = float("nan")
     if shape == "wsd":
-        eta, decay, exponent = _within_family(law, T, peak, end, warmup, W, others, point)
+        decay, exponent = _members(asked, box, rest, {k: v[None] for k, v in point.items()})[0].tolist()
+        eta = np.asarray(_member(asked, decay, exponent, *box))
     else:
-        found = [_free(law, (T, warmup), iterations, start, (peak, end), W, others, point) for start in _starts(T - warmup)]
+        found = [_free(asked, iterations, start, box, rest, point) for start in _starts(T - warmup)]
         eta, gap = min(((np.asarray(e), float(g), float(v)) for e, g, v in found), key=lambda item: item[2])[:2]
     both = {"optimised": eta, **rates}
     stacked = jnp.asarray(np.stack(list(both.values())))
-    losses = dict(zip(both, np.asarray(_finals(law, stacked, W, others, point)).tolist(), strict=True))
-    gains = {}
+    losses = dict(zip(both, np.asarray(_finals(asked, stacked, rest, point)).tolist(), strict=True))
+    gains, spread = {}, {}
     if draws is not None:
-        of = np.asarray(jax.lax.map(lambda p: _finals(law, stacked, W, others, p), draws))
+        of = np.asarray(jax.lax.map(lambda p: _finals(asked, stacked, rest, p), draws))
         gains = {name: of[:, i] - of[:, 0] for i, name in enumerate(both) if i}
-    return OptimalSchedule(eta, losses.pop("optimised"), losses, rates, warmup, decay, exponent, gap, _falls(eta[warmup:]), gains)
+        spread = {"loss": of[:, 0], **_shapes(asked, box, rest, draws, shape_draws if shape == "wsd" else 0)}
+    return OptimalSchedule(eta, losses.pop("optimised"), losses, rates, warmup, decay, exponent, gap, _falls(eta[warmup:]), gains, spread)
 
 
 def annealing_switch(steps: int, peak: float, *, A: float, alpha: float, C: float, lam: float = 0.999) -> float:
@@ -222,35 +250,47 @@ def _source(source: Source, group: str | None) -> tuple[Law, dict[str, Any], dic
     of = known(source, group, "optimal_schedule")
     if of.draws is None or isinstance(source, Fit):
         return of.law, of.point, None
-    every = max(of.count // _DRAWS, 1)
-    return of.law, of.point, {name: jnp.asarray(v[::every][:_DRAWS]) for name, v in of.draws.items()}
+    return of.law, of.point, _some({name: jnp.asarray(v) for name, v in of.draws.items()}, _DRAWS)
+
+
+def _some(draws: Mapping[str, Any], most: int) -> dict[str, Any]:
+    """At most so many draws, evenly spread."""
+    every = max(len(next(iter(draws.values()))) // most, 1)
+    return {name: v[::every][:most] for name, v in draws.items()}
 
 
 def _horizon(steps: int | None, tokens: float | None, batch: float | None) -> int:
     if (steps is None) == (tokens is None) or (tokens is None) != (batch is None):
         raise DecisionError("Say how long the run is once: steps=..., or tokens=... with batch=... (tokens of a batch).")
-    T = int(steps if steps is not None else tokens / batch)
+    T = math.floor(steps if steps is not None else tokens / batch * (1 + 1e-12))
     if T < 2:
         raise DecisionError(f"A schedule needs two steps or more, got {T}.")
     return T
 
 
 def _check(
-    law: Law, T: int, peak: float, end: float, warmup: int, convention: str, shape: str, iterations: int, inputs: Mapping[str, float]
+    law: Law, T: int, peak: float, end: float, warmup: int, convention: str, shape: str, iterations: int, every: int, inputs: Mapping
 ) -> None:
     """Refuse what makes no schedule."""
-    if law.inputs[:3] != ("eta", "t", "W"):
-        fitting = [one.name for one in laws if one.inputs[:3] == ("eta", "t", "W")]
-        raise DecisionError(f"{law.name!r} is no law of loss curves with the inputs eta, t, W; take one of {', '.join(fitting)}.")
-    if set(inputs) != set(law.inputs[3:]):
-        raise DecisionError(f"{law.name!r} needs the further inputs {list(law.inputs[3:])}, got {sorted(inputs)}.")
+    if not _of_curves(law):
+        fitting = [one.name for one in laws if _of_curves(one)]
+        raise DecisionError(f"{law.name!r} is no law of loss curves, whose inputs begin with eta, t; take one of {', '.join(fitting)}.")
+    needed = [name for name in law.inputs[2:] if name != "W"]
+    if set(inputs) != set(needed):
+        raise DecisionError(f"{law.name!r} needs the further inputs {needed}, got {sorted(inputs)}.")
     if not 0 <= end < peak or not np.isfinite(peak):
         raise DecisionError(f"Rates must satisfy 0 <= end < peak, got end={end:g}, peak={peak:g}.")
     if warmup != int(warmup) or not 0 <= warmup <= T - 2 or iterations < 1:
         raise DecisionError(f"warmup={warmup} must be a whole number from 0 to {T - 2}, and iterations={iterations} at least 1.")
+    if every < 1 or (law.inputs[1] == "step" and T % every):
+        raise DecisionError(f"every={every} must be 1 or more and divide the {T} steps, so that the last one is logged.")
     for value, choices in ((convention, ("true", "offset")), (shape, ("free", "wsd"))):
         if value not in choices:
             raise DecisionError(f"{value!r} is unknown here; {suggest(value, choices)}")
+
+
+def _of_curves(law: Law) -> bool:
+    return law.inputs[:2] in (("eta", "t"), ("eta", "step"))
 
 
 def _baselines(T: int, peak: float, end: float, warmup: int, against: Mapping[str, Any] | None) -> dict[str, np.ndarray]:
@@ -261,20 +301,26 @@ def _baselines(T: int, peak: float, end: float, warmup: int, against: Mapping[st
     }  # fmt: skip
     rates = {name: schedules.with_warmup(eta, warmup) if warmup else eta for name, eta in plain.items()}
     for name, eta in (against or {}).items():
+        if name in _OWN:
+            raise DecisionError(f"against={name!r}: intervals use that name for something else; call the schedule differently.")
         rates[name] = np.asarray(eta, dtype=np.float64)
         if rates[name].shape != (T,) or not (rates[name] >= 0).all():
             raise DecisionError(f"against[{name!r}] must hold the rates of all {T} steps, got shape {rates[name].shape}.")
     return rates
 
 
-def _final(law: Law, eta: Any, W: float, others: tuple[float, ...], params: Mapping[str, Any]) -> Any:
+def _final(asked: _Asked, eta: Any, rest: tuple[float, ...], params: Mapping[str, Any]) -> Any:
     """Predicted loss after the last step."""
-    return law.function(eta, jnp.asarray(eta.shape[0] - 1.0), W, *others, **params, **dict(law.bound))
+    law, every, T, _ = asked
+    values = {**params, **dict(law.bound)}
+    if law.inputs[1] == "step":
+        return law.function(eta[every - 1 :: every], jnp.arange(every, T + 1.0, every), *rest, **values)[-1]
+    return law.function(eta, jnp.asarray(T - 1.0), *rest, **values)
 
 
 @partial(jax.jit, static_argnums=0)
-def _finals(law: Law, etas: Any, W: float, others: tuple[float, ...], params: Mapping[str, Any]) -> Any:
-    return jax.lax.map(lambda eta: _final(law, eta, W, others, params), etas)
+def _finals(asked: _Asked, etas: Any, rest: tuple[float, ...], params: Mapping[str, Any]) -> Any:
+    return jax.lax.map(lambda eta: _final(asked, eta, rest, params), etas)
 
 
 def _with_ramp(eta: Any, peak: Any, warmup: int) -> Any:
@@ -290,17 +336,17 @@ def _starts(n: int) -> list[Any]:
     return [jnp.log(jnp.asarray(np.append(w / w.sum() * 0.98, 0.02))) for w in (np.exp(20 * (x - 1)), np.ones(n - 1))]
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
-def _free(law: Law, sizes: tuple[int, int], iterations: int, z: Any, box: Any, W: float, others: Any, params: Any) -> tuple[Any, Any, Any]:
+@partial(jax.jit, static_argnums=(0, 1))
+def _free(asked: _Asked, iterations: int, z: Any, box: Any, rest: Any, params: Any) -> tuple[Any, Any, Any]:
     """Schedule, what its linear model could still gain, and loss."""
-    warmup, (peak, end) = sizes[1], box
+    peak, end = box
 
     def schedule(shares: Any) -> Any:
         fallen = jnp.concatenate([jnp.zeros(1), jnp.cumsum(shares[:-1])])
-        return _with_ramp(peak - (peak - end) * jnp.minimum(fallen, 1.0), peak, warmup)
+        return _with_ramp(peak - (peak - end) * jnp.minimum(fallen, 1.0), peak, asked.warmup)
 
     def loss(shares: Any) -> Any:
-        return _final(law, schedule(shares), W, others, params)
+        return _final(asked, schedule(shares), rest, params)
 
     solver = optax.adam(optax.cosine_decay_schedule(_RATE, iterations))
 
@@ -319,29 +365,39 @@ def _free(law: Law, sizes: tuple[int, int], iterations: int, z: Any, box: Any, W
 # Within a family
 
 
-def _within_family(
-    law: Law, T: int, peak: float, end: float, warmup: int, W: float, others: Any, params: Any
-) -> tuple[np.ndarray, float, float]:
-    """Best decay and exponent on a grid that is drawn closer around the best point again and again."""
-    low, high = np.log([2.0 / (T - warmup), 0.2]), np.log([1.0, 5.0])
-    least, most = low.copy(), high.copy()
+def _shapes(asked: _Asked, box: Any, rest: Any, draws: Mapping[str, Any], most: int) -> dict[str, np.ndarray]:
+    """Decay and exponent of the best member by each of at most so many draws."""
+    if most < 1:
+        return {}
+    decay, exponent = _members(asked, box, rest, _some(draws, most)).T
+    return {"decay": decay, "exponent": exponent}
+
+
+def _members(asked: _Asked, box: Any, rest: Any, draws: Mapping[str, Any]) -> np.ndarray:
+    """(draws, 2) best decay and exponent, on a grid that is drawn closer around each draw's best point again and again."""
+    count = len(next(iter(draws.values())))
+    least, most = np.log([2.0 / (asked.T - asked.warmup), 0.2]), np.log([1.0, 5.0])
+    low, high = np.tile(least, (count, 1)), np.tile(most, (count, 1))
+    unit = np.stack(np.meshgrid(*[np.linspace(0, 1, _GRID)] * 2, indexing="ij"), axis=-1).reshape(-1, 2)
     best = 0.5 * (low + high)
     for _ in range(_ROUNDS):
-        axes = [np.linspace(a, b, _GRID) for a, b in zip(low, high, strict=True)]
-        points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
-        values = np.asarray(_family_losses(law, (T, warmup), jnp.asarray(np.exp(points)), peak, end, W, others, params))
-        best = points[np.nanargmin(values)]
+        points = low[:, None] + (high - low)[:, None] * unit
+        values = np.asarray(_family_losses(asked, jnp.asarray(np.exp(points)), box, rest, draws))
+        best = points[np.arange(count), np.argmin(np.where(np.isnan(values), np.inf, values), axis=1)]
         reach = (high - low) / (_GRID - 1)
         low, high = np.maximum(best - reach, least), np.minimum(best + reach, most)
-    decay, exponent = np.exp(best)
-    return np.asarray(_member((T, warmup), decay, exponent, peak, end)), float(decay), float(exponent)
+    return np.exp(best)
 
 
-def _member(sizes: tuple[int, int], decay: Any, exponent: Any, peak: Any, end: Any) -> Any:
-    T, warmup = sizes
-    return _with_ramp(schedules.wsd(T - warmup, jnp.asarray(peak), end, decay, exponent), peak, warmup)
+def _member(asked: _Asked, decay: Any, exponent: Any, peak: Any, end: Any) -> Any:
+    return _with_ramp(schedules.wsd(asked.T - asked.warmup, jnp.asarray(peak), end, decay, exponent), peak, asked.warmup)
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def _family_losses(law: Law, sizes: tuple[int, int], points: Any, peak: Any, end: Any, W: float, others: Any, params: Any) -> Any:
-    return jax.lax.map(lambda p: _final(law, _member(sizes, p[0], p[1], peak, end), W, others, params), points)
+@partial(jax.jit, static_argnums=0)
+def _family_losses(asked: _Asked, points: Any, box: Any, rest: Any, draws: Any) -> Any:
+    """(draws, points)."""
+
+    def one(p: Any, params: Any) -> Any:
+        return _final(asked, _member(asked, p[0], p[1], *box), rest, params)
+
+    return jax.lax.map(lambda pair: jax.lax.map(lambda p: one(p, pair[1]), pair[0]), (points, dict(draws)))

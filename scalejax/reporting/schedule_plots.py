@@ -37,5 +37,7 @@ def schedule(found: OptimalSchedule, *, ax: Axes | None = None, **line: Any) -> 
     ax.set_ylabel("learning rate")
     ax.set_ylim(bottom=0)
     ax.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
-    ax.legend(title="predicted loss", frameon=False)
+    # The corner below the curves, beside the warm-up.
+    corner = (0.05 + 0.9 * found.warmup / len(found.eta), 0.02)
+    ax.legend(title="predicted loss", loc="lower left", bbox_to_anchor=corner, framealpha=0.8, edgecolor="none")
     return style.finish(ax)

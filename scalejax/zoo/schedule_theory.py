@@ -128,8 +128,8 @@ def random_feature_sgd(eta, t, B, *, a, b, sigma2):
     Symbols: eta rate of every step, at most 1; t steps, with R after step t; B examples of a batch; a task exponent: the risk that the
     modes from k on hold falls as k^-a; b exponent of the spectrum; sigma2 noise of the labels; R in units of the risk at the start.
 
-    Note: the covariance of a Gaussian design is kept to its diagonal, without the term of relative order 1 / B in the drift. It is the
-    recursion through which the optimal schedule is found by gradients: `procedures.optimal_schedule` does it for laws of loss curves.
+    Note: the covariance of a Gaussian design is kept to its diagonal, without the term of relative order 1 / B in the drift. Its best
+    schedule is found by gradients through the recursion: `procedures.optimal_schedule((law, values), steps=1000, peak=0.3, B=1.0)`.
 
     Example:
         >>> import numpy as np
