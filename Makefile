@@ -16,7 +16,7 @@ demo: $(VENV)/.installed
 	$(BIN)/scalejax demo demo
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile  # a file stays in one process, which compiles its programs once
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder  # files stay whole, and in the order of conftest
 
 test-slow: $(VENV)/.installed
 	$(BIN)/python -m pytest -m slow

@@ -1,11 +1,20 @@
 """Do experiments borrow from each other? Published isoFLOP experiments fitted apart, with shared exponents, and partially pooled.
 
-Data: Open-Athena's collection of isoFLOP runs (eight experiments: Chinchilla as digitised twice, Llama 3 in two units, Marin on three
-corpora, misfitting), without the runs that its authors flag. Held out are each experiment's runs at its largest budget, always the same;
-kept are all other budgets, only the smaller half of them, or twelve runs of each experiment drawn at random from the others. In the joint
-fits each experiment has a scale of the noise of its own. The law is Chinchilla's with both terms counted at a billion parameters and
-twenty billion tokens: there a term does not depend on its exponent, so that experiments of different exponents still have terms of
-similar size, which is what pooling needs. Scores are of the loss of a new run.
+Data: Open-Athena's collection of isoFLOP runs, without the runs that its authors flag. Its file holds eight experiments (Chinchilla as
+digitised twice, Llama 3 in two units, Marin on three corpora, misfitting), though its description speaks of nine.
+
+Held out are always each experiment's runs at its largest budget. The designs, fixed before any result was seen:
+
+- all but the largest budget: every experiment keeps all its other budgets;
+- smaller half of the budgets: every experiment keeps only these;
+- few runs: half of the experiments keep 12 runs, evenly spaced over those of their two smallest budgets, the others all but their largest
+  budget; only the half with few runs is scored. Then the other way round. Experiments that are the same runs, digitised or counted
+  differently, stay in one half, so that nobody borrows from its twin.
+
+Separate are posteriors of each experiment alone. The joint ones differ in what is pooled: all parameters of the law, its exponents alone,
+or the rest beside exponents that all share; their noise has a scale for every experiment from one population. Noise is Student-t. The law
+is Chinchilla's with both terms counted at a billion parameters and twenty billion tokens: there a term does not depend on its exponent, so
+that experiments of different exponents still have terms of similar size, which is what pooling needs. Scores are of the loss of a new run.
 Run alone: `python -m benchmarks.hierarchy`.
 """
 
@@ -14,7 +23,6 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,17 +31,21 @@ from scipy import stats
 import scalejax as sj
 from scalejax.core.errors import ConvergenceWarning, DataError
 from scalejax.core.table import Table
-from scalejax.posteriors.likelihoods import Likelihood
 
 from .common import show
 
 DRAWS = 500  # of each of four chains
-FEW = 12  # runs of an experiment, of which five parameters and the noise can hardly be told
+FEW = 12  # runs of an experiment, which hardly determine five parameters and the noise
+FIRST = (  # half of the experiments; Llama's and two of Marin's are the other
+    "epochai_chinchilla__massivetext__chinchilla", "ml_scalefit__massivetext__chinchilla", "marin_202603__comma__llama_2",
+    "misfitting__fineweb_c4__transformer",
+)  # fmt: skip
+NOISE = sj.likelihoods.student_t(by="experiment")
 POOLED = "pooled"
 MODELS: Mapping[str, dict[str, Any]] = {
-    "separate": {"pool": ()},
     POOLED: {},
-    "shared exponents, rest pooled": {"share": ("alpha", "beta")},
+    "exponents pooled": {"pool": ("alpha", "beta")},
+    "exponents shared, rest pooled": {"share": ("alpha", "beta")},
 }
 
 
@@ -44,30 +56,6 @@ MODELS: Mapping[str, dict[str, Any]] = {
 def at_reference(N, D, *, E, a, alpha, b, beta):
     """Chinchilla's law with its terms counted at a billion parameters and twenty billion tokens, in the unit of the loss."""
     return E + a * (N / 1e9) ** -alpha + b * (D / 2e10) ** -beta
-
-
-@dataclass(frozen=True)
-class OwnNoise(Likelihood):
-    """Student-t residuals with a scale of its own for each experiment: experiments differ in it by a factor of three."""
-
-    experiments: tuple[str, ...]
-
-    def priors(self, size: float) -> dict[str, Any]:
-        import numpyro.distributions as dist
-
-        scale = dist.LogNormal(float(np.log(size)), 1.5).expand([len(self.experiments)]).to_event(1)
-        return {"sigma": scale, "nu": dist.Gamma(2.0, 0.1)}
-
-    def start(self, residuals: np.ndarray) -> dict[str, Any]:
-        return {"sigma": np.full(len(self.experiments), 1.4826 * np.median(np.abs(residuals))), "nu": 5.0}
-
-    def rows(self, runs: sj.Runs, index: np.ndarray) -> dict[str, np.ndarray]:
-        return {"experiment": np.asarray([self.experiments.index(name) for name in runs["experiment"][index]])}
-
-    def distribution(self, noise: Mapping[str, Any], predicted: Any, rows: Mapping[str, Any]) -> Any:
-        import numpyro.distributions as dist
-
-        return dist.StudentT(noise["nu"], predicted, noise["sigma"][rows["experiment"]])
 
 
 class Scores(NamedTuple):
@@ -96,9 +84,8 @@ def score(posterior: sj.Posterior, held: sj.Runs) -> Scores:
     place = {"group": held["experiment"]} if posterior.request.by else {}
     center, y = np.log(posterior.predict(N=held["N"], D=held["D"], **place)), np.log(held["loss"])
     sigma = posterior.sites["sigma"]
-    if sigma.ndim == 2:
-        sigma = sigma[:, posterior.model.likelihood.rows(held, np.arange(len(held)))["experiment"]]
-    around = stats.t(posterior.sites["nu"][:, None], center, sigma.reshape(len(sigma), -1))
+    sigma = sigma[:, posterior.model.likelihood.place(held["experiment"].tolist())] if place else sigma[:, None]
+    around = stats.t(posterior.sites["nu"][:, None], center, sigma)
     density = around.logpdf(y)
     top = density.max(axis=0)
     lpd = np.log(np.mean(np.exp(density - top), axis=0)) + top - y
@@ -115,87 +102,98 @@ def budgets(runs: sj.Runs) -> tuple[np.ndarray, np.ndarray]:
     return place, count
 
 
-def splits(runs: sj.Runs) -> tuple[dict[str, sj.Runs], sj.Runs]:
-    """What is kept, by name, and the held-out runs of every experiment's largest budget."""
+class Design(NamedTuple):
+    """What the models see and what they are asked for."""
+
+    name: str
+    kept: sj.Runs
+    held: sj.Runs
+
+
+def designs(runs: sj.Runs) -> list[Design]:
+    """The designs of the module's docstring."""
     runs = runs.where(runs["outlier"] == "False")
     place, count = budgets(runs)
-    kept = {"all but the largest budget": place < count - 1, "smaller half of the budgets": place < count // 2}
-    rng, few = np.random.default_rng(0), np.zeros(len(runs), bool)
+    smaller, held, first = place < count - 1, place == count - 1, np.isin(runs["experiment"], FIRST)
+    out = [
+        Design("all but the largest budget", runs.where(smaller), runs.where(held)),
+        Design("smaller half of the budgets", runs.where(place < count // 2), runs.where(held)),
+    ]
+    few = np.zeros(len(runs), bool)
     for name in np.unique(runs["experiment"]):
-        few[rng.choice(np.flatnonzero((runs["experiment"] == name) & (place < count - 1)), FEW, replace=False)] = True
-    kept[f"{FEW} runs of each, none of the largest budget"] = few
-    return {name: runs.where(rows) for name, rows in kept.items()}, runs.where(place == count - 1)
+        lowest = np.flatnonzero((runs["experiment"] == name) & (place < 2))
+        ordered = lowest[np.lexsort([runs["N"][lowest], place[lowest]])]
+        few[ordered[np.linspace(0, len(ordered) - 1, FEW).round().astype(int)]] = True
+    for which, half in (("first", first), ("second", ~first)):
+        out.append(Design(f"few runs of the {which} half", runs.where(np.where(half, few, smaller)), runs.where(held & half)))
+    return out
 
 
-def fitted(kept: sj.Runs, **model: Any) -> tuple[sj.Posterior, float]:
-    """Posterior of all experiments together, and its seconds."""
-    begun, names = time.perf_counter(), tuple(dict.fromkeys(kept["experiment"].tolist()))
-    posterior = sj.sample(at_reference, kept, by="experiment", likelihood=OwnNoise(names), draws=DRAWS, **model)
-    return posterior, time.perf_counter() - begun
+class Result(NamedTuple):
+    """Scores of a model, and how its chains went: R-hat, least effective draws, divergences, gradients a draw, seconds."""
+
+    scores: Scores
+    chains: tuple[float, float, int, float, float]
 
 
-def point_errors(kept: sj.Runs, held: sj.Runs) -> np.ndarray:
-    """(runs,) errors of log loss of a point fit to every experiment."""
-    fit = sj.fit(at_reference, kept, by="experiment")
-    return np.log(held["loss"]) - np.log(fit.predict(N=held["N"], D=held["D"], group=held["experiment"]))
+def together(design: Design, **model: Any) -> Result:
+    """One posterior of all experiments."""
+    return _result(design.kept, design.held, by="experiment", likelihood=NOISE, **model)
 
 
-def compared(name: str, kept: sj.Runs, held: sj.Runs) -> list[Table]:
-    """Scores of all models together and of each experiment, with diagnostics of the posteriors."""
-    found, trust = {}, {}
-    for model, arguments in MODELS.items():
-        posterior, seconds = fitted(kept, **arguments)
-        found[model], trust[model] = score(posterior, held), [*diagnosis(posterior), f"{seconds:.0f}"]
-    baseline = sj.sample(at_reference, kept, draws=DRAWS)
-    found["complete pooling"], trust["complete pooling"] = score(baseline, held), [*diagnosis(baseline), ""]
-    everywhere = []
-    for model, scores in found.items():
-        gain = scores.lpd - found["separate"].lpd
-        better = f"{gain.sum():+.1f} ± {np.sqrt(len(gain)) * gain.std(ddof=1):.1f}"
-        everywhere.append([model, *scores.cells(), better, *trust[model]])
-    errors = point_errors(kept, held)
-    everywhere.append(["separate point fits", "", f"{100 * np.sqrt(np.mean(errors**2)):.2f}", *[""] * 8])
-    each = []
-    for experiment in dict.fromkeys(held["experiment"].tolist()):
-        mine = held["experiment"] == experiment
-        cells = [found[model].of(mine).cells() for model in MODELS]
-        each.append([experiment, str((kept["experiment"] == experiment).sum()), str(mine.sum()), *(c[i] for i in (0, 1, 3) for c in cells)])
-    head = [
-        "model",
-        "mean log density",
-        "RMSE of logs %",
-        "in 50 %",
-        "in 90 %",
-        "log density gained",
-        "R-hat",
-        "least ESS",
-        "divergences",
-        "steps a draw",
-        "s",
-    ]
-    parts = [f"{what}, {model}" for what in ("log density", "RMSE %", "in 90 %") for model in MODELS]
-    return [
-        show(f"{name}: {len(kept)} runs kept, {len(held)} of the largest budgets held out", head, everywhere),
-        show(f"{name}, experiment by experiment", ["experiment", "kept", "held out", *parts], each),
-    ]
+def apart(design: Design) -> Result:
+    """A posterior of each experiment that is scored, alone; of the chains the worst is told, and the seconds of all."""
+    scores, chains = Scores(*np.empty((3, len(design.held)))), []
+    for name in dict.fromkeys(design.held["experiment"].tolist()):
+        mine = design.held["experiment"] == name
+        alone = _result(design.kept.where(design.kept["experiment"] == name), design.held.where(mine))
+        for all_, some in zip(scores, alone.scores, strict=True):
+            all_[mine] = some
+        chains.append(alone.chains)
+    rhat, ess, divergences, steps, seconds = zip(*chains, strict=True)
+    return Result(scores, (max(rhat), min(ess), sum(divergences), max(steps), sum(seconds)))
 
 
-def diagnosis(posterior: sj.Posterior) -> list[str]:
-    """R-hat, effective draws, divergences and gradients a draw."""
-    rhat, bulk, tail = posterior.worst
-    return [f"{rhat:.3f}", f"{min(bulk, tail):.0f}", str(posterior.sampler.divergences), f"{posterior.sampler.steps.mean():.0f}"]
+def _result(kept: sj.Runs, held: sj.Runs, **model: Any) -> Result:
+    begun = time.perf_counter()
+    posterior = sj.sample(at_reference, kept, draws=DRAWS, accept=0.9, **model)
+    (rhat, bulk, tail), how = posterior.worst, posterior.sampler
+    chains = rhat, min(bulk, tail), how.divergences, float(how.steps.mean()), time.perf_counter() - begun
+    return Result(score(posterior, held), chains)
+
+
+def compared(design: Design) -> list[Table]:
+    """Scores of all models, and of each experiment."""
+    separate = apart(design)
+    found = {"separate": separate, **{name: together(design, **model) for name, model in MODELS.items()}}
+    everywhere, each = [], []
+    for name, (scores, (rhat, ess, divergences, steps, seconds)) in found.items():
+        gain = scores.lpd - separate.scores.lpd
+        better = f"{gain.sum():+.1f} ± {np.sqrt(len(gain)) * gain.std(ddof=1):.1f}" if scores is not separate.scores else ""
+        everywhere.append([name, *scores.cells(), better, f"{rhat:.3f}", f"{ess:.0f}", str(divergences), f"{steps:.0f}", f"{seconds:.0f}"])
+    for experiment in dict.fromkeys(design.held["experiment"].tolist()):
+        mine = design.held["experiment"] == experiment
+        cells = [result.scores.of(mine).cells() for result in found.values()]
+        each.append(
+            [experiment, str((design.kept["experiment"] == experiment).sum()), str(mine.sum()), *(c[i] for i in (0, 1) for c in cells)]
+        )
+    head = ["model", "mean log density", "RMSE of logs %", "in 50 %", "in 90 %", "log density gained"]
+    head += ["R-hat", "least ESS", "divergences", "steps a draw", "s"]
+    parts = [f"{what}, {name}" for what in ("log density", "RMSE %") for name in found]
+    title = f"{design.name}: {len(design.kept)} runs kept, {len(design.held)} of the largest budgets held out"
+    return [show(title, head, everywhere), show(f"{design.name}, each", ["experiment", "kept", "held out", *parts], each)]
 
 
 def main() -> list[Table]:
     """Print the tables and return them; none where the data are not to be had."""
     try:
-        kept, held = splits(sj.datasets.load("isoflops_openathena"))
+        runs = sj.datasets.load("isoflops_openathena")
     except DataError as error:
         print(f"note: the isoFLOP experiments are left out ({error})")
         return []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the tables show R-hat
-        return [table for name, runs in kept.items() for table in compared(name, runs, held)]
+        return [table for design in designs(runs) for table in compared(design)]
 
 
 if __name__ == "__main__":

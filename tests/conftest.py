@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -12,15 +13,37 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".pytest_cache" / 
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
+# Most of the time here is compilation, and most programs run once. What tests start in processes of their own is compiled as users have it.
+_FLAGS = os.environ.get("XLA_FLAGS", "")
+os.environ["XLA_FLAGS"] = f"{_FLAGS} --xla_backend_optimization_level=0"
+
 import hypothesis  # noqa: E402
+import jax  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
 import scalejax as sj  # noqa: E402
 
+jax.devices()  # the flags are read now
+os.environ["XLA_FLAGS"] = _FLAGS
+
 # No example database and no deadline: runs are repeatable, and the first call of a JAX function compiles.
 hypothesis.settings.register_profile("scalejax", database=None, deadline=None, max_examples=50, derandomize=True)
 hypothesis.settings.load_profile("scalejax")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files whose single tests take minutes first: at the end the other processes would wait for them."""
+    items.sort(key=lambda item: item.path.name not in ("test_docs.py", "test_cli.py"))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def room_for_programs() -> Iterator[None]:
+    """Forgets compiled programs before the process has more memory maps than Linux allows (65,530), which aborts the compiler."""
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_text().count("\n") > 20_000:
+        jax.clear_caches()
 
 
 @pytest.fixture(scope="session")

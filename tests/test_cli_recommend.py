@@ -44,12 +44,28 @@ def test_a_cap_binds_and_importance_counts(table, capsys):
     assert float(rows["web"]) == pytest.approx(0.6, abs=1e-3)
 
 
+def test_a_cap_by_name_and_what_it_costs(table, capsys):
+    assert main(["recommend", table, *ASK, "--caps", "code=0.4"]) == 0
+    out = capsys.readouterr().out
+    assert "cap of code" in next(line for line in out.splitlines() if line.startswith("more code"))
+    assert "cap" not in next(line for line in out.splitlines() if line.startswith("more web"))
+    with pytest.raises(SystemExit):
+        main(["recommend", table, *ASK, "--caps", "much"])
+    assert "'much' is neither a number nor DOMAIN=NUMBER" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["--weights", "web", "cod", "--losses", "on_web"], "code"),
         (["--weights", "web", "code", "maths", "--losses", "on_wbe"], "on_web"),
         ([*ASK, "--law", "chinchilla"], "h"),
+        ([*ASK, "--caps", "0.2"], "sum to 0.6"),
+        ([*ASK, "--caps", "cod=0.2"], "'code'"),
+        ([*ASK, "--caps", "code=0.2", "0.4"], "name every one"),
+        ([*ASK, "--by", "5"], "by=5"),
+        (["--weights", "web", "code", "--losses", "on_web"], "sum to"),
+        ([*ASK[:-1], "bootstrap", "--draws", "1"], "draws"),
     ],
 )
 def test_bad_input_is_one_sentence(table, capsys, arguments, words):

@@ -252,6 +252,105 @@ def test_repeats_that_tell_nothing(column, sentence):
         sj.sample(POWER, runs, likelihood=sj.likelihoods.normal(replicates=column))
 
 
+# --- groups of runs that scatter differently
+
+LABS = {"careful": 0.002, "usual": 0.006, "quick": 0.03}
+OWN = sj.likelihoods.student_t(30.0, by="lab")
+
+
+@pytest.fixture(scope="module")
+def labs() -> sj.Runs:
+    """Twenty runs of each of three laboratories, and one of a fourth."""
+    lab = np.append(np.repeat(list(LABS), 20), "new")
+    x = np.append(np.tile(np.logspace(3, 8, 20), 3), 1e5)
+    noise = np.array([LABS.get(name, 0.006) for name in lab]) * np.random.default_rng(2).standard_normal(61)
+    return sj.read_runs({"x": x, "loss": POWER(x, **TRUTH) * np.exp(noise), "lab": lab})
+
+
+@pytest.fixture(scope="module")
+def own_noise(labs) -> sj.Posterior:
+    return sj.sample(POWER, labs, likelihood=OWN, method="laplace")
+
+
+def test_every_group_has_its_own_noise(own_noise):
+    assert own_noise.complaints == [] and holds(own_noise, TRUTH)
+    sigma = own_noise.sites["sigma"]
+    assert sigma.shape == (len(own_noise), 4)
+    for draws, truth in zip(sigma.T, LABS.values(), strict=False):
+        assert abs(np.log(np.median(draws) / truth)) < 4 / np.sqrt(2 * 20)
+    widths = np.diff(np.quantile(np.log(sigma), [0.05, 0.95], axis=0), axis=0)[0]
+    assert widths[3] > 2 * widths[:3].max()  # a single run says little
+    low, high = np.quantile(own_noise.sites["sigma_spread"], [0.01, 0.99])
+    assert low < np.std(np.log(list(LABS.values()))) < high
+    assert "sigma[careful]" in own_noise.noise().text()
+
+
+def test_runs_of_few_careful_groups_count_more(labs, own_noise):
+    alike = sj.sample(POWER, labs, likelihood=sj.likelihoods.student_t(30.0), method="laplace")
+    assert own_noise.standard_errors["alpha"] < 0.5 * alike.standard_errors["alpha"]
+    assert own_noise.loo.elpd > alike.loo.elpd + 20
+
+
+def test_a_new_run_scatters_as_its_group_does(own_noise):
+    mean = own_noise.predict(x=1e6)
+    for place, lab in enumerate(LABS):
+        scatter = np.log(own_noise.predict(kind="run", x=1e6, lab=lab) / mean)
+        assert np.std(scatter) == pytest.approx(np.sqrt(30 / 28 * np.mean(own_noise.sites["sigma"][:, place] ** 2)), rel=0.06)
+    several = own_noise.predict(kind="run", x=np.array([1e4, 1e6]), lab=["quick", "careful"])
+    assert np.std(np.log(several[:, 0])) > 5 * np.std(np.log(several[:, 1]))
+    unknown = np.abs(np.log(own_noise.predict(kind="run", x=1e6) / mean))
+    sites, rng = own_noise.sites, np.random.default_rng(0)
+    drawn = sites["sigma_typical"] * np.exp(sites["sigma_spread"] * rng.standard_normal(len(mean)))
+    expected = np.abs(drawn * stats.t(30).rvs(len(mean), random_state=rng))
+    assert stats.ks_2samp(unknown, expected).pvalue > 1e-3
+
+
+def test_densities_are_those_of_the_own_noise(labs, own_noise, tmp_path):
+    draw = 5
+    x, loss, lab = columns(labs, "x", "loss", "lab")
+    sigma = own_noise.sites["sigma"][draw][[[*LABS, "new"].index(name) for name in lab]]
+    predicted = np.log(POWER(x, **{name: values[draw] for name, values in own_noise.params.items()}))
+    np.testing.assert_allclose(own_noise.log_likelihood[draw], stats.t(30, predicted, sigma).logpdf(np.log(loss)), rtol=1e-9)
+    own_noise.save(tmp_path / "posterior.npz")
+    again = sj.load_posterior(tmp_path / "posterior.npz")
+    assert again.model.likelihood == own_noise.model.likelihood
+    np.testing.assert_array_equal(again.log_likelihood, own_noise.log_likelihood)
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "sentence"),
+    [
+        (sj.likelihoods.normal(by="lba"), "by names 'lba', which is no column with one value a run; did you mean 'lab'"),
+        (sj.likelihoods.huber(by="x"), "by='x' is an input of the law"),
+    ],
+)
+def test_impossible_noise_groups(labs, likelihood, sentence):
+    with pytest.raises(sj.DataError, match=sentence):
+        sj.sample(POWER, labs, likelihood=likelihood)
+
+
+def test_a_group_that_has_no_noise(own_noise):
+    with pytest.raises(sj.DataError, match="no group 'quik' with a noise of its own; did you mean 'quick'"):
+        own_noise.predict(kind="run", x=1e6, lab="quik")
+
+
+@pytest.mark.slow
+def test_groups_of_the_law_and_of_the_noise_may_be_the_same(families):
+    """Then group= names both, and a new group has new noise."""
+    wide = np.where(families["family"] == "f0", 0.03, 0.0) * np.random.default_rng(0).standard_normal(len(families))
+    runs = families.with_columns(loss=families["loss"] * np.exp(wide))
+    likelihood = sj.likelihoods.normal(by="family")
+    drawn = sj.sample(LAW, runs, likelihood=likelihood, method="laplace", fix=KNOWN, by="family", share="A")
+    at = {"N": 1e9, "D": 2e10}
+    for place, group in ((0, "f0"), (5, "f5")):
+        scatter = np.log(drawn.predict(kind="run", group=group, **at) / drawn.predict(group=group, **at))
+        assert np.std(scatter) == pytest.approx(np.sqrt(np.mean(drawn.sites["sigma"][:, place] ** 2)), rel=0.06)
+    new = drawn.new_group()
+    scatter = np.abs(np.log(new.predict(kind="run", **at) / new.predict(**at)))
+    low, high = (np.median(drawn.sites["sigma"][:, place]) for place in (5, 0))
+    assert 0.6745 * low < np.quantile(scatter, 0.75) < 0.6745 * high
+
+
 # --- counts
 
 

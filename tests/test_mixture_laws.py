@@ -7,7 +7,9 @@ import pytest
 from scipy.optimize import minimize
 
 import scalejax as sj
+from benchmarks import domain_laws
 from scalejax import procedures
+from scalejax.procedures.mixture_bootstrap import mixture_counts
 from scalejax.zoo.mixtures import effective_shares
 
 LAWS = sj.laws
@@ -37,6 +39,14 @@ def test_full_with_equal_exponents_is_joint_and_joint_with_equal_factors_is_addi
     np.testing.assert_allclose(joint, LAWS.mixture_additive(H, N, D, **SITE, **SIZE), rtol=1e-13)
     exponents = {"Calpha": np.full(3, 0.35), "gamma_alpha": 1.0, "Cbeta": np.full(3, 0.37), "gamma_beta": 1.0}
     np.testing.assert_allclose(LAWS.mixture_full(H, N, D, **SITE, **FACTORS, **exponents), joint, rtol=1e-13)
+
+
+def test_the_linear_form_is_joint_with_unit_exponents():
+    factors = {"CA": np.array([200.0, 400.0, 900.0]), "CB": np.array([3e3, 1e3, 2e3])}
+    linear = LAWS.mixture_joint_linear(H, N, D, **SITE, **factors, alpha=0.35, beta=0.37)
+    np.testing.assert_allclose(linear, LAWS.mixture_joint(H, N, D, **SITE, **factors, gammaA=1.0, gammaB=1.0, alpha=0.35, beta=0.37))
+    alone = LAWS.mixture_joint(np.eye(3)[1], 1e9, 1e10, **SITE, **factors, gammaA=2.0, gammaB=-0.5, alpha=0.35, beta=0.37)
+    assert alone == pytest.approx(LAWS.mixture_fixed(np.eye(3)[1], **SITE) + 400.0**2 * 1e9**-0.35 + 1e3**-0.5 * 1e10**-0.37)
 
 
 def test_additive_is_the_law_of_the_mixture_plus_that_of_the_size():
@@ -172,6 +182,35 @@ def test_every_deviation_within_the_caps_costs(best):
     assert "uniform" in repr(best)
 
 
+def test_deviations_keep_to_the_caps_and_say_where_they_cannot(best):
+    found = best.deviations(0.05)
+    broken = {row[0]: row[-1] for row in found.rows}
+    assert found.header[-1] == "breaks" and broken["more b"] == "cap of b" and broken["uniform"] == ""
+    assert not any(broken[name] for name in ("optimum", "less a", "less b", "best of the table"))
+    with pytest.raises(sj.DecisionError, match="share"):
+        best.deviations(1.5)
+
+
+def test_targets_of_a_mixture_are_resampled_together():
+    """Two targets with the same losses have the same draws."""
+    rows = table() | {"twin": table()["on_web"]}
+    found = procedures.recommend_mixture(rows, weights=["a", "b", "c"], losses=["on_web", "twin"], draws=10, starts=32)
+    t = found.draws.params["t"]
+    np.testing.assert_allclose(t[:, 0], t[:, 1], rtol=1e-6)
+    with pytest.raises(sj.DecisionError, match="only 2 mixtures"):
+        mixture_counts(2, 10, 0)
+
+
+def test_limits_may_name_some_domains():
+    targets = {"web": (LAWS.data_mixing_m4, WEB), "code": (LAWS.data_mixing_m4, CODE)}
+    some = sj.optimal_mixture(targets, caps={"b": 0.3}, floors={"c": 0.1}, domains=["a", "b", "c"])
+    every = sj.optimal_mixture(targets, caps=[1, 0.3, 1], floors=[0, 0, 0.1], domains=["a", "b", "c"])
+    np.testing.assert_array_equal(some.h, every.h)
+    assert some.broken([0.6, 0.4, 0.0]) == ["cap of b", "floor of c"] and some.broken(some.h) == []
+    with pytest.raises(sj.DecisionError, match="no domain"):
+        sj.optimal_mixture(targets, caps={"B": 0.3}, domains=["a", "b", "c"])
+
+
 def test_a_recommendation_of_nonsense_is_refused():
     ask = {"weights": ["a", "b", "c"], "losses": ["on_web"]}
     with pytest.raises(sj.DecisionError, match="uncertainty"):
@@ -217,6 +256,62 @@ def test_a_pipeline_says_which_run_is_missing():
         procedures.mixing_pipeline(rows, **ask)
     with pytest.raises(sj.DataError, match="sizes"):
         procedures.mixing_pipeline({**rows, "N": [1e8, 2e8, 1e8], "S": [10.0, 10.0, 10.0]}, **ask)
+
+
+PIPELINE = {"weights": ["a", "b", "c"], "losses": ["web", "code"], "S": "S", "N": "N", "steps": 1e5, "size": 4e9}
+TARGETS = {"web": {"c": 2.0, "t": [-2.0, 0.0, 0.3]}, "code": {"c": 1.0, "t": [0.3, -1.5, 0.2]}}
+BEYOND = (1e7 / 4e9) ** 0.5 + (100 / 1e5) ** 0.5  # what is left of the terms in N and S at the target
+
+
+def checkpoints(seed, noise, mixtures=16):
+    """Runs of every mixture at four sizes with five checkpoints; the noise of a run is common to its checkpoints, but for an eighth."""
+    rng = np.random.default_rng(seed)
+    h = rng.dirichlet(np.ones(3), mixtures)
+    i, n, s = np.indices((mixtures, 4, 5)).reshape(3, -1)
+    N, S = np.array([1e8, 2e8, 4e8, 8e8])[n], np.array([1.0e4, 1.5e4, 2.3e4, 3.5e4, 5.0e4])[s]
+    error = noise * (rng.standard_normal((mixtures, 4))[i, n] + rng.standard_normal(len(i)) / 8)
+    rows = {"a": h[i, 0], "b": h[i, 1], "c": h[i, 2], "N": N, "S": S}
+    return rows | {k: LAWS.data_mixing_m4(h[i], **p) + (1e7 / N) ** 0.5 + (100 / S) ** 0.5 + error for k, p in TARGETS.items()}
+
+
+def test_a_pipeline_without_noise_has_draws_at_the_truth():
+    found = procedures.mixing_pipeline(checkpoints(0, 0.0), **PIPELINE, draws=10, starts=32)
+    assert found.draws.failed == 0 and len(found.draws) == 10
+    for i, name in enumerate(TARGETS):
+        low, high = found.interval(0.9)[name]
+        true = LAWS.data_mixing_m4(found.h, **TARGETS[name]) + BEYOND
+        np.testing.assert_allclose([low, high, found.losses[:, i]], [true] * 3, atol=2e-3)
+    assert "web, 80 %" in found.table(0.8).header
+
+
+@pytest.mark.filterwarnings("ignore:Column 'N' is 1e\\+08 in every run")
+def test_a_pipeline_without_draws_knows_no_uncertainty():
+    rows = {k: v[checkpoints(0, 0.0)["N"] == 1e8] for k, v in checkpoints(0, 0.0).items()}
+    found = procedures.mixing_pipeline(rows, **PIPELINE, draws=0, starts=8)
+    assert found.draws is None and "%" not in repr(found)
+    with pytest.raises(sj.DecisionError, match="draws"):
+        found.interval()
+
+
+@pytest.mark.parametrize(("change", "words"), [({"steps": -1.0}, "steps"), ({"size": np.nan}, "size"), ({"draws": 1}, "draws")])
+def test_a_pipeline_refuses_settings_that_mean_nothing(change, words):
+    with pytest.raises(sj.DecisionError, match=words):
+        procedures.mixing_pipeline(checkpoints(0, 0.0), **PIPELINE | change)
+
+
+@pytest.mark.slow
+def test_intervals_of_the_pipeline_hold_the_truth():
+    """The weights and predicted losses of 60 simulated tables: 90 % intervals, within three standard errors of a share (12 points)."""
+    true = sj.optimal_mixture([(LAWS.data_mixing_m4, p) for p in TARGETS.values()])
+    loss = LAWS.data_mixing_m4(true.h, **TARGETS["web"]) + BEYOND
+    held = []
+    for seed in range(60):
+        found = procedures.mixing_pipeline(checkpoints(seed, 0.004), **PIPELINE, draws=100, seed=seed)
+        weights = sj.optimal_mixture(found.draws).interval(0.9).values()
+        low, high = found.draws.predict_interval(0.9, h=true.h, group="web")
+        held.append([*(a <= w <= b for (a, b), w in list(zip(weights, true.h, strict=True))[:2]), low <= loss <= high])
+    share = np.mean(held, axis=0)
+    assert (share > 0.9 - 0.12).all() and share.mean() < 0.99, share
 
 
 # RegMix
@@ -356,30 +451,15 @@ def test_m1_ranks_before_m4_where_shares_touch_zero(data_folder, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::scalejax.core.errors.ConvergenceWarning", "ignore::scalejax.core.errors.IdentifiabilityWarning")
+@pytest.mark.filterwarnings("ignore::scalejax.core.errors.IdentifiabilityWarning")
 def test_the_joint_law_of_seven_domains_is_one_call_and_predicts_the_largest_size(data_folder, monkeypatch):
+    """No worse than the 1.30 % that the paper prints for the mean of its seven targets, and far below what needs no mixture law."""
     monkeypatch.setenv("SCALEJAX_DATA", str(data_folder))
-    names = ["arxiv", "book", "c4", "github", "commoncrawl", "stackexchange", "wikipedia"]
-    runs = procedures.stack_targets(
-        sj.datasets.path("dmsl_slimpajama", "dmsl_llm_slimpajama.csv"), weights=[f"weight_{n}" for n in names],
-        losses={n: f"{n}_loss" for n in names}, on_bad="drop", N="model_size", D="n_tokens",
-    )  # fmt: skip
-    large = runs["N"] == runs["N"].max()
-    vectors = {"C": np.full(7, 2.0), "gamma": np.full(7, 0.3)}
-    starts = {
-        "mixture_additive": {"E": 1.0, **vectors, "A": 30.0, "alpha": 0.2, "B": 3e7, "beta": 0.85},
-        "mixture_joint": {"E": 1.0, **vectors, "CA": np.full(7, 30.0), "CB": np.full(7, 3e7), "alpha": 0.2, "beta": 0.85},
-    }
-    fits = {}
-    for name, start in starts.items():
-        fix = {"gammaA": 1.0, "gammaB": 1.0} if name == "mixture_joint" else {}
-        solver = sj.LM(max_iterations=150)
-        fits[name] = sj.fit(
-            name, runs.where(~large), by="target", starts=[start], fix=fix, loss=sj.squared(), solver=solver, unidentified="warn"
-        )
-    assert fits["mixture_joint"].objective < 0.8 * fits["mixture_additive"].objective
-    held = runs.where(large)
-    for name in ("book", "c4", "commoncrawl", "stackexchange"):
-        rows = held["target"] == name
-        predicted = fits["mixture_joint"].predict(h=held["h"][rows], N=held["N"][rows], D=held["D"][rows], group=name)
-        assert np.abs(predicted / held["loss"][rows] - 1).mean() < 0.02, name
+    runs, held = domain_laws.split()
+    found = domain_laws.fit_sizes("mixture_joint_linear", runs)
+    assert len(found.groups) == 8 and found.status.usable
+    assert (found.starts.status == "converged").all() and found.starts.agreeing == found.starts.refined == 3
+    joint = domain_laws.off(domain_laws.predicted(found, held), held)[:7]
+    assert joint.mean() < 1.30
+    unchanged = domain_laws.off(domain_laws.unchanged(runs, held), held)[:7]
+    assert (joint < 0.5 * unchanged).all()

@@ -10,9 +10,12 @@ from scipy import integrate, special
 
 import scalejax as sj
 from scalejax.fitting.problem import trace_counts
+from scalejax.posteriors.coordinates import Groups, bent, straight, transport
 from scalejax.posteriors.densities import huber_density
 from scalejax.posteriors.diagnostics import Chains
+from scalejax.posteriors.model import site_shapes
 from scalejax.posteriors.priors import default_prior
+from scalejax.posteriors.setup import set_up
 
 TRUTH = {"E": 1.0, "A": 20.0, "alpha": 0.3}
 X = np.logspace(3, 8, 40)
@@ -84,6 +87,41 @@ def test_groups_are_told_apart_by_value():
     fit = sj.fit("power_law", dict(x=x, loss=loss, day=np.repeat([20240101.0, 20240102.0, 20250601.0], 8)), by="day")
     assert fit.groups == ["20240101", "20240102", "20250601"]
     assert np.bincount(fit.request.group_of_row).tolist() == [8, 8, 8]
+
+
+@pytest.mark.parametrize("bend", [-8.0, -0.3, 0.0, 0.05, 2.0])
+def test_straight_coordinates_are_the_inverse_of_bent_ones(bend):
+    y = np.linspace(-5, 5, 101)
+    with jax.enable_x64(True):
+        x, slope = (np.asarray(v) for v in bent(y, bend))
+        back, inverse = (np.asarray(v) for v in straight(x, bend))
+    assert (slope > 0).all()
+    np.testing.assert_allclose(back, y, atol=1e-12)
+    np.testing.assert_allclose(inverse * slope, 1.0)
+    np.testing.assert_allclose(np.gradient(x, y)[45:56], slope[45:56], rtol=0.02 if abs(bend) < 1 else 2.0)
+
+
+def test_the_coordinates_of_groups_have_the_volume_they_claim():
+    """The law's groups and those of the noise, at random places, precisions and bends."""
+    rng, g = np.random.default_rng(0), np.repeat(["a", "b", "c"], 4)
+    runs = {"x": np.tile(np.logspace(3, 6, 4), 3), "loss": rng.uniform(1, 2, 12), "g": g, "half": np.tile(["u", "v"], 6)}
+    with jax.enable_x64(True):
+        setup = set_up("power_law", runs, by="g", likelihood=sj.likelihoods.normal(by="half"))
+        size = sum(int(np.prod(shape)) for shape in site_shapes(setup.model, setup.evidence).values())
+        w, others = jax.numpy.asarray(0.3 * rng.standard_normal(size)), size - 3 * 3 - 2
+        groups = []
+        for count, k in ((3, 3), (2, 1)):
+            root = rng.standard_normal((count, k, k))
+            u, bend, pull, coupling = (rng.standard_normal(shape) for shape in ((count, k),) * 3 + ((count, k, others),))
+            groups.append(Groups(u, bend, root @ root.swapaxes(1, 2), pull, coupling, rng.standard_normal(others)))
+
+        def moved(e):
+            sites, volume = transport(setup.model, tuple(groups), setup.evidence, w.at[others:].set(e))
+            return jax.numpy.concatenate([sites[f"{name}_group"] for name in ("E", "A", "alpha", "sigma")]), volume
+
+        matrix, (_, volume) = jax.jacfwd(moved)(w[others:])[0], moved(w[others:])
+    assert [len(block) for block in setup.model.blocks] == [3, 1]
+    assert float(volume) == pytest.approx(np.linalg.slogdet(matrix)[1], abs=1e-9)
 
 
 def test_decisions_take_it():

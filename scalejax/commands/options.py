@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ScalejaxError, suggest
+from ..core.errors import DecisionError, ScalejaxError, suggest
 
 
 def verb(
@@ -88,23 +88,36 @@ def common(parser: argparse.ArgumentParser) -> None:
 def weight_limits(parser: argparse.ArgumentParser) -> None:
     """What training proportions must keep to."""
     parser.add_argument("--worst", action="store_true", help="minimise the worst target")
-    for name, text in (("caps", "largest"), ("floors", "smallest")):
-        parser.add_argument(f"--{name}", nargs="+", type=float, metavar="WEIGHT", help=f"{text} weight, one or one for every domain")
-    parser.add_argument("--available", nargs="+", type=float, metavar="TOKENS", help="unique tokens of every domain (inf: unlimited)")
+    ways = "one for all, one for every domain in order, or DOMAIN=VALUE for some"
+    for name, text in (("caps", "largest weight"), ("floors", "smallest weight"), ("available", "unique tokens (inf: unlimited)")):
+        parser.add_argument(f"--{name}", nargs="+", type=_limit, metavar="VALUE", help=f"{text}: {ways}")
     parser.add_argument("--tokens", type=float, help="tokens to train on (default D of the run)")
     parser.add_argument("--epochs", type=float, default=1.0, help="how often a domain may be repeated (default 1)")
     parser.add_argument("--pull", type=float, default=0.0, help="strength of the pull towards equal weights, in units of the loss")
 
 
+def _limit(text: str) -> float | tuple[str, float]:
+    """A number, or DOMAIN=NUMBER."""
+    name, _, value = text.rpartition("=")
+    try:
+        return (name, float(value)) if name else float(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor DOMAIN=NUMBER") from None
+
+
 def limits_of(options: argparse.Namespace) -> dict[str, Any]:
     """What `weight_limits` asks for, as arguments of `optimal_mixture`."""
 
-    def one_or_all(given: list[float] | None, default: float) -> Any:
-        return default if given is None else given[0] if len(given) == 1 else given
+    def limits(option: str, default: float | None) -> Any:
+        given = getattr(options, option)
+        named = [isinstance(limit, tuple) for limit in given or []]
+        if any(named) and not all(named):
+            raise DecisionError(f"--{option} mixes DOMAIN=VALUE with bare numbers; name every one, or none.")
+        return default if given is None else dict(given) if any(named) else given[0] if len(given) == 1 else given
 
     return {
-        "worst": options.worst, "caps": one_or_all(options.caps, 1.0), "floors": one_or_all(options.floors, 0.0),
-        "available": options.available, "tokens": options.tokens, "epochs": options.epochs, "pull": options.pull,
+        "worst": options.worst, "caps": limits("caps", 1.0), "floors": limits("floors", 0.0),
+        "available": limits("available", None), "tokens": options.tokens, "epochs": options.epochs, "pull": options.pull,
     }  # fmt: skip
 
 

@@ -11,9 +11,11 @@ from .options import limits_of, pairs, show, values, verb, weight_limits
 
 EPILOG = """\
 one row a proxy run (or a checkpoint): the weights of the domains, the losses of the targets, and N and D if the runs differ in size.
+Printed are the weights with intervals, then what it costs to deviate, with the limits that a mixture breaks.
 
   scalejax recommend proxies.csv --weights web code maths --losses on_web on_code --caps 0.6
-  scalejax recommend proxies.csv --weights web code --losses a b --columns N=params D=tokens --at N=7e9 D=1e12 --available inf 2e11
+  scalejax recommend proxies.csv --weights web code --losses a b --caps code=0.3 --importance a=0.8 b=0.2 --plot weights.png
+  scalejax recommend proxies.csv --weights web code --losses a b --columns N=params D=tokens --at N=7e9 D=1e12 --available code=2e11
 """
 
 
@@ -35,8 +37,8 @@ def _options(parser: argparse.ArgumentParser) -> None:
         "--at", nargs="+", default=[], metavar="INPUT=VALUE", help="the run to recommend for (default the largest in the table)"
     )
     parser.add_argument("--importance", nargs="+", default=[], metavar="TARGET=WEIGHT", help="importance of the targets (default equal)")
-    parser.add_argument("--uncertainty", default="bootstrap", choices=["bootstrap", "laplace", "none"], help="of the intervals")
-    parser.add_argument("--draws", type=int, default=200, help="how many (default 200)")
+    parser.add_argument("--uncertainty", default="bootstrap", choices=["bootstrap", "laplace", "none"], help="how intervals are made")
+    parser.add_argument("--draws", type=int, default=200, help="refits to resampled mixtures, or draws (default 200)")
     parser.add_argument("--by", type=float, default=0.05, help="deviation to price, as a share of all data (default 0.05)")
     parser.add_argument("--level", type=float, default=0.9, help="level of the intervals (default 0.9)")
     parser.add_argument("--seed", type=int, default=0, help="of the draws")
@@ -53,6 +55,7 @@ def _run(options: argparse.Namespace) -> None:
         importance=values(options.importance, "--importance") or None, uncertainty=options.uncertainty, draws=options.draws,
         loss=loss_of(options), seed=options.seed, roles=pairs(options.columns, "--columns") or None, **limits_of(options),
     )  # fmt: skip
+    costs = found.deviations(options.by, options.level)  # before anything is printed: it says what is wrong with the two
     show(found.table(options.level), options, lambda: plot.mixture(found.mixture, level=options.level))
     print()
-    show(found.deviations(options.by, options.level), argparse.Namespace(markdown=options.markdown, plot=None))
+    show(costs, argparse.Namespace(markdown=options.markdown, plot=None))

@@ -45,20 +45,23 @@ def limits(
     """Floors and caps, (domains, path)."""
     size = len(names)
 
-    def row(what: str, value: Any) -> np.ndarray:
-        array = numbers(what, list(value.values()) if isinstance(value, Mapping) else value)
-        if isinstance(value, Mapping) and tuple(value) != names:
-            raise DecisionError(f"{what} names {', '.join(map(str, value))}; name all domains in their order: {', '.join(names)}.")
+    def row(what: str, value: Any, unnamed: float) -> np.ndarray:
+        if isinstance(value, Mapping):
+            for name in value:
+                if name not in names:
+                    raise DecisionError(f"{what} names {name!r}, which is no domain; {suggest(str(name), names)}")
+            value = [value.get(name, unnamed) for name in names]
+        array = numbers(what, value)
         if array.shape not in ((), (size,)) or not (array >= 0).all():
             raise DecisionError(f"{what}={value!r} must be one number of 0 or more, or one for each of the {size} domains.")
         return np.broadcast_to(array, size)[:, None]
 
-    low, high = row("floors", floors), np.minimum(row("caps", caps), 1.0)
+    low, high = row("floors", floors, 0.0), np.minimum(row("caps", caps, 1.0), 1.0)
     if available is not None:
         tokens = None if tokens is None else numbers("tokens", tokens)
         if tokens is None or tokens.ndim > 1 or not (tokens > 0).all() or not epochs > 0:
             raise DecisionError("available= caps the weights by epochs x available / tokens: give tokens= (or D=) and epochs= above 0.")
-        high = np.minimum(high, epochs * row("available", available) / np.atleast_1d(tokens))
+        high = np.minimum(high, epochs * row("available", available, np.inf) / np.atleast_1d(tokens))
     low, high = (np.ascontiguousarray(np.broadcast_to(a, (size, count))) for a in (low, high))
     if (low > high).any():
         i = int(np.argmax((low > high).any(axis=1)))

@@ -17,6 +17,7 @@ from .blend import Blend, evaluated
 from .question import numbers
 
 _AT = 1e-9  # nearer than this to a floor or cap, a weight is at it
+_OFF = 1e-6  # farther than this beyond a floor or cap, a weight breaks it
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +124,7 @@ class Mixture:
 
     @double
     def against(self, others: Mapping[str, Any], level: float = 0.9) -> Table:
-        """Objective and losses of other mixtures beside the optimum, with intervals of the difference over the draws.
+        """Objective and losses of other mixtures beside the optimum, with intervals of the difference over the draws, and broken limits.
 
         Args:
             others: name to weights, (domains,).
@@ -132,7 +133,7 @@ class Mixture:
         Raises:
             DecisionError: if weights are off the simplex.
         """
-        rows = []
+        rows, breaks = [], []
         for name, h in {"optimum": self.h, **others}.items():
             given = numbers(name, list(h.values()) if isinstance(h, Mapping) else h)
             if given.shape[-1:] != (len(self.domains),) or (given < 0).any() or not np.allclose(given.sum(axis=-1), 1, atol=5e-3):
@@ -150,8 +151,17 @@ class Mixture:
                 if spread is not None:
                     row.append("—" if name == "optimum" else f"{number(spread[0][s], 3)} – {number(spread[1][s], 3)}")
                 rows.append([*row, *(number(loss) for loss in losses[0, s])])
+                breaks.append(", ".join(self.broken(here[s], s)))
         head = ["mixture", "objective", "above the optimum", *([f"{100 * level:g} %"] if self.draws is not None else []), *self.targets]
+        if any(breaks):  # such a mixture may lie below the optimum, which keeps to the limits
+            head, rows = [*head, "breaks"], [[*row, limit] for row, limit in zip(rows, breaks, strict=True)]
         return Table(head, rows)
+
+    def broken(self, h: Any, index: int = 0) -> list[str]:
+        """Floors and caps that the weights h (domains,) break, in words; `index` on the path."""
+        low, high = self.problem.low[:, index], self.problem.high[:, index]
+        caps, floors = (np.flatnonzero(off > _OFF) for off in (h - high, low - h))
+        return [f"cap of {self.domains[i]}" for i in caps] + [f"floor of {self.domains[i]}" for i in floors]
 
     def _difference(self, h: np.ndarray, level: float) -> tuple[Any, Any]:
         """Interval over the draws of the objective at h minus that at the chosen weights."""

@@ -51,9 +51,9 @@ def optimal_mixture(
         weights: importance of every target, on the simplex; default equal. With `worst`, factors of the targets; default 1.
         worst: minimise the worst target instead of the sum.
         reference: losses that the worst case is measured from; default 0.
-        caps, floors: largest and smallest weight, one number or one for every domain.
-        available, tokens, epochs: unique tokens of every domain (infinite where unlimited), tokens to train on (default the laws' input D),
-            and how often a domain may be repeated: together they cap h_i at epochs available_i / tokens.
+        caps, floors: largest and smallest weight: one number, one for every domain, or {domain: weight} for some of them.
+        available, tokens, epochs: unique tokens of every domain (infinite where unlimited or not named), tokens to train on (default the
+            laws' input D), and how often a domain may be repeated: together they cap h_i at epochs available_i / tokens.
         prior, pull: weights to stay near (default uniform: an entropy bonus), and the strength of the pull, in units of the loss.
         domains: names of the domains, in the order of the weights.
         group: one group only, for a fit with groups; default every group is a target.

@@ -25,6 +25,7 @@ from .result import Fit, finish
 from .search import search
 from .solvers import Solver, as_solver
 from .starts import Starts
+from .status import Status
 
 
 @double
@@ -99,7 +100,7 @@ def fit(
         sizes=sizes,
     )  # fmt: skip
     check(request, unidentified)
-    starts = starts if starts is not None or chosen is None else chosen.starts
+    starts = starts if starts is not None or chosen is None else chosen.starts_for(request)
     solver = as_solver(solver if solver is not None else (chosen.solver if chosen else "lm"))
     found = search(request, starts, solver, seed, reporter("fit", progress))
     return announce(finish(request, found, solver, recipe, seed, time.perf_counter() - begun))
@@ -160,7 +161,7 @@ def announce(fitted: Fit) -> Fit:
             stacklevel=4,
         )
     flat = [name for c in fitted.curvature for name in c.flat]
-    if flat:
+    if flat and fitted.status is not Status.STOPPED:  # away from an optimum curvature says nothing of what the runs determine
         warnings.warn(
             f"The runs do not determine {', '.join(dict.fromkeys(flat))} of {fitted.law.name!r}: the objective is flat along them. "
             "Their intervals are infinite; fix one of them or add runs that vary the inputs they act on.",

@@ -14,7 +14,7 @@ take 9.5. Alternatives were measured: rho'' in place of the average 15.6 for rep
 start in fifty, no cap on steps (one unit of theta, an e-fold of a positive parameter) one in six, which end on the plateau where a term has
 vanished. S = diag(M)^(1/4) lies between plain damping and Marquardt's scaling; either end loses some of the reference problems of NIST.
 
-Members that are done leave their chunk, so that nobody waits for the slowest.
+Members that are done leave their chunk, so that nobody waits for the slowest; who may stop early is the caller's to say.
 """
 
 from __future__ import annotations
@@ -36,10 +36,13 @@ from .system import diagonal, empty, evaluate
 from .system import solve as solve_system
 
 _STEP_CAP = 1.0
+_ENDLESS = 1e-2  # a step shortened by more than this raises the damping
 _NARROWEST = 1e-14  # share of the objective
 _WARM_TOLERANCE = 1e-11  # replicates are noise: their sixth digit is none
 _MEMORY = 2**28  # bytes that the states of members may take at once
 _ROUND = 4  # iterations between two compactions
+
+Late = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]  # see `solve`
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,8 @@ def _advance(spec: Spec, batched: tuple[bool, ...], inner: Any, state: State, da
         expected = cut * slope - 0.5 * cut**2 * (slope - damping * norm)
         gain = (s.objective - value) / jnp.maximum(expected, 1e-300)
         shrink = jnp.clip(1 - (2 * gain - 1) ** 3, 0.1, 1.0)
+        # A parameter that runs to infinity asks for endless steps: damp it, or the shortened steps hardly move the others.
+        shrink = jnp.where(cut < _ENDLESS, 1 / jnp.sqrt(cut), shrink)
         small = promise <= tolerance * s.objective + floor
         undamped = damping * norm <= promise  # a tiny promise under heavy damping says nothing
         hopeless = ~better & (promise <= 1e-12 * s.objective + floor)
@@ -176,6 +181,7 @@ def solve(
     settings: LM,
     floor: float = 0.0,
     progress: Callable[[int, int], None] | None = None,
+    late: Late | None = None,
 ) -> Ends:
     """Run every member to its end.
 
@@ -187,6 +193,7 @@ def solve(
         settings: of the solver.
         floor: absolute decrease below which rounding rules.
         progress: called with (finished, members) after every round.
+        late: called after every round with indices of members, their objectives, iterations and status; says which of them to give up.
     """
     members, size = theta.shape[1], chunk_size(rows, spec.layout.size) * jax.local_device_count()
     blocks = gather(np.zeros(1, int)).weight.ndim == 3
@@ -195,7 +202,9 @@ def solve(
     ends = no_ends(theta)
     for begin in range(0, members, slab):
         here = np.arange(begin, min(begin + slab, members))
-        state = _solve_slab(spec, batched, fresh(spec.layout, theta[:, here], blocks), here, gather, size, settings, floor, ends, progress)
+        state = _solve_slab(
+            spec, batched, fresh(spec.layout, theta[:, here], blocks), here, gather, size, settings, floor, ends, progress, late
+        )
         for whole, part in zip(ends, (state.theta, state.objective, state.iterations, state.status), strict=True):
             whole[..., here] = part
     return ends
@@ -212,6 +221,7 @@ def _solve_slab(
     floor: float,
     ends: Ends,
     progress: Callable[[int, int], None] | None,
+    late: Late | None,
 ) -> State:
     """Run the members `here` to their ends, in chunks of `size` that are packed anew after every round."""
     inner = settings.inner(spec)
@@ -226,6 +236,8 @@ def _solve_slab(
     active = np.arange(len(here))
     while len(active):
         in_parallel(work, [active[start : start + size] for start in range(0, len(active), size)])
+        if late is not None:
+            state.status[late(here, state.objective, state.iterations, state.status)] = code(Status.GIVEN_UP)
         active = np.flatnonzero(state.status == 0)
         if progress:
             progress(int(here[0]) + len(here) - len(active), len(ends.status))

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .data import Bank
-from .lm import LM, chunk_size
+from .lm import LM, Late, chunk_size
 from .lm import solve as levenberg_marquardt
 from .parallel import data_axes, in_parallel, over_devices, over_hosts
 from .problem import Data, Spec, traced
@@ -27,6 +27,7 @@ ENOUGH = 3  # starts that must agree before the search of a data set ends
 FEWEST = 64  # starts evaluated a set, at least
 _EVALUATIONS = 2**24  # of the law at one run, to evaluate the starts: a fraction of a second
 _WAVES = (1, 1, 2, 4)  # sizes of the waves of refined starts, relative to the first
+_PATIENCE = 4  # a start is given up after so many times the iterations in which `ENOUGH` others agreed
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,10 @@ class Found:
 
 def agreement(objective: np.ndarray) -> np.ndarray:
     """Which starts, (sets, refined), found the best optimum of their set."""
-    best = objective.min(axis=1, keepdims=True)
+    return _reaches(objective, objective.min(axis=1, keepdims=True))
+
+
+def _reaches(objective: np.ndarray, best: np.ndarray) -> np.ndarray:
     return (objective <= best * (1 + AGREE) + 1e-25) & np.isfinite(objective)
 
 
@@ -87,20 +91,41 @@ def minimise(
     solver: Solver,
     weight: np.ndarray | None = None,
     progress: Callable[[int, int], None] | None = None,
+    rivals: bool = False,
 ) -> Ends:
-    """Refine members; `sets` names the data set of each, `weight` (rows, members) replaces the sets' own weights."""
-    source = bank.blocks if type(solver) is LM and bank.blocks else bank
+    """Refine members; `sets` names the data set of each, `weight` (rows, members) replaces the sets' own weights.
 
-    run = levenberg_marquardt if isinstance(solver, LM) else descend
+    With `rivals` the members of a set are starts of one problem: those that take far longer than several who agree are given up.
+    """
+    source = bank.blocks if type(solver) is LM and bank.blocks else bank
 
     def share(mine: np.ndarray) -> Ends:
         def gather(members: np.ndarray) -> Data:
             which = mine[members]
             return source.gather(sets[which], None if weight is None else weight[:, which])
 
-        return run(spec, bank.batched, theta[:, mine], gather, source.work, solver, rounding_floor(spec, bank), progress)
+        arguments = (spec, bank.batched, theta[:, mine], gather, source.work, solver, rounding_floor(spec, bank), progress)
+        if isinstance(solver, LM):
+            return levenberg_marquardt(*arguments, late=_stragglers(sets[mine]) if rivals else None)
+        return descend(*arguments)
 
     return over_hosts(share, theta.shape[1])
+
+
+def _stragglers(sets: np.ndarray) -> Late:
+    """Which members to give up, see `_PATIENCE`; most of them crawl along a plateau where a term of the law has vanished."""
+    agreed_after = np.full(sets.max(initial=0) + 1, np.inf)  # iterations, by set
+
+    def late(members: np.ndarray, objective: np.ndarray, iterations: np.ndarray, status: np.ndarray) -> np.ndarray:
+        nonlocal agreed_after
+        of, best = sets[members], np.full(len(agreed_after), np.inf)
+        np.minimum.at(best, of, objective)
+        there = _reaches(objective, best[of])
+        agreed = np.bincount(of[there & (status == code(Status.CONVERGED))], minlength=len(best)) >= ENOUGH
+        agreed_after = np.where(agreed, np.minimum(agreed_after, iterations.max()), np.inf)
+        return (status == 0) & ~there & (iterations >= _PATIENCE * agreed_after[of])
+
+    return late
 
 
 def rounding_floor(spec: Spec, bank: Bank) -> float:
@@ -129,7 +154,7 @@ def search(request: Request, starts: Starts | None, solver: Solver, seed: int, p
         if not len(open_sets) or end == done:
             break
         begin = points[:, order[open_sets, done:end].ravel()]
-        state = minimise(spec, bank, begin, np.repeat(open_sets, end - done), solver, progress=progress)
+        state = minimise(spec, bank, begin, np.repeat(open_sets, end - done), solver, progress=progress, rivals=True)
         theta[:, open_sets, done:end] = state.theta.reshape(-1, len(open_sets), end - done)
         for whole, part in ((objective, state.objective), (status, state.status), (iterations, state.iterations)):
             whole[open_sets, done:end] = part.reshape(len(open_sets), end - done)

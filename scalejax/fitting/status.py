@@ -14,9 +14,11 @@ class Status(StrEnum):
     CONVERGED = "converged"
     BOUNDARY = "at boundary"
     FLAT = "flat direction"
+    STOPPED = "stopped early"
     MAX_ITERATIONS = "max iterations"
     STUCK = "did not move"
     NOT_FINITE = "not finite"
+    GIVEN_UP = "given up"
 
     @property
     def sentence(self) -> str:
@@ -25,17 +27,19 @@ class Status(StrEnum):
 
     @property
     def usable(self) -> bool:
-        """Is the parameter vector an optimum (perhaps at a boundary or along a flat direction)?"""
-        return self in (Status.CONVERGED, Status.BOUNDARY, Status.FLAT)
+        """Is the parameter vector what was asked for: an optimum (perhaps at a boundary or along a flat direction), or an early stop?"""
+        return self in (Status.CONVERGED, Status.BOUNDARY, Status.FLAT, Status.STOPPED)
 
 
 _SENTENCES = {
     Status.CONVERGED: "No step can lower the objective further.",
     Status.BOUNDARY: "The optimum lies at the edge of a parameter's support; the other parameters are converged.",
     Status.FLAT: "The objective does not change along some direction; parameters along it are not determined.",
+    Status.STOPPED: "The solver stopped before the optimum, as its settings ask; intervals belong to optima and do not hold here.",
     Status.MAX_ITERATIONS: "The iteration limit was reached first; raise it or look at the starts.",
     Status.STUCK: "No step from the start lowered the objective, and the start is no optimum.",
     Status.NOT_FINITE: "The objective is not finite at the start.",
+    Status.GIVEN_UP: "Other starts had long agreed on a better optimum.",
 }
 
 # The order is the integer code that compiled solvers use; 0 means still running.

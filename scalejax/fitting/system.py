@@ -25,6 +25,7 @@ from .linear import solve_damped
 from .losses import Loss
 from .problem import Data, Spec, jacobian, normal_equations, residuals
 
+_PIECE = 2**12  # residuals of all members evaluated at once
 _LANES = 128  # blocks evaluated at once: their intermediate results stay in the cache
 
 
@@ -42,7 +43,7 @@ def evaluate(spec: Spec, batched: tuple[bool, ...], data: Data, theta: Any, widt
     Args:
         theta: (size, members). width, safe: (members,) or numbers, the mixture of curvatures described in `lm`.
     """
-    parts = _in_blocks if data.weight.ndim == 3 else _in_column
+    parts = _in_blocks if data.weight.ndim == 3 else _in_pieces
     value, gradient, matrix, bend = parts(spec, batched, data, theta, width, safe)
     finite = jnp.isfinite(value)
     for leaf in (gradient, *jax.tree.leaves(matrix)):
@@ -59,6 +60,28 @@ def objective(spec: Spec, batched: tuple[bool, ...], data: Data, theta: Any) -> 
 
 def _in_column(spec: Spec, batched: tuple[bool, ...], data: Data, theta: Any, width: Any, safe: Any) -> tuple[Any, Any, Any, Any]:
     return weighed(spec.loss, data.weight, *jacobian(spec, batched, theta, data), width, safe)
+
+
+def _in_pieces(spec: Spec, batched: tuple[bool, ...], data: Data, theta: Any, width: Any, safe: Any) -> tuple[Any, Any, Any, Any]:
+    """A column piece by piece on a CPU, to the last row with a weight: short tables are padded to hundreds of rows to share a program."""
+    rows, steps = data.group.shape[0], data.weight.shape[0] // data.group.shape[0]
+    height = max(_PIECE // (theta.shape[-1] * steps), 1)  # runs
+    if jax.default_backend() != "cpu" or rows <= height or rows % height:
+        return _in_column(spec, batched, data, theta, width, safe)
+    pieces = rows // height
+
+    def piece(i: Any) -> tuple[Any, Any, Any, Any]:
+        def cut(array: Any, height: int = height) -> Any:
+            return jax.lax.dynamic_slice_in_dim(array, i * height, height)
+
+        weight = cut(data.weight, height * steps)
+        part = Data(tuple(map(cut, data.inputs)), cut(data.target), weight, cut(data.group), data.fixed)
+        return _in_column(spec, batched, part, theta, width, safe)
+
+    used = jnp.any(data.weight.reshape(pieces, -1) > 0, axis=1)
+    count = jnp.max(jnp.where(used, jnp.arange(1, pieces + 1), 0))
+    zeros = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), jax.eval_shape(piece, 0))
+    return jax.lax.fori_loop(0, count, lambda i, total: jax.tree.map(jnp.add, total, piece(i)), zeros)
 
 
 def weighed(loss: Loss, row_weight: Any, r: Any, columns: list[Any], width: Any, safe: Any) -> tuple[Any, Any, Any, Any]:

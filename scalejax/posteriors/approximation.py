@@ -44,7 +44,7 @@ def laplace_guide(place: Place) -> Guide:
     return Guide(np.zeros(size), np.ones(size), _FREEDOM)
 
 
-def variational_guide(model: Model, place: Place, groups: Groups | None, evidence: Evidence, seed: int) -> Guide:
+def variational_guide(model: Model, place: Place, groups: tuple[Groups, ...], evidence: Evidence, seed: int) -> Guide:
     """Normal with the mean and the widths that stochastic variational inference finds in the round coordinates."""
     import numpyro
     import optax
@@ -54,7 +54,7 @@ def variational_guide(model: Model, place: Place, groups: Groups | None, evidenc
 
     size = place.center.shape[-1]
 
-    def rounded(place: Place, groups: Groups | None, evidence: Evidence) -> None:
+    def rounded(place: Place, groups: tuple[Groups, ...], evidence: Evidence) -> None:
         z = numpyro.sample("z", ImproperUniform(constraints.real_vector, (), (size,)))
         with numpyro.handlers.block():  # the sites of the model itself are not the guide's business
             value = -_potential(model, place, groups, evidence, z)
@@ -67,7 +67,7 @@ def variational_guide(model: Model, place: Place, groups: Groups | None, evidenc
 
 
 def importance(
-    model: Model, place: Place, groups: Groups | None, evidence: Evidence, guide: Guide, *, draws: int, seed: int
+    model: Model, place: Place, groups: tuple[Groups, ...], evidence: Evidence, guide: Guide, *, draws: int, seed: int
 ) -> tuple[np.ndarray, Importance]:
     """Draws z (draws, size) resampled from the guide by smoothed importance weights, and how far they can be trusted."""
     count = -(-_MORE * draws // _CHUNK) * _CHUNK
@@ -78,12 +78,12 @@ def importance(
     return z[chosen], Importance(float(khat), float(effective_size(weights)), count)
 
 
-def _potential(model: Model, place: Place, groups: Groups | None, evidence: Evidence, z: Any) -> Any:
+def _potential(model: Model, place: Place, groups: tuple[Groups, ...], evidence: Evidence, z: Any) -> Any:
     w, slope = place.forward(z)
     return energy(model, groups, evidence, w) - slope
 
 
 @partial(jax.jit, static_argnums=0)
-def _log_densities(model: Model, place: Place, groups: Groups | None, evidence: Evidence, z: Any) -> Any:
+def _log_densities(model: Model, place: Place, groups: tuple[Groups, ...], evidence: Evidence, z: Any) -> Any:
     traced("log densities")
     return -jax.vmap(lambda one: _potential(model, place, groups, evidence, one))(z)

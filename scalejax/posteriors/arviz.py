@@ -68,7 +68,7 @@ def _groups(posterior: Posterior) -> Groups:
     rows = observed_rows(posterior)
     axes = _axes(posterior)
     table = {name: posterior.fit.runs[name][rows] for name in (output, *posterior.law.inputs)}
-    labels = {"run": rows, "group": request.groups}
+    labels = {"run": rows, "group": request.groups, "noise_group": list(posterior.model.likelihood.groups)}
 
     def data(variables: dict[str, np.ndarray], *leading: str) -> xarray.Dataset:
         made = xarray.Dataset({name: (_names(name, np.ndim(v), leading, axes), v) for name, v in variables.items()})
@@ -100,7 +100,8 @@ def _axes(posterior: Posterior) -> dict[str, tuple[str, ...]]:
     """Names of the axes of every parameter and input that has any, beside those of draws and runs."""
     inputs = {name: (domain.axis,) for name, domain in posterior.law.domains.items() if domain.axis}
     slots = posterior.model.spec.layout.slots
-    return inputs | {s.name: ("group",) * s.grouped + ((s.domain.axis,) if s.size is not None else ()) for s in slots}
+    noise = dict.fromkeys(posterior.model.likelihood.pooled, ("noise_group",))
+    return inputs | noise | {s.name: ("group",) * s.grouped + ((s.domain.axis,) if s.size is not None else ()) for s in slots}
 
 
 def _names(name: str, count: int, leading: tuple[str, ...], axes: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
@@ -115,6 +116,8 @@ def _columns(posterior: Posterior, rows: np.ndarray) -> dict[str, np.ndarray]:
     request = posterior.request
     seen = np.isin(usable_rows(posterior.law, posterior.fit.runs), rows)
     columns = {name: np.asarray(values)[: len(seen)][seen] for name, values in posterior.evidence.rows.items()}
+    if "noise_group" in columns:
+        columns["noise_group"] = np.asarray(posterior.model.likelihood.groups)[columns["noise_group"]]
     weight = request.ungrouped.row_weights[0][rows]
     if (weight != 1.0).any():
         columns["weight"] = weight

@@ -23,6 +23,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..fitting.layout import Slot
 from .model import Evidence, Model, centers, hyper_sites, site_shapes
 
 
@@ -35,23 +36,44 @@ class Place(NamedTuple):
 
     @property
     def reach(self) -> Any:
-        return 0.9 / jnp.maximum(jnp.abs(self.bend), 0.1)
+        return reach(self.bend)
 
     def forward(self, z: Any) -> tuple[Any, Any]:
         """The point with coordinates z, and the log determinant of the map but for a constant."""
-        y = self.root @ z
-        bent = jnp.sqrt(1 + (y / self.reach) ** 2)
-        return self.center + y + self.bend * self.reach**2 * (bent - 1), jnp.sum(jnp.log1p(self.bend * y / bent))
+        moved, rate = bent(self.root @ z, self.bend)
+        return self.center + moved, jnp.sum(jnp.log(rate))
+
+
+def reach(bend: Any) -> Any:
+    """How far from 0 a bend acts: from there on the map is straight again, at a tenth of its slope on one side."""
+    return 0.9 / jnp.maximum(jnp.abs(bend), 0.1)
+
+
+def bent(y: Any, bend: Any) -> tuple[Any, Any]:
+    """The bend of straight coordinates y, elementwise, and its slope."""
+    r = reach(bend)
+    root = jnp.sqrt(1 + (y / r) ** 2)
+    return y + bend * r**2 * (root - 1), 1 + bend * y / root
+
+
+def straight(x: Any, bend: Any) -> tuple[Any, Any]:
+    """Inverse of `bent` and its slope there: the root of a quadratic equation."""
+    c, r = bend, reach(bend)  # |c r| < 1
+    y = (x + c * r * (r - jnp.sqrt(r**2 + x**2 + 2 * c * r**2 * x))) / (1 - (c * r) ** 2)
+    return y, 1 / bent(y, bend)[1]
 
 
 class Groups(NamedTuple):
-    """What the runs of every group say about its k pooled parameters, as a normal likelihood.
+    """What the runs of every group say about its k numbers of one block of `Model.blocks`, as a normal likelihood of straight coordinates.
 
     Attributes:
+        center, bend: (groups, k), the straight coordinates' origin and curvature.
         precision: (groups, k, k). pull: (groups, k), precision times estimate.
         coupling: (groups, k, H) how the pull falls with the H other numbers. origin: (H,) their values at which it was taken.
     """
 
+    center: Any
+    bend: Any
     precision: Any
     pull: Any
     coupling: Any
@@ -91,44 +113,57 @@ def free_values(prior: Any, value: np.ndarray) -> np.ndarray:
 
 def _ordered(model: Model, evidence: Evidence) -> dict[str, tuple[int, ...]]:
     shapes = site_shapes(model, evidence)  # sorted, as compiled programs see dictionaries
-    groups = [f"{name}_group" for name in model.pooled]
+    groups = [f"{slot.name}_group" for block in model.blocks for slot in block]
     return {name: shapes[name] for name in [*sorted(n for n in shapes if n not in groups), *groups]}
 
 
-def split(model: Model, w: Any) -> tuple[Any, Any]:
-    """Flat numbers apart: those of no group (H,), and of the groups (groups, k). Leading axes are kept."""
-    k, groups = len(model.pooled), model.spec.layout.groups
-    cut = w.shape[-1] - k * groups
-    return w[..., :cut], w[..., cut:].reshape(*w.shape[:-1], k, groups).swapaxes(-1, -2)
+def split(model: Model, w: Any) -> tuple[Any, list[Any]]:
+    """Flat numbers apart: those of no group (H,), and of every block's groups (groups, k). Leading axes are kept."""
+    start, parts = w.shape[-1] - sum(len(block) * block[0].copies for block in model.blocks), []
+    others = w[..., :start]
+    for block in model.blocks:
+        k, groups = len(block), block[0].copies
+        parts.append(w[..., start : start + k * groups].reshape(*w.shape[:-1], k, groups).swapaxes(-1, -2))
+        start += k * groups
+    return others, parts
 
 
-def populations(model: Model, evidence: Evidence, sites: dict[str, Any]) -> tuple[Any, Any]:
-    """Centers (groups, k) and spreads (k,) of the populations at unconstrained sites."""
+def populations(block: tuple[Slot, ...], evidence: Evidence, sites: dict[str, Any]) -> tuple[Any, Any]:
+    """Centers (groups, k) and spreads (k,) of a block's populations at unconstrained sites."""
     from numpyro.distributions import biject_to
 
-    hyper = {n: biject_to(evidence.priors[n].support)(sites[n]) for name in model.pooled for n in hyper_sites(name, evidence)}
-    slots = {slot.name: slot for slot in model.spec.layout.slots}
-    mu = jnp.stack([centers(slots[name], hyper, evidence) for name in model.pooled], axis=-1)
-    return mu, jnp.stack([hyper[f"{name}_spread"] for name in model.pooled])
+    hyper = {n: biject_to(evidence.priors[n].support)(sites[n]) for slot in block for n in hyper_sites(slot.name, evidence)}
+    mu = jnp.stack([centers(slot, hyper, evidence) for slot in block], axis=-1)
+    return mu, jnp.stack([hyper[f"{slot.name}_spread"] for slot in block])
 
 
-def transport(model: Model, groups: Groups | None, evidence: Evidence, w: Any) -> tuple[dict[str, Any], Any]:
-    """The model's unconstrained sites at w, and the log determinant of the map."""
-    sites = unravel(model, evidence, w)
-    if groups is None:
-        return sites, 0.0
-    mu, spread = populations(model, evidence, sites)
-    others, e = split(model, w)
+def transport(model: Model, groups: tuple[Groups, ...], evidence: Evidence, w: Any) -> tuple[dict[str, Any], Any]:
+    """The model's unconstrained sites at w, and the log determinant of the map; without `groups` the sites are w itself."""
+    sites, slope = unravel(model, evidence, w), 0.0
+    others, standardised = split(model, w)
+    for block, known, e in zip(model.blocks, groups, standardised, strict=False):
+        mu, spread = populations(block, evidence, sites)
+        u, volume = _values(known, mu, spread, others, e)
+        sites.update({f"{slot.name}_group": u[:, i] for i, slot in enumerate(block)})
+        slope = slope + volume
+    return sites, slope
+
+
+def _values(groups: Groups, mu: Any, spread: Any, others: Any, e: Any) -> tuple[Any, Any]:
+    """Values u (groups, k) of a block's groups from standardised ones, and the log determinant of the map."""
+    at, rate = straight(mu - groups.center, groups.bend)
+    width = spread * rate
     pull = groups.pull - groups.coupling @ (others - groups.origin)
-    L = jnp.linalg.cholesky(jnp.eye(len(spread)) + spread[:, None] * groups.precision * spread)
-    pushed = spread * (pull - jnp.einsum("gij,gj->gi", groups.precision, mu))
+    L = jnp.linalg.cholesky(jnp.eye(len(spread)) + width[:, :, None] * groups.precision * width[:, None, :])
+    pushed = width * (pull - jnp.einsum("gij,gj->gi", groups.precision, at))
     lower = jax.scipy.linalg.solve_triangular(L, pushed[..., None], lower=True)[..., 0]
-    u = mu + spread * jax.scipy.linalg.solve_triangular(L, (lower + e)[..., None], lower=True, trans=1)[..., 0]
-    sites.update({f"{name}_group": u[:, i] for i, name in enumerate(model.pooled)})
-    return sites, mu.shape[0] * jnp.sum(jnp.log(spread)) - jnp.sum(jnp.log(jnp.diagonal(L, axis1=-2, axis2=-1)))
+    y = at + width * jax.scipy.linalg.solve_triangular(L, (lower + e)[..., None], lower=True, trans=1)[..., 0]
+    moved, slope = bent(y, groups.bend)
+    volume = jnp.sum(jnp.log(width)) + jnp.sum(jnp.log(slope)) - jnp.sum(jnp.log(jnp.diagonal(L, axis1=-2, axis2=-1)))
+    return groups.center + moved, volume
 
 
-def energy(model: Model, groups: Groups | None, evidence: Evidence, w: Any) -> Any:
+def energy(model: Model, groups: tuple[Groups, ...], evidence: Evidence, w: Any) -> Any:
     """Minus the log posterior density of w."""
     from numpyro.infer.util import potential_energy
 

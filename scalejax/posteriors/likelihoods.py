@@ -6,8 +6,8 @@ Residuals are of the logarithm unless the posterior is sampled with `on="linear"
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax.numpy as jnp
@@ -16,6 +16,7 @@ import numpy as np
 from ..core.checks import rows_text
 from ..core.errors import DataError, FitError, suggest
 from ..core.runs import Runs
+from ..fitting.request import label
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,23 @@ class Likelihood(ABC):
         """Does it describe counts, so that the law predicts a probability?"""
         return False
 
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the groups of runs whose noise differs."""
+        return ()
+
+    @property
+    def pooled(self) -> tuple[str, ...]:
+        """Noise parameters, all positive, that differ between the groups and come from one population."""
+        return ()
+
+    def among(self, runs: Runs, index: np.ndarray) -> Likelihood:
+        """The likelihood with the `groups` that the runs `index` are of."""
+        return self
+
     @abstractmethod
     def priors(self, size: float) -> dict[str, Any]:
-        """Prior of every noise parameter; residuals of ordinary size are `size` large."""
+        """Prior of every noise parameter, of pooled ones that of their median; residuals of ordinary size are `size` large."""
 
     @abstractmethod
     def start(self, residuals: np.ndarray) -> dict[str, float]:
@@ -53,9 +68,18 @@ class Likelihood(ABC):
 
 @dataclass(frozen=True)
 class _Scale(Likelihood):
-    """Densities around the prediction with a scale sigma, to which a known evaluation error adds."""
+    """Densities around the prediction with a scale sigma, in all or by group, to which a known evaluation error adds."""
 
     evaluation: str | None = None
+    by: str | None = None
+    groups: tuple[str, ...] = field(default=(), repr=False)  # type: ignore[assignment]
+
+    @property
+    def pooled(self) -> tuple[str, ...]:
+        return () if self.by is None else ("sigma",)
+
+    def among(self, runs: Runs, index: np.ndarray) -> Likelihood:
+        return self if self.by is None else replace(self, groups=tuple(dict.fromkeys(_labels(runs, self.by, index))))
 
     def priors(self, size: float) -> dict[str, Any]:
         import numpyro.distributions as dist
@@ -66,19 +90,31 @@ class _Scale(Likelihood):
         return {"sigma": float(max(1.4826 * np.median(np.abs(residuals)), 1e-3 * np.std(residuals), 1e-9))}
 
     def rows(self, runs: Runs, index: np.ndarray) -> dict[str, np.ndarray]:
-        if self.evaluation is None:
-            return {}
-        error = _numbers(runs, self.evaluation, index)
-        if (error < 0).any():
-            raise DataError(f"Column {self.evaluation!r} holds negative standard errors in {rows_text(index[error < 0])}.")
-        return {"evaluation": error}
+        rows = {}
+        if self.evaluation is not None:
+            error = rows["evaluation"] = _numbers(runs, self.evaluation, index)
+            if (error < 0).any():
+                raise DataError(f"Column {self.evaluation!r} holds negative standard errors in {rows_text(index[error < 0])}.")
+        if self.by is not None:
+            rows["noise_group"] = self.place(_labels(runs, self.by, index))
+        return rows
+
+    def place(self, names: Sequence[str]) -> np.ndarray:
+        """Index of every one of these groups."""
+        known = {name: i for i, name in enumerate(self.groups)}
+        for name in names:
+            if name not in known:
+                raise DataError(f"There is no group {name!r} with a noise of its own; {suggest(name, known)}")
+        return np.asarray([known[name] for name in names], int)
 
     def scale(self, noise: Mapping[str, Any], predicted: Any, rows: Mapping[str, Any]) -> Any:
         """Root of sigma^2 plus the squared evaluation error, shaped to broadcast with the prediction."""
-        if "evaluation" not in rows:
-            return noise["sigma"]
-        error = rows["evaluation"].reshape(rows["evaluation"].shape + (1,) * (jnp.ndim(predicted) - 1))
-        return jnp.sqrt(noise["sigma"] ** 2 + error**2)
+
+        def beside(of_run: Any) -> Any:
+            return of_run.reshape(of_run.shape + (1,) * (jnp.ndim(predicted) - 1))
+
+        sigma = beside(noise["sigma"][rows["noise_group"]]) if "noise_group" in rows else noise["sigma"]
+        return jnp.sqrt(sigma**2 + beside(rows["evaluation"]) ** 2) if "evaluation" in rows else sigma
 
 
 @dataclass(frozen=True)
@@ -185,7 +221,7 @@ class Binomial(Likelihood):
         return dist.BinomialProbs(p, trials)
 
 
-def normal(*, evaluation: str | None = None, replicates: str | None = None) -> Likelihood:
+def normal(*, evaluation: str | None = None, replicates: str | None = None, by: str | None = None) -> Likelihood:
     r"""Normal residuals, r ~ Normal(0, sigma^2 + e^2); with replicates, of run j of configuration i,
 
         r_ij = b_i + e_ij,    b_i ~ Normal(0, tau^2),    e_ij ~ Normal(0, sigma^2 + evaluation_ij^2)
@@ -198,6 +234,7 @@ def normal(*, evaluation: str | None = None, replicates: str | None = None) -> L
             logs); sigma is then what runs scatter beyond their evaluation error.
         replicates: column, of text or numbers, with the same value in all repeats of one configuration (such as other seeds). A new run
             (`Posterior.predict(kind="run")`) is of a new configuration, and a run's leave-one-out density is given the other repeats.
+        by: as in `student_t`; tau is the same in all groups.
 
     Raises:
         DataError: by `sample`, if no two runs share a configuration, or all do.
@@ -214,32 +251,53 @@ def normal(*, evaluation: str | None = None, replicates: str | None = None) -> L
 
     Source: the one-way random-effects model, Searle, Casella and McCulloch, "Variance Components", 1992, chapter 3.
     """
-    return Normal(evaluation, replicates)
+    return Normal(evaluation=evaluation, by=by, replicates=replicates)
 
 
-def student_t(nu: float | None = None, *, evaluation: str | None = None) -> Likelihood:
-    """Student-t residuals of scale sigma, so that single bad runs count little. The default likelihood.
+def student_t(nu: float | None = None, *, evaluation: str | None = None, by: str | None = None) -> Likelihood:
+    r"""Student-t residuals of scale sigma, so that single bad runs count little. The default likelihood.
+
+    Runs of different sources scatter differently. With `by` every group g of runs has a scale of its own, from one population, so that a
+    group of one run is no trouble:
+
+        log sigma_g ~ Normal(log sigma_typical, sigma_spread^2),    sigma_spread ~ HalfNormal(1)
 
     Args:
-        nu: degrees of freedom; None learns them (prior Gamma(2, 0.1), above 30 it is as good as normal).
+        nu: degrees of freedom, of all groups; None learns them (prior Gamma(2, 0.1), above 30 it is as good as normal).
         evaluation: as in `normal`.
+        by: column, of text or numbers, that names the groups; it need not be that of `sample(by=...)`. `Posterior.predict(kind="run")`
+            takes the group of a new run under the column's name (where it is that of `sample(by=...)`, as `group`); without it the run is
+            of a group that nobody has seen.
+
+    Example:
+        >>> import numpy as np, scalejax as sj
+        >>> x, lab = np.tile(np.logspace(3, 8, 20), 2), np.repeat(["careful", "quick"], 20)
+        >>> noise = np.where(lab == "quick", 0.02, 0.002) * np.random.default_rng(0).standard_normal(40)
+        >>> runs = {"x": x, "loss": (1.0 + 20.0 * x**-0.3) * np.exp(noise), "lab": lab}
+        >>> drawn = sj.sample("power_law", runs, likelihood=sj.likelihoods.student_t(by="lab"), method="laplace")
+        >>> careful, quick = np.median(drawn.sites["sigma"], axis=0)
+        >>> bool(0.001 < careful < 0.004 and 0.01 < quick < 0.04)
+        True
+
+    Source: Gelman and Hill, "Data Analysis Using Regression and Multilevel/Hierarchical Models", 2007, section 17.6 (unequal variances).
     """
     if nu is not None and not nu > 0:
         raise FitError(f"nu={nu!r} must be a positive number, or None to learn it.")
-    return StudentT(evaluation, None if nu is None else float(nu))
+    return StudentT(evaluation=evaluation, by=by, nu=None if nu is None else float(nu))
 
 
-def huber(delta: float = 1e-3, *, evaluation: str | None = None) -> Likelihood:
+def huber(delta: float = 1e-3, *, evaluation: str | None = None, by: str | None = None) -> Likelihood:
     r"""The density whose best fit is the Huber fit, normalised and with a learned scale:
 
         p(r) = exp(-rho_delta(r) / sigma^2) / Z
         Z = sigma sqrt(2 pi) erf(delta / (sigma sqrt 2)) + 2 sigma^2/delta exp(-delta^2 / (2 sigma^2))
 
-    with rho_delta of `sj.huber(delta)`: a normal middle and exponential tails of length sigma^2/delta.
+    with rho_delta of `sj.huber(delta)`: a normal middle and exponential tails of length sigma^2/delta. `evaluation` and `by` as in
+    `student_t`.
     """
     if not delta > 0:
         raise FitError(f"delta={delta!r} must be a positive number.")
-    return Huber(evaluation, float(delta))
+    return Huber(evaluation=evaluation, by=by, delta=float(delta))
 
 
 def binomial(trials: str = "trials") -> Likelihood:
@@ -271,6 +329,13 @@ def _numbers(runs: Runs, name: str, index: np.ndarray) -> np.ndarray:
     if not np.isfinite(values).all():
         raise DataError(f"Column {name!r} is not finite in {rows_text(index[~np.isfinite(values)])}.")
     return values
+
+
+def _labels(runs: Runs, name: str, index: np.ndarray) -> list[str]:
+    """Name of every run's noise group."""
+    if name not in runs or runs[name].ndim != 1:
+        raise DataError(f"by names {name!r}, which is no column with one value a run; {suggest(name, runs.names)}")
+    return [label(value) for value in (_numbers(runs, name, index) if runs[name].dtype.kind == "f" else runs[name][index]).tolist()]
 
 
 def _configurations(runs: Runs, name: str, index: np.ndarray) -> np.ndarray:

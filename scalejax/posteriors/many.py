@@ -39,7 +39,7 @@ def draws_of_sets(
         chosen, kept = np.arange(begin, begin + min(_TOGETHER, count)) % count, min(_TOGETHER, count - begin)
         piece = many._replace(target=many.target[chosen], inputs=tuple(x[chosen] for x in many.inputs))
         place, groups, _ = locate(model, piece, [starts[chosen]])
-        trace = nuts(model, settings, place, groups, piece, chains=1, draws=_THIN * draws, accept=accept, seed=seed + begin)
+        trace, place = nuts(model, settings, place, groups, piece, chains=1, draws=_THIN * draws, accept=accept, seed=seed + begin)
         values = _of_draws(model, place, groups, piece, np.swapaxes(trace.z[::_THIN, :, 0], 0, 1))
         parts.append({name: np.asarray(v)[:kept] for name, v in values.items()})
         diverging.append(trace.diverging.sum(axis=(0, 2))[:kept])
@@ -69,8 +69,8 @@ def _of_flat(model: Model, many: Evidence, flat: Any) -> dict[str, Any]:
 
 
 @partial(jax.jit, static_argnums=0)
-def _of_draws(model: Model, place: Place, groups: Groups | None, many: Evidence, z: Any) -> dict[str, Any]:
-    def of_set(place: Place, groups: Groups | None, evidence: Evidence, z: Any) -> dict[str, Any]:
+def _of_draws(model: Model, place: Place, groups: tuple[Groups, ...], many: Evidence, z: Any) -> dict[str, Any]:
+    def of_set(place: Place, groups: tuple[Groups, ...], evidence: Evidence, z: Any) -> dict[str, Any]:
         return jax.vmap(lambda one: _quantities(model, evidence, transport(model, groups, evidence, place.forward(one)[0])[0]))(z)
 
     return jax.vmap(of_set, in_axes=(0, 0, SETS, 0))(place, groups, many, z)

@@ -17,17 +17,18 @@ SETS = Evidence(0, 0, None, None, None, None, None, None)  # inputs and targets 
 _STEPS = 100  # of Newton's method, at most
 _FLOOR = 1e-3  # of curvatures: below it the priors rule
 _NEAR = 0.01  # distance, in standard deviations, over which third derivatives are taken
+_SHARP = 12.0  # curvature of a group's valley, at most
 _ROUNDS = 8  # of the spreads of populations
 
 Local = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 
 @partial(jax.jit, static_argnums=0)
-def _local(model: Model, groups: Groups | None, evidence: Evidence, w: Any) -> tuple[Any, Any, Any]:
+def _local(model: Model, groups: tuple[Groups, ...], evidence: Evidence, w: Any) -> tuple[Any, Any, Any]:
     """Energy, gradient and Hessian at w (sets, size)."""
     traced("local")
 
-    def one(groups: Groups | None, evidence: Evidence, w: Any) -> tuple[Any, Any, Any]:
+    def one(groups: tuple[Groups, ...], evidence: Evidence, w: Any) -> tuple[Any, Any, Any]:
         def gradient(v: Any) -> tuple[Any, Any]:
             value, slope = jax.value_and_grad(lambda x: energy(model, groups, evidence, x))(v)
             return slope, (value, slope)
@@ -38,15 +39,15 @@ def _local(model: Model, groups: Groups | None, evidence: Evidence, w: Any) -> t
     return jax.vmap(one, in_axes=(0, SETS, 0))(groups, evidence, w)
 
 
-def local(model: Model, groups: Groups | None, evidence: Evidence) -> Local:
+def local(model: Model, groups: tuple[Groups, ...], evidence: Evidence) -> Local:
     """Energy, gradient and Hessian as a function of w (sets, size)."""
     return lambda w: tuple(np.asarray(part) for part in _local(model, groups, evidence, w))
 
 
-def locate(model: Model, evidence: Evidence, starts: list[np.ndarray]) -> tuple[Place, Groups | None, np.ndarray]:
+def locate(model: Model, evidence: Evidence, starts: list[np.ndarray]) -> tuple[Place, tuple[Groups, ...], np.ndarray]:
     """Coordinates around the best mode that is reached from the starts, each (sets, size) in unconstrained sites, and its energy."""
-    groups = None
-    if model.pooled:
+    groups: tuple[Groups, ...] = ()
+    if model.blocks:
         start, groups = _populations(model, evidence, starts)
         starts = [start]
     found = [_newton(local(model, groups, evidence), start) for start in starts]
@@ -87,7 +88,7 @@ def _newton(local: Local, w: np.ndarray, free: np.ndarray | None = None) -> tupl
     return w, f, g, H
 
 
-def _bend(local: Local, w: np.ndarray, root: np.ndarray, hessian: np.ndarray) -> np.ndarray:
+def _bend(local: Local, w: np.ndarray, root: np.ndarray, hessian: np.ndarray, limit: float = 3.0) -> np.ndarray:
     r"""Second derivatives c of an elementwise change of coordinates that make the valley straight, to third order at the mode.
 
     Along each axis a of the round coordinates the third derivative becomes D3[a, a] + H (c a^2) + 2 c a (H a): c by least squares.
@@ -107,46 +108,66 @@ def _bend(local: Local, w: np.ndarray, root: np.ndarray, hessian: np.ndarray) ->
     unit = normal / (scale[:, :, None] * scale[:, None, :]) + 1e-3 * np.eye(size)
     with np.errstate(all="ignore"):
         c = np.linalg.solve(np.where(np.isfinite(unit), unit, np.eye(size)), (right / scale)[..., None])[..., 0] / scale
-    return np.clip(np.nan_to_num(c, nan=0.0), -3.0, 3.0)
+    return np.clip(np.nan_to_num(c, nan=0.0), -limit, limit)
 
 
-def _populations(model: Model, evidence: Evidence, starts: list[np.ndarray]) -> tuple[np.ndarray, Groups]:
+def _populations(model: Model, evidence: Evidence, starts: list[np.ndarray]) -> tuple[np.ndarray, tuple[Groups, ...]]:
     """A start in standardised group values, and what the groups' runs say, near the most likely spreads of the populations (by EM)."""
-    centred = local(model, None, evidence)
+    centred = local(model, (), evidence)
     sets, size = starts[0].shape
-    index = unravel(model, evidence, np.arange(size))
-    spreads = np.array([int(index[f"{name}_spread"]) for name in model.pooled])
-    hyper = np.concatenate([np.ravel(index[site]) for name in model.pooled for site in hyper_sites(name, evidence)])
-    groups = split(model, np.arange(size))[1]  # (groups, k) places of the group values
-    free = np.setdiff1d(np.arange(size), spreads)
+    index, (others, places) = unravel(model, evidence, np.arange(size)), split(model, np.arange(size))
+    spreads = [[int(index[f"{slot.name}_spread"]) for slot in block] for block in model.blocks]
+    free = np.setdiff1d(np.arange(size), np.concatenate(spreads))
     for k in range(_ROUNDS):
         found = [_newton(centred, start, free) for start in starts]
         best = np.argmin(np.stack([f for _, f, _, _ in found]), axis=0)
         w, _, slope, hessian = (np.stack(parts)[best, np.arange(sets)] for parts in zip(*found, strict=True))
-        mu, spread = (np.asarray(v) for v in _hyper(model, evidence, w))
+        known = [tuple(np.asarray(v) for v in part) for part in _hyper(model, evidence, w)]
         if k == _ROUNDS - 1:
             break
         widths, axes = _axes(hessian[np.ix_(np.arange(sets), free, free)])
         variance = np.zeros((sets, size))
         variance[:, free] = np.einsum("bij,bj->bi", axes**2, 1 / widths)
-        spread = np.sqrt(np.mean((w[:, groups] - mu) ** 2 + variance[:, groups], axis=1))
-        for i, name in enumerate(model.pooled):
-            w[:, spreads[i]] = free_values(evidence.priors[f"{name}_spread"], spread[:, i])
+        for block, (mu, _), place, at in zip(model.blocks, known, places, spreads, strict=True):
+            spread = np.sqrt(np.mean((w[:, place] - mu) ** 2 + variance[:, place], axis=1))
+            for i, slot in enumerate(block):
+                w[:, at[i]] = free_values(evidence.priors[f"{slot.name}_spread"], spread[:, i])
         starts = [w]
+    hyper = np.concatenate([np.ravel(index[site]) for block in model.blocks for slot in block for site in hyper_sites(slot.name, evidence)])
+    start = w.copy()
+    start[:, np.concatenate([np.ravel(place) for place in places])] = 0.0
+    said = (_said(centred, w, slope, hessian, mu, spread, place, others, hyper) for (mu, spread), place in zip(known, places, strict=True))
+    return start, tuple(said)
+
+
+def _said(centred: Local, w: np.ndarray, slope: np.ndarray, hessian: np.ndarray, mu: np.ndarray, spread: np.ndarray, place: np.ndarray,
+          others: np.ndarray, hyper: np.ndarray) -> Groups:  # fmt: skip
+    """What the runs say of a block's groups at w: slope and curvature without the populations' share in them."""
+    sets, (groups, k), u = len(w), place.shape, w[:, place]
+
+    def of_groups(at: np.ndarray) -> tuple[Any, Any, np.ndarray]:
+        moved = w.copy()
+        moved[:, place] = at.reshape(sets, groups, k)
+        return None, None, _blocks(centred(moved)[2], place)
+
+    whole = _blocks(hessian, place)
+    widths, axes = _axes(whole)
+    bend = _bend(of_groups, u.reshape(-1, k), axes / np.sqrt(widths)[:, None, :], whole, _SHARP).reshape(sets, groups, k)
     inverse = 1 / spread[:, None, :] ** 2
-    precision = hessian[:, groups[:, :, None], groups[:, None, :]] - inverse[..., None] * np.eye(len(model.pooled))
+    steep = slope[:, place] - (u - mu) * inverse
+    precision = whole.reshape(sets, groups, k, k) + (steep * bend - inverse)[..., None] * np.eye(k)
     widths, axes = np.linalg.eigh(precision)
     precision = np.einsum("bgij,bgj,bgkj->bgik", axes, np.maximum(widths, 0.0), axes)
-    u = w[:, groups]
-    pull = np.einsum("bgij,bgj->bgi", precision, u) - (slope[:, groups] - (u - mu) * inverse)
-    others = np.arange(groups.min())
-    coupling = np.where(np.isin(others, hyper), 0.0, hessian[:, groups[:, :, None], others])
-    start = w.copy()
-    start[:, groups] = 0.0
-    return start, Groups(precision, pull, coupling, w[:, others])
+    coupling = np.where(np.isin(others, hyper), 0.0, hessian[:, place[:, :, None], others])
+    return Groups(u, bend, precision, -steep, coupling, w[:, others])
+
+
+def _blocks(hessian: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Every group's own part of the Hessians of all sets, (sets * groups, k, k)."""
+    return hessian[:, place[:, :, None], place[:, None, :]].reshape(-1, place.shape[1], place.shape[1])
 
 
 @partial(jax.jit, static_argnums=0)
-def _hyper(model: Model, evidence: Evidence, w: Any) -> tuple[Any, Any]:
-    """Centers (sets, groups, k) and spreads (sets, k) of the populations."""
-    return jax.vmap(lambda one: populations(model, evidence, unravel(model, evidence, one)))(w)
+def _hyper(model: Model, evidence: Evidence, w: Any) -> list[tuple[Any, Any]]:
+    """Centers (sets, groups, k) and spreads (sets, k) of every block's populations."""
+    return jax.vmap(lambda one: [populations(block, evidence, unravel(model, evidence, one)) for block in model.blocks])(w)

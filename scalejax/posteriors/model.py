@@ -10,12 +10,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..core.domains import Positive
 from ..core.errors import DataError
 from ..core.runs import Runs
 from ..fitting.layout import Slot
 from ..fitting.problem import Spec, at_params
 from .likelihoods import Likelihood
 from .priors import default_prior, spread_prior
+
+NOISE_SPREAD = 1.0  # of the logarithms of the noise in groups: its prior's scale, so that a factor of ten between groups is no surprise
 
 
 class Evidence(NamedTuple):
@@ -61,6 +64,14 @@ class Model:
         """Names of the noise parameters."""
         return tuple(self.likelihood.priors(1.0))
 
+    @property
+    def blocks(self) -> tuple[tuple[Slot, ...], ...]:
+        """Numbers that come from populations, by what they are grouped by: the law's, and the noise's, whose groups may be others."""
+        law = tuple(slot for slot in self.spec.layout.slots if slot.name in self.pooled)
+        groups = len(self.likelihood.groups)
+        noise = tuple(Slot(name, Positive(), None, 0, 1, groups, True) for name in self.likelihood.pooled)
+        return tuple(block for block in (law, noise) if block)
+
     def __call__(self, evidence: Evidence) -> None:
         """The NumPyro model: a site for every parameter and noise number, and the factor "log_likelihood"."""
         import numpyro
@@ -69,7 +80,8 @@ class Model:
             {s.name: _population(s, evidence) if s.name in self.pooled else _own(s, evidence.priors) for s in self.spec.layout.slots},
             evidence,
         )
-        noise = {name: numpyro.sample(name, evidence.priors[name]) for name in self.noise}
+        grouped = {slot.name: slot for block in self.blocks for slot in block}
+        noise = {n: _population(grouped[n], evidence) if n in grouped else numpyro.sample(n, evidence.priors[n]) for n in self.noise}
         numpyro.factor("log_likelihood", jnp.sum(self.log_density(params, noise, evidence)))
 
     def params(self, free: Mapping[str, Any], evidence: Evidence) -> dict[str, Any]:
@@ -132,10 +144,11 @@ def site_shapes(model: Model, evidence: Evidence) -> dict[str, tuple[int, ...]]:
     from numpyro.distributions import biject_to
 
     shapes = {name: biject_to(prior.support).inverse_shape(prior.shape()) for name, prior in evidence.priors.items()}
+    shapes.update({f"{slot.name}_group": (slot.copies,) for block in model.blocks for slot in block})
     for slot in model.spec.layout.slots:
         if slot.name in model.pooled:
-            shapes[f"{slot.name}_group"] = (slot.copies,)
-        elif slot.grouped:
+            continue
+        if slot.grouped:
             site = slot.name if slot.name in shapes else f"{slot.name}_free"
             shapes[site] = (slot.copies, *((slot.free,) if site.endswith("_free") else shapes[site]))
         elif f"{slot.name}_free" in shapes:
@@ -159,7 +172,10 @@ def default_priors(model: Model, size: float, covariates: int = 0) -> dict[str, 
         else:
             low, high = (slot.domain.sample(np.full(slot.free, share)) for share in (0.0, 1.0))
             out[f"{slot.name}_free"] = dist.Normal(0.5 * (low + high), (high - low) / 3.92)
-    return {**out, **model.likelihood.priors(size)}
+    noise = model.likelihood.priors(size)
+    for name in model.likelihood.pooled:
+        out[f"{name}_typical"], out[f"{name}_spread"] = noise.pop(name), dist.HalfNormal(NOISE_SPREAD)
+    return {**out, **noise}
 
 
 def evidence_of(model: Model, runs: Runs, index: np.ndarray, weight: np.ndarray, group: np.ndarray, fixed: Mapping[str, Any],

@@ -37,8 +37,8 @@ class NewGroup(Draws):
         """Predictions of every draw, with a leading draw axis; arguments as in `Posterior.predict`, without a group."""
         if kind != "run":
             return super().predict(kind=kind, **inputs)
-        trials = inputs.pop("trials", None)
-        return self.posterior.scattered(super().predict(**inputs), seed, trials)
+        inputs, scatter = self.posterior.of_scatter(inputs, new=True)
+        return self.posterior.scattered(super().predict(**inputs), seed, **scatter)
 
 
 @double

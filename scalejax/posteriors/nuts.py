@@ -1,7 +1,9 @@
 """NumPyro's NUTS for all chains of all data sets in one compiled program, in the coordinates of `coordinates`.
 
 The valleys of scaling laws are a thousand times longer than wide. Around the mode with its Hessian every direction has unit width, so that
-the warm-up has little to learn and a draw costs a few gradients. The evidence is an argument: data sets of one shape share the program.
+the warm-up has little to learn and a draw costs a few gradients. Where groups have few runs the mode may lie at the narrow end of a valley:
+a warm-up that labours is used to widen the coordinates, and then repeated. The evidence is an argument: data sets of one shape share the
+program.
 """
 
 from __future__ import annotations
@@ -19,7 +21,10 @@ from .coordinates import Groups, Place, energy, transport
 from .mode import SETS, local
 from .model import Evidence, Model
 
-_DEPTH = 10  # of the tree, at most
+_DEPTH = (6, 10)  # of the tree, at most, in the warm-up and after it
+_LABOUR = 20  # steps a draw at the end of the warm-up, from which on the coordinates are looked at again
+_WIDE = 4.0  # variance of a coordinate that should have 1
+_WIDENED = 2  # times at most
 _PIECE = 100  # draws between two reports of progress
 
 
@@ -49,7 +54,7 @@ def _kernel(
     """Initial state of one chain, and the function that moves it on."""
     from numpyro.infer.hmc import hmc
 
-    def potential(place: Place, groups: Groups | None, evidence: Evidence) -> Callable[[Any], Any]:
+    def potential(place: Place, groups: tuple[Groups, ...], evidence: Evidence) -> Callable[[Any], Any]:
         def of(z: Any) -> Any:
             w, slope = place.forward(z)
             return energy(model, groups, evidence, w) - slope
@@ -76,12 +81,12 @@ def _begin(model: Model, settings: Settings, accept: Any, z: Any, value: Any, sl
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
 def _advance(
-    model: Model, settings: Settings, count: int, accept: Any, states: Any, place: Place, groups: Groups | None, evidence: Evidence
+    model: Model, settings: Settings, count: int, accept: Any, states: Any, place: Place, groups: tuple[Groups, ...], evidence: Evidence
 ) -> Any:  # fmt: skip
     traced("nuts")
     from numpyro.infer.util import ParamInfo
 
-    def chain(state: Any, place: Place, groups: Groups | None, evidence: Evidence) -> Any:
+    def chain(state: Any, place: Place, groups: tuple[Groups, ...], evidence: Evidence) -> Any:
         # A first state is needed to tell NumPyro the settings; nobody reads it, so the compiler leaves it out.
         first = ParamInfo(state.z, state.potential_energy, state.z_grad)
         return _kernel(model, settings, accept, (place, groups, evidence), first, state.rng_key)[1](state)
@@ -94,25 +99,56 @@ def _advance(
 
 
 def nuts(
-    model: Model, settings: Settings, place: Place, groups: Groups | None, evidence: Evidence, *, chains: int, draws: int,
+    model: Model, settings: Settings, place: Place, groups: tuple[Groups, ...], evidence: Evidence, *, chains: int, draws: int,
     accept: float, seed: int, progress: Callable[[int, int], None] | None = None,
-) -> Trace:  # fmt: skip
-    """Draws of all chains of all data sets after the warm-up; `accept` is the target acceptance."""
+) -> tuple[Trace, Place]:  # fmt: skip
+    """Draws of all chains of all data sets after the warm-up, and their coordinates; `accept` is the target acceptance."""
+    for attempt in range(_WIDENED + 1):
+        trace, wider = _run(model, settings, place, groups, evidence, chains, draws, accept, seed, progress, attempt < _WIDENED)
+        if wider is None:
+            break
+        place = wider
+    return trace, place
+
+
+def widened(place: Place, z: np.ndarray) -> Place | None:
+    """Coordinates with unit width also where draws z (draws, sets, chains, size) are more than twice as wide; None where none is."""
+    pooled = np.moveaxis(z, 1, 0).reshape(z.shape[1], -1, z.shape[3])
+    centred = pooled - pooled.mean(axis=1, keepdims=True)
+    variances, axes = np.linalg.eigh(np.swapaxes(centred, 1, 2) @ centred / centred.shape[1])
+    wide = variances > _WIDE
+    return place._replace(root=place.root @ (axes * np.sqrt(np.where(wide, variances, 1.0))[:, None, :])) if wide.any() else None
+
+
+def _run(
+    model: Model, settings: Settings, place: Place, groups: tuple[Groups, ...], evidence: Evidence, chains: int, draws: int,
+    accept: float, seed: int, progress: Callable[[int, int], None] | None, watch: bool,
+) -> tuple[Trace, Place | None]:  # fmt: skip
+    """Draws after the warm-up; if `watch` and it labours in coordinates that are too narrow, its second half instead, and wider ones."""
     sets, size = place.center.shape
     z = np.random.default_rng(seed).standard_normal((sets, chains, size))
     value, slope = _potential(local(model, groups, evidence), place, z)
     keys = jax.random.split(jax.random.key(seed), sets * chains)
     states = _begin(model, settings, accept, z.reshape(-1, size), value.reshape(-1), slope.reshape(-1, size), keys)
     # One axis of all chains traces in half the time of two nested ones.
-    place, groups, inputs, target = jax.tree.map(lambda v: np.repeat(v, chains, axis=0), (place, groups, evidence.inputs, evidence.target))
+    each, groups, inputs, target = jax.tree.map(lambda v: np.repeat(v, chains, axis=0), (place, groups, evidence.inputs, evidence.target))
     evidence, pieces, total = evidence._replace(inputs=inputs, target=target), [], settings.warmup + draws
-    for done in range(0, total, _PIECE):
-        states, piece = _advance(model, settings, _PIECE, accept, states, place, groups, evidence)
+
+    def steps(first: int, last: int) -> Trace:
+        whole = (np.concatenate(parts)[first:last] for parts in zip(*pieces, strict=True))
+        return Trace(*(part.reshape(last - first, sets, chains, *part.shape[2:]) for part in whole))
+
+    for done in range(_PIECE, total + _PIECE, _PIECE):
+        states, piece = _advance(model, settings, _PIECE, accept, states, each, groups, evidence)
         pieces.append(jax.tree.map(np.asarray, piece))
         if progress:
-            progress(min(done + _PIECE, total), total)
-    whole = (np.concatenate(parts)[settings.warmup : total] for parts in zip(*pieces, strict=True))
-    return Trace(*(part.reshape(draws, sets, chains, *part.shape[2:]) for part in whole))
+            progress(min(done, total), total)
+        if watch and done - _PIECE < settings.warmup <= done:
+            learned = steps(settings.warmup // 2, settings.warmup)
+            wider = widened(place, learned.z) if learned.steps.mean() > _LABOUR else None
+            if wider is not None:
+                return learned, wider
+    return steps(settings.warmup, total), None
 
 
 def _potential(local: Callable[[np.ndarray], Any], place: Place, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -128,7 +164,7 @@ def _potential(local: Callable[[np.ndarray], Any], place: Place, z: np.ndarray) 
 
 
 @partial(jax.jit, static_argnums=0)
-def sites(model: Model, place: Place, groups: Groups | None, evidence: Evidence, z: Any) -> dict[str, Any]:
+def sites(model: Model, place: Place, groups: tuple[Groups, ...], evidence: Evidence, z: Any) -> dict[str, Any]:
     """All sites, computed ones included, of draws z (draws, size) of one data set."""
     from numpyro.infer.util import constrain_fn
 

@@ -15,6 +15,7 @@ from ..core.errors import FitError
 from ..core.precision import double
 from ..core.table import Table, entry, number
 from ..fitting.draws import Draws, ends
+from ..fitting.request import label
 from . import checks, predictive, prior_predictive
 from .diagnostics import Chains, Importance
 from .model import Model
@@ -102,11 +103,12 @@ class Posterior(Draws):
     def noise(self, level: float = 0.9) -> Table:
         """Median and interval of the noise and of the populations of pooled parameters."""
         rows = []
+        likelihood = self.model.likelihood
         for name, draws in self.sites.items():
             (low, high), middle = ends(draws, level), np.median(draws, axis=0)
             for index in np.ndindex(np.shape(middle)):
-                label = entry(name, index)
-                rows.append([label, *(number(np.asarray(v)[index]) for v in (middle, low, high))])
+                which = entry(name, tuple(likelihood.groups[i] for i in index) if name in likelihood.pooled else index)
+                rows.append([which, *(number(np.asarray(v)[index]) for v in (middle, low, high))])
         return Table(["parameter", "median", f"low {100 * level:g} %", f"high {100 * level:g} %"], rows)
 
     @double
@@ -115,29 +117,53 @@ class Posterior(Draws):
 
         Args:
             kind: "mean" for the law's value; "run" for what a new run would show, scattered as the likelihood says (a run of a new
-                configuration, if the likelihood knows replicates). For counts "run" needs `trials=` and gives the share of successes.
+                configuration, if the likelihood knows replicates; of the noise group that its column's name says, see
+                `likelihoods.student_t`). For counts "run" needs `trials=` and gives the share of successes.
             seed: of the scatter.
             **inputs: as in `Fit.predict`.
         """
         if kind != "run":
             return super().predict(kind=kind, **inputs)
-        trials = inputs.pop("trials", None)
-        return self.scattered(super().predict(**inputs), seed, trials)
+        inputs, scatter = self.of_scatter(inputs)
+        return self.scattered(super().predict(**inputs), seed, **scatter)
+
+    def of_scatter(self, inputs: Mapping[str, Any], new: bool = False) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Inputs of the law, and what `scattered` takes beside them; `new`: of a group that no run is of."""
+        inputs, by = dict(inputs), getattr(self.model.likelihood, "by", None)
+        same = by is not None and by == self.request.by
+        place = (None if new else inputs.get("group")) if same else inputs.pop(by, None)
+        return inputs, {"trials": inputs.pop("trials", None), "place": place}
 
     @double
-    def scattered(self, values: np.ndarray, seed: int = 0, trials: Any = None) -> np.ndarray:
-        """What new runs would show where the law has these values (draws, ...): `predict(kind="run")` after the law is evaluated."""
+    def scattered(self, values: np.ndarray, seed: int = 0, trials: Any = None, place: Any = None) -> np.ndarray:
+        """What new runs would show where the law has these values (draws, ...): `predict(kind="run")` after the law is evaluated.
+
+        `place` names the runs' noise groups; None: one that nobody has seen.
+        """
         likelihood = self.model.likelihood
         if likelihood.counts and trials is None:
             raise FitError("A new run of counts needs the number of trials: pass trials=... .")
         if trials is not None and not likelihood.counts:
             raise FitError("trials= is for likelihoods of counts; this posterior's outputs are no counts, so leave it out.")
-        shape = (-1,) + (1,) * (values.ndim - 1)
-        noise = {name: self.sites[name].reshape(shape) for name in self.model.noise}
+        noise = {name: self._noise_at(name, values.shape[1:], seed, place) for name in self.model.noise}
         log = self.request.on == "log" and not likelihood.counts
         rows = {"trials": np.broadcast_to(np.asarray(trials, float), values.shape)} if likelihood.counts else {}
         drawn = np.asarray(likelihood.distribution(noise, np.log(values) if log else values, rows).sample(jax.random.key(seed)))
         return np.exp(drawn) if log else drawn / rows["trials"] if likelihood.counts else drawn
+
+    def _noise_at(self, name: str, shape: tuple[int, ...], seed: int, place: Any) -> np.ndarray:
+        """Draws of a noise parameter that broadcast with (draws, *shape)."""
+        likelihood, one = self.model.likelihood, (-1,) + (1,) * len(shape)
+        if name not in likelihood.pooled:
+            return self.sites[name].reshape(one)
+        if place is None:
+            # A stream of its own: the scatter uses the seed's, and so does new_group.
+            deviation = np.asarray(jax.random.normal(jax.random.fold_in(jax.random.key(seed), 1), (len(self),)))
+            return (self.sites[f"{name}_typical"] * np.exp(self.sites[f"{name}_spread"] * deviation)).reshape(one)
+        steps = np.ndim(self.evidence.target) - 1  # a run of several numbers has one group
+        names = np.broadcast_to(np.asarray(place), shape[: len(shape) - steps])
+        index = likelihood.place([label(v) for v in names.ravel().tolist()])
+        return self.sites[name][:, index].reshape(-1, *names.shape, *(1,) * steps)
 
     def new_group(self, seed: int = 0, **covariates: float) -> NewGroup:
         """Parameters of a group that no run is of, drawn from the populations of pooled parameters; see `new_group.new_group`."""

@@ -117,7 +117,9 @@ def sample(
     report = reporter("sample", progress)
     if method == "nuts":
         ladder = _ACCEPT if accept is None else (accept,)
-        z, sampler, how = _chains(setup.model, place, groups, many, warmup, ladder, chains=chains, draws=draws, seed=seed, progress=report)
+        z, sampler, how, place = _chains(
+            setup.model, place, groups, many, warmup, ladder, chains=chains, draws=draws, seed=seed, progress=report
+        )
     place, groups = jax.tree.map(lambda part: part[0], (place, groups))
     if method != "nuts":
         z, sampler, how = _approximated(setup, place, groups, method, draws=chains * draws, seed=seed)
@@ -135,21 +137,23 @@ def sample(
 
 
 def _chains(
-    model: Model, place: Place, groups: Groups | None, many: Evidence, warmup: int, ladder: tuple[float, ...], *, chains: int, draws: int,
-    seed: int, progress: Progress | None,
-) -> tuple[np.ndarray, Chains | Importance, str]:  # fmt: skip
-    """Draws (chains * draws, size) of NUTS with the first target acceptance of the ladder at which no draw diverges."""
+    model: Model, place: Place, groups: tuple[Groups, ...], many: Evidence, warmup: int, ladder: tuple[float, ...], *, chains: int,
+    draws: int, seed: int, progress: Progress | None,
+) -> tuple[np.ndarray, Chains | Importance, str, Place]:  # fmt: skip
+    """Draws (chains * draws, size) of NUTS with the first target acceptance of the ladder at which no draw diverges; their coordinates."""
     for accept in ladder:
-        trace = nuts(model, Settings(warmup), place, groups, many, chains=chains, draws=draws, accept=accept, seed=seed, progress=progress)
+        trace, place = nuts(
+            model, Settings(warmup), place, groups, many, chains=chains, draws=draws, accept=accept, seed=seed, progress=progress
+        )
         if not trace.diverging.any():
             break
     z = np.swapaxes(trace.z[:, 0], 0, 1).reshape(chains * draws, -1)
     sampler = Chains(*(part[:, 0].T for part in (trace.diverging, trace.energy, trace.steps)))
-    return z, sampler, f"{chains} chains, accept {accept:g}"
+    return z, sampler, f"{chains} chains, accept {accept:g}", place
 
 
 def _approximated(
-    setup: Setup, place: Place, groups: Groups | None, method: str, *, draws: int, seed: int
+    setup: Setup, place: Place, groups: tuple[Groups, ...], method: str, *, draws: int, seed: int
 ) -> tuple[np.ndarray, Chains | Importance, str]:
     """Draws (draws, size) of Laplace's or the variational approximation, resampled."""
     model, evidence = setup.model, setup.evidence

@@ -68,11 +68,16 @@ def set_up(
     if (pool or covariates) and by is None:
         raise FitError("pool and covariates speak of groups; say which column names the groups with by=...")
     law, runs = request.law, request.runs
-    layout = group_layout(request)
+    rows, layout = usable_rows(law, runs), group_layout(request)
+    likelihood = likelihood.among(runs, rows)
+    if likelihood.pooled and likelihood.by in law.inputs:
+        raise DataError(
+            f"by={likelihood.by!r} is an input of the law, so that a new value of it would have no noise; name the groups in a column of "
+            "their own."
+        )
     model = Model(Spec(law, layout, request.loss, on), likelihood, _pooled(layout, pool))
     if clash := sorted(set(model.noise) & set(law.parameters)):
         raise LawError(f"{law.name!r} has a parameter {clash[0]!r}, which is also the name of the likelihood's noise; rename the law's.")
-    rows = usable_rows(law, runs)
     weight = request.ungrouped.row_weights[0]
     columns = _covariates(request, (covariates,) if isinstance(covariates, str) else tuple(covariates), model)
     size = RELATIVE_ERROR if on == "log" else RELATIVE_ERROR * float(np.median(np.abs(runs[law.output][rows])))
@@ -125,7 +130,11 @@ def starts(setup: Setup, fitted: Fit, seed: int) -> list[np.ndarray]:
 
 def start_at(setup: Setup, params: Mapping[str, Any], residuals: np.ndarray) -> np.ndarray:
     """Unconstrained sites (1, size) at a fit's parameters, kept within reach: a fit may have run off to the edge of the support."""
-    values: dict[str, Any] = dict(setup.model.likelihood.start(residuals))
+    likelihood = setup.model.likelihood
+    values: dict[str, Any] = dict(likelihood.start(residuals))
+    for name in likelihood.pooled:
+        typical = values.pop(name)
+        values |= {f"{name}_typical": typical, f"{name}_spread": 0.5, f"{name}_group": np.full(len(likelihood.groups), np.log(typical))}
     for slot in setup.model.spec.layout.slots:
         low, high = (np.min(slot.domain.sample(np.zeros(slot.free))) - 3, np.max(slot.domain.sample(np.ones(slot.free))) + 3)
         inverse = slot.domain.inverse if slot.size is None or not slot.grouped else jax.vmap(slot.domain.inverse)

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ..core.errors import DataError
+from ..core.errors import DataError, DecisionError
 from ..core.law import Law
 from ..core.precision import double
 from ..core.readers import read_runs
 from ..core.runs import Runs
 from ..core.table import Table, number
+from ..fitting.data import Bank
+from ..fitting.draws import Draws, ends
 from ..fitting.fit import fit
 from ..fitting.losses import huber
 from ..fitting.result import Fit
 from ..zoo.data_mixing import data_mixing_m4, mixing_steps
 from ..zoo.power import henighan
+from .mixture_bootstrap import as_draws, mixture_counts, refit
 from .mixture_tables import normalised
 
 
@@ -27,13 +30,16 @@ class MixingPipeline:
     """Losses of all mixtures extrapolated to a target size and number of tokens, and the mixing law there; see `mixing_pipeline`.
 
     Attributes:
-        fit: the mixing law by target, for `optimal_mixture(pipeline.fit, weights=...)` and `explicit_loss(pipeline.fit, ...)`.
+        fit: the mixing law by target, for `explicit_loss(pipeline.fit, ...)`.
+        draws: the same refitted to resampled mixtures through all stages, for `optimal_mixture(pipeline.draws, weights=...)` and
+            `pipeline.draws.predict_interval(h=..., group=...)`; None with draws=0.
         h: (mixtures, domains). losses: (mixtures, targets) extrapolated.
         targets: names of the targets.
         steps: the step law by curve, None where runs are not extrapolated in tokens. sizes: the size law, None with one size.
     """
 
     fit: Fit
+    draws: Draws | None
     h: np.ndarray
     losses: np.ndarray
     targets: tuple[str, ...]
@@ -46,11 +52,30 @@ class MixingPipeline:
         found = {"steps": float(np.median(self.steps.params["alpha"]))} if self.steps else {}
         return found | ({"size": float(self.sizes.params["alpha_x"])} if self.sizes else {})
 
-    def table(self) -> Table:
-        """A row for every mixture."""
-        rows = [["-".join(f"{w:.3g}" for w in h), *(number(v) for v in row)] for h, row in zip(self.h, self.losses, strict=True)]
+    @double
+    def interval(self, level: float = 0.9) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Target to (low, high) of the mixing law's loss at every mixture of the table, (mixtures,) each, at this confidence `level`.
+
+        Raises:
+            DecisionError: if the pipeline was run without draws.
+        """
+        if self.draws is None:
+            raise DecisionError("This pipeline was run with draws=0 and knows no uncertainty; pass draws=200.")
+        return {name: ends(self.draws.predict(h=self.h, group=name), level) for name in self.targets}
+
+    def table(self, level: float = 0.9) -> Table:
+        """A row for every mixture: the extrapolated loss of each target, and the interval of the mixing law there."""
+        limits = self.interval(level) if self.draws is not None else {}
+        columns = {}
+        for i, name in enumerate(self.targets):
+            columns[name] = [number(v) for v in self.losses[:, i]]
+            if limits:
+                columns[f"{name}, {100 * level:g} %"] = [f"{number(a)} – {number(b)}" for a, b in zip(*limits[name], strict=True)]
+        mixtures = ["-".join(f"{w:.3g}" for w in h) for h in self.h]
         notes = [f"exponents: {', '.join(f'{name} {value:.3g}' for name, value in self.exponents.items())}"] if self.exponents else []
-        return Table(["mixture", *self.targets], rows, title="Extrapolated losses", notes=notes)
+        notes += [f"intervals of the mixing law there, from {len(self.draws):,} draws, {self.draws.kind}"] if limits else []
+        rows = [list(row) for row in zip(mixtures, *columns.values(), strict=True)]
+        return Table(["mixture", *columns], rows, title="Extrapolated losses", notes=notes)
 
     def __repr__(self) -> str:
         return self.table().text()
@@ -68,6 +93,7 @@ def mixing_pipeline(
     size: float,
     law: Law = data_mixing_m4,
     starts: int = 64,
+    draws: int = 200,
     seed: int = 0,
 ) -> MixingPipeline:
     r"""Fit a mixing law at a size and number of steps that no mixture was trained to.
@@ -83,16 +109,23 @@ def mixing_pipeline(
         S: column of steps or tokens. N: column of sizes.
         steps: S to extrapolate to. size: N to extrapolate to.
         law: the mixing law.
-        starts, seed: of the fits.
+        starts: of the fits.
+        draws: how often the pipeline is repeated on resampled mixtures, for intervals; 0 for none.
+        seed: of starts and resampling.
 
     Returns:
-        MixingPipeline with `.fit` (the mixing law by target), `.losses`, `.steps`, `.sizes`.
+        MixingPipeline with `.draws` and `.fit` (the mixing law by target), `.losses`, `.interval(level)`, `.steps`, `.sizes`; print it.
 
     Raises:
         DataError: if a curve has fewer than three checkpoints, or mixtures were trained at different sizes, or weights do not sum to one.
+        DecisionError: if steps, size or draws are impossible.
 
-    Note: the alternative in one piece is a law of h, N and D, `mixture_joint`, fitted to all rows at once: see `recommend_mixture`. Here
-    the uncertainty of one stage does not reach the next. With one checkpoint a run (all at S = steps), or one size, that stage is left out.
+    Note: the alternative in one piece is a law of h, N and D, `mixture_joint`, fitted to all rows at once: see `recommend_mixture`. With
+    one checkpoint a run (all at S = steps), or one size, that stage is left out.
+
+    Uncertainty: a replicate draws whole mixtures, with all their checkpoints, sizes and targets, and runs the stages on them. The step law
+    of a curve needs no repetition, for the curve is drawn whole or not at all. So errors of one stage reach the next, and those of one
+    mixture all its targets. What no resampling shows is an extrapolation that is wrong for all mixtures alike.
 
     Example:
         >>> import numpy as np, scalejax as sj
@@ -106,9 +139,13 @@ def mixing_pipeline(
         >>> true = sj.laws.data_mixing_m4(found.h, c=2.0, t=np.array([-2.0, 0.0])) + 0.1 + 0.1**1.5
         >>> bool(np.abs(found.losses[:, 0] - true).max() < 1e-4)
         True
+        >>> best = sj.optimal_mixture(found.draws, caps=0.8, domains=["web", "code"])
+        >>> best.weights["web"], best.interval(0.9)["web"]
+        (0.8, (0.8, 0.8))
 
     References: Ye et al. 2024, arXiv:2403.16952.
     """
+    _check(steps=steps, size=size, draws=draws)
     named = dict(losses) if isinstance(losses, Mapping) else {str(name): name for name in losses}
     raw = read_runs(table, h=weights if isinstance(weights, np.ndarray) else list(weights), S=S, N=N, loss=list(named.values()))
     raw = raw.with_columns(h=normalised(raw["h"]), loss=raw["loss"].reshape(len(raw), len(named)))
@@ -120,7 +157,37 @@ def mixing_pipeline(
     mixing = fit(
         law, Runs({k: np.asarray(v) for k, v in stacked.items()}), by="target", loss=huber(0.02), on="linear", starts=starts, seed=seed
     )
-    return MixingPipeline(mixing, h, at_size, tuple(named), step_fit, size_fit)
+    drawn = _repeated(mixing, size_fit, size, len(h), draws, seed) if draws else None
+    return MixingPipeline(mixing, drawn, h, at_size, tuple(named), step_fit, size_fit)
+
+
+def _check(*, draws: int, **ahead: float) -> None:
+    """Refuse settings that mean nothing."""
+    for name, value in ahead.items():
+        if not (np.ndim(value) == 0 and np.isfinite(value) and value > 0):
+            raise DecisionError(f"{name}={value!r} must be one positive number: the {name} to extrapolate to.")
+    if draws < 0 or draws == 1:
+        raise DecisionError(f"draws={draws!r} must be 0 for no intervals, or at least 2.")
+
+
+def _repeated(mixing: Fit, sizes: Fit | None, size: float, mixtures: int, draws: int, seed: int) -> Draws:
+    """The stages after the step law on resampled mixtures."""
+    counts, targets = mixture_counts(mixtures, draws, seed), len(mixing.groups)
+    kind, bank, before = f"bootstrap of the pipeline (mixtures, seed {seed})", None, ()
+    if sizes is not None:
+        again = refit(sizes, [counts[sizes.runs["mixture"].astype(int)]])
+        at_size = _at_size(sizes, again.theta[:, None], size).reshape(draws, mixtures, targets)
+        bank, before = _with_targets(mixing.request.bank, np.moveaxis(at_size, 0, -1)), (again,)
+    return as_draws(mixing, refit(mixing, [counts] * targets, bank), draws, kind, *before)
+
+
+def _with_targets(bank: Bank, losses: np.ndarray) -> Bank:
+    """A data set for every target and draw, from losses (mixtures, targets, draws)."""
+    draws = losses.shape[-1]
+    inputs = tuple(np.repeat(a, draws, axis=-1) if b else a for a, b in zip(bank.inputs, bank.batched, strict=False))
+    target = np.repeat(bank.target.reshape(bank.rows, -1), losses[0].size // bank.target[0].size, axis=1)
+    target[: len(losses)] = losses.reshape(len(losses), -1)
+    return replace(bank, inputs=inputs, target=target, batched=(*bank.batched[:-1], True))
 
 
 def _along_steps(runs: Runs, steps: float, starts: int, seed: int) -> tuple[Runs, Fit | None]:
@@ -156,8 +223,15 @@ def _along_sizes(runs: Runs, size: float, targets: Sequence[str], starts: int, s
     grid = runs["loss"].reshape(len(mixtures), len(sizes), len(targets))  # rows are ordered by mixture, then size
     curves = np.moveaxis(grid, 1, 2).reshape(-1, len(sizes))
     label = np.repeat(np.arange(len(curves)), len(sizes)).astype(np.float64)
-    rows = Runs({"x": np.tile(sizes, len(curves)), "loss": curves.ravel(), "curve": label})
+    mixture = np.repeat(np.arange(len(mixtures)), len(targets) * len(sizes)).astype(np.float64)
+    rows = Runs({"x": np.tile(sizes, len(curves)), "loss": curves.ravel(), "curve": label, "mixture": mixture})
     fitted = fit(henighan, rows, by="curve", share=("alpha_x",), loss=huber(0.02), on="linear", starts=starts, seed=seed)
+    return _at_size(fitted, fitted.theta, size).reshape(len(mixtures), len(targets)), fitted
+
+
+def _at_size(fitted: Fit, theta: np.ndarray, size: float) -> np.ndarray:
+    """Losses (curves,) that the size law reads at `size`, or (draws, curves) for theta with a draw axis."""
     order = np.argsort([float(name) for name in fitted.groups])
-    L_inf, x_0 = (np.asarray(fitted.params[name])[order] for name in ("L_inf", "x_0"))
-    return (L_inf + (x_0 / size) ** fitted.params["alpha_x"]).reshape(len(mixtures), len(targets)), fitted
+    params = fitted.request.params(theta)
+    L_inf, x_0 = (np.asarray(params[name])[..., order] for name in ("L_inf", "x_0"))
+    return L_inf + (x_0 / size) ** np.asarray(params["alpha_x"])[..., None]

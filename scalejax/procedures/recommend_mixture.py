@@ -15,12 +15,12 @@ from ..core.readers import OnBad
 from ..core.table import Table
 from ..decisions.mixture import Mixture
 from ..decisions.optimal_mixture import optimal_mixture
-from ..fitting.bootstrap import bootstrap
 from ..fitting.draws import Draws
 from ..fitting.fit import find_law, fit
 from ..fitting.losses import Loss, huber
 from ..fitting.result import Fit
 from ..posteriors.laplace import laplace
+from .mixture_bootstrap import bootstrap_mixtures
 from .mixture_tables import normalised, stack_targets
 
 
@@ -31,7 +31,8 @@ class MixtureRecommendation:
     Attributes:
         mixture: the optimum, with its certificate, draws and predicted losses.
         fit: the law by target. draws: its uncertainty, None if none was asked for.
-        others: mixtures to compare with, by name: of the table's mixtures the best predicted, uniform, and those given.
+        others: mixtures to compare with, by name: of the table's mixtures the best predicted (within floors and caps, if one is), uniform,
+            and those given.
     """
 
     mixture: Mixture
@@ -54,22 +55,28 @@ class MixtureRecommendation:
         return self.mixture.interval(level)
 
     def deviations(self, by: float = 0.05, level: float = 0.9) -> Table:
-        """What it costs to deviate: the weight of one domain raised or lowered, the others scaled to make room; and other mixtures.
+        """What it costs to deviate: one domain raised or lowered, the others scaled to make room, within their limits; and other mixtures.
 
         Args:
             by: how much to raise or lower a weight, as a share of all training data; a weight is not lowered below 0.
             level: of the intervals.
+
+        Returns:
+            Table with the objective, its difference to the optimum with an interval, the losses, and the limits that a mixture breaks: a
+            domain at its cap is raised all the same, to show what the cap costs.
+
+        Raises:
+            DecisionError: if `by` is no share.
         """
         if not 0 < by < 1:
             raise DecisionError(f"by={by!r} must be a share between 0 and 1.")
         h, rows = self.mixture.h, dict(self.others)
+        low, high = self.mixture.problem.low[:, 0], self.mixture.problem.high[:, 0]
         for i, name in enumerate(self.mixture.domains):
             for sign, word in ((1, "more"), (-1, "less")):
                 changed = np.clip(h[i] + sign * by, 0.0, 1.0)
                 if changed != h[i] and h[i] < 1:
-                    moved = h * (1 - changed) / (1 - h[i])
-                    moved[i] = changed
-                    rows[f"{word} {name}"] = moved
+                    rows[f"{word} {name}"] = np.insert(_scaled(*(np.delete(a, i) for a in (h, low, high)), 1 - changed), i, changed)
         return self.mixture.against(rows, level)
 
     def table(self, level: float = 0.9) -> Table:
@@ -118,8 +125,8 @@ def recommend_mixture(
         at: size, tokens and other inputs of the run to recommend for, such as {"N": 7e9, "D": 1e12}; default the largest in the table.
         importance: w, of every target, on the simplex; default equal.
         compare: other mixtures to price, by name.
-        uncertainty: "bootstrap" resamples whole mixtures, so that checkpoints and repeats of one stay together; "laplace" is faster
-            and takes rows as independent; "none".
+        uncertainty: "bootstrap" resamples whole mixtures, so that checkpoints, repeats and targets of one stay together; "laplace" is
+            faster and takes rows as independent; "none".
         draws: how many.
         loss, on, starts, fix, seed: of the fit, see `fit`; default Huber's loss (1e-3) of relative errors.
         domains: names of the domains; default the columns of `weights`.
@@ -153,13 +160,24 @@ def recommend_mixture(
     fitted = fit(law or _default(roles), runs, by="target", loss=loss or huber(1e-3), on=on, starts=starts, fix=fix, seed=seed)
     drawn = None
     if uncertainty == "bootstrap":
-        drawn = bootstrap(fitted, draws, groups="mixture", seed=seed)
+        drawn = bootstrap_mixtures(fitted, draws, seed)
     elif uncertainty == "laplace":
         drawn = laplace(fitted, draws, seed=seed)
     names = tuple(domains or (f"h[{i}]" for i in range(runs["h"].shape[1])) if isinstance(weights, np.ndarray) else domains or weights)
     given = _given(fitted, at)
     best = optimal_mixture(drawn or _known(fitted), weights=importance, domains=names, **given, **options)
     return MixtureRecommendation(best, fitted, drawn, _others(fitted, best, given, compare))
+
+
+def _scaled(h: np.ndarray, low: np.ndarray, high: np.ndarray, total: float) -> np.ndarray:
+    """h times one factor, within floors and caps, so that it sums to `total`; past them where they leave no such mixture."""
+    plain, factors = h * total / h.sum(), np.array([0.0, 1e6])
+    if not np.clip(factors[0] * h, low, high).sum() <= total <= np.clip(factors[1] * h, low, high).sum():
+        return plain
+    for _ in range(100):
+        middle = factors.mean()
+        factors[int(np.clip(middle * h, low, high).sum() > total)] = middle
+    return np.clip(factors[0] * h, low, high)
 
 
 def _default(roles: Mapping[str, Any]) -> Law:
@@ -185,13 +203,15 @@ def _given(fitted: Fit, at: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _others(fitted: Fit, best: Mixture, given: Mapping[str, Any], compare: Mapping[str, Any] | None) -> dict[str, np.ndarray]:
-    """Mixtures to compare with: of the table, that with the least predicted objective, uniform, and those given."""
+    """Mixtures to compare with, see `MixtureRecommendation`."""
     mixtures = np.unique(fitted.runs["h"], axis=0)
     here = {n: np.broadcast_to(v, (len(mixtures), *np.shape(v))) for n, v in given.items()}
     predicted = np.stack([fitted.predict(h=mixtures, **here, group=name) for name in fitted.groups])
     values = best.problem.values
     excess = values["weights"][:, None] * (predicted - values["reference"][:, None])
     total = excess.max(axis=0) if best.problem.worst else excess.sum(axis=0)
+    allowed = np.array([not best.broken(h) for h in mixtures])
+    total = np.where(allowed | ~allowed.any(), total, np.inf)
     size = mixtures.shape[1]
     named = {"best of the table": mixtures[int(np.argmin(total))], "uniform": np.full(size, 1 / size)}
     for name, h in (compare or {}).items():

@@ -99,6 +99,7 @@ def mixture(best: Mixture, others: Mapping[str, Any] | None = None, *, level: fl
     if held.any():
         ax.plot(caps[held], place[held], "|", color=style.BLACK, markersize=14, label="cap")
     ax.set_yticks(place, best.domains)
+    ax.margins(y=0.12)
     ax.invert_yaxis()
     ax.set(xlabel="weight", xlim=(-0.01, None))
     ax.legend(frameon=False)

@@ -200,10 +200,10 @@ CLAIMS = [
     *[
         Claim(
             "multi_power", f"{size}M, optimum of the authors' objective: objective, R2 of held-out curves", stated,
-            lambda size=size: optimum(size), [5e-9, 5e-5], kind="repro", data="multipowerlaw", slow=True,
-            note="lower than published: it is over-fitted along C -> 0 with beta large",
+            lambda size=size: optimum(size), [half, 5e-6], kind="repro", data="multipowerlaw", slow=True,
+            note="R2 is lower than published: the end of a cosine of 72,000 steps is predicted 0.02 nats too low",
         )
-        for size, stated in (("25", [1.3852e-4, 0.99765]), ("100", [0.0, 0.99712]))
+        for size, stated, half in (("25", [1.3852e-4, 0.99765], 5e-9), ("100", [2.1329e-5, 0.99712], 5e-10))
     ],
     Unchecked("multi_power", "predicted losses of the published optimised schedules themselves", "not among the public data here"),
     Unchecked("multi_power", "400M: metrics, refits and predictions at step 23,999", "not among the public data here"),
