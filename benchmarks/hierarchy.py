@@ -34,7 +34,7 @@ from scalejax.core.table import Table
 
 from .common import show
 
-DRAWS = 500  # of each of four chains
+DRAWS = 2000  # of each of four chains: posteriors of twelve runs have long valleys
 FEW = 12  # runs of an experiment, which hardly determine five parameters and the noise
 FIRST = (  # half of the experiments; Llama's and two of Marin's are the other
     "epochai_chinchilla__massivetext__chinchilla", "ml_scalefit__massivetext__chinchilla", "marin_202603__comma__llama_2",
