@@ -20,7 +20,7 @@ COMMANDS = [
 
 def run(arguments, folder):
     environment = {**os.environ, "MPLBACKEND": "agg", "PYTHONPATH": str(ROOT)}
-    return subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    return subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True, timeout=900)
 
 
 def test_readme_code_runs_in_a_fresh_folder(tmp_path):
