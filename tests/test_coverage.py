@@ -47,6 +47,7 @@ def outside(draws: sj.Draws) -> np.ndarray:
 BAND = norm.ppf(0.9995)
 
 
+@pytest.mark.slow
 def test_calibrated_intervals_of_twelve_runs_cover(studies):
     for draws in (sj.bootstrap(studies, 200, kind="residual", seed=1), sj.laplace(studies, 1000, covariance="model")):
         assert np.abs(outside(draws)).max() < BAND, draws.kind

@@ -13,7 +13,7 @@ SCRIPT = Path(__file__).with_name("devices.py")
 
 
 def start(out, *arguments, devices=1):
-    flags = f"--xla_force_host_platform_device_count={devices}"
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={devices}"
     return subprocess.Popen(
         [sys.executable, str(SCRIPT), str(out), *arguments], env={**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
     )

@@ -56,7 +56,7 @@ def test_readme_names_every_law():
         assert f"| {title} | {', '.join(f'`{name}`' for name in sorted(names))} |" in text
 
 
-LONG = ("03_uncertainty",)  # minutes of sampling
+LONG = ("02_decisions", "03_uncertainty")  # half a minute of compilation, minutes of sampling
 NOTEBOOKS = [
     pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in LONG else []) for path in sorted(ROOT.glob("notebooks/*.py"))
 ]

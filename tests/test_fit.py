@@ -107,12 +107,14 @@ def test_datablations_with_published_constants(public_data):
     assert sj.fit(law, runs, fix=held).objective < 0.0158047
 
 
-def test_solvers_agree(chinchilla_runs, curve):
-    lm = sj.fit("power_law", curve)
-    for solver in ("lbfgs", "adam", optax.lbfgs(memory_size=5), sj.Optax(optax.adam(3e-2), max_iterations=4000)):
-        other = sj.fit("power_law", curve, solver=solver, starts=64)
-        assert other.objective == pytest.approx(lm.objective, rel=1e-4)
-        assert other.params["alpha"] == pytest.approx(lm.params["alpha"], rel=1e-2)
+@pytest.mark.parametrize("solver", [
+    "lbfgs", "adam", pytest.param(optax.lbfgs(memory_size=5), marks=pytest.mark.slow),
+    pytest.param(sj.Optax(optax.adam(3e-2), max_iterations=4000), marks=pytest.mark.slow),
+])  # fmt: skip
+def test_solvers_agree(curve, solver):
+    lm, other = sj.fit("power_law", curve), sj.fit("power_law", curve, solver=solver, starts=64)
+    assert other.objective == pytest.approx(lm.objective, rel=1e-4)
+    assert other.params["alpha"] == pytest.approx(lm.params["alpha"], rel=1e-2)
 
 
 def test_lbfgs_reaches_the_chinchilla_optimum(chinchilla_runs):

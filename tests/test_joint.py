@@ -24,6 +24,7 @@ def grouped(groups, rows, seed=0, noise=0.01):
     return {**table, "lab": np.repeat([f"g{g}" for g in range(groups)], [len(p) for p in parts])}, E, A
 
 
+@pytest.mark.slow
 def test_joint_fit_is_the_optimum_of_the_plain_objective():
     """Another solver that knows nothing of arrows, on the same joint problem."""
     table, _, _ = grouped(3, 25)

@@ -503,6 +503,7 @@ def test_impossible_covariates(families, column, sentence):
         grouped(families.with_columns(one=np.ones(len(families))), covariates=column)
 
 
+@pytest.mark.slow
 def test_a_new_group_follows_its_covariate(explained, unexplained):
     new = explained.new_group(depth=40.0)
     low, high = new.interval(0.98)["alpha"]

@@ -198,7 +198,9 @@ def descend(
 ) -> Ends:
     """As `lm.solve`, by an optax transformation."""
     members = theta.shape[1]
-    size = min(chunk_size(rows, spec.layout.size), 64) * jax.local_device_count()
+    each, devices = min(chunk_size(rows, spec.layout.size), 64), jax.local_device_count()
+    size = min(each * devices, -(-members // each) * each)  # no more than there are, in whole chunks of one device
+    size += -size % devices
     ends = no_ends(theta)
     for start in range(0, members, size):
         chunk = np.arange(start, min(start + size, members))
