@@ -129,8 +129,11 @@ def at_once(data, x):
 
 @pytest.mark.slow
 def test_the_recipe_of_luo_is_adamw_on_the_plain_double_sum(short_curves):
-    fit = sj.fit(None, short_curves, recipe="luo2025")
-    assert fit.status is Status.STOPPED and fit.solver == "adamw" and fit.starts.refined == 1
+    whole = sj.fit(None, short_curves, recipe="luo2025")
+    assert whole.status is Status.STOPPED and whole.solver == "adamw" and whole.starts.refined == 1
+    # A difference in the last digit grows a thousandfold in 40 steps: paths that are one for 60 steps differ by per cents after 150.
+    fit = sj.fit(None, short_curves, recipe="luo2025", solver=replace(sj.recipes["luo2025"].solver, max_iterations=60))
+    assert fit.objective > whole.objective
     columns = (short_curves[name] for name in ("eta", "t", "loss"))
     data = [plain.Curve(eta, np.cumsum(eta), t.astype(int), loss) for eta, t, loss in zip(*columns, strict=True)]
     (start,) = sj.recipes["luo2025"].starts_for(fit.request)
