@@ -106,6 +106,7 @@ def test_main_path(table, tmp_path, capsys):
     (["sample", "TABLE", "--likelihood", "huber:small"], ["no number"]),
     (["sample", "TABLE", "--trials", "n"], ["student_t", "goes with binomial, beta_binomial"]),
     (["sample", "TABLE", *COLUMNS, "--likelihood", "normal", "--evaluation", "se"], ["'se'"]),
+    (["sample", "TABLE", "--likelihood", "binomial", "--noise-by", "lab"], ["--noise-by does not go with", "student_t, normal, huber"]),
     (["compare", "POSTERIOR", "SAVED"], ["holds a fit", "sample --out"]),
     (["compare", "POSTERIOR", "POSTERIOR"], ["Two posteriors", "'posterior'"]),
     (["compare", "missing.npz"], ["missing.npz"]),
@@ -226,6 +227,8 @@ def test_sample_of_groups_and_of_counts(tmp_path, capsys):
     assert "A_spread" in printed and "A[b]" in printed and "alpha_spread" not in printed
     assert main(["sample", table, *roles, *quick, "--by", "arch", "--share", "alpha", "E", "--pool"]) == 0
     assert "A_spread" not in capsys.readouterr().out
+    assert main(["sample", table, *roles, *quick, "--likelihood", "normal", "--noise-by", "arch"]) == 0
+    assert "sigma[b]" in capsys.readouterr().out
     share = rng.binomial(500, 0.05 + 2 * x**-0.4) / 500
     (tmp_path / "counts.csv").write_text("\n".join(["x,error,n", *(f"{v},{e},500" for v, e in zip(x, share, strict=True))]))
     roles = ["--columns", "x=x", "loss=error", "n=n", "--on", "linear"]

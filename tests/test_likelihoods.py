@@ -305,6 +305,16 @@ def test_a_new_run_scatters_as_its_group_does(own_noise):
     assert stats.ks_2samp(unknown, expected).pvalue > 1e-3
 
 
+def test_a_mixture_of_laws_scatters_as_the_group_does(labs, own_noise):
+    alike = sj.sample(POWER, labs, likelihood=sj.likelihoods.student_t(30.0), method="laplace")
+    mixture = sj.compare({"own": own_noise, "alike": alike})
+    assert mixture.weights["own"] > 0.99
+    wide, narrow = (np.diff(mixture.predict_interval(kind="run", x=1e6, lab=lab))[0] for lab in ("quick", "careful"))
+    assert wide > 5 * narrow and narrow > np.diff(mixture.predict_interval(x=1e6, lab="careful"))[0]
+    with pytest.raises(sj.DataError, match="has an input 'lba'; did you mean 'lab'"):
+        mixture.predict(kind="run", x=1e6, lba="quick")
+
+
 def test_densities_are_those_of_the_own_noise(labs, own_noise, tmp_path):
     draw = 5
     x, loss, lab = columns(labs, "x", "loss", "lab")

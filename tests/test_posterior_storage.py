@@ -378,6 +378,16 @@ def test_arviz_groups_and_vectors_are_labelled(arviz):
     assert "sample_stats" not in getattr(made, "children", made)  # draws of an approximation have none
 
 
+def test_arviz_labels_groups_of_the_noise(arviz):
+    x, lab = np.tile(np.logspace(3, 8, 12), 2), np.repeat(["careful", "quick"], 12)
+    runs = sj.simulate(sj.laws.power_law, dict(E=1.0, A=20.0, alpha=0.3), x=x, noise=0.01).with_columns(lab=lab)
+    posterior = sj.sample("power_law", runs, likelihood=sj.likelihoods.normal(by="lab"), method="laplace", draws=100)
+    made = to_arviz(posterior)
+    assert made["posterior"]["sigma"].dims == ("chain", "draw", "noise_group")
+    assert made["posterior"]["noise_group"].values.tolist() == ["careful", "quick"]
+    assert made["constant_data"]["noise_group"].values.tolist() == lab.tolist()
+
+
 def test_netcdf_and_back(case, arviz, tmp_path):
     xarray = pytest.importorskip("xarray")
     pytest.importorskip("h5netcdf", reason="h5netcdf is not installed")

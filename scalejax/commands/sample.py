@@ -18,6 +18,7 @@ columns are role=source, as in `scalejax fit`. A saved posterior goes wherever a
   scalejax sample runs.csv --columns N=params D=tokens loss=loss --out posterior.npz
   scalejax sample runs.csv --columns N=params D=tokens loss=loss --prior "alpha=LogNormal(log(0.35), 0.2)" "E=Uniform(1.5, 2)"
   scalejax sample sweep.csv --columns N=n D=d loss=l arch=arch --by arch --share alpha beta --pool A B
+  scalejax sample runs.csv --columns N=params D=tokens loss=loss lab=lab --noise-by lab
   scalejax sample tasks.csv --law power_law --columns x=compute loss=error n=questions --on linear --likelihood binomial --trials n
   scalejax allocate posterior.npz --compute 1e21 1e22
   scalejax report posterior.npz report.html
@@ -26,6 +27,8 @@ columns are role=source, as in `scalejax fit`. A saved posterior goes wherever a
 
 # Names, and the argument that a number after the name is for.
 _LIKELIHOODS = {"student_t": "nu", "normal": "", "huber": "delta", "binomial": "", "beta_binomial": ""}
+# Arguments of theirs that name columns, and the options.
+_COLUMNS = {"evaluation": "evaluation", "replicates": "replicates", "trials": "trials", "by": "noise_by"}
 
 
 def add_verbs(verbs: Any) -> None:
@@ -42,6 +45,7 @@ def posterior_options(parser: argparse.ArgumentParser) -> None:
     add("--likelihood", metavar="NAME", help="student_t (default), student_t:NU, normal, huber, huber:DELTA, binomial, beta_binomial")
     add("--evaluation", metavar="COLUMN", help="column of the known standard errors of the outputs (relative ones on logs)")
     add("--replicates", metavar="COLUMN", help="column with one value for all repeats of a configuration, such as other seeds (normal)")
+    add("--noise-by", metavar="COLUMN", help="column of groups that have a noise of their own, partially pooled (student_t, normal, huber)")
     add("--trials", metavar="COLUMN", help="column of the number of trials, for binomial and beta_binomial (default trials)")
     add("--prior", nargs="+", default=[], metavar="PARAM=DIST", help="distributions of NumPyro, such as 'alpha=LogNormal(-1, 0.3)'")
     add("--pool", nargs="*", metavar="PARAM", help="parameters of groups that come from one population (default all; none: --pool alone)")
@@ -61,7 +65,8 @@ def _likelihood(options: argparse.Namespace) -> Any:
     """The likelihood that was asked for, None for the default."""
     from ..posteriors import likelihoods
 
-    columns = {name: getattr(options, name) for name in ("evaluation", "replicates", "trials") if getattr(options, name) is not None}
+    asked = {name: getattr(options, option) for name, option in _COLUMNS.items()}
+    columns = {name: column for name, column in asked.items() if column is not None}
     if options.likelihood is None and not columns:
         return None
     text = options.likelihood or "student_t"
@@ -70,7 +75,8 @@ def _likelihood(options: argparse.Namespace) -> Any:
     for column in columns:
         fitting = [name for name, (make, _) in makers.items() if column in inspect.signature(make).parameters]
         if kind in makers and kind not in fitting:
-            raise ScalejaxError(f"--{column} does not go with the likelihood {kind}; it goes with {', '.join(fitting)}.")
+            option = _COLUMNS[column].replace("_", "-")
+            raise ScalejaxError(f"--{option} does not go with the likelihood {kind}; it goes with {', '.join(fitting)}.")
     return made(text, makers, "--likelihood", **columns)
 
 

@@ -62,8 +62,8 @@ class Comparison:
         Args:
             kind: as in `Posterior.predict`: "mean" for the laws' values, "run" for what a new run would show.
             seed: of the choice of draws and of the scatter.
-            **inputs: a number or an array for every input of the laws with weight; each law takes its own. `group` and `trials` as in
-                `Posterior.predict`.
+            **inputs: a number or an array for every input of the laws with weight; each law takes its own. `group`, `trials` and the
+                column of the noise's groups as in `Posterior.predict`.
         """
         self._check(inputs)
         total, rng = max(map(len, self.posteriors.values())), np.random.default_rng(seed)
@@ -72,14 +72,14 @@ class Comparison:
             if count:
                 posterior = self.posteriors[name]
                 takes = [*posterior.law.inputs, *(["group"] if posterior.request.by else [])]
-                takes += ["trials"] if posterior.model.likelihood.counts and kind == "run" else []
+                takes += posterior.scatter_inputs if kind == "run" else []
                 drawn = posterior.predict(kind=kind, seed=seed + i, **{k: v for k, v in inputs.items() if k in takes})
                 parts.append(drawn[rng.choice(len(drawn), count, replace=count > len(drawn))])
         shape = np.broadcast_shapes(*(part.shape[1:] for part in parts))
         return np.concatenate([np.broadcast_to(part, (len(part), *shape)) for part in parts])
 
     def _check(self, inputs: Mapping[str, Any]) -> None:
-        known = {name for p in self.posteriors.values() for name in p.law.inputs} | {"group", "trials"}
+        known = {name for p in self.posteriors.values() for name in (*p.law.inputs, *p.scatter_inputs)} | {"group"}
         for name in inputs:
             if name not in known:
                 raise DataError(f"No law of the comparison has an input {name!r}; {suggest(name, known)}")

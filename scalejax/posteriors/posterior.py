@@ -127,6 +127,12 @@ class Posterior(Draws):
         inputs, scatter = self.of_scatter(inputs)
         return self.scattered(super().predict(**inputs), seed, **scatter)
 
+    @property
+    def scatter_inputs(self) -> tuple[str, ...]:
+        """Names that `predict(kind="run")` takes beside those of `predict`: "trials" of counts, the column of the noise's groups."""
+        by = getattr(self.model.likelihood, "by", None)
+        return ("trials",) if self.model.likelihood.counts else () if by in (None, self.request.by) else (by,)
+
     def of_scatter(self, inputs: Mapping[str, Any], new: bool = False) -> tuple[dict[str, Any], dict[str, Any]]:
         """Inputs of the law, and what `scattered` takes beside them; `new`: of a group that no run is of."""
         inputs, by = dict(inputs), getattr(self.model.likelihood, "by", None)
