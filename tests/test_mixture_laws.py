@@ -315,6 +315,16 @@ def test_temperatures_from_proportional_to_uniform():
         procedures.temperature_mixture([1.0, -1.0], 2.0)
 
 
+def test_scarce_tokens_of_a_domain_are_diluted_as_a_scan_says():
+    """The second use of the D-CPT law: D r is given, D and r are chosen."""
+    domain = {"E": 1.0, "A": 0.5, "alpha": 0.5, "B": 0.5, "beta": 0.5, "eta": 1.2, "C": 0.5, "gamma": 1.0, "eps": 0.25}
+    plan = sj.allocate((LAWS.d_cpt, domain), cost=lambda D, r: D * r, compute=2.0, N=4.0)
+    r = np.linspace(0.01, 1.0, 9901)
+    losses = LAWS.d_cpt(4.0, 2.0 / r, r, **domain)
+    assert plan.inputs["r"] == pytest.approx(r[np.argmin(losses)], abs=2e-4) and 0.5 < plan.inputs["r"] < 0.9
+    assert plan.loss == pytest.approx(losses.min(), rel=1e-9) and plan.D * plan.inputs["r"] == pytest.approx(2.0)
+
+
 def test_a_critical_share_is_where_the_bound_is_met():
     general = {"E": 1.0, "A": 0.5, "alpha": 0.5, "B": 0.5, "beta": 0.5, "eta": 1.0, "C": 0.5, "gamma": 1.0, "eps": 0.25}
     found = procedures.critical_share((LAWS.d_cpt, general), 0.05, N=4.0, D=100.0)

@@ -110,7 +110,9 @@ def d_cpt(N, D, r, *, E, A, alpha, B, beta, eta, C, gamma, eps):
 
     Symbols: N parameters in billions; D tokens in billions; r share of the corpus that is evaluated; L nats/token. Fit it twice: to the
     loss on general text with the general share, and to that on the domain with r = 1 - general share. At one share it is `chinchilla`.
-    For the best share under a bound on the other corpus see `procedures.critical_share`.
+    For the best share under a bound on the other corpus see `procedures.critical_share`. Where tokens of the corpus are scarce,
+    `sj.allocate(source, cost=lambda D, r: D * r, compute=tokens, N=...)` finds D and r; `sj.allocate(source, compute=..., r=...)` splits a
+    budget into N and D at a share.
 
     Note: the paper wants eta large enough for the loss to fall with r; check the sign of the derivative after a fit. Its coefficients
     could not be traced.
