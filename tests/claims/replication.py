@@ -84,9 +84,10 @@ CLAIMS = [
     _reproduced("published set of the optimum: the same Huber sum", 0.0010182740178, lambda: huber_sum(SETS["besiroglu2024_optimum"]),
           5e-14),
     _reproduced("Huber sum of the headline constants", 0.0010228427735, lambda: huber_sum(BESIROGLU), 5e-14),
-    Claim("chinchilla_replication", "least absolute deviations: sum", 1.1294946587, lambda: refit("absolute").objective, 5e-11,
+    Claim("chinchilla_replication", "least absolute deviations: sum", 1.129494653622, lambda: refit("absolute").objective, 2e-9,
           "corrected", data="chinchilla_epoch", slow=True,
-          note="a third party states 1.1294948981, which its solver did not bring to the end"),
+          note="a third party states 1.1294948981, which its solver did not bring to the end; stated here: the optimum by linear programs "
+               "one after the other, where five runs are met exactly, below which ours cannot fall"),
     _reproduced("least absolute deviations: E, A, alpha, B, beta (printed headline)", [1.8172, 482.01, 0.3478, 2085.43, 0.3658],
           lambda: values(refit("absolute")), [4e-4, 0.01, 5e-5, 0.01, 1e-4], slow=True),
     _reproduced("likelihood with a free scale: its negative logarithm at the authors' optimum", -879.7731390602,
