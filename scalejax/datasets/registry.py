@@ -131,7 +131,11 @@ def _fetch(name: str, entry: Mapping[str, str]) -> Path:
     folder = Path(pooch.os_cache("scalejax")) / name
     try:
         return Path(pooch.retrieve(entry["url"], f"sha256:{entry['sha256']}", fname=entry["file"], path=folder))
-    except Exception as error:  # pooch passes on whatever its transport raised
+    except Exception as error:  # pooch passes on whatever its transport raised, whose innermost error says it shortest
+        reason: BaseException = error
+        while reason.__context__ is not None:
+            reason = reason.__context__
         raise DataError(
-            f"Cannot fetch {name}/{entry['file']} from {entry['url']}: {error}. Check the connection, or set SCALEJAX_DATA to a local copy."
+            f"Cannot fetch {name}/{entry['file']} from {entry['url']}: {reason}. "
+            "Check the connection, or set SCALEJAX_DATA to a local copy."
         ) from error
