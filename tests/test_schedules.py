@@ -262,3 +262,8 @@ def test_collapse_is_the_analysis_of_variance_and_takes_names_and_gaps():
     for bad in ((curves, ["a"] * 4), (curves, ["a", "b", "c", "d"]), (curves, [1.0, 2.0]), (curves, [1.0, 1.0, np.nan, 2.0])):
         with pytest.raises(sj.DataError):
             sj.procedures.curve_collapse(*bad)
+
+
+def test_groups_of_equal_means_do_not_collapse_at_all():
+    assert sj.procedures.curve_collapse([[1.0], [3.0], [1.0], [3.0]], ["a", "a", "b", "b"]).overall == np.inf
+    assert np.isnan(sj.procedures.curve_collapse(np.ones((4, 2)), ["a", "a", "b", "b"]).overall)

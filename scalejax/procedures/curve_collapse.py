@@ -39,8 +39,9 @@ class CurveCollapse:
 
     @property
     def overall(self) -> float:
-        """Mean variance within groups over mean variance between them."""
-        return _mean(self.within) / _mean(self.between)
+        """Mean variance within groups over mean variance between them; infinite if the groups' means are all the same."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return float(np.divide(_mean(self.within), _mean(self.between)))
 
     def table(self) -> Table:
         """Rows for the first, middle and last third of the steps, and for all."""
