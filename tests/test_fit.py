@@ -2,6 +2,7 @@
 
 import json
 
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -294,6 +295,21 @@ def test_bootstrap_replicates_are_optima(fitted, chinchilla_runs):
     for i in range(3):
         full = sj.fit("chinchilla", chinchilla_runs, weights=counts[i])
         assert draws.params["alpha"][i] == pytest.approx(full.params["alpha"], rel=1e-4)
+
+
+def test_an_end_at_the_edge_of_what_a_law_can_say_is_no_optimum():
+    """Steps shrink towards the edge until none helps; the slope there says that the objective would fall beyond."""
+
+    @sj.law(E=sj.Positive(0.1, 10), A=sj.Positive(0.1, 10), alpha=sj.Positive(0.1, 1))
+    def edged(x, *, E, A, alpha):
+        """No value for E below 1."""
+        return jnp.where(E > 1.0, E, jnp.nan) + A * x**-alpha
+
+    x = np.logspace(0, 4, 30)
+    with pytest.warns(sj.ConvergenceWarning, match="blocked.*has no value beyond"):
+        ended = sj.fit(edged, {"x": x, "loss": 0.5 + 2 * x**-0.3})
+    assert ended.params["E"] == pytest.approx(1.0, abs=1e-9) and not ended.status.usable
+    assert sj.fit(edged, {"x": x, "loss": 1.5 + 2 * x**-0.3}).status.usable
 
 
 def test_an_optax_path_that_never_leaves_its_start_says_so(runs):

@@ -131,10 +131,9 @@ def _advance(spec: Spec, batched: tuple[bool, ...], inner: Any, state: State, da
         # A parameter that runs to infinity asks for endless steps: damp it, or the shortened steps hardly move the others.
         shrink = jnp.where(cut < _ENDLESS, 1 / jnp.sqrt(cut), shrink)
         small = promise <= tolerance * s.objective + floor
-        undamped = damping * norm <= promise  # a tiny promise under heavy damping says nothing
         hopeless = ~better & (promise <= 1e-12 * s.objective + floor)
         status = jnp.where(damping > 1e30, code(Status.STUCK), 0)
-        status = jnp.where((small & undamped) | hopeless, code(Status.CONVERGED), status)
+        status = jnp.where(small | hopeless, code(Status.CONVERGED), status)
         status = jnp.where((status == 0) & (s.iterations + 1 >= limit), code(Status.MAX_ITERATIONS), status)
         status = jnp.where(running, jnp.where(entering, jnp.where(jnp.isfinite(value), 0, code(Status.NOT_FINITE)), status), s.status)
         moved = State(

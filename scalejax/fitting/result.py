@@ -28,6 +28,8 @@ from .status import CODES, Status
 
 Covariance = Literal["sandwich", "model"]
 
+_BLOCKED = 1e-3  # share of the objective that a Newton step promises where no optimum is: what converged promises a millionth of it at most
+
 
 @dataclass(frozen=True)
 class StartTable:
@@ -267,10 +269,11 @@ class Fit:
 
 def finish(request: Request, found: Found, solver: Solver, recipe: str | None, seed: int, seconds: float) -> Fit:
     """The `Fit` of a search: statuses, covariance, provenance."""
-    best, shapes = second_order(request, found.best)
+    best, shapes, promises = second_order(request, found.best)
     names = np.asarray([s.value if s else "" for s in CODES], dtype=object)[found.status]
     starts = StartTable(found.objective, names, found.iterations, found.theta, found.screened)
-    worst = max((_status(CODES[s], c) for s, c in zip(found.status[:, 0], shapes, strict=True)), key=list(Status).index)
+    ends = zip(found.status[:, 0], shapes, promises, strict=True)
+    worst = max((_status(CODES[s], c, p) for s, c, p in ends), key=list(Status).index)
     versions = {
         "scalejax": __version__,
         "jax": jax.__version__,
@@ -312,7 +315,9 @@ def _stack(fitted: Fit, values: dict[str, np.ndarray]) -> dict[str, Any]:
     return out
 
 
-def _status(code_of_best: Status | None, shape: Curvature) -> Status:
+def _status(code_of_best: Status | None, shape: Curvature, promise: float) -> Status:
     if code_of_best is None or code_of_best is not Status.CONVERGED:
         return code_of_best or Status.MAX_ITERATIONS
-    return Status.FLAT if shape.flat else Status.BOUNDARY if shape.boundary else Status.CONVERGED
+    if shape.flat or shape.boundary:
+        return Status.FLAT if shape.flat else Status.BOUNDARY
+    return Status.BLOCKED if promise > _BLOCKED else Status.CONVERGED

@@ -18,9 +18,11 @@ from .losses import Loss
 from .parallel import data_axes
 from .problem import Data, Spec, jacobian, residuals
 from .request import Request
+from .search import rounding_floor
 from .system import entries
 
 _BLOCKS = 512  # whose derivatives are held at once
+_ROUNDING = 1e6  # residuals of 1e-12 are taken for rounding errors
 _TINY = 1e-9  # share of the objective that a step may promise; a larger one is no matter of the last digits
 
 
@@ -35,36 +37,44 @@ class _Point:
     shapes: Callable[[], list[Curvature]]
 
 
-def second_order(request: Request, theta: np.ndarray) -> tuple[np.ndarray, list[Curvature]]:
-    """Theta (size, sets) with its last digits, and covariance and diagnosis of every set there.
+def second_order(request: Request, theta: np.ndarray) -> tuple[np.ndarray, list[Curvature], np.ndarray]:
+    """Theta (size, sets) with its last digits; covariance and diagnosis there; and what another step promises, of every set.
 
     The solver stops when the objective can fall no further, which leaves half the digits of theta open. A Newton step on the gradient fills
-    them in, so that the numbers do not depend on which of the agreeing starts came first, or on the number of devices.
+    them in, so that the numbers do not depend on which of the agreeing starts came first, or on the number of devices. What is promised is
+    a share of the objective, or of rounding errors where these are larger.
     """
     at = partial(_in_blocks if request.joint or request.bank.blocks else _apart, request)
     point = at(theta)
-    step, promise = _newton_step(point)
-    moving = promise <= _TINY * point.objective
+    step, promise, sound = _newton_step(point)
+    moving = sound & (promise <= _TINY * point.objective)
     if moving.any():
         trial = at(np.where(moving, theta + step, theta))
-        better = _newton_step(trial)[1] < promise
+        _, left, sound = _newton_step(trial)
+        better = sound & (left < promise)
         if (better | ~moving).all():
             point = trial
         elif (better & moving).any():  # the others are as good as they get and stay where they are
             point = at(np.where(better, trial.theta, theta))
-    return point.theta, point.shapes()
+    share = _newton_step(point)[1] / np.maximum(point.objective, _ROUNDING * rounding_floor(request.spec, request.bank))
+    return point.theta, point.shapes(), share
 
 
-def _newton_step(point: _Point) -> tuple[np.ndarray, np.ndarray]:
-    """Newton's step (size, sets), and the decrease that it promises (sets,); infinite where there is no minimum to step to."""
+def _newton_step(point: _Point) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Newton's step (size, sets), the decrease that derivatives promise, and whether there is a minimum to step to (sets,).
+
+    The promise is Newton's with the absolute values of the curvatures, leaving out flat directions: 0 only where the gradient vanishes.
+    """
     scale = np.sqrt(np.maximum(np.diagonal(point.newton, axis1=1, axis2=2), 1e-300))
     unit = point.newton / (scale[:, :, None] * scale[:, None])
-    sound = np.isfinite(unit).all(axis=(1, 2))
-    values, vectors = np.linalg.eigh(np.where(sound[:, None, None], unit, np.eye(unit.shape[1])))
-    sound &= values.min(axis=1) > 1e-12 * values.max(axis=1)
+    finite = np.isfinite(unit).all(axis=(1, 2))
+    values, vectors = np.linalg.eigh(np.where(finite[:, None, None], unit, np.eye(unit.shape[1])))
+    sound = finite & (values.min(axis=1) > 1e-12 * values.max(axis=1))
     along = np.einsum("sij,si->sj", vectors, point.gradient / scale)
-    step = -np.einsum("sij,sj->si", vectors, along / np.where(sound[:, None], values, 1.0)) / scale
-    return step.T, np.where(sound, 0.5 * np.sum(along**2 / np.where(sound[:, None], values, 1.0), axis=1), np.inf)
+    curved = np.abs(values) > 1e-12 * np.abs(values).max(axis=1, keepdims=True)
+    moved = np.where(curved, along / np.where(curved, np.abs(values), 1.0), 0.0)
+    step = -np.einsum("sij,sj->si", vectors, moved) / scale
+    return step.T, np.where(finite, 0.5 * np.sum(along * moved, axis=1), np.inf), sound
 
 
 def _apart(request: Request, theta: np.ndarray) -> _Point:

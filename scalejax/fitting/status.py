@@ -19,6 +19,7 @@ class Status(StrEnum):
     STUCK = "did not move"
     NOT_FINITE = "not finite"
     GIVEN_UP = "given up"
+    BLOCKED = "blocked"
 
     @property
     def sentence(self) -> str:
@@ -39,6 +40,7 @@ _SENTENCES = {
     Status.MAX_ITERATIONS: "The iteration limit was reached first; raise it or look at the starts.",
     Status.STUCK: "No step from the start lowered the objective, and the start is no optimum.",
     Status.NOT_FINITE: "The objective is not finite at the start.",
+    Status.BLOCKED: "No step lowers the objective although its derivatives are not zero: the law jumps here, or has no value beyond.",
     Status.GIVEN_UP: "Other starts had long agreed on a better optimum.",
 }
 
