@@ -98,13 +98,9 @@ def next_runs(
     fit = source.fit if isinstance(source, Draws) else source
     if not isinstance(fit, Fit):
         raise DecisionError(f"next_runs() takes a fit or draws, got a {type(source).__name__}.")
-    if criterion not in CRITERIA:
-        raise DecisionError(f"criterion={criterion!r} is unknown; {suggest(str(criterion), CRITERIA)}")
     if (candidates is None) == (space is None):
         raise DecisionError("next_runs() needs either candidates (a table of runs) or space= (ranges of the inputs).")
-    for name, value, least in (("prior", prior, 1e-6), ("misfit", misfit, 0.0)):
-        if (value is not None or name == "misfit") and not (np.ndim(value) == 0 and value is not None and least <= value < np.inf):
-            raise DecisionError(f"{name}={value!r} must be a number of {least:g} or more.")
+    _check(criterion, prior, misfit)
     limits = _limits(budget, runs, repeats)
     offer = from_table(fit, candidates) if space is None else from_space(fit, space)
     price = Price(cost, offer)
@@ -133,6 +129,15 @@ def next_runs(
     cost_of, noise_used = straight.cost[chosen], float(np.sqrt(variance))
     considered = int(offer.usable.sum())
     return NextRuns(shown, index, cost_of, point, deviations, log, noise_used, criterion, method, limits.budget, considered)
+
+
+def _check(criterion: str, prior: float | None, misfit: float) -> None:
+    """Refuse an unknown criterion, and numbers out of range."""
+    if criterion not in CRITERIA:
+        raise DecisionError(f"criterion={criterion!r} is unknown; {suggest(str(criterion), CRITERIA)}")
+    for name, value, least in (("prior", prior, 1e-6), ("misfit", misfit, 0.0)):
+        if (value is not None or name == "misfit") and not (np.ndim(value) == 0 and value is not None and least <= value < np.inf):
+            raise DecisionError(f"{name}={value!r} must be a number of {least:g} or more.")
 
 
 def _limits(budget: float | None, runs: int | None, repeats: bool) -> Limits:

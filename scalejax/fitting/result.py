@@ -318,6 +318,6 @@ def _stack(fitted: Fit, values: dict[str, np.ndarray]) -> dict[str, Any]:
 def _status(code_of_best: Status | None, shape: Curvature, promise: float) -> Status:
     if code_of_best is None or code_of_best is not Status.CONVERGED:
         return code_of_best or Status.MAX_ITERATIONS
-    if shape.flat or shape.boundary:
-        return Status.FLAT if shape.flat else Status.BOUNDARY
-    return Status.BLOCKED if promise > _BLOCKED else Status.CONVERGED
+    if shape.flat:
+        return Status.FLAT
+    return Status.BOUNDARY if shape.boundary else Status.BLOCKED if promise > _BLOCKED else Status.CONVERGED

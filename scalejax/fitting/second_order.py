@@ -52,12 +52,13 @@ def second_order(request: Request, theta: np.ndarray) -> tuple[np.ndarray, list[
         trial = at(np.where(moving, theta + step, theta))
         _, left, sound = _newton_step(trial)
         better = sound & (left < promise)
+        promise = np.where(better, left, promise)
         if (better | ~moving).all():
             point = trial
         elif (better & moving).any():  # the others are as good as they get and stay where they are
             point = at(np.where(better, trial.theta, theta))
-    share = _newton_step(point)[1] / np.maximum(point.objective, _ROUNDING * rounding_floor(request.spec, request.bank))
-    return point.theta, point.shapes(), share
+    scale = np.maximum(point.objective, _ROUNDING * rounding_floor(request.spec, request.bank))
+    return point.theta, point.shapes(), promise / scale
 
 
 def _newton_step(point: _Point) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -130,14 +130,18 @@ class Posterior(Draws):
     @property
     def scatter_inputs(self) -> tuple[str, ...]:
         """Names that `predict(kind="run")` takes beside those of `predict`: "trials" of counts, the column of the noise's groups."""
+        return ("trials",) if self.model.likelihood.counts else (self._noise_column,) if self._noise_column else ()
+
+    @property
+    def _noise_column(self) -> str | None:
+        """The column of the noise's groups, unless these are the law's own."""
         by = getattr(self.model.likelihood, "by", None)
-        return ("trials",) if self.model.likelihood.counts else () if by in (None, self.request.by) else (by,)
+        return None if by == self.request.by else by
 
     def of_scatter(self, inputs: Mapping[str, Any], new: bool = False) -> tuple[dict[str, Any], dict[str, Any]]:
         """Inputs of the law, and what `scattered` takes beside them; `new`: of a group that no run is of."""
-        inputs, by = dict(inputs), getattr(self.model.likelihood, "by", None)
-        same = by is not None and by == self.request.by
-        place = (None if new else inputs.get("group")) if same else inputs.pop(by, None)
+        inputs, column = dict(inputs), self._noise_column
+        place = inputs.pop(column, None) if column else None if new else inputs.get("group")
         return inputs, {"trials": inputs.pop("trials", None), "place": place}
 
     @double
