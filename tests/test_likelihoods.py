@@ -282,7 +282,9 @@ def test_every_group_has_its_own_noise(own_noise):
     assert widths[3] > 2 * widths[:3].max()  # a single run says little
     low, high = np.quantile(own_noise.sites["sigma_spread"], [0.01, 0.99])
     assert low < np.std(np.log(list(LABS.values()))) < high
-    assert "sigma[careful]" in own_noise.noise().text()
+    assert own_noise.label("sigma", (1,)) == "sigma[usual]" and own_noise.label("alpha") == "alpha"
+    for table in (own_noise.noise(), own_noise.prior_sensitivity()):
+        assert "sigma[careful]" in table.text() and "sigma[0]" not in table.text()
 
 
 def test_runs_of_few_careful_groups_count_more(labs, own_noise):

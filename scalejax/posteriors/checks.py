@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from ..core.precision import double
-from ..core.table import Table, entry
+from ..core.table import Table
 from ..fitting.data import usable_rows
 from ..fitting.problem import traced
 from . import psis
@@ -140,7 +140,7 @@ def prior_sensitivity(posterior: Posterior) -> Table:
     Source: Kallioinen, Paananen, Bürkner and Vehtari, "Detecting and diagnosing prior and likelihood sensitivity with power-scaling",
     Statistics and Computing 2024.
     """
-    quantities = _entries(posterior.values)
+    quantities = _entries(posterior)
     rows = []
     joint = densities(posterior, posterior.evidence).reshape(len(posterior), -1).sum(axis=1)
     for name, (prior, likelihood) in power_scaling(quantities, log_prior(posterior), joint).items():
@@ -172,10 +172,10 @@ def _unconstrained(posterior: Posterior, name: str) -> np.ndarray:
     return np.asarray(free).reshape(*value.shape[:-1], slot.free)
 
 
-def _entries(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Draws of single numbers by label, such as "alpha[2]"."""
+def _entries(posterior: Posterior) -> dict[str, np.ndarray]:
+    """Draws of single numbers by label."""
     out = {}
-    for name, draws in values.items():
+    for name, draws in posterior.values.items():
         for index in np.ndindex(draws.shape[1:]):
-            out[entry(name, index)] = draws[(slice(None), *index)]
+            out[posterior.label(name, index)] = draws[(slice(None), *index)]
     return out

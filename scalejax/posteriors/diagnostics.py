@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..core.table import Table, entry
+from ..core.table import Table
 from .convergence import bfmi, ess_bulk, ess_tail, split_rhat
 from .psis import khat_limit
 
@@ -16,6 +16,7 @@ RHAT = 1.01  # above which chains have not mixed
 ENOUGH = 400  # effective draws that percentiles need
 LOW_ENERGY = 0.3  # fraction of missing energy below which tails are explored badly
 
+Label = Callable[[str, tuple[int, ...]], str]  # the name of one number from that of its array and its index
 Values = Mapping[str, np.ndarray]  # every sampled number's name to its draws, leading draw axis
 
 
@@ -74,14 +75,13 @@ class Chains:
             out.append(f"The energy moves too little between draws (fraction {low:.2f}, below {LOW_ENERGY}); the tails may be cut off.")
         return out
 
-    def table(self, values: Values) -> Table:
-        """R-hat and effective sample sizes of every number."""
+    def table(self, values: Values, label: Label) -> Table:
+        """R-hat and effective sample sizes of every number, by its label."""
         rows = []
         for name, (rhat, bulk, tail) in self.convergence(values).items():
             for index in np.ndindex(np.shape(rhat)):
-                label = entry(name, index)
                 cells = (np.asarray(v)[index] for v in (rhat, bulk, tail))
-                rows.append([label, *(f"{v:.{d}f}" for v, d in zip(cells, (4, 0, 0), strict=True))])
+                rows.append([label(name, index), *(f"{v:.{d}f}" for v, d in zip(cells, (4, 0, 0), strict=True))])
         note = f"{self.count} chains, {self.divergences} divergences, {self.steps.mean():.1f} gradients a draw"
         return Table(["parameter", "R-hat", "bulk ESS", "tail ESS"], rows, notes=[note])
 
@@ -108,7 +108,7 @@ class Importance:
             out.append(f"The draws are worth only {self.effective:.0f} independent ones; {ENOUGH} are needed for percentiles.")
         return out
 
-    def table(self, values: Values) -> Table:
+    def table(self, values: Values, label: Label) -> Table:
         """Tail index and effective draws."""
         row = [f"{self.khat:.2f}", f"{khat_limit(self.proposals):.2f}", f"{self.effective:.0f}", f"{self.proposals:,}"]
         return Table(["k-hat", "limit", "effective draws", "proposals"], [row])

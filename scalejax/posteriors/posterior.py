@@ -73,8 +73,15 @@ class Posterior(Draws):
 
     def diagnostics(self) -> Table:
         """How far the draws can be trusted, with a verdict below."""
-        table = self.sampler.table(self.values)
+        table = self.sampler.table(self.values, self.label)
         return replace(table, notes=[*table.notes, *(self.complaints or ["Nothing speaks against them."])])
+
+    def label(self, name: str, index: tuple[int, ...] = ()) -> str:
+        """Name of one sampled number, such as "alpha", "t[0]", or with its group "A[dense]", "sigma[lab]"."""
+        if name in self.law.parameters:
+            return name + self.fit._index_text(name, index)
+        likelihood = self.model.likelihood
+        return entry(name, tuple(likelihood.groups[i] for i in index) if name in likelihood.pooled else index)
 
     @property
     def log_likelihood(self) -> np.ndarray:
@@ -103,12 +110,10 @@ class Posterior(Draws):
     def noise(self, level: float = 0.9) -> Table:
         """Median and interval of the noise and of the populations of pooled parameters."""
         rows = []
-        likelihood = self.model.likelihood
         for name, draws in self.sites.items():
             (low, high), middle = ends(draws, level), np.median(draws, axis=0)
             for index in np.ndindex(np.shape(middle)):
-                which = entry(name, tuple(likelihood.groups[i] for i in index) if name in likelihood.pooled else index)
-                rows.append([which, *(number(np.asarray(v)[index]) for v in (middle, low, high))])
+                rows.append([self.label(name, index), *(number(np.asarray(v)[index]) for v in (middle, low, high))])
         return Table(["parameter", "median", f"low {100 * level:g} %", f"high {100 * level:g} %"], rows)
 
     @double

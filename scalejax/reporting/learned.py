@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ..core.precision import double
-from ..core.table import entry
 from ..posteriors.posterior import Posterior
 
 GOVERNED = 0.7  # posterior over prior standard deviation above which the prior, not the data, says most
@@ -63,8 +62,7 @@ def entries(posterior: Posterior) -> list[Entry]:
     for name, draws in posterior.values.items():
         prior = _of_one(posterior.priors.get(name))
         for index in np.ndindex(draws.shape[1:]):
-            label = name + posterior.fit._index_text(name, index) if name in posterior.law.parameters else entry(name, index)
-            out.append(Entry(name, label, draws[(slice(None), *index)], prior))
+            out.append(Entry(name, posterior.label(name, index), draws[(slice(None), *index)], prior))
     return out
 
 

@@ -88,7 +88,7 @@ def diagnostics(study: Study) -> list[Section]:
     if posterior is None:
         return []
     complaints = posterior.complaints
-    table = posterior.sampler.table(posterior.values)  # as in `diagnostics()`, whose verdict stands above
+    table = posterior.sampler.table(posterior.values, posterior.label)  # as in `diagnostics()`, whose verdict stands above
     blocks: list[Block] = [Verdict(complaints or [_praise(study)], care=bool(complaints)), Numbers(table)]
     if posterior.sites:
         blocks += [Heading("Noise and populations"), Numbers(posterior.noise(study.level))]
