@@ -316,3 +316,16 @@ def test_an_optax_path_that_never_leaves_its_start_says_so(runs):
     with pytest.warns(sj.IdentifiabilityWarning), pytest.warns(sj.ConvergenceWarning, match="did not move"):
         stuck = sj.fit(sj.laws.chinchilla, runs, solver=optax.sgd(1e-30), starts=[dict(E=1.0, A=100.0, alpha=0.3, B=100.0, beta=0.3)])
     assert stuck.status == "did not move"
+
+
+def test_residuals_are_observed_minus_predicted():
+    """One meaning everywhere: of the fit, inside the solver, and in losses that tell the sides apart."""
+    x = np.logspace(3, 8, 30)
+    runs = sj.read_runs({"x": x, "loss": (1.5 + 20 * x**-0.3) * np.exp(np.random.default_rng(0).exponential(0.05, 30))})
+    for on in ("log", "linear"):
+        fit = sj.fit("power_law", runs, loss=sj.huber(1e-2), on=on)
+        change = np.log if on == "log" else np.asarray
+        np.testing.assert_allclose(fit.residuals, change(runs["loss"]) - change(fit.predict(x=x)), atol=1e-12)
+    low, high = (sj.fit("power_law", runs, loss=sj.asymmetric(**side)).residuals for side in ({"over": 9.0}, {"under": 9.0}))
+    assert np.mean(low > 1e-9) > 0.8  # a prediction that must not be too high leaves nine in ten observations above it
+    assert np.mean(high > 1e-9) < 0.2

@@ -173,8 +173,8 @@ def _shaken(fit: Fit, bank: Bank, some: np.ndarray, count: int, rng: np.random.G
     r = np.asarray(residuals(request.spec, bank.batched, fit.theta[:, some], bank.gather(some)))
     drawn = [_redrawn(column, bank.weight[:, i], request.layout.size, count, rng) for column, i in zip(r.T, some, strict=True)]
     *inputs, target = (a[..., some] if b else a[..., None] for a, b in zip((*bank.inputs, bank.target), bank.batched, strict=True))
-    predicted = np.repeat(target + r.reshape(*target.shape[:-1], -1), count, axis=-1)
-    target = predicted - np.concatenate(drawn, axis=1).reshape(predicted.shape)
+    predicted = np.repeat(target - r.reshape(*target.shape[:-1], -1), count, axis=-1)
+    target = predicted + np.concatenate(drawn, axis=1).reshape(predicted.shape)
     inputs = (np.repeat(a, count, axis=-1) if b else a[..., 0] for a, b in zip(inputs, bank.batched[:-1], strict=True))
     return replace(bank, inputs=tuple(inputs), target=target, batched=(*bank.batched[:-1], True))
 

@@ -51,7 +51,7 @@ def fit(
 ) -> Fit:
     r"""Fit a law to runs: minimise over the parameters
 
-        sum_i w_i rho( log f(x_i) - log y_i )          (on="log"; without logarithms on="linear")
+        sum_i w_i rho( log y_i - log f(x_i) )          (on="log"; without logarithms on="linear")
 
     from many starts at once, in double precision, in one compiled program that serves all data sets of similar size.
 

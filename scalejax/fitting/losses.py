@@ -1,6 +1,6 @@
 """How a residual counts: robust and plain losses, each a function rho of the residual.
 
-A residual is predicted minus observed, of the logarithm by default. The fit minimises the weighted SUM of rho: a mean changes
+A residual is observed minus predicted, of the logarithm by default. The fit minimises the weighted SUM of rho: a mean changes
 nothing but makes quasi-Newton methods stop early, which is how a famous fit went wrong.
 """
 
@@ -107,13 +107,13 @@ class Asymmetric(Loss):
     base: Loss = Huber()
 
     def rho(self, r):
-        return jnp.where(r > 0, self.over, self.under) * self.base.rho(r)
+        return jnp.where(r < 0, self.over, self.under) * self.base.rho(r)
 
     def majorizer(self, r):
-        return jnp.where(r > 0, self.over, self.under) * self.base.majorizer(r)
+        return jnp.where(r < 0, self.over, self.under) * self.base.majorizer(r)
 
     def curvature(self, r):
-        return jnp.where(r > 0, self.over, self.under) * self.base.curvature(r)
+        return jnp.where(r < 0, self.over, self.under) * self.base.curvature(r)
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ class Data(NamedTuple):
 
 
 def residuals(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> Any:
-    """Residuals (rows * T, members) at theta, an array (size, members) or a tuple of (members,) arrays.
+    """Residuals, observed minus predicted, (rows * T, members) at theta, an array (size, members) or a tuple of (members,) arrays.
 
     `batched` says which of (*inputs, target) have a member axis.
     """
@@ -95,7 +95,7 @@ def at_params(spec: Spec, params: dict[str, Any], inputs: tuple[Any, ...], group
 
 def _residuals_of_one(spec: Spec, vector: Any, inputs: Any, target: Any, data: Data) -> Any:
     predicted = predictions(spec, vector, inputs, data.group, data.fixed)
-    return ((jnp.log(predicted) if spec.on == "log" else predicted) - target).reshape(-1)
+    return (target - (jnp.log(predicted) if spec.on == "log" else predicted)).reshape(-1)
 
 
 def jacobian(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> tuple[Any, list[Any]]:

@@ -163,7 +163,7 @@ class Inner:
 
         def predicted(*moved: Any) -> Any:
             at = dict(enumerate(theta)) | {i: u for (i, _), u in zip(entries, moved, strict=True)}
-            return residuals(plain, batched, tuple(at[i] for i in range(len(at))), data._replace(target=zeros))
+            return -residuals(plain, batched, tuple(at[i] for i in range(len(at))), data._replace(target=zeros))
 
         # At theta = 0, where c is of the order of one, whatever its present value: a vanished c has no derivative left.
         none, one = jnp.zeros_like(theta[0]), jnp.ones_like(theta[0])
@@ -179,7 +179,7 @@ class Inner:
     def residuals(self, c: Any) -> tuple[Any, list[Any]]:
         """Residuals and their derivatives along c."""
         f = self.offset + sum(x * p for x, p in zip(c, self.phi, strict=True))
-        return (jnp.log(f) - self.target, [p / f for p in self.phi]) if self.log else (f - self.target, self.phi)
+        return (self.target - jnp.log(f), [-p / f for p in self.phi]) if self.log else (self.target - f, [-p for p in self.phi])
 
     def value(self, c: Any) -> Any:
         """Objective, infinite where it is not finite."""

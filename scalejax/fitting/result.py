@@ -134,10 +134,10 @@ class Fit:
 
     @property
     def residuals(self) -> np.ndarray:
-        """Predicted minus observed, of logarithms if the fit is on logs."""
+        """Observed minus predicted, of logarithms if the fit is on logs."""
         if self.request.on == "log":
-            return np.log(self.fitted) - np.log(self.observed)
-        return self.fitted - self.observed
+            return np.log(self.observed) - np.log(self.fitted)
+        return self.observed - self.fitted
 
     @property
     def r_squared(self) -> float:

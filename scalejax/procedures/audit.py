@@ -89,5 +89,5 @@ def _objective(found: Fit, params: Mapping[str, Any]) -> float:
     used = ~request.runs.excluded
     observed = request.runs[request.law.output][used]
     predicted = request.law(*(request.runs[name][used] for name in request.law.inputs), **params)
-    residual = np.log(predicted) - np.log(observed) if request.on == "log" else predicted - observed
+    residual = np.log(observed) - np.log(predicted) if request.on == "log" else observed - predicted
     return float(np.sum(request.row_weights[0][used] * np.asarray(request.loss.rho(jnp.asarray(residual)))))

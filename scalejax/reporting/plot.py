@@ -71,7 +71,7 @@ def fit_against_observed(fit: Fit, *, ax: Axes | None = None, **look: Any) -> Ax
 
 
 def residuals(fit: Fit, against: str | None = None, *, ax: Axes | None = None, **look: Any) -> Axes:
-    """Relative residuals (predicted minus observed) by scale, with the running median and 1.48 median absolute deviations around it.
+    """Relative residuals (observed minus predicted) by scale, with the running median and 1.48 median absolute deviations around it.
 
     Args:
         fit: a fit with one output a run.
@@ -100,11 +100,11 @@ def residuals(fit: Fit, against: str | None = None, *, ax: Axes | None = None, *
         ax.plot(centre, median, color=style.BLACK, linewidth=1.8, label="running median")
     label, text = style.unit_of(against)
     ax.margins(y=0.12)
-    ax.set(xlabel=label, ylabel="residual, predicted − observed (%)")
+    ax.set(xlabel=label, ylabel="residual, observed − predicted (%)")
     if x.min() > 0:
         style.log_axis(ax, "x", label, text)
-    ax.text(0.98, 0.98, "law too high", transform=ax.transAxes, ha="right", va="top", color=style.GREY, fontsize="small")
-    ax.text(0.98, 0.02, "law too low", transform=ax.transAxes, ha="right", color=style.GREY, fontsize="small")
+    ax.text(0.98, 0.98, "law too low", transform=ax.transAxes, ha="right", va="top", color=style.GREY, fontsize="small")
+    ax.text(0.98, 0.02, "law too high", transform=ax.transAxes, ha="right", color=style.GREY, fontsize="small")
     return style.finish(ax)
 
 

@@ -75,9 +75,9 @@ def observed_and_predicted(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
 
 
 def relative_errors(fit: Fit) -> np.ndarray:
-    """Predicted minus observed over observed, at the used runs."""
+    """Observed over predicted, less one: residuals as shares, at the used runs."""
     observed, predicted = observed_and_predicted(fit)
-    return predicted / observed - 1
+    return observed / predicted - 1
 
 
 def need_sizes(fit: Fit, what: str, cost: Callable[..., Any], at: Mapping[str, float] | None) -> None:

@@ -188,7 +188,7 @@ def _about_data(study: Study) -> list[str]:
         doubt = 1.4826 * np.median(np.abs(errors - middle)) * 1.2533 / np.sqrt(len(errors))  # standard error of a median
         if abs(middle) > 2.5 * doubt:
             sentences.append(
-                f"For the largest tenth of the runs the law is typically {_percent(abs(middle))} too {'high' if middle > 0 else 'low'}; "
+                f"For the largest tenth of the runs the law is typically {_percent(abs(middle))} too {'low' if middle > 0 else 'high'}; "
                 "what it says of larger runs may be wrong in the same direction."
             )
     return sentences + [f"{flag.message} ({flag.code})" for flag in fit.runs.flags]
