@@ -15,13 +15,13 @@ from jax.flatten_util import ravel_pytree
 
 from ..core.errors import FitError, suggest
 from .layout import Layout
-from .linear import solve_damped
+from .linear import cholesky, solve_damped, solve_transposed
 from .lm import LM, chunk_size
 from .parallel import data_axes, over_devices
 from .problem import Data, Spec, traced
 from .projection import VarPro
 from .status import Ends, Status, code, no_ends
-from .system import evaluate, objective
+from .system import dense_diagonal, evaluate, objective
 
 Coordinates = Literal["round", "free", "natural"]
 
@@ -122,17 +122,17 @@ def _descend(spec: Spec, batched: tuple[bool, ...], solver: Optax, theta: Any, d
 
 def _paths(spec: Spec, batched: tuple[bool, ...], solver: Optax, theta: Any, data: Data) -> tuple[Any, Any, Any, Any]:
     size, members = theta.shape
-    factor = jnp.broadcast_to(jnp.eye(size), (members, size, size))
+    axes = jnp.broadcast_to(jnp.eye(size)[:, :, None], (size, size, members))
     if solver.coordinates == "round":
         value, _, matrix, _ = evaluate(spec, batched, data, theta, jnp.ones(members), 1.0)
-        matrix = jnp.moveaxis(matrix / value, -1, 0)
-        ridge = 1e-6 * jnp.trace(matrix, axis1=1, axis2=2)[:, None, None] * jnp.eye(size) / size
-        root = jnp.linalg.cholesky(matrix + ridge)
-        factor = jnp.where(jnp.isfinite(root), root, factor)
+        matrix = matrix / value
+        lower = cholesky(matrix, 1e-6 * jnp.mean(dense_diagonal(matrix), axis=0))
+        root = solve_transposed(lower, axes)
+        axes = jnp.where(jnp.all(jnp.isfinite(root), axis=(0, 1)), root, axes)
 
-    def one(start, lower, member):
+    def one(start, axes, member):
         alone = member._replace(weight=member.weight[:, None])
-        z, place = _coordinates(spec.layout, solver.coordinates, start, lower)
+        z, place = _coordinates(spec.layout, solver.coordinates, start, axes)
 
         def value(z):
             return objective(spec, (False,) * len(batched), alone, place(z)[:, None])[0]
@@ -141,19 +141,18 @@ def _paths(spec: Spec, batched: tuple[bool, ...], solver: Optax, theta: Any, dat
         (z, f), count = _path(solver, lambda z: value(z) / scale, z)
         return place(z), f * scale, count
 
-    axes = data_axes(batched)
-    theta, value, count = jax.vmap(one, in_axes=(-1, 0, axes), out_axes=(-1, -1, -1))(theta, factor, data)
+    theta, value, count = jax.vmap(one, in_axes=(-1, -1, data_axes(batched)), out_axes=(-1, -1, -1))(theta, axes, data)
     # The verdict does not depend on the path: a Newton step from here would lower the objective by no more than this fraction.
     _, gradient, matrix, _ = evaluate(spec, batched, data, theta, jnp.ones(members), 1.0)
-    largest = jnp.max(jnp.stack([matrix[i, i] for i in range(size)]), axis=0)
+    largest = jnp.max(dense_diagonal(matrix), axis=0)
     promise = 0.5 * jnp.sum(gradient * solve_damped(matrix, 1e-12 * largest, gradient), axis=0)
     return theta, value, count, promise <= _CONVERGED * value
 
 
-def _coordinates(layout: Layout, kind: Coordinates, start: Any, lower: Any) -> tuple[Any, Callable[[Any], Any]]:
+def _coordinates(layout: Layout, kind: Coordinates, start: Any, axes: Any) -> tuple[Any, Callable[[Any], Any]]:
     """Where a path begins in the coordinates that it moves in, and theta from them."""
     if kind != "natural":
-        return jnp.zeros_like(start), lambda z: start + jax.scipy.linalg.solve_triangular(lower, z, lower=True, trans=1)
+        return jnp.zeros_like(start), lambda z: start + axes @ z
 
     def theta(values):
         rows = [jnp.reshape(values[slot.name], (slot.copies,) if slot.size is None else (slot.copies, slot.size)) for slot in layout.slots]
