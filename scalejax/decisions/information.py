@@ -18,7 +18,7 @@ import numpy as np
 from ..core.domains import Positive
 from ..core.errors import DecisionError, ScalejaxError
 from ..core.law import Law
-from ..fitting.covariance import model_variance
+from ..fitting.rows import model_variance
 from ..fitting.draws import Draws
 from ..fitting.layout import Layout
 from ..fitting.predict import evaluate

@@ -16,7 +16,7 @@ from ..core.runs import Runs
 from .problem import Data
 
 _SMALLEST = 256
-_CURVE = 32  # numbers a run from which it counts as a curve
+CURVE = 32  # numbers a run from which it counts as a curve
 _LONG = 4096  # runs from which a data set is worked on in blocks
 
 
@@ -28,7 +28,7 @@ def padded_rows(rows: int) -> int:
 
 def _padded(rows: int, width: int) -> int:
     """Padded rows of runs that hold `width` numbers each: a few curves of thousands of steps are not padded to hundreds."""
-    return padded_rows(rows) if width <= _CURVE else max(rows, padded_rows(rows * width) // width)
+    return padded_rows(rows) if width <= CURVE else max(rows, padded_rows(rows * width) // width)
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Bank:
     def work(self) -> int:
         """Numbers that a member works through, which sets how many share a call: residuals, or the steps of its curves."""
         widths = [a[0].size // (a.shape[-1] if b else 1) for a, b in zip(self.inputs, self.batched, strict=False)]
-        return max(self.rows, *(len(self.group) * width for width in widths if width > _CURVE), 0)
+        return max(self.rows, *(len(self.group) * width for width in widths if width > CURVE), 0)
 
     @cached_property
     def blocks(self) -> Blocks | None:

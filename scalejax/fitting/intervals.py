@@ -15,19 +15,27 @@ from .request import Request
 
 
 def quantile_of(level: float, freedom: np.ndarray | None = None) -> Any:
-    """Quantile of a two-sided confidence level: normal, or Student's t with these degrees of freedom."""
+    """Quantile of a two-sided confidence level: normal, or Student's t with these degrees of freedom; infinite where there are none."""
     if not 0 < level < 1:
         raise FitError(f"level={level!r} must lie between 0 and 1, such as 0.9.")
     if freedom is None:
         return NormalDist().inv_cdf(0.5 + level / 2)
     from scipy.special import stdtrit
 
-    return stdtrit(freedom, 0.5 + level / 2)
+    return np.where(np.asarray(freedom) > 0, stdtrit(np.maximum(freedom, 1e-3), 0.5 + level / 2), np.inf)
 
 
 def freedom(request: Request) -> np.ndarray:
-    """Degrees of freedom of every set, (sets,): observations less free parameters, at least one."""
-    return np.maximum((request.bank.weight > 0).sum(axis=0) - request.layout.size, 1)
+    """Degrees of freedom of every set, (sets,): observations less free parameters. Nothing is known of the noise where none is left."""
+    return (request.bank.weight > 0).sum(axis=0) - request.layout.size
+
+
+def no_freedom(request: Request) -> str:
+    """Why nothing is known of the noise, and what to do."""
+    return (
+        f"There are as many free parameters of {request.law.name!r} as observations ({request.layout.size}), so the law passes through every "
+        "run and nothing is left to tell the noise by: no interval is finite. Add runs, or fix or share parameters."
+    )
 
 
 def standard_errors(request: Request, theta: np.ndarray, covariance: np.ndarray) -> dict[str, np.ndarray]:
@@ -56,10 +64,11 @@ def interval_end(request: Request, theta: np.ndarray, covariance: np.ndarray, z:
 
     Args:
         theta, covariance: as in `standard_errors`.
-        z: (sets,) standard errors between the estimate and the end.
+        z: (sets, size) standard errors between the estimate and the end.
     """
     errors = standard_errors(request, theta, covariance)
-    moved = theta.T + z[:, None] * np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
+    with np.errstate(invalid="ignore"):  # a parameter at its boundary has no variance
+        moved = theta.T + z * np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
     out = {name: np.repeat(np.asarray(value, dtype=np.float64)[None], len(moved), axis=0) for name, value in request.fix.items()}
     for slot in request.layout.slots:
         here = _places(slot)
@@ -69,7 +78,9 @@ def interval_end(request: Request, theta: np.ndarray, covariance: np.ndarray, z:
         else:
             value = np.asarray(jax.vmap(jax.vmap(slot.domain.forward))(theta.T[:, here]))
             value = value if slot.grouped else value[:, 0]
-            out[slot.name] = value + z.reshape(-1, *[1] * (value.ndim - 1)) * errors[slot.name]
+            reach = np.sign(z[:, :1]) * np.abs(z[:, here]).max(axis=2)  # (sets, copies): entries of a vector share their parameters
+            reach = reach if slot.grouped else reach[:, 0]
+            out[slot.name] = value + reach[..., None] * errors[slot.name]
     out.update({name: out[other] for name, other in request.tie.items()})
     return out
 

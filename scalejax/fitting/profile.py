@@ -18,7 +18,7 @@ from ..core.law import Law
 from ..core.precision import double, plain
 from ..core.progress import Progress, reporter
 from ..core.table import Table, number
-from .covariance import bandwidth
+from .rows import mean_curvature, mean_score
 from .intervals import freedom, quantile_of
 from .layout import Layout, Slot
 from .lm import LM, chunk_size
@@ -104,7 +104,7 @@ def profile(
 
         Q_j(v) - Q_min  <=  kappa_j z^2 / 2,      Q_j(v) = min of the objective over the other parameters with parameter j held at v.
 
-    z is the quantile of `level` of Student's t with n - p degrees of freedom, as in `Fit.interval`.
+    z is the quantile of `level` of Student's t, with the degrees of freedom of `Fit.interval`.
     kappa_j makes the rise of a sum of losses, which is no log-likelihood, a chi-squared with one degree of freedom. For one parameter the
     exact factor is kappa_j = V_jj / (H^-1)_jj, with the sandwich covariance V and the curvature H of the objective (Kent 1982), and 1 /
     (H^-1)_jj is the curvature of the profile itself. It is read from a least-squares parabola within one standard error (at most half a
@@ -116,8 +116,8 @@ def profile(
         names: of the parameters to profile; default all free ones. Every group and every entry of a vector is profiled for itself.
         level: of confidence.
         points: of the first grid, over 4 standard errors to either side; it is widened up to three times until the rise is reached.
-        kind: "sandwich" as above; "model" assumes residuals from one distribution: kappa = sum w psi^2 / (n - p) / mean(c) as in
-            `Fit.errors`, for least squares the residual variance and so the classical interval. Default "model" for least squares and
+        kind: "sandwich" as above; "model" assumes residuals from one distribution: kappa = sum w psi^2 / (n - p) / c with the mean
+            curvature c of `rows.model_covariance`, for least squares the residual variance and so the classical interval. Default "model" for least squares and
             "sandwich" for other losses; where the sandwich gives no variance (a flat direction, a boundary) "model" stands in.
         solver, progress: as in `fit`.
 
@@ -141,7 +141,6 @@ def profile(
     References:
         Venzon & Moolgavkar 1988, Applied Statistics 37; Kent 1982, Biometrika 69; Pace, Salvan & Sartori 2011, Statistica Sinica 21.
     """
-    z = quantile_of(level, freedom(fit.request))
     if points < 5:
         raise FitError(f"points={points} must be at least 5.")
     if kind not in (None, "sandwich", "model"):
@@ -150,7 +149,7 @@ def profile(
         raise FitError(f"The fit has {fit.request.layout.size} joint parameters; a profile takes up to {_MOST}. Use sj.bootstrap for it.")
     kind = kind or ("model" if isinstance(fit.request.loss, Squared) else "sandwich")
     curves = _Curves(fit, _slots(fit, names), as_solver(solver).warm, reporter("profile", progress))
-    threshold = curves.first(points, kind) * z[curves.set] ** 2 / 2
+    threshold = curves.first(points, kind) * curves.quantile(level, kind) ** 2 / 2
     curves.widen(threshold)
     low, high = curves.ends(threshold)
     fall = -np.nanmin(curves.rise, axis=1)
@@ -242,12 +241,16 @@ class _Curves:
     def _model_kappa(self) -> np.ndarray:
         """kappa (curves,) if all residuals of a set are draws from one distribution; then it is the same for all parameters."""
         sets = np.arange(self.fit.theta.shape[1])
-        loss, weight, request = self.spec.loss, self.bank.weight, self.fit.request
-        r = np.asarray(_residuals(request.spec, self.bank.batched, self.fit.theta, self.bank.gather(sets)))
-        h = bandwidth(r, weight)
-        bend = np.asarray(loss.mean_curvature(r, h))
-        scatter = np.sum(weight * np.asarray(loss.psi(r)) ** 2, axis=0) / np.maximum((weight > 0).sum(axis=0) - request.layout.size, 1)
-        return (scatter / np.average(bend, axis=0, weights=weight))[self.set]
+        loss, weight, request = self.spec.loss, self.bank.weight.T, self.fit.request
+        r = np.asarray(_residuals(request.spec, self.bank.batched, self.fit.theta, self.bank.gather(sets))).T
+        p = request.layout.size
+        return (mean_score(loss, p, weight, r) / mean_curvature(loss, p, weight, r))[self.set]
+
+    def quantile(self, level: float, kind: str) -> np.ndarray:
+        """(curves,) quantile of the level, with the degrees of freedom that `kind` knows the noise from."""
+        if kind == "model":
+            return quantile_of(level, freedom(self.fit.request))[self.set]
+        return quantile_of(level, np.asarray([self.fit.curvature[s].freedom[j] for s, j in zip(self.set, self.entry, strict=True)]))
 
     def widen(self, threshold: np.ndarray) -> None:
         """Search further, up to three times, where the rise has not reached its threshold."""

@@ -14,7 +14,7 @@ from ..core.checks import rows_text
 from ..core.errors import DataError, FitError, suggest
 from ..core.law import Law
 from ..core.runs import Runs
-from .data import Bank, make_bank, usable_rows
+from .data import CURVE, Bank, make_bank, usable_rows
 from .layout import Layout, make_layout
 from .losses import Loss
 from .problem import Spec, predictions
@@ -46,6 +46,11 @@ class Request:
             return []
         values, first = np.unique(self.runs[self.by][usable_rows(self.law, self.runs)], return_index=True)
         return [label(v) for v in values[np.argsort(first)].tolist()]
+
+    @property
+    def curves(self) -> bool:
+        """Does every run have a curve of outputs, whose neighbours are not independent?"""
+        return self.law.output in self.runs.masks or self.runs[self.law.output][0].size > CURVE
 
     @property
     def ungrouped(self) -> Request:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import numpy as np
@@ -18,15 +18,14 @@ from ..core.table import Table, number
 from ..core.version import __version__
 from .covariance import Curvature
 from .identify import inseparable_inputs
-from .intervals import freedom, interval_end, quantile_of, standard_errors
+from .intervals import interval_end, quantile_of, standard_errors
 from .predict import evaluate
 from .request import Request
 from .search import Found, agreement
 from .second_order import second_order
 from .solvers import Solver
+from .spread import Covariance, Spread, spread
 from .status import CODES, Status
-
-Covariance = Literal["sandwich", "model"]
 
 _BLOCKED = 1e-3  # share of the objective that a Newton step promises where no optimum is: what converged promises a millionth of it at most
 
@@ -159,36 +158,49 @@ class Fit:
     @cached_property
     @double
     def standard_errors(self) -> dict[str, Any]:
-        """Standard error of every natural parameter from the sandwich covariance: `errors("sandwich")`."""
-        return self.errors("sandwich")
+        """Standard error of every natural parameter: `errors()`."""
+        return self.errors()
 
     @double
-    def errors(self, kind: Covariance = "sandwich") -> dict[str, Any]:
+    def errors(self, covariance: Covariance | None = None, groups: str | None = None) -> dict[str, Any]:
         """Standard error of every natural parameter by the delta method, shaped like `params`; infinite where it is not determined.
 
         Args:
-            kind: "sandwich" holds whatever the distribution of the residuals, also if it changes from run to run. "model" assumes that all
-                residuals are draws from one distribution: for least squares the root of the diagonal of s^2 (J'J)^-1 with
-                s^2 = RSS / (n - p), as regression programs print it; for other losses see `model_covariance` in `covariance`.
+            covariance: what is assumed of the residuals.
+                "sandwich": they are independent; their spread may change from run to run.
+                "model": they are independent draws from one distribution. For least squares the root of the diagonal of s^2 (J'J)^-1 with
+                s^2 = RSS / (n - p), as regression programs print it; for other losses see `rows.model_covariance`.
+                "clustered": those of one unit go together: rows with the same entry in the column `groups` (checkpoints of a run, runs of
+                a size or a seed), or neighbours on a loss curve.
+                Default: "clustered" for loss curves and where `diagnosis` finds that the residuals cluster strongly, else "sandwich".
+            groups: the column that names the units, for "clustered" (which it implies).
         """
-        return _stack(self, standard_errors(self.request, self.theta, covariances(self, kind)))
+        return _stack(self, standard_errors(self.request, self.theta, spread(self, covariance, groups).matrix))
 
     @double
-    def interval(self, level: float = 0.9, covariance: Covariance = "sandwich") -> dict[str, tuple[Any, Any]]:
+    def interval(self, level: float = 0.9, covariance: Covariance | None = None, groups: str | None = None) -> dict[str, tuple[Any, Any]]:
         """(low, high) of every parameter at this confidence `level`: Student's t on the unconstrained scale.
 
-        The degrees of freedom are n - p: the noise is known from no more numbers.
+        Every parameter has the degrees of freedom that its variance is known from. Where there are none, because there are as many
+        parameters as observations or the runs do not determine it, the interval is infinite (or the whole support).
 
         Args:
             level: such as 0.9.
-            covariance: "sandwich" or "model", see `errors`.
+            covariance, groups: see `errors`.
 
         Example: `fit.interval(0.9)["alpha"]`.
         """
-        z, matrices = quantile_of(level, freedom(self.request)), covariances(self, covariance)
+        found = self._spread if covariance is None and groups is None else spread(self, covariance, groups)
+        z = quantile_of(level, found.freedom)
         with np.errstate(over="ignore"):
-            low, high = (_stack(self, interval_end(self.request, self.theta, matrices, s * z)) for s in (-1, 1))
+            low, high = (_stack(self, interval_end(self.request, self.theta, found.matrix, s * z)) for s in (-1, 1))
         return {name: (low[name], high[name]) for name in self.law.parameters}
+
+    @cached_property
+    @double
+    def _spread(self) -> Spread:
+        """The covariance by default."""
+        return spread(self)
 
     def summary(self, level: float = 0.9) -> Table:
         """Estimates with standard errors, intervals, and the range over the starts that agree."""
@@ -295,13 +307,6 @@ def finish(request: Request, found: Found, solver: Solver, recipe: str | None, s
         seconds,
         versions,
     )
-
-
-def covariances(fitted: Fit, kind: Covariance) -> np.ndarray:
-    """The covariance of this kind, see `Fit.errors`, of every set: (sets, size, size)."""
-    if kind not in ("sandwich", "model"):
-        raise FitError(f"{kind!r} is no covariance; {suggest(str(kind), ['sandwich', 'model'])}")
-    return np.stack([c.covariance if kind == "sandwich" else c.model_covariance for c in fitted.curvature])
 
 
 def _stack(fitted: Fit, values: dict[str, np.ndarray]) -> dict[str, Any]:

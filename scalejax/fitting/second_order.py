@@ -11,13 +11,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .covariance import Curvature, Sums, bandwidth, curvatures, model_covariance, model_variance
+from .covariance import Curvature, curvatures
 from .data import make_blocks
 from .layout import one_group
 from .losses import Loss
 from .parallel import data_axes
 from .problem import Data, Spec, jacobian, residuals
 from .request import Request
+from .rows import BlockRows, DenseRows
 from .search import rounding_floor
 from .system import entries
 
@@ -86,17 +87,11 @@ def _apart(request: Request, theta: np.ndarray) -> _Point:
     jac = np.where((weight > 0)[..., None], np.moveaxis(jac, 0, -1).swapaxes(0, 1), 0.0)  # (sets, rows, size)
     turned = np.swapaxes(jac, 1, 2)
 
+    def rows(which: np.ndarray, free: np.ndarray) -> DenseRows:
+        return DenseRows(request.loss, jac[which][:, :, free], weight[which], r.T[which], bending[which][:, free[:, None], free])
+
     def shapes() -> list[Curvature]:
-        bend = np.asarray(_mean_curvature(request.loss, r, bandwidth(r, bank.weight))).T
-        score = jac * (weight * psi)[..., None]
-        gauss_newton = turned @ (jac * (weight * bend)[..., None])
-        sums = Sums((weight > 0).sum(axis=1), np.abs(jac).max(axis=1), gauss_newton, bending, np.swapaxes(score, 1, 2) @ score)
-        return curvatures(
-            request.layout,
-            theta,
-            sums,
-            lambda which, free: model_covariance(request.loss, jac[which][:, :, free], weight[which], r.T[which]),
-        )
+        return curvatures(request.layout, theta, np.abs(jac).max(axis=1), rows)
 
     gradient = (turned @ (weight * psi)[..., None])[..., 0]
     newton = turned @ (jac * (weight * rho2)[..., None]) + bending
@@ -149,28 +144,27 @@ def _in_blocks(request: Request, theta: np.ndarray) -> _Point:
         np.add.at(gradient, place[:, part], np.einsum("irb,rb->ib", jac, w * psi))
         np.maximum.at(influence, place[:, part], np.abs(jac).max(axis=1))
 
-    def shapes() -> list[Curvature]:
-        psi = np.asarray(_losses(request.loss, r)[1])
-        bend = np.asarray(_mean_curvature(request.loss, r, bandwidth(r.reshape(-1, 1), weight.reshape(-1, 1))))
-        rows = (weight * bend, (weight * psi) ** 2, weight)
-        grams = np.empty((3, *bent.shape))
+    def weighed_sums(*row_weights: np.ndarray) -> list[np.ndarray]:
+        """sum of J J' for each of these weights of residuals, (1, size, size)."""
+        grams = np.empty((len(row_weights), *bent.shape))
         for part, _, jac, _ in derivatives():
-            for out, row_weight in zip(grams, rows, strict=True):
+            for out, row_weight in zip(grams, row_weights, strict=True):
                 out[..., part] = gram(jac, row_weight[:, part])
-        gauss_newton, scatter, normal = map(whole, grams)
-        n = np.asarray([(weight > 0).sum()])
+        return list(map(whole, grams))
 
-        def model(which: np.ndarray, free: np.ndarray) -> np.ndarray:
-            factor = model_variance(request.loss, len(free), weight.reshape(1, -1), r.reshape(1, -1))
-            scale = np.sqrt(np.maximum(np.diagonal(normal[0])[free], 1e-300))
-            unit = normal[:, free[:, None], free] / np.outer(scale, scale)
-            try:
-                inverse = np.linalg.inv(unit)
-            except np.linalg.LinAlgError:  # a flat direction, which `curvatures` marks
-                inverse = np.linalg.pinv(unit, hermitian=True)
-            return factor[:, None, None] * inverse / np.outer(scale, scale)
+    def leverage(inverse: np.ndarray) -> np.ndarray:
+        """Of every residual, from the inverse of J'WJ, shaped like the weights."""
+        found = np.empty(weight.shape)
+        for part, _, jac, _ in derivatives():
+            near = inverse[place[:, None, part], place[None, :, part]]
+            found[:, part] = weight[:, part] * np.einsum("irb,ijb,jrb->rb", jac, near, jac, optimize=True)
+        return np.clip(found, 0.0, 1.0)
 
-        return curvatures(request.layout, theta, Sums(n, influence[None], gauss_newton, whole(bent), scatter), model)
+    def rows(_: np.ndarray, free: np.ndarray) -> BlockRows:
+        return BlockRows(request.loss, weight, r, whole(bent), free, place, weighed_sums, leverage)
+
+    def shapes() -> list[Curvature]:
+        return curvatures(request.layout, theta, influence[None], rows)
 
     return _Point(theta, np.asarray([objective]), gradient[None], whole(newton + bent), shapes)
 
@@ -179,12 +173,6 @@ def _in_blocks(request: Request, theta: np.ndarray) -> _Point:
 def _losses(loss: Loss, r: Any) -> tuple[Any, Any, Any]:
     """rho(r), psi(r), rho''(r)."""
     return loss.rho(r), loss.psi(r), loss.curvature(r)
-
-
-@partial(jax.jit, static_argnums=0)
-def _mean_curvature(loss: Loss, r: Any, width: Any) -> Any:
-    """The mean of rho'' within the width."""
-    return loss.mean_curvature(r, width)
 
 
 @partial(jax.jit, static_argnums=(0, 1))

@@ -140,6 +140,7 @@ def fit_from_document(document: dict[str, Any], law: Law | None) -> Fit:
         Curvature(
             np.asarray(c["covariance"], float),
             np.asarray(c["model_covariance"], float),
+            np.asarray(c["freedom"], float),
             c["condition"],
             tuple(c["boundary"]),
             tuple(c["flat"]),

@@ -5,35 +5,34 @@ from __future__ import annotations
 import numpy as np
 
 from ..core.errors import FitError, IdentifiabilityError
+from ..core.precision import double
 from ..fitting.draws import Draws
-from ..fitting.intervals import freedom
-from ..fitting.result import Covariance, Fit, covariances
+from ..fitting.intervals import freedom, no_freedom
+from ..fitting.result import Fit
+from ..fitting.spread import Covariance, spread
 
 
-def laplace(fit: Fit, draws: int = 4000, *, covariance: Covariance = "sandwich", seed: int = 0) -> Draws:
-    r"""Draws from the multivariate Student t around the optimum on the unconstrained scale, with n - p degrees of freedom:
+@double
+def laplace(fit: Fit, draws: int = 4000, *, covariance: Covariance | None = None, groups: str | None = None, seed: int = 0) -> Draws:
+    r"""Draws from the multivariate Student t around the optimum on the unconstrained scale:
 
-        theta = theta_hat + sqrt((n - p) / c) L z,    z ~ N(0, 1),  c ~ chi^2(n - p),  L L' the covariance
+        theta = theta_hat + sqrt(nu / c) L z,    z ~ N(0, 1),  c ~ chi^2(nu),  L L' the covariance
 
-    n observations, p free parameters. The factor accounts for the noise being known from n - p numbers only.
-
-    Which covariance? On simulated runs with equal noise, least squares and five parameters, "model" is within 3 points of 50, 80, 90 and
-    95 % for 12, 30, 100 and 300 runs; "sandwich" covers 44, 72, 83 and 90 % at 12 runs, 49, 78, 88 and 93 % at 30, and is right from 100
-    on. But "model" is wrong where the scatter changes along the inputs, as it does on real sweeps: with 30 runs of the digitised
-    Chinchilla sweep and least squares its 95 % intervals held the optimum of all 240 in 71 % of the draws ("sandwich": 76 %, `bootstrap`:
-    85 %). With Huber's loss "model" is within 3 points from 30 runs on, and up to 6 above at 12. See `python -m benchmarks.coverage`.
+    with the degrees of freedom nu that the covariance is known from (for "clustered" a sum of two such terms). They are those of
+    `Fit.interval`. The law is taken as linear over the width of the draws: see `Draws.bent` for how far it is, and `bootstrap` for draws
+    that need no such thing.
 
     Args:
         fit: a fit.
         draws: how many.
-        covariance: "sandwich" or "model", see `Fit.errors`.
+        covariance, groups: see `Fit.errors`.
         seed: of the draws.
 
     Returns:
         Draws. Parameters at a boundary stay where they are.
 
     Raises:
-        IdentifiabilityError: if a parameter is not determined, so that its variance is infinite.
+        IdentifiabilityError: if a parameter is not determined, so that its variance is infinite, or no degree of freedom is left.
 
     Example:
         >>> import numpy as np, scalejax as sj
@@ -45,17 +44,20 @@ def laplace(fit: Fit, draws: int = 4000, *, covariance: Covariance = "sandwich",
     """
     if draws < 2:
         raise FitError(f"draws={draws} must be at least 2.")
-    rng = np.random.default_rng(seed)
-    parts = []
-    for theta, shape, matrix, nu in zip(fit.theta.T, fit.curvature, covariances(fit, covariance), freedom(fit.request), strict=True):
+    for shape, left in zip(fit.curvature, freedom(fit.request), strict=True):
         if shape.flat:
             raise IdentifiabilityError(
                 f"{', '.join(shape.flat)} of {fit.law.name!r} are not determined by the runs, so there is no distribution to draw "
-                "from; fix one of them, or use sj.bootstrap."
+                "from; fix one of them, or add runs that vary the inputs they act on."
             )
-        values, vectors = np.linalg.eigh(np.nan_to_num(matrix, nan=0.0))  # at a boundary: held
-        root = vectors * np.sqrt(np.maximum(values, 0.0))
-        normal = root @ rng.standard_normal((len(theta), draws))
-        parts.append(theta[:, None] + normal * np.sqrt(nu / rng.chisquare(nu, draws)))
-    how = "" if covariance == "sandwich" else f"{covariance}, "
-    return Draws(fit, np.stack(parts, axis=1), f"Laplace ({how}seed {seed})")
+        if left <= 0:
+            raise IdentifiabilityError(no_freedom(fit.request))
+    found = spread(fit, covariance, groups)
+    if np.isinf(found.matrix).any():
+        raise IdentifiabilityError(
+            f"The runs hold too few different values of {found.units!r} to tell how much the residuals differ between them, so no interval "
+            f"of {fit.law.name!r} is finite; add some, or fix a parameter."
+        )
+    deviations = found.deviations(np.random.default_rng(seed), draws)
+    how = found.kind + (f" by {found.units}" if found.kind == "clustered" else "")
+    return Draws(fit, fit.theta[:, :, None] + deviations, f"Laplace ({how}, seed {seed})")
