@@ -9,7 +9,6 @@ import pytest
 
 import scalejax as sj
 from scalejax.decisions.interior import solve as solve_interior
-from scalejax.decisions.optima import chunk_size as chunk_of_optima
 from scalejax.fitting import lm, problem, search, solvers
 from scalejax.fitting.linear import cholesky, solve_damped
 
@@ -51,11 +50,11 @@ def test_a_pivot_below_zero_is_the_damping(size):
 
 
 def mixtures(runs: int, domains: int = 16, noise: float = 0.01) -> sj.Runs:
-    """Losses of mixtures of many domains: a law of 18 parameters."""
+    """Losses of mixtures of many domains: a law of 17 parameters."""
     rng = np.random.default_rng(0)
     h = rng.dirichlet(np.ones(domains), runs)
     t = rng.normal(-2.0, 1.0, domains)
-    return sj.simulate("data_mixing_m4", {"c": 1.5, "k": 0.8, "t": t}, noise=noise, seed=1, h=h)
+    return sj.simulate(sj.laws.data_mixing_m4, {"c": 1.5, "t": t}, noise=noise, seed=1, h=h)
 
 
 def no_custom_calls(lowered) -> None:
@@ -101,16 +100,15 @@ def test_the_program_of_an_optimum_calls_no_lapack(monkeypatch):
 
     monkeypatch.setattr(optima, "solve", solve)
     law = sj.laws.data_mixing_m4
-    best = sj.optimal_mixture(law, {"c": 1.5, "k": 0.8, "t": np.linspace(-3, -1, 16)})
+    best = sj.optimal_mixture((law, {"c": 1.5, "t": np.linspace(-3, -1, 16)}))
     assert seen and best.h.sum() == pytest.approx(1.0)
     for lowered in seen:
         no_custom_calls(lowered)
-    assert chunk_of_optima  # the chunk is what threads share
 
 
 @pytest.mark.slow
 def test_bootstraps_of_many_parameters_end():
-    """Fifty times the refits of eighteen parameters on every core; the LAPACK kernels hung here on jaxlib 0.10 and 0.11."""
+    """Fifty times the refits of seventeen parameters on every core; the LAPACK kernels hung here on jaxlib 0.10 and 0.11."""
     fit = sj.fit("data_mixing_m4", mixtures(80), loss=sj.squared())
     for seed in range(50):
         draws = sj.bootstrap(fit, 512, seed=seed)

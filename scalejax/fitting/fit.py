@@ -16,17 +16,15 @@ from ..core.progress import Progress, reporter
 from ..core.readers import read_runs
 from ..core.registry import laws
 from ..core.runs import Runs
-from .data import usable_rows
 from .identify import inseparable_inputs
 from .losses import Loss, as_loss, huber
 from .recipes import recipe as find_recipe
-from .request import Request
+from .request import Request, observations, too_few
 from .result import Fit, finish
 from .search import search
 from .solvers import Solver, as_solver
 from .starts import Starts
-from .status import Status
-
+from .status import Status, failures
 
 @double
 def fit(
@@ -135,15 +133,13 @@ def check(request: Request, unidentified: str) -> None:
     """Refuse what cannot be fitted."""
     if unidentified not in ("raise", "warn"):
         raise FitError(f"unidentified={unidentified!r} must be 'raise' or 'warn'.")
-    for label, table in zip(request.groups or [""], request.tables, strict=False):
-        rows, size = len(usable_rows(request.law, table)), request.layout.size
-        observations = rows * int(np.prod(table[request.law.output].shape[1:]))
-        if observations < size:
-            group = f"group {label!r} has" if label and not request.joint else "there are"
-            raise FitError(
-                f"{request.law.name!r} has {size} free parameters, {group} only {observations} usable observations; add runs, "
-                "fix or tie parameters, or share them between groups."
-            )
+    if len(too_few(request)) == len(request.tables):  # a group among others is left to its status
+        most = int(observations(request).max())
+        have = "there are only" if len(request.tables) == 1 else "no group has more than"
+        raise FitError(
+            f"{request.law.name!r} has {request.layout.size} free parameters, {have} {most} usable observations; add runs, "
+            "fix or tie parameters, or share them between groups."
+        )
     sentence = inseparable_inputs(request)
     if sentence and unidentified == "raise":
         raise IdentifiabilityError(f"{sentence} To see the fit all the same pass unidentified='warn'.")
@@ -155,12 +151,13 @@ def announce(fitted: Fit) -> Fit:
     """Warn of what a reader of the numbers must know."""
     if not fitted.status.usable:
         warnings.warn(
-            f"The fit of {fitted.law.name!r} did not converge ({fitted.status.value}): {fitted.status.sentence} To mend it: (1) look at "
-            "print(fit) for flags in the data; (2) give more starts; (3) fix or bound a parameter; (4) fit a law with fewer parameters.",
+            f"The fit of {fitted.law.name!r} did not converge ({fitted.status.value}): {fitted.status.sentence}{_spared(fitted)} To mend it: "
+            "(1) look at print(fit) for flags in the data; (2) give more starts; (3) fix or bound a parameter; (4) fit a law with fewer "
+            "parameters.",
             ConvergenceWarning,
             stacklevel=4,
         )
-    flat = [name for c in fitted.curvature for name in c.flat]
+    flat = [name for c, status in zip(fitted.curvature, fitted.statuses, strict=True) if status.usable for name in c.flat]
     if flat and fitted.status is not Status.STOPPED:  # away from an optimum curvature says nothing of what the runs determine
         warnings.warn(
             f"The runs do not determine {', '.join(dict.fromkeys(flat))} of {fitted.law.name!r}: the objective is flat along them. "
@@ -169,6 +166,13 @@ def announce(fitted: Fit) -> Fit:
             stacklevel=4,
         )
     return fitted
+
+
+def _spared(fitted: Fit) -> str:
+    """Which of the groups that were fitted apart it is about."""
+    bad, count = failures(fitted.groups, fitted.statuses), len(fitted.statuses)
+    fine = sum(status.usable for status in fitted.statuses)
+    return f" This is so of {bad}; {fine} of {count} groups have their answers, see `fit.statuses`." if bad and count > 1 else ""
 
 
 def find_law(law: Law | str | None) -> Law:

@@ -152,6 +152,16 @@ class Request:
         return [value[: len(usable_rows(self.law, table))] for value, table in zip(values, self.tables, strict=True)]
 
 
+def observations(request: Request) -> np.ndarray:
+    """(sets,) observations of every set: usable rows times the outputs of each."""
+    return np.asarray([len(usable_rows(request.law, t)) * int(np.prod(t[request.law.output].shape[1:])) for t in request.tables])
+
+
+def too_few(request: Request) -> np.ndarray:
+    """Indices of the sets that have fewer observations than parameters."""
+    return np.flatnonzero(observations(request) < request.layout.size)
+
+
 def run_weights(runs: Runs, weights: Any) -> np.ndarray:
     """Weights a run: those given, else the column "weight", else ones; checked."""
     try:

@@ -20,12 +20,12 @@ from .covariance import Curvature
 from .identify import inseparable_inputs
 from .intervals import interval_end, quantile_of, standard_errors
 from .predict import evaluate
-from .request import Request
+from .request import Request, too_few
 from .search import Found, agreement
 from .second_order import second_order
 from .solvers import Solver
 from .spread import Covariance, Spread, spread
-from .status import CODES, Status
+from .status import CODES, Status, failures
 
 _BLOCKED = 1e-3  # share of the objective that a Newton step promises where no optimum is: what converged promises a millionth of it at most
 
@@ -78,7 +78,7 @@ class Fit:
     Attributes:
         params: parameter name to float, or to an array with one value a group (or a vector).
         objective: weighted sum of losses at the optimum, over all groups.
-        status: how the worst set ended.
+        statuses: how every set ended, one unless groups were fitted apart; `status` is the worst of them.
         theta: (size, sets) unconstrained parameters; one set unless groups were fitted apart.
         starts: what became of the starts.
         curvature: covariance and its diagnosis, one for every set.
@@ -88,7 +88,7 @@ class Fit:
 
     params: dict[str, Any]
     objective: float
-    status: Status
+    statuses: tuple[Status, ...]
     theta: np.ndarray
     starts: StartTable
     curvature: tuple[Curvature, ...]
@@ -98,6 +98,11 @@ class Fit:
     seed: int
     seconds: float
     versions: Mapping[str, str]
+
+    @property
+    def status(self) -> Status:
+        """How the worst set ended."""
+        return max(self.statuses, key=list(Status).index)
 
     @property
     def law(self) -> Law:
@@ -253,6 +258,8 @@ class Fit:
             f"{used} observations" + (f", {rows - self.runs.used} runs left out" if rows > self.runs.used else "")
             + f", data {self.runs.digest}; {self.solver} in {self.seconds:.2f} s",
         ]  # fmt: skip
+        failed = failures(self.groups, self.statuses) if len(self.statuses) > 1 else ""
+        notes += [f"without an answer: {failed}; the other groups do not depend on them"] if failed else []
         size = self.request.layout.size
         labels = self.request.layout.labels
         strong = [
@@ -285,7 +292,9 @@ def finish(request: Request, found: Found, solver: Solver, recipe: str | None, s
     names = np.asarray([s.value if s else "" for s in CODES], dtype=object)[found.status]
     starts = StartTable(found.objective, names, found.iterations, found.theta, found.screened)
     ends = zip(found.status[:, 0], shapes, promises, strict=True)
-    worst = max((_status(CODES[s], c, p) for s, c, p in ends), key=list(Status).index)
+    statuses = [_status(CODES[s], c, p) for s, c, p in ends]
+    for i in too_few(request):
+        statuses[i] = Status.TOO_FEW
     versions = {
         "scalejax": __version__,
         "jax": jax.__version__,
@@ -296,7 +305,7 @@ def finish(request: Request, found: Found, solver: Solver, recipe: str | None, s
     return Fit(
         request.params(best),
         float(found.objective[:, 0].sum()),
-        worst,
+        tuple(statuses),
         best,
         starts,
         tuple(shapes),

@@ -177,11 +177,20 @@ def _losses(loss: Loss, r: Any) -> tuple[Any, Any, Any]:
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _derivatives(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> tuple[Any, Any, Any]:
-    """Residuals (rows, sets), their derivatives (size, rows, sets), and their second ones summed with w psi(r): (sets, size, size)."""
+    """Residuals (rows, sets), their derivatives (size, rows, sets), and their second ones summed with w psi(r): (sets, size, size).
+
+    A set without finite derivatives gets zeros, as if nothing were determined there, so that it does not spoil the others; one without
+    finite second derivatives, where a parameter has run off to the last number that its transform can hold, gets zeros for these alone.
+    """
     r, columns = jacobian(spec, batched, theta, data)
+    jac, counts = jnp.stack(columns), data.weight > 0
+    lost = jnp.any(counts & ~(jnp.isfinite(r) & jnp.all(jnp.isfinite(jac), axis=0)), axis=0)
+    r, jac = jnp.where(lost, 0.0, r), jnp.where(lost, 0.0, jac)
     slope = data.weight * spec.loss.psi(r)
 
     def one(vector, slope, member):
         return jax.hessian(lambda t: jnp.sum(slope * residuals(spec, (False,) * len(batched), t[:, None], member)[:, 0]))(vector)
 
-    return r, jnp.stack(columns), jax.vmap(one, in_axes=(-1, -1, data_axes(batched)))(theta, slope, data)
+    bending = jax.vmap(one, in_axes=(-1, -1, data_axes(batched)))(theta, slope, data)
+    bent = jnp.all(jnp.isfinite(bending), axis=(1, 2), keepdims=True) & ~lost[:, None, None]
+    return r, jac, jnp.where(bent, bending, 0.0)

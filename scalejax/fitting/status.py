@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ class Status(StrEnum):
     NOT_FINITE = "not finite"
     GIVEN_UP = "given up"
     BLOCKED = "blocked"
+    TOO_FEW = "too few runs"
 
     @property
     def sentence(self) -> str:
@@ -41,6 +43,7 @@ _SENTENCES = {
     Status.STUCK: "No step from the start lowered the objective, and the start is no optimum.",
     Status.NOT_FINITE: "The objective is not finite at the start.",
     Status.BLOCKED: "No step lowers the objective although its derivatives are not zero: the law jumps here, or has no value beyond.",
+    Status.TOO_FEW: "There are fewer observations than parameters, so that many values fit them equally well.",
     Status.GIVEN_UP: "Other starts had long agreed on a better optimum.",
 }
 
@@ -51,6 +54,15 @@ CODES = (None, *Status)
 def code(status: Status) -> int:
     """Integer code of a status inside compiled programs."""
     return CODES.index(status)
+
+
+_NAMED = 6
+
+
+def failures(groups: Sequence[str], statuses: Sequence[Status]) -> str:
+    """The groups whose parameters are not what was asked for, with how they ended: "a (not finite), b (did not move)"; "" without any."""
+    bad = [f"{name} ({status.value})" for name, status in zip(groups, statuses, strict=False) if not status.usable]
+    return ", ".join(bad[:_NAMED]) + (f" and {len(bad) - _NAMED} more" if len(bad) > _NAMED else "")
 
 
 class Ends(NamedTuple):

@@ -42,7 +42,7 @@ def fit_document(fit: Fit) -> dict[str, Any]:
         "law": {"name": fit.law.name, "bound": dict(fit.law.bound)},
         "params": fit.params,
         "objective": fit.objective,
-        "status": fit.status.value,
+        "statuses": [status.value for status in fit.statuses],
         "theta": fit.theta,
         "starts": {f.name: getattr(fit.starts, f.name) for f in fields(StartTable)},
         "curvature": [asdict(c) for c in fit.curvature],
@@ -150,7 +150,7 @@ def fit_from_document(document: dict[str, Any], law: Law | None) -> Fit:
     )
     params = {k: v if isinstance(v, float) else np.asarray(v, float) for k, v in document["params"].items()}
     return Fit(
-        params, document["objective"], Status(document["status"]), np.asarray(document["theta"], float), table, shapes, request,
+        params, document["objective"], tuple(map(Status, document["statuses"])), np.asarray(document["theta"], float), table, shapes, request,
         document["solver"], document["recipe"],
         document["seed"], document["seconds"], document["versions"],
     )  # fmt: skip

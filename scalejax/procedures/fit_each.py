@@ -12,7 +12,6 @@ from ..core.errors import ConvergenceWarning, IdentifiabilityWarning, ScalejaxEr
 from ..core.law import Law
 from ..core.runs import Runs
 from ..fitting.fit import fit
-from ..fitting.status import Status
 
 _COLUMN = "subset"
 
@@ -48,8 +47,5 @@ def _together(law: Law, runs: Runs, rows: Mapping[str, np.ndarray], settings: Ma
     for i, name in enumerate(fitted.groups):
         params = {k: np.asarray(v)[i] if np.ndim(v) else np.asarray(v) for k, v in fitted.params.items()}
         params = {k: float(v) if v.ndim == 0 else v for k, v in params.items()}
-        status, shape = str(fitted.starts.status[i, 0]), fitted.curvature[i]
-        if status == Status.CONVERGED and (shape.flat or shape.boundary):
-            status = Status.FLAT.value if shape.flat else Status.BOUNDARY.value
-        out[name] = Fitted(params, float(fitted.starts.objective[i, 0]), status)
+        out[name] = Fitted(params, float(fitted.starts.objective[i, 0]), fitted.statuses[i].value)
     return out
