@@ -7,9 +7,7 @@ experiment, an entry in DESIGNS.
 from __future__ import annotations
 
 import doctest
-import functools
 import warnings
-import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,10 +15,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from drawing import VECTOR, draw, length
+from drawing import arguments, draw, edges, length, random_of, some_inputs, value_and_gradient
 
 import scalejax as sj
-from scalejax.core.domains import Domain, Interval, Positive, Simplex
+from scalejax.core.domains import Interval, Simplex
 
 LAWS = list(sj.laws)
 POINTS = 256
@@ -56,21 +54,6 @@ some_laws = pytest.mark.parametrize(
 # Sampling
 
 
-def random_of(law: sj.Law, salt: str = "") -> np.random.Generator:
-    return np.random.default_rng(zlib.crc32(f"{law.name}{salt}".encode()))
-
-
-def arguments(law: sj.Law, n: int, salt: str = "") -> dict[str, np.ndarray]:
-    """n rows of all inputs and parameters over their plausible ranges."""
-    rng = random_of(law, salt)
-    return {name: draw(law.domains[name], n, rng) for name in (*law.inputs, *law.parameters)}
-
-
-def some_inputs(law: sj.Law, n: int, salt: str = "inputs") -> list[np.ndarray]:
-    rng = random_of(law, salt)
-    return [draw(law.domains[name], n, rng) for name in law.inputs]
-
-
 def plausible_parameters(law: sj.Law) -> dict[str, Any]:
     """A published set, checked ones first, or values from the middle of the ranges."""
     fitting = [s for s in law.published.values() if all(np.shape(v) in ((), (length(law.domains[n]),)) for n, v in s.items())]
@@ -80,16 +63,6 @@ def plausible_parameters(law: sj.Law) -> dict[str, Any]:
     rng = random_of(law, "parameters")
     values = {name: draw(law.domains[name], 1, rng, 0.35, 0.65)[0] for name in law.parameters}
     return {name: float(v) if np.ndim(v) == 0 else v for name, v in values.items()}
-
-
-@functools.cache
-def value_and_gradient(law: sj.Law) -> Callable[[Mapping[str, Any]], Any]:
-    """Sum of the outputs and its gradient for every input and parameter, over rows."""
-
-    def total(row: Mapping[str, Any]) -> Any:
-        return jnp.sum(law(*(row[name] for name in law.inputs), **{name: row[name] for name in law.parameters}))
-
-    return jax.jit(jax.vmap(jax.value_and_grad(total)))
 
 
 def assert_finite(law: sj.Law, rows: Mapping[str, np.ndarray]) -> None:
@@ -122,15 +95,6 @@ def test_value_and_gradient_are_finite_at_the_corners_of_the_plausible_ranges(la
         ends = np.stack([draw(law.domains[name], 1, rng, end, end + 1e-9)[0] for end in (0.0, 1.0 - 1e-9)])
         rows[name] = ends[rng.integers(0, 2, POINTS)]
     assert_finite(law, rows)
-
-
-def edges(domain: Domain) -> list[Any]:
-    """Values at the edge of the support that a law must survive."""
-    if isinstance(domain, Simplex):
-        return [row for row in np.eye(VECTOR)]
-    if isinstance(domain, Interval):
-        return [domain.low, domain.high]
-    return [0.0] if isinstance(domain, Positive) and domain.zero else []
 
 
 @each_law

@@ -4,7 +4,26 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
+LEAST = 1e-9  # a share below which a power whose value or slope is infinite at 0 is replaced by a straight line
+
 
 def power(x, p):
     """`x**p` for positive x as exp(p log x): the same digits at half the cost, since log x does not depend on the parameters."""
     return jnp.exp(p * jnp.log(x))
+
+
+def power_from_zero(x, p, least=LEAST):
+    """`x**p` for x >= 0 with finite values and slopes at 0: a straight line below `least`.
+
+    For p > 0 the line is the chord from 0, so that nothing is worth nothing; for p < 0, where the power is infinite at 0, it is the
+    tangent at `least`. The slope at 0 is therefore steep and has the right sign, which optimisers and their certificates rely on.
+
+    >>> [round(float(power_from_zero(jnp.asarray(x), 0.5)), 6) for x in (0.0, 0.25)]
+    [0.0, 0.5]
+    >>> round(float(power_from_zero(jnp.asarray(0.0), -0.5) / LEAST**-0.5), 6)
+    1.5
+    """
+    small = x < least
+    y = power(jnp.where(small, least, x), p)
+    line = jnp.where(p > 0, x / least, 1 + p * (x / least - 1))
+    return jnp.where(small, line * y, y)

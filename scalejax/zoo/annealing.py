@@ -7,9 +7,9 @@ import jax.numpy as jnp
 
 from ..core.domains import Fixed, Positive
 from ..core.law import Published, law
-from ..core.numerics import power
+from ..core.numerics import power, power_from_zero
 from . import ranges
-from .loss_curves import ALPHA, ETA, INPUTS, STEPS, A, along, annealing, momentum, without_changes
+from .loss_curves import ALPHA, ETA, INPUTS, LEAST, STEPS, A, along, annealing, momentum, without_changes
 from .recurrences import linear_recurrence
 
 _TISSUE = "Tissue et al. 2024, arXiv:2408.11029"
@@ -133,7 +133,8 @@ def lr_annealing_power(eta, t, W, *, L0, A, alpha, C, zeta, lam):
 
     Symbols: as in `lr_annealing`; zeta exponent, 1.125 where it was fitted.
 
-    Note: a negative S2 (after a rise of the rate) has no power and counts as 0: do not use it with warm restarts.
+    Note: a negative S2 (after a rise of the rate) has no power and counts as 0: do not use it with warm restarts. For zeta < 1 the slope at
+    S2 = 0 is infinite: below 1e-12 the chord from 0 takes the place of the power.
 
     Example:
         >>> from scalejax import laws
@@ -143,8 +144,7 @@ def lr_annealing_power(eta, t, W, *, L0, A, alpha, C, zeta, lam):
 
     def one(eta, t, W):
         S1, S2 = annealing(eta, t, W, lam)
-        positive = S2 > 0
-        return without_changes(S1, L0, A, alpha) - C * jnp.where(positive, power(jnp.where(positive, S2, 1.0), zeta), 0.0)
+        return without_changes(S1, L0, A, alpha) - C * jnp.where(S2 >= 0, power_from_zero(S2, zeta, LEAST), 0.0)
 
     return along(one, eta, t, W)
 

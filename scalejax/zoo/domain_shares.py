@@ -6,21 +6,20 @@ import jax.numpy as jnp
 
 from ..core.domains import Positive, Real, Simplex, Unit
 from ..core.law import Published, law
-from ..core.numerics import power
+from ..core.numerics import power, power_from_zero
 from . import ranges
 
 _GE = "Ge et al. 2024, arXiv:2405.14908"
 _QUE = "Que et al. 2024, arXiv:2406.01375"
 _GU = "Gu et al. 2024, arXiv:2407.17467"
 _KANG = "Kang et al. 2024, arXiv:2407.20177"
-_LEAST = 1e-9  # share that an untrained domain counts as: its loss is large, not infinite
 _STEPS = Positive(1e2, 1e6, unit="steps")
 _BILLIONS = Positive(0.1, 100.0, unit="1e9 parameters")
 _DDO = "authors' notebook, 774M parameters, 1.2e9 tokens of RedPajama"
 
 
 def _bimix(r, s, B, beta, C, alpha):
-    return power(jnp.maximum(r, _LEAST), -alpha) * (B * power(s, -beta) + C)
+    return power_from_zero(r, -alpha) * (B * power(s, -beta) + C)
 
 
 @law(
@@ -42,7 +41,7 @@ def bimix(r, s, *, B, beta, C, alpha):
     `bimix_domains` for their joint optimum.
 
     Note: the paper writes A r^-alpha (B s^-beta + C), of which only A B and A C show: A is 1 here. Other domains do not matter to it,
-    so that it loses where domains teach each other. A share of 0, where the formula is infinite, counts as 1e-9.
+    so that it loses where domains teach each other. The formula is infinite at a share of 0: below 1e-9 its tangent there takes its place.
 
     Example:
         >>> from scalejax import laws
@@ -114,8 +113,8 @@ def d_cpt(N, D, r, *, E, A, alpha, B, beta, eta, C, gamma, eps):
     `sj.allocate(source, cost=lambda D, r: D * r, compute=tokens, N=...)` finds D and r; `sj.allocate(source, compute=..., r=...)` splits a
     budget into N and D at a share.
 
-    Note: the paper wants eta large enough for the loss to fall with r; check the sign of the derivative after a fit. Its coefficients
-    could not be traced.
+    Note: the paper wants eta large enough for the loss to fall with r; check the sign of the derivative after a fit. For eta < 1 the slope
+    at r = 0 is infinite: below 1e-9 the chord from 0 takes the place of r^eta. The paper's coefficients could not be traced.
 
     Example:
         >>> from scalejax import laws
@@ -123,9 +122,7 @@ def d_cpt(N, D, r, *, E, A, alpha, B, beta, eta, C, gamma, eps):
         >>> law(4.0, 4.0, 0.25, E=1.0, A=0.5, alpha=0.5, B=0.5, beta=0.5, eta=1.0, C=0.1, gamma=1.0, eps=0.25)
         1.5125
     """
-    seen = r > _LEAST
-    mixed = jnp.where(seen, power(jnp.where(seen, r, 1.0), eta), 0.0)
-    return E + A * power(N, -alpha) + B * mixed * power(D, -beta) + C * power(r + eps, -gamma)
+    return E + A * power(N, -alpha) + B * power_from_zero(r, eta) * power(D, -beta) + C * power(r + eps, -gamma)
 
 
 @law(

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 
 from ..core.domains import Integer, Interval, Positive
 from ..core.law import Published, law
-from ..core.numerics import power
+from ..core.numerics import power, power_from_zero
 from . import ranges
 from .decrements import change_sum
 from .recurrences import linear_recurrence
@@ -37,7 +37,7 @@ _GAMMA = Positive(0.1, 1.2, zero=True)
 _RATE = Positive(1.0, 1e3, unit="1/learning rate")
 _LUO = "Luo et al. 2025, arXiv:2503.12811"
 _REPOSITORY = "authors' repository, README and configuration"
-_LEAST = 1e-12  # sum of rates below which nothing was learned
+LEAST = 1e-12  # rate, or sum of rates, below which a line takes the place of a power whose value or slope is infinite at 0
 
 
 def along(one: Callable[..., Any], eta: Any, t: Any, *others: Any) -> Any:
@@ -52,7 +52,7 @@ def along(one: Callable[..., Any], eta: Any, t: Any, *others: Any) -> Any:
 
 def without_changes(S: Any, L0: Any, A: Any, alpha: Any) -> Any:
     """Loss from the sum of the rates alone."""
-    return L0 + A * power(jnp.maximum(S, _LEAST), -alpha)
+    return L0 + A * power_from_zero(S, -alpha, LEAST)
 
 
 def _decremented(G: Callable[[Any, Any], Any], eta: Any, t: Any, W: Any, L0: Any, A: Any, alpha: Any, B: Any, steps: bool = False) -> Any:
@@ -136,9 +136,9 @@ def multi_power(eta, t, W, *, L0, A, alpha, B, C, beta, gamma):
     """
 
     def G(rate, gained):
-        zero = rate <= 0
-        x = power(jnp.where(zero, 1.0, rate), -gamma) * gained
-        return jnp.where(zero, jnp.where(gained > 0, 1.0, 0.0), _saturation(C, beta, x))
+        x = power(jnp.maximum(rate, LEAST), -gamma) * gained
+        rest = power(1 + C * x, -beta) * jnp.minimum(rate / LEAST, 1.0)  # at small rates the chord from 0, where G is 1
+        return jnp.where(rate < LEAST, jnp.where(gained > 0, 1 - rest, 0.0), _saturation(C, beta, x))
 
     return _decremented(G, eta, t, W, L0, A, alpha, B)
 
@@ -318,7 +318,7 @@ def functional_scaling(eta, t, W, *, L0, c1, s, c2, c3, c4, gamma):
 
         def gain(rate, before, now):
             then = jnp.minimum(before + rate, now)
-            return (c3 + power(jnp.maximum(then, _LEAST), -s)) * _saturation(c4, gamma, now - then)
+            return (c3 + power_from_zero(then, -s, LEAST)) * _saturation(c4, gamma, now - then)
 
         return without_changes(S[t], L0, c1, s) - c2 * change_sum(gain, eta, S, t, W)
 

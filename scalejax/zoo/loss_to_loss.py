@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from ..core.domains import Positive, Real
 from ..core.law import Published, law
-from ..core.numerics import power
+from ..core.numerics import power_from_zero
 from . import ranges
 from .chinchilla import chinchilla, chinchilla_outer
 
@@ -24,8 +24,7 @@ _SHARPNESS = 10.0  # of the smooth minimum in `loss_to_error`
 
 def shifted_power(L, K, kappa, E, shift):
     """K (L - E)^kappa + shift, and `shift` for losses at or below E, which no model reaches."""
-    above = L > E
-    return jnp.where(above, K * power(jnp.where(above, L - E, 1.0), kappa), 0.0) + shift
+    return jnp.where(L >= E, K * power_from_zero(L - E, kappa), 0.0) + shift
 
 
 def _link(K: float, kappa: float, E_0: float, E_1: float, context: str) -> Published:

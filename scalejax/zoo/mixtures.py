@@ -6,12 +6,11 @@ import jax.numpy as jnp
 
 from ..core.domains import Positive, Real, Simplex
 from ..core.law import law
-from ..core.numerics import power
+from ..core.numerics import power, power_from_zero
 from . import ranges
 from .repetition import effective
 
 _SHUKOR = "Shukor et al. 2025, arXiv:2507.09404"
-_LEAST = 1e-9  # share below which a power is replaced by its chord, so that its slope stays finite
 
 _H = Simplex(axis="domain")
 _C = Positive(0.05, 20.0, axis="domain")
@@ -29,20 +28,12 @@ _FACTORS = {
 # Building blocks
 
 
-def share_power(h, p):
-    """h^p for shares h >= 0 and p > 0, with a finite slope: below a share of 1e-9 the chord from 0.
-
-    >>> float(share_power(jnp.asarray(0.0), 0.5)), round(float(share_power(jnp.asarray(0.25), 0.5)), 6)
-    (0.0, 0.5)
-    """
-    small = h < _LEAST
-    y = power(jnp.where(small, _LEAST, h), p)
-    return jnp.where(small, h / _LEAST * y, y)
-
-
 def mixture_floor(h, C, gamma):
-    """1 / sum_i C_i h_i^gamma_i: what remains of the loss when model and data are large, in excess of E."""
-    return 1 / jnp.sum(C * share_power(h, gamma), axis=-1)
+    """1 / sum_i C_i h_i^gamma_i: what remains of the loss when model and data are large, in excess of E.
+
+    Below a share of 1e-9 each power is its chord from 0, since its slope at 0 is infinite for gamma < 1.
+    """
+    return 1 / jnp.sum(C * power_from_zero(h, gamma), axis=-1)
 
 
 def _blended(C, h, exponent):

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from ..core.domains import Positive, Unit
 from ..core.law import Published, law
-from ..core.numerics import power
+from ..core.numerics import LEAST, power, power_from_zero
 from . import ranges
 
 _MUENNIGHOFF = "Muennighoff et al. 2023, arXiv:2305.16264"
@@ -32,9 +32,10 @@ def saturated(R, R_star):
     >>> round(float(saturated(15.0, 15.0)), 4)
     9.4818
     """
-    spent = (R >= 700.0 * R_star) | (R_star < 1e-15)  # nothing is left to gain
-    x = jnp.where(spent, 1.0, R) / jnp.where(spent, 1.0, R_star)
-    return jnp.where(spent, R_star, R * _mean_decay(x))
+    spent = (R > 0) & ((R >= 700.0 * R_star) | (R_star < 1e-15))  # nothing is left to gain
+    none = spent | (R_star < 1e-15)
+    x = jnp.where(none, 1.0, R) / jnp.where(none, 1.0, R_star)
+    return jnp.where(none, jnp.where(spent, R_star, 0.0), R * _mean_decay(x))
 
 
 def effective(X, U, R_star):
@@ -57,11 +58,12 @@ def geometric_sum(k, r):
     >>> round(float(geometric_sum(3.0, 0.5)), 6)
     1.75
     """
-    inside = r < 1  # at r = 1 only the first pass counts
+    inside = r < 1 - LEAST  # at r = 1 only the first pass counts, and the sum has a slope of its own
+    end = jnp.where(inside, 1.0, r)
     r = jnp.where(inside, r, 0.5)
     first = r < 1e-3
     log_ratio = jnp.where(first, 1 + r / 2 + r * r / 3 + r**3 / 4 + r**4 / 5, -jnp.log1p(-r) / jnp.where(first, 1.0, r))
-    return jnp.where(inside, k * log_ratio * _mean_decay(k * r * log_ratio), 1.0)
+    return jnp.where(inside, k * log_ratio * _mean_decay(k * r * log_ratio), (1 - power_from_zero(1 - end, k)) / end)
 
 
 def _mean_decay(x):

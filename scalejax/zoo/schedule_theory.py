@@ -7,8 +7,8 @@ import jax.numpy as jnp
 
 from ..core.domains import Interval, Positive
 from ..core.law import law
-from ..core.numerics import power
-from .loss_curves import ETA, STEPS, along
+from ..core.numerics import power, power_from_zero
+from .loss_curves import ETA, LEAST, STEPS, along
 
 _S = Positive(0.1, 2.0)
 _BETA = Interval(1.05, 6.0)
@@ -55,9 +55,8 @@ def convex_bound(eta, t, *, D0, G):
         following = jnp.concatenate([R[1:], jnp.zeros_like(R[:1])])
         counted = following > 0
         terms = jnp.where(counted, eta * Q / (jnp.where(counted, following, 1.0) * jnp.where(R > 0, R, 1.0)), 0.0)
-        moved = R[0] > 0
-        E = jnp.where(moved, R[0], 1.0)
-        return jnp.where(moved, (D0**2 + Q[0]) / (2 * E) + 0.5 * jnp.sum(terms), 0.5 * D0**2 / 1e-12)
+        one_over_E = power_from_zero(R[0], -1.0, LEAST)
+        return 0.5 * ((D0**2 + Q[0]) * one_over_E + jnp.sum(terms))
 
     return along(lambda eta, t: jax.lax.map(lambda step: at(eta, step), t), eta, t)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 
 from ..core.domains import Positive, Simplex, Unit
 from ..core.law import law
-from ..core.numerics import power
+from ..core.numerics import LEAST, power, power_from_zero
 from . import ranges
 
 _GHORBANI = "Ghorbani et al. 2021, arXiv:2109.07740"
@@ -15,7 +16,6 @@ _SIZE = Positive(1e6, 1e10, unit="non-embedding parameters")
 _EXPONENT = Positive(0.05, 1.0)
 _C1 = Positive(0.01, 3.0, zero=True)
 _POWER = Positive(0.2, 3.0)
-_LEAST = 1e-9  # weight that an untrained pair counts as: its loss is large, not infinite
 
 
 @law(
@@ -92,7 +92,8 @@ def effective_share(p, *, c1, c2, c3):
         f(p) = p + c1 p^c2 (1 - p)^c3
 
     Symbols: p weight of the pair in training, from 0 to 1; f(p) N parameters are worth as much to the pair as a model of its own of that
-    size. f(0) = 0 and f(1) = 1; c1 = 0 is no synergy between pairs, f(p) = p.
+    size. f(0) = 0 and f(1) = 1; c1 = 0 is no synergy between pairs, f(p) = p. Where a power has an infinite slope, within 1e-9 of an end,
+    its chord takes its place.
 
     Note: the paper finds f(p) near p from English and clearly above p into English, hence c1 >= 0.
 
@@ -101,9 +102,7 @@ def effective_share(p, *, c1, c2, c3):
         >>> laws.effective_share(0.5, c1=0.4, c2=1.0, c3=1.0)
         0.6
     """
-    inside = (p > 0) & (p < 1)
-    q = jnp.where(inside, p, 0.5)
-    return p + jnp.where(inside, c1 * jnp.exp(c2 * jnp.log(q) + c3 * jnp.log1p(-q)), 0.0)
+    return p + c1 * power_from_zero(p, c2) * power_from_zero(1 - p, c3)
 
 
 @law(
@@ -128,15 +127,18 @@ def multilingual(N, p, *, beta_1, alpha, L_inf, c1, c2, c3):
     L cross-entropy of the pair, nats/token. The weight changes the factor of the power law alone: alpha and L_inf hold for all weights.
 
     Note: several pairs are `fit(..., by="pair")`, or `multilingual_pairs` for their joint optimum. To test that weights share alpha and
-    L_inf, fit `power_law` with by="p" with and without `share=("alpha", "E")`; see `procedures.effective_shares`. A weight of 0, where
-    the formula is infinite, counts as 1e-9.
+    L_inf, fit `power_law` with by="p" with and without `share=("alpha", "E")`; see `procedures.effective_shares`. The formula is
+    infinite at a weight of 0: below 1e-9 its tangent there takes its place.
 
     Example:
         >>> from scalejax import laws
         >>> round(laws.multilingual(1e8, 0.5, beta_1=100.0, alpha=0.25, L_inf=1.0, c1=0.5, c2=1.0, c3=1.0), 6)
         2.124683
     """
-    return beta_1 * power(effective_share(jnp.maximum(p, _LEAST), c1=c1, c2=c2, c3=c3) * N, -alpha) + L_inf
+    p = jnp.asarray(p)
+    q = jnp.maximum(p, LEAST)
+    worth, slope = jax.jvp(lambda q: power(effective_share.function(q, c1=c1, c2=c2, c3=c3) * N, -alpha), (q,), (jnp.ones_like(q),))
+    return beta_1 * (worth + slope * jnp.minimum(p - LEAST, 0.0)) + L_inf
 
 
 @law(
