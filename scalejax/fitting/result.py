@@ -241,6 +241,8 @@ class Fit:
             f"{used} observations" + (f", {rows - self.runs.used} runs left out" if rows > self.runs.used else "")
             + f", data {self.runs.digest}; {self.solver} in {self.seconds:.2f} s",
         ]  # fmt: skip
+        if self.request.weights is None and self.runs.weighted_by:
+            notes.append(f"weighted by column {self.runs.weighted_by!r}")
         size = self.request.layout.size
         labels = self.request.layout.labels
         strong = [
