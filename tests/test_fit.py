@@ -80,7 +80,7 @@ def test_recipe_gadre2024_predicts_the_published_runs(public_data):
 def test_isoflop_objectives_are_at_most_the_published(public_data, experiment, published):
     """The comparison's own loss: mean Huber (1e-3) of the loss itself, times 1e6, printed with one decimal."""
     runs = sj.datasets.load("isoflops_openathena")
-    fit = sj.fit("chinchilla", runs.where(runs["experiment"] == experiment), on="linear")
+    fit = sj.fit("chinchilla", runs.where(runs["experiment"] == experiment), loss=sj.huber(1e-3), on="linear")
     assert 1e6 * fit.objective / len(fit.runs) <= published + 0.05
 
 
@@ -175,7 +175,7 @@ def test_weights_equal_repetition(curve):
     a, b = sj.fit("power_law", curve, weights=weights), sj.fit("power_law", doubled)
     assert a.objective == pytest.approx(b.objective, rel=1e-9)
     assert a.params["alpha"] == pytest.approx(b.params["alpha"], rel=1e-6)
-    assert sj.fit("power_law", curve.with_columns(weight=weights)).objective == pytest.approx(a.objective, rel=1e-12)
+    assert sj.fit("power_law", curve.with_columns(weight=weights), weights="weight").objective == pytest.approx(a.objective, rel=1e-12)
 
 
 def groups():

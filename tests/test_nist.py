@@ -78,7 +78,7 @@ def line():
 
 def test_model_errors_are_those_of_weighted_regression(line):
     law, runs = line
-    fit = sj.fit(law, runs, loss=sj.squared(), on="linear", starts=4)
+    fit = sj.fit(law, runs, loss=sj.squared(), on="linear", starts=4, weights="weight")
     design, weight = np.stack([np.ones(200), runs["x"]], axis=1), runs["weight"]
     r = runs["y"] - design @ [fit.params["a"], fit.params["b"]]
     covariance = np.sum(weight * r**2) / (199 - 2) * np.linalg.inv(design.T @ (weight[:, None] * design))
@@ -97,7 +97,7 @@ def test_model_errors_of_robust_losses(line, loss):
 
 def test_errors_survive_saving_and_refuse_other_kinds(line, tmp_path):
     law, runs = line
-    fit = sj.fit(law, runs, loss=sj.squared(), on="linear", starts=4)
+    fit = sj.fit(law, runs, loss=sj.squared(), on="linear", starts=4, weights="weight")
     fit.save(tmp_path / "line.json")
     assert sj.load_fit(tmp_path / "line.json", law).errors("model") == fit.errors("model")
     with pytest.raises(sj.FitError, match="'sandwich'"):

@@ -53,7 +53,7 @@ def holdout(
             left out twice is scored twice.
         scale: what is large: a column, one number a run, or a function of the runs that gives them; default compute, C or 6 N D.
         method: "fit" for point fits; "nuts", "laplace" or "svi" for posteriors, as in `sample`.
-        weights: one weight a run; default the column "weight" if there is one. Runs of weight zero are not scored; others count alike.
+        weights: one weight a run or the column that holds them, as in `fit`. Runs of weight zero are not scored; others count alike.
         seed: of the refits.
         **options: of `fit` or of `sample`, such as loss, on, fix, likelihood, priors, by, share.
 

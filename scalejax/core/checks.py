@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from .runs import Flag
 
-# Quantities that are positive by nature, by the names that laws and papers use.
+# Quantities that are positive as a rule, by the names that laws and papers use.
 POSITIVE = frozenset({"N", "D", "C", "U", "L", "loss", "params", "tokens", "flops"})
 # Roles that never hold text; any other may name groups.
 NUMERIC = POSITIVE | {"weight", "S", "B", "lr"}
@@ -16,24 +17,33 @@ NUMERIC = POSITIVE | {"weight", "S", "B", "lr"}
 COUNTS = frozenset({"N", "D", "U"})
 
 
-def inspect_rows(columns: Mapping[str, np.ndarray], masks: Mapping[str, np.ndarray]) -> list[Flag]:
-    """All flags of a table: unusable values (excluded from fits) first, then remarks."""
+def unusable(columns: Mapping[str, np.ndarray], masks: Mapping[str, np.ndarray]) -> list[Flag]:
+    """Flags of values that are missing or not finite, which nothing can use, and of zeros and negatives where most laws need logarithms.
+
+    The latter are for a fit to decide: laws and `on="linear"` may take them.
+    """
     flags: list[Flag] = []
     for name, column in columns.items():
         if column.dtype.kind != "f":
             continue
-        valid = masks.get(name, True)
-        bad = _any(~np.isfinite(column) & valid)
+        bad = not_finite(column, masks.get(name, True))
         if bad.any():
-            flags.append(_unusable("not-finite", name, bad, "missing, NaN or infinite"))
-        low = _any((column <= 0) & valid) & ~bad if name in POSITIVE else np.zeros_like(bad)
-        if name == "weight":
-            low = _any(column < 0) & ~bad
-        if low.any():
-            flags.append(_unusable("not-positive", name, low, "negative" if name == "weight" else "zero or negative"))
-    excluded = np.zeros(len(next(iter(columns.values()))), bool)
-    for flag in flags:
-        excluded[list(flag.rows)] = True
+            flags.append(_unusable("not-finite", name, bad, "missing, NaN or infinite", "."))
+        low = _any((column <= 0) & masks.get(name, True)) & ~bad
+        if name in POSITIVE and low.any():
+            left = "; fits leave that out unless their law and on= can take it."
+            flags.append(_unusable("not-positive", name, low, "zero or negative", left))
+    return flags
+
+
+def not_finite(column: np.ndarray, mask: Any = True) -> np.ndarray:
+    """(n,) rows of a column of numbers that hold a value which is not finite."""
+    return _any(~np.isfinite(column) & mask)
+
+
+def remarks(columns: Mapping[str, np.ndarray], excluded: np.ndarray) -> list[Flag]:
+    """Flags of what looks unintended in the rows that are not excluded."""
+    flags: list[Flag] = []
     for name, column in columns.items():
         if column.dtype.kind == "f" and column.ndim == 1 and not excluded.all():
             flags += _column_remarks(name, column[~excluded])
@@ -52,9 +62,9 @@ def _any(mask: np.ndarray) -> np.ndarray:
     return mask.reshape(len(mask), -1).any(axis=1)
 
 
-def _unusable(code: str, name: str, bad: np.ndarray, what: str) -> Flag:
+def _unusable(code: str, name: str, bad: np.ndarray, what: str, then: str) -> Flag:
     rows = np.flatnonzero(bad)
-    return Flag(code, name, tuple(map(int, rows)), f"Column {name!r} is {what} in {rows_text(rows)}.", excluded=True)
+    return Flag(code, name, tuple(map(int, rows)), f"Column {name!r} is {what} in {rows_text(rows)}{then}", excluded=True)
 
 
 def _column_remarks(name: str, values: np.ndarray) -> list[Flag]:

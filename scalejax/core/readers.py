@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import json
 import os
 import warnings
-import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from .checks import NUMERIC, inspect_rows
+from .checks import NUMERIC, POSITIVE, remarks, rows_text, unusable
 from .errors import DataError, DataWarning, suggest
+from .importers import read_file
+from .importers.orient import oriented
 from .runs import Flag, Runs
 
 Role = str | float | Sequence[str] | np.ndarray | Callable[[Mapping[str, np.ndarray]], np.ndarray]
@@ -26,13 +25,17 @@ def read_runs(table: Any, *, on_bad: OnBad = "raise", scale: Mapping[str, float]
     """Read a table of training runs and check it.
 
     Args:
-        table: path of a .csv, .tsv, .jsonl, .json (also .gz) or .parquet file; a dataframe (pandas, polars, pyarrow or anything with
-            `to_dict`); a mapping of columns; or a list of row mappings.
-        on_bad: what to do with rows whose values cannot be used (NaN, infinite, zero or negative): "raise" an error, "flag" them
-            (kept, left out of fits) or "drop" them (removed, counted in the flags).
+        table: path of a file: text with any separator and encoding (.csv, .tsv, .txt), .json in any orient of pandas, .jsonl, .parquet,
+            .feather, .npz or a console log, also packed (.gz, .bz2, .xz, .zip); a dataframe (pandas, polars, pyarrow or anything with
+            `to_dict`); a mapping of columns, or of run names to their values; or a list of row mappings.
+        on_bad: what to do with rows that hold NaN or infinite values in a column that a role names: "raise" an error, "flag" them (kept,
+            left out of fits) or "drop" them (removed, counted in the flags). Without roles this concerns the columns that laws know (N,
+            D, C, loss, ...); a gap in any other column counts once a fit uses it. Zeros and negatives in these columns are flagged:
+            fits leave such rows out unless their law, and `on="linear"`, can take them.
         scale: factors, such as {"N": 1e9} for a column in billions.
         **roles: what the law calls it = what the table calls it: a column name, a list of columns for a vector (mixture weights), a number
-            for all rows, an array, or a function of the columns. Without roles all columns are taken as they are.
+            for all rows, an array, or a function of the columns. Without roles all columns are taken as they are. The role `weight`
+            weighs the runs in every fit; a column of that name does not unless it is asked for.
 
     Returns:
         Runs: float64 columns named by role. Suspicious rows are in `.flags`, and shown by `print(runs)` and every report.
@@ -48,7 +51,21 @@ def read_runs(table: Any, *, on_bad: OnBad = "raise", scale: Mapping[str, float]
     """
     if on_bad not in ("raise", "flag", "drop"):
         raise DataError(f"on_bad={on_bad!r} is unknown; {suggest(on_bad, ['raise', 'flag', 'drop'])}")
-    raw = read_table(table)
+    columns, masks = read_columns(table, roles)
+    for name, factor in (scale or {}).items():
+        if name not in columns:
+            raise DataError(f"scale names {name!r}, which is no column; {suggest(name, columns)}")
+        columns[name] = columns[name] * float(factor)
+    weighted_by = "weight" if "weight" in roles else ""
+    if weighted_by and (columns["weight"] < 0).any():
+        raise DataError(f"Column 'weight' is negative in {rows_text(np.flatnonzero(columns['weight'] < 0))}; weights must be 0 or more.")
+    return _apply(Runs(columns, masks, weighted_by=weighted_by), frozenset(roles), on_bad)
+
+
+def read_columns(table: Any, roles: Mapping[str, Role]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Columns by role, all of them without roles, and the masks of those that hold curves; nothing is checked but their form."""
+    named = [[spec] if isinstance(spec, str) else spec for spec in roles.values() if isinstance(spec, str | list | tuple)]
+    raw = read_table(table, {name for names in named for name in names if isinstance(name, str)})
     rows = _rows(raw)
     columns: dict[str, np.ndarray] = {}
     masks: dict[str, np.ndarray] = {}
@@ -57,24 +74,21 @@ def read_runs(table: Any, *, on_bad: OnBad = "raise", scale: Mapping[str, float]
         if column.dtype == object:
             column, masks[role] = _pad(column, role)
         columns[role] = column
-    for name, factor in (scale or {}).items():
-        if name not in columns:
-            raise DataError(f"scale names {name!r}, which is no column; {suggest(name, columns)}")
-        columns[name] = columns[name] * float(factor)
-    flags = inspect_rows(columns, masks)
-    return _apply(columns, masks, flags, on_bad)
+    return columns, masks
 
 
-def read_table(table: Any) -> dict[str, np.ndarray | list[Any]]:
-    """Columns of any kind of table, as they are."""
+def read_table(table: Any, wanted: Collection[str] = ()) -> dict[str, np.ndarray | list[Any]]:
+    """Columns of any kind of table, as they are; `wanted` names tell columns from runs where both are keys."""
     if isinstance(table, Runs):
         return dict(table.columns)
     if isinstance(table, str | os.PathLike):
-        return _read_file(Path(table))
+        return oriented(read_file(Path(table)), str(table), wanted)
     if isinstance(table, Mapping):
-        return {str(k): v for k, v in table.items()}
+        return oriented(table, "the mapping", wanted)
+    if isinstance(table, np.ndarray) and table.dtype.names:
+        return {name: table[name] for name in table.dtype.names}
     if isinstance(table, Sequence):
-        return _from_rows(list(table), "the list of rows")
+        return oriented(list(table), "the list of rows", wanted)
     for method, argument in (("to_pydict", None), ("to_dict", "list")):
         if hasattr(table, method):
             try:
@@ -84,66 +98,14 @@ def read_table(table: Any) -> dict[str, np.ndarray | list[Any]]:
     raise DataError(f"Cannot read runs from a {type(table).__name__}; give a path, a dataframe, a mapping of columns or a list of rows.")
 
 
-def _read_file(path: Path) -> dict[str, np.ndarray | list[Any]]:
-    if path.is_dir():
-        raise DataError(f"{path} is a folder; give the path of a table in it.")
-    if not path.is_file():
-        folder = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise DataError(f"There is no file {path}; " + (suggest(path.name, folder) if folder else "check the folder."))
-    packed = path.suffix.lower() == ".gz"
-    kind = Path(path.stem if packed else path.name).suffix.lower()
-    try:
-        if kind in (".parquet", ".pq"):
-            return _read_parquet(path)
-        text = (gzip.decompress(path.read_bytes()) if packed else path.read_bytes()).decode("utf-8-sig")
-        if kind in (".csv", ".tsv", ".txt"):
-            return _read_csv(text, "\t" if kind == ".tsv" else ",", path)
-        if kind == ".jsonl":
-            return _from_rows([json.loads(line) for line in text.splitlines() if line.strip()], str(path))
-        if kind == ".json":
-            loaded = json.loads(text)
-            if not isinstance(loaded, dict | list):
-                raise DataError(f"{path} holds a {type(loaded).__name__}; it needs a mapping of columns or a list of rows.")
-            return loaded if isinstance(loaded, dict) else _from_rows(loaded, str(path))
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DataError(f"Cannot read {path}: {error}; is the file complete?") from error
-    raise DataError(f"Cannot read {path}: {kind or 'no ending'} is not known; use .csv, .tsv, .jsonl, .json or .parquet.")
+def numbers(raw: Mapping[str, Any], roles: Mapping[str, str]) -> dict[str, np.ndarray]:
+    """The columns of these roles as float64, NaN where they are empty.
 
-
-def _read_csv(text: str, delimiter: str, path: Path) -> dict[str, list[Any]]:
-    rows = list(csv.reader(text.splitlines(keepends=True), delimiter=delimiter))
-    rows = [row for row in rows if row]
-    if len(rows) < 2:
-        raise DataError(f"{path} has no rows; it needs a line of column names and one line a run.")
-    header = [name.strip() for name in rows[0]]
-    twice = [name for i, name in enumerate(header) if name in header[:i]]
-    if twice:
-        raise DataError(f"{path} has the column {twice[0]!r} twice; give every column a name of its own.")
-    ragged = [i for i, row in enumerate(rows[1:], start=2) if len(row) != len(header)]
-    if ragged:
-        raise DataError(f"{path}, line {ragged[0]}: {len(rows[ragged[0] - 1])} values for {len(header)} columns; is the file complete?")
-    return {name: [row[i].strip() for row in rows[1:]] for i, name in enumerate(header)}
-
-
-def _read_parquet(path: Path) -> dict[str, list[Any]]:
-    try:
-        from pyarrow import ArrowException, parquet
-    except ImportError as error:
-        raise DataError(f"Reading {path} needs pyarrow; install scalejax[pandas].") from error
-    try:
-        return parquet.read_table(path).to_pydict()
-    except (ArrowException, OSError) as error:
-        raise DataError(f"Cannot read {path}: {error}; is the file complete?") from error
-
-
-def _from_rows(rows: list[Any], where: str) -> dict[str, list[Any]]:
-    if not rows:
-        raise DataError(f"{where} has no rows; give at least one run.")
-    for i, row in enumerate(rows):
-        if not isinstance(row, Mapping):
-            raise DataError(f"Row {i} of {where} is a {type(row).__name__}; every row must map column names to values.")
-    names = dict.fromkeys(str(name) for row in rows for name in row)
-    return {name: [row.get(name) for row in rows] for name in names}
+    Raises:
+        DataError: if a column is missing or holds text.
+    """
+    rows = _rows(raw)
+    return {role: _resolve(role, name, raw, rows, numeric=True) for role, name in roles.items()}
 
 
 def _rows(raw: Mapping[str, Any]) -> int:
@@ -155,12 +117,12 @@ def _rows(raw: Mapping[str, Any]) -> int:
     return next(iter(lengths.values()))
 
 
-def _resolve(role: str, spec: Role, raw: Mapping[str, Any], rows: int, text_allowed: bool = False) -> np.ndarray:
+def _resolve(role: str, spec: Role, raw: Mapping[str, Any], rows: int, text_allowed: bool = False, numeric: bool = False) -> np.ndarray:
     """The column that a role stands for: float64, text, or object for ragged curves."""
     if isinstance(spec, str):
         if spec not in raw:
             raise DataError(f"There is no column {spec!r} for {role}; {suggest(spec, raw)}")
-        return _numeric(raw[spec], role, spec, text_allowed=text_allowed or role not in NUMERIC)
+        return _numeric(raw[spec], role, spec, text_allowed=not numeric and (text_allowed or role not in NUMERIC))
     if callable(spec):
         table = {name: _numeric(column, name, name, text_allowed=True) for name, column in raw.items()}
         try:
@@ -218,21 +180,37 @@ def _pad(column: np.ndarray, role: str) -> tuple[np.ndarray, np.ndarray]:
     return padded, np.arange(max(lengths)) < np.asarray(lengths)[:, None]
 
 
-def _apply(columns: dict[str, np.ndarray], masks: dict[str, np.ndarray], flags: list[Flag], on_bad: OnBad) -> Runs:
-    """Raise, exclude or drop the rows with unusable values; warn of the rest."""
-    bad = [flag for flag in flags if flag.excluded]
-    rows = np.zeros(len(next(iter(columns.values()))), bool)
-    for flag in bad:
-        rows[list(flag.rows)] = True
-    if bad and on_bad == "raise":
-        raise DataError(f"{bad[0].message} Clean the table, or pass on_bad='flag' or on_bad='drop'.")
-    if rows.all():
-        raise DataError(f"No run can be used: {bad[0].message}")
+def _apply(runs: Runs, roles: Collection[str], on_bad: OnBad) -> Runs:
+    """Raise, exclude or drop the rows with unusable values; warn of the rest.
+
+    Without roles nobody said which columns matter: then only those with the names that laws use decide about rows at once, any other when
+    a fit uses it. Whether zeros and negatives can be used is for the fit to decide.
+    """
+    at_once = roles or POSITIVE
+    found = unusable(runs.columns, runs.masks)
+    low = [flag for flag in found if flag.code == "not-positive"]
+    lost = [flag for flag in found if flag not in low and flag.column in at_once]
+    later = [flag for flag in found if flag not in low and flag not in lost] if on_bad != "raise" else []
+    gone = _rows_of(lost, len(runs))
+    if lost and on_bad == "raise":
+        raise DataError(
+            f"{lost[0].message} Clean the table, or let read_runs leave such rows out with on_bad='flag' or remove them with on_bad='drop'."
+        )
+    if gone.all():
+        raise DataError(f"No run can be used: {lost[0].message}")
+    excluded = gone | _rows_of(low, len(runs))
+    odd = remarks(runs.columns, excluded)
+    for flag in [*odd, *(low if on_bad == "raise" else [])]:
+        warnings.warn(flag.message, DataWarning, stacklevel=3)
+    if on_bad == "drop" and lost:
+        kept = replace(runs, excluded=excluded, flags=(*low, *later, *odd)).take(np.flatnonzero(~gone))
+        return replace(kept, flags=(*(replace(flag, rows=()) for flag in lost), *kept.flags))
+    return replace(runs, excluded=excluded, flags=(*lost, *low, *later, *odd))
+
+
+def _rows_of(flags: Sequence[Flag], rows: int) -> np.ndarray:
+    """(rows,) which rows the flags concern."""
+    concerned = np.zeros(rows, bool)
     for flag in flags:
-        if not flag.excluded:
-            warnings.warn(flag.message, DataWarning, stacklevel=3)
-    runs = Runs(columns, masks, rows, tuple(flags))
-    if on_bad == "drop" and rows.any():
-        kept = runs.take(np.flatnonzero(~rows))
-        return Runs(kept.columns, kept.masks, kept.excluded, (*kept.flags, *(f for f in bad)))
-    return runs
+        concerned[list(flag.rows)] = True
+    return concerned

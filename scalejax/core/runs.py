@@ -44,12 +44,14 @@ class Runs:
         masks: curve column to (n, T) mask of its valid steps.
         excluded: (n,) boolean, rows that fits leave out.
         flags: remarks on the data.
+        weighted_by: the column that weighs the runs in fits, "" for none.
     """
 
     columns: Mapping[str, np.ndarray]
     masks: Mapping[str, np.ndarray] = field(default_factory=dict)
     excluded: np.ndarray | None = None
     flags: tuple[Flag, ...] = ()
+    weighted_by: str = ""
 
     def __post_init__(self) -> None:
         lengths = {name: len(column) for name, column in self.columns.items()}
@@ -114,6 +116,7 @@ class Runs:
             {k: v[rows] for k, v in self.masks.items()},
             self.excluded[rows],
             flags,
+            self.weighted_by,
         )
 
     def with_columns(self, **columns: Any) -> Runs:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from ..core.checks import rows_text
-from ..core.errors import DataError, suggest
+from ..core.checks import not_finite, remarks, rows_text
+from ..core.errors import DataError, DataWarning, suggest
 from ..core.law import Law
+from ..core.readers import read_columns
 from ..core.runs import Runs
 from .problem import Data
 
@@ -140,6 +142,54 @@ def make_blocks(bank: Bank) -> Blocks:
     return Blocks(bank, order[np.where(used, place, first)], used, np.repeat(groups, blocks))
 
 
+def runs_for(law: Law, table: Runs | Any, on: str, others: Sequence[str] = ()) -> Runs:
+    """The runs as a fit uses them: rows are left out for what is wrong in its columns, the law's and `others`, and in no other column.
+
+    Raises:
+        DataError: if a column that is used holds missing or infinite values in rows that nobody left out.
+    """
+    read = isinstance(table, Runs)
+    runs = table if read else Runs(*read_columns(table, {}))
+    used = [name for name in dict.fromkeys((*law.inputs, law.output, *others)) if name in runs]
+    by_flags = np.zeros(len(runs), bool)
+    flags, out = [], np.zeros(len(runs), bool)
+    for flag in runs.flags:
+        by_flags[list(flag.rows) if flag.excluded else []] = True
+        if flag.column and flag.column not in used:
+            continue
+        if flag.code == "not-positive":
+            rows = np.asarray(flag.rows, int)
+            flag = replace(flag, rows=tuple(rows[~_takes(law, on, flag.column, runs[flag.column][rows])].tolist()))
+            if not flag.rows:
+                continue
+        flags.append(flag)
+        out[list(flag.rows) if flag.excluded else []] = True
+    out |= runs.excluded & ~by_flags
+    for name in used:
+        column = runs[name]
+        bad = np.flatnonzero(not_finite(column, runs.masks.get(name, True)) & ~out) if column.dtype.kind == "f" else []
+        if len(bad):
+            raise DataError(
+                f"Column {name!r} is missing, NaN or infinite in {rows_text(bad)}; clean the table, or leave such rows out with "
+                f"read_runs(table, {name}={name!r}, ..., on_bad='drop')."
+            )
+    if out.all():
+        raise DataError("No run can be used: all rows are left out" + (f". {flags[0].message}" if flags else "."))
+    if not read:
+        flags = [f for f in remarks(runs.columns, out) if not f.column or f.column in used]
+        for flag in flags:
+            warnings.warn(flag.message, DataWarning, stacklevel=5)
+    same = tuple(flags) == runs.flags and (out == runs.excluded).all()
+    return runs if same else replace(runs, excluded=out, flags=tuple(flags))
+
+
+def _takes(law: Law, on: str, name: str, values: np.ndarray) -> np.ndarray:
+    """Which rows' values of a column the fit can take."""
+    if name in law.domains and name in law.inputs:
+        return law.domains[name].contains(values).reshape(len(values), -1).all(axis=1)
+    return np.full(len(values), True) if on == "linear" or name != law.output else (values > 0).reshape(len(values), -1).all(axis=1)
+
+
 def usable_rows(law: Law, runs: Runs) -> np.ndarray:
     """Indices of the rows that enter the fit, after the law's inputs and output were checked.
 
@@ -203,7 +253,8 @@ def _target(law: Law, runs: Runs, index: np.ndarray, on: str) -> np.ndarray:
         if (values <= 0).any():
             bad = sorted(set(index[(values <= 0).reshape(len(index), -1).any(axis=1)].tolist()))
             raise DataError(
-                f"Column {law.output!r} is zero or negative in {rows_text(bad)} and has no logarithm; pass on='linear' or drop the rows."
+                f"Column {law.output!r} is zero or negative in {rows_text(bad)} and has no logarithm; pass on='linear', or leave the rows "
+                "out with runs.where(...)."
             )
         return np.log(values)
     return values

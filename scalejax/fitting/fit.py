@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -13,13 +14,13 @@ from ..core.errors import ConvergenceWarning, FitError, IdentifiabilityError, Id
 from ..core.law import Law
 from ..core.precision import double
 from ..core.progress import Progress, reporter
-from ..core.readers import read_runs
 from ..core.registry import laws
 from ..core.runs import Runs
+from .data import runs_for
 from .identify import inseparable_inputs
-from .losses import Loss, as_loss, huber
+from .losses import Loss, as_loss, usual_loss
 from .recipes import recipe as find_recipe
-from .request import Request, observations, too_few
+from .request import Request, observations, run_weights, too_few
 from .result import Fit, finish
 from .search import search
 from .solvers import Solver, as_solver
@@ -56,7 +57,8 @@ def fit(
     Args:
         law: a law, its name, or None to take the recipe's.
         runs: from `read_runs`, or anything that `read_runs` takes whose columns are named as the law's inputs and output.
-        loss: rho; default `huber(1e-3)`. Any elementwise JAX function of the residual works.
+        loss: rho; default `huber(1e-3)`, with on="linear" a thousandth of the median |y| instead of 1e-3, so that the fit does not depend
+            on the unit of y. A loss that is given counts residuals as they are. Any elementwise JAX function of the residual works.
         on: residuals of logarithms ("log", default: relative errors) or of values ("linear").
         starts: how many points over the plausible ranges (default 2,048, fewer for many sets or very many rows), a mapping of lists (full
             grid), or a list of mappings.
@@ -67,7 +69,7 @@ def fit(
         bounds: {"alpha": (0.2, 0.6)} confines a parameter.
         by: a column; every group gets parameters of its own, except those named in `share`.
         share: parameters that all groups have in common (one joint fit); without it groups are fitted apart, in one batch.
-        weights: one weight a run; default the column "weight" if there is one.
+        weights: one weight a run, or the column that holds them; default the column that the runs were read with as `weight=`, if any.
         recipe: name of a published procedure, see `recipes`; arguments given here take precedence.
         sizes: lengths of vector parameters whose axis no column shows.
         seed: of the starts.
@@ -93,7 +95,7 @@ def fit(
     chosen = find_recipe(recipe) if recipe else None
     request = make_request(
         law if law is not None else (chosen.law if chosen else None), runs,
-        loss=loss if loss is not None else (chosen.loss if chosen else huber(1e-3)), on=on or (chosen.on if chosen else "log"),
+        loss=loss if loss is not None or chosen is None else chosen.loss, on=on or (chosen.on if chosen else "log"),
         fix=fix, tie=tie if tie is not None else (chosen.tie if chosen else {}), bounds=bounds, by=by, share=share, weights=weights,
         sizes=sizes,
     )  # fmt: skip
@@ -108,7 +110,7 @@ def make_request(
     law: Law | str | None,
     runs: Runs | Any,
     *,
-    loss: Loss | Callable[..., Any],
+    loss: Loss | Callable[..., Any] | None,
     on: str,
     fix: Mapping[str, Any] | None,
     tie: Mapping[str, str] | None,
@@ -120,8 +122,14 @@ def make_request(
 ) -> Request:
     """The request that arguments of `fit` ask for."""
     law = find_law(law)
+    named = [name for name in (by, weights) if isinstance(name, str)]
+    runs = runs_for(law, runs, on, [*named, *([runs.weighted_by] if isinstance(runs, Runs) and weights is None else [])])
+    if isinstance(weights, str):
+        run_weights(runs, weights)
+        runs, weights = replace(runs, weighted_by=weights), None
+    loss = usual_loss(on, runs, law.output) if loss is None else as_loss(loss)
     request = Request(
-        law, runs if isinstance(runs, Runs) else read_runs(runs), as_loss(loss), on, dict(fix or {}), dict(tie or {}), _bounds(bounds), by,
+        law, runs, loss, on, dict(fix or {}), dict(tie or {}), _bounds(bounds), by,
         (share,) if isinstance(share, str) else tuple(share), weights, dict(sizes or {}),
     )  # fmt: skip
     if request.share and by is None:

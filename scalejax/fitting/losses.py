@@ -11,8 +11,12 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ..core.errors import FitError
+from ..core.runs import Runs
+
+RELATIVE_DELTA = 1e-3  # of a residual of logarithms, which is a relative error
 
 
 @dataclass(frozen=True)
@@ -137,9 +141,22 @@ class Custom(Loss):
         return self.function(r)
 
 
-def huber(delta: float = 1e-3) -> Loss:
-    """Quadratic up to `delta`, linear beyond: r^2/2, then delta (|r| - delta/2). The field's default, with delta = 1e-3 on logs."""
+def huber(delta: float = RELATIVE_DELTA) -> Loss:
+    """Quadratic up to `delta`, linear beyond: r^2/2, then delta (|r| - delta/2). The field's default, with delta = 1e-3 on logs.
+
+    `delta` is in the unit of the residual: with on="linear" that of the loss itself.
+    """
     return Huber(_positive("delta", delta))
+
+
+def usual_loss(on: str, runs: Runs, output: str) -> Loss:
+    """The loss of a fit that names none: `huber(1e-3)` of logarithms; of values a delta of 1e-3 times their median size, in any unit."""
+    if on != "linear" or output not in runs or runs[output].dtype.kind != "f":
+        return huber()
+    size = np.abs(runs[output])[~runs.excluded]
+    size = size[runs.masks[output][~runs.excluded]] if output in runs.masks else size
+    level = float(np.median(size)) or float(np.mean(size)) or 1.0
+    return huber(RELATIVE_DELTA * level)
 
 
 def log_cosh(delta: float = 1e-3) -> Loss:

@@ -107,7 +107,7 @@ class Request:
 
     @cached_property
     def row_weights(self) -> list[np.ndarray]:
-        """Weights a run for every table: the `weights` argument, else the column "weight", else ones."""
+        """Weights a run for every table, see `run_weights`."""
         weights = run_weights(self.runs, self.weights)
         if self.by is None or self.joint:
             return [weights]
@@ -163,13 +163,15 @@ def too_few(request: Request) -> np.ndarray:
 
 
 def run_weights(runs: Runs, weights: Any) -> np.ndarray:
-    """Weights a run: those given, else the column "weight", else ones; checked."""
+    """Weights a run: those given, or of the column named, else of the column that the runs were read to be weighted by; checked."""
+    if weights is None and not runs.weighted_by:
+        return np.ones(len(runs))
+    if weights is None or isinstance(weights, str):
+        weights = _weight_column(runs, weights or runs.weighted_by)
     try:
-        values = np.ones(len(runs)) if weights is None else np.asarray(weights, dtype=np.float64)
+        values = np.asarray(weights, dtype=np.float64)
     except (TypeError, ValueError):
         raise DataError(f"weights={weights!r} holds no numbers; give one weight a run, such as runs['w'].") from None
-    if weights is None and "weight" in runs:
-        values = runs["weight"]
     if values.shape != (len(runs),):
         raise DataError(f"weights has shape {values.shape} for {len(runs)} runs; give one weight a run.")
     bad = np.flatnonzero(~(np.isfinite(values) & (values >= 0)) & ~runs.excluded)
@@ -178,6 +180,12 @@ def run_weights(runs: Runs, weights: Any) -> np.ndarray:
     if not (values[~runs.excluded] > 0).any():
         raise DataError("All weights are zero, so there is nothing to fit; give at least some runs a weight above 0.")
     return values
+
+
+def _weight_column(runs: Runs, name: str) -> np.ndarray:
+    if name not in runs:
+        raise DataError(f"weights={name!r} names no column; {suggest(name, runs.names)}")
+    return runs[name]
 
 
 @partial(jax.jit, static_argnums=(0, 1))

@@ -260,6 +260,8 @@ class Fit:
         ]  # fmt: skip
         failed = failures(self.groups, self.statuses) if len(self.statuses) > 1 else ""
         notes += [f"without an answer: {failed}; the other groups do not depend on them"] if failed else []
+        if self.request.weights is None and self.runs.weighted_by:
+            notes.append(f"weighted by column {self.runs.weighted_by!r}")
         size = self.request.layout.size
         labels = self.request.layout.labels
         strong = [

@@ -55,6 +55,7 @@ def fit_document(fit: Fit) -> dict[str, Any]:
             "masks": runs.masks,
             "excluded": runs.excluded,
             "flags": [asdict(f) for f in runs.flags],
+            "weighted_by": runs.weighted_by,
         },
         "digest": runs.digest,
         **{k: getattr(fit, k) for k in ("solver", "recipe", "seed", "seconds", "versions")},
@@ -122,6 +123,7 @@ def fit_from_document(document: dict[str, Any], law: Law | None) -> Fit:
         {k: np.asarray(v, bool) for k, v in raw["masks"].items()},
         np.asarray(raw["excluded"], bool),
         flags,
+        raw.get("weighted_by", ""),
     )
     if runs.digest != document["digest"]:
         raise DataError("The data in the file do not match its digest: it was edited after it was saved; fit the edited data instead.")

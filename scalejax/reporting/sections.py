@@ -227,7 +227,7 @@ def provenance(study: Study) -> Section:
         "bounds": _pairs(request.bounds),
         "groups": request.by,
         "shared": ", ".join(request.share),
-        "weights": "given" if request.weights is not None else "column weight" if "weight" in fit.runs else "",
+        "weights": "given" if request.weights is not None else f"column {fit.runs.weighted_by}" if fit.runs.weighted_by else "",
         "solver": f"{fit.solver}, {fit.starts.screened:,} starts, seed {fit.seed}, {fit.seconds:.2f} s",
         "data digest": fit.runs.digest,
         **{f"draws, {name}": f"{len(draws):,}, {draws.kind}" for name, draws in study.sources.items()},

@@ -52,7 +52,7 @@ def mean_huber(name: str) -> float:
 @cache
 def cell(alpha: float, beta: float):
     """Best E, A, B at exponents on the published grid."""
-    return sj.fit(LAW, sweep("ml_scalefit__massivetext__chinchilla"), on="linear", fix={"alpha": alpha, "beta": beta})
+    return sj.fit(LAW, sweep("ml_scalefit__massivetext__chinchilla"), loss=sj.huber(1e-3), on="linear", fix={"alpha": alpha, "beta": beta})
 
 
 def best_cell() -> list[float]:
