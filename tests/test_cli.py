@@ -204,7 +204,8 @@ def test_sample_prints_and_saves_what_the_function_gives(table, tmp_path, capsys
     assert "LogNormal(loc=-1.2, scale=0.05)" in printed and "Uniform" in printed and "k-hat" in printed and "Nothing speaks" in printed
     assert len(found) == 2000 and found.request.fix == {"beta": 0.37} and "nu" not in found.sites
     assert found.priors["alpha"].loc == np.log(0.3)  # in double precision
-    dist = pytest.importorskip("numpyro.distributions")
+    import numpyro.distributions as dist
+
     law, runs = sj.laws.chinchilla, found.fit.runs
     same = sj.sample(
         law, runs, method="laplace", draws=500, fix={"beta": 0.37}, likelihood=sj.likelihoods.student_t(5), seed=3,
@@ -245,7 +246,8 @@ def test_sample_of_groups_and_of_counts(tmp_path, capsys):
     ("TruncatedDistribution(Cauchy(0, 1), low=-2)", "TruncatedDistribution(dist.Cauchy(0.0, 1.0), low=-2.0)"),
 ])  # fmt: skip
 def test_priors_are_read_as_python_would(text, same):
-    dist = pytest.importorskip("numpyro.distributions")
+    import numpyro.distributions as dist
+
     expected = eval(f"dist.{same}", {"dist": dist, "np": np})
     found, value = distribution(text), np.array([0.2, 0.3, 0.5])
     assert type(found) is type(expected)

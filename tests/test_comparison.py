@@ -37,7 +37,8 @@ def grown(seed: int = 0) -> sj.Runs:
 @pytest.fixture(scope="module")
 def pair() -> dict[str, sj.Posterior]:
     """The law that made the runs, and one that sees no dependence on x (by its prior, so that both share a compiled program)."""
-    dist = pytest.importorskip("numpyro.distributions")
+    import numpyro.distributions as dist
+
     priors = {"still": {"b": dist.Normal(0.0, 1e-3)}, "growth": {}}
     return {name: sj.sample(growth, grown(), likelihood="normal", priors=prior) for name, prior in priors.items()}
 

@@ -83,7 +83,8 @@ def test_an_outlier_is_named_by_its_row():
 
 
 def test_sensitivity_names_the_prior_that_decides(posterior):
-    dist = pytest.importorskip("numpyro.distributions")
+    import numpyro.distributions as dist
+
     rows = {row[0]: row[3] for row in prior_sensitivity(posterior).rows}
     assert rows["a"] == rows["b"] == "the data decide"
     tight = sampled(scattered(), priors={"a": dist.Normal(0.0, 0.2)})

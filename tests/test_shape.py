@@ -224,7 +224,8 @@ def test_ranking_under_limits():
 
 
 def test_rank_correlation():
-    scipy_stats = pytest.importorskip("scipy.stats")
+    from scipy import stats as scipy_stats
+
     a, b = np.round(RNG.normal(size=(2, 30)), 1)  # with ties
     assert procedures.spearman(a, b) == pytest.approx(scipy_stats.spearmanr(a, b).statistic, abs=1e-14)
     assert procedures.spearman(a, -a) == pytest.approx(-1.0)
@@ -257,11 +258,12 @@ def test_shapes_refuse(call, message):
 
 
 def test_the_hull_is_that_of_scipy():
-    hull_of = pytest.importorskip("scipy.spatial").ConvexHull
+    from scipy.spatial import ConvexHull
+
     x = RNG.uniform(0, 5, 200)
     y = 1 + np.exp(-0.3 * x) + RNG.exponential(0.2, 200)
     found = procedures.hull_frontier(np.exp(x), np.exp(y), N=np.exp(0.5 * x + 1))
-    corners = np.sort(hull_of(np.stack([x, y], axis=1)).vertices)
+    corners = np.sort(ConvexHull(np.stack([x, y], axis=1)).vertices)
     assert set(found.rows) <= set(corners) and x.argmin() == found.rows[0] and y.argmin() == found.rows[-1]
     line = np.interp(x, x[found.rows], y[found.rows])
     inside = x <= x[found.rows[-1]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,14 +51,21 @@ def to_arviz(posterior: Posterior) -> Any:
     Journal of Open Source Software 2019.
     """
     try:
-        import arviz
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # ArviZ 0.23 announces 1.0, once a day
+            import arviz
         import xarray
     except ImportError as error:
         raise FitError("Handing a posterior to ArviZ needs arviz; install scalejax[arviz].") from error
     groups, attributes = _groups(posterior), _attributes(posterior)
-    if hasattr(arviz, "InferenceData"):
+    if _major(arviz) < 1:
         return arviz.InferenceData(attrs=attributes, **groups)
     return xarray.DataTree.from_dict({"/": xarray.Dataset(attrs=attributes), **groups})
+
+
+def _major(arviz: Any) -> int:
+    """Major version of ArviZ. From 1.0 on `arviz.InferenceData` is a shim that makes an xarray.DataTree and takes other arguments."""
+    return int(arviz.__version__.split(".")[0])
 
 
 def _groups(posterior: Posterior) -> Groups:
