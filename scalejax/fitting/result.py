@@ -17,6 +17,7 @@ from ..core.runs import Runs
 from ..core.table import Table, number
 from ..core.version import __version__
 from .covariance import Curvature
+from .diagnosis import Diagnosis
 from .identify import inseparable_inputs
 from .intervals import freedom, interval_end, quantile_of, standard_errors
 from .predict import evaluate
@@ -144,6 +145,11 @@ class Fit:
         """Share of the variance of the output that the law explains."""
         return float(1 - np.sum((self.fitted - self.observed) ** 2) / np.sum((self.observed - self.observed.mean()) ** 2))
 
+    @cached_property
+    def diagnosis(self) -> Diagnosis:
+        """What speaks against the fit: outliers, leverage, residuals that cluster, the baseline; computed when asked for."""
+        return Diagnosis(self.request, self.theta)
+
     @double
     def predict(self, **inputs: Any) -> Any:
         """The law at the fitted parameters.
@@ -251,7 +257,7 @@ class Fit:
             notes.append("strong correlations: " + ", ".join(strong[:6]))
         warning = inseparable_inputs(self.request)
         notes += [f"NOT IDENTIFIED: {warning}"] if warning else []
-        return notes + [f"flag {flag.code}: {flag.message}" for flag in self.runs.flags]
+        return notes + [f"flag {flag.code}: {flag.message}" for flag in self.runs.flags] + [f"flag {line}" for line in self.diagnosis.flags]
 
     def __repr__(self) -> str:
         head = f"{self.law.name}: {self.status.value}. {self.status.sentence}"
