@@ -148,7 +148,7 @@ class Fit:
     @cached_property
     def diagnosis(self) -> Diagnosis:
         """What speaks against the fit: outliers, leverage, residuals that cluster, the baseline; computed when asked for."""
-        return Diagnosis(self.request, self.theta)
+        return Diagnosis(self.request, self.theta, self.starts.theta)
 
     @double
     def predict(self, **inputs: Any) -> Any:

@@ -82,12 +82,12 @@ def _apart(request: Request, theta: np.ndarray) -> _Point:
     bank, sets = request.bank, np.arange(theta.shape[1])
     r, jac, bending = (np.asarray(a) for a in derivatives(request.spec, bank.batched, theta, bank.gather(sets)))
     weight = bank.weight.T
-    rho, psi, rho2 = (np.asarray(a).T for a in _losses(request.loss, r))
+    rho, psi, rho2 = (np.asarray(a).T for a in loss_terms(request.loss, r))
     jac = np.where((weight > 0)[..., None], np.moveaxis(jac, 0, -1).swapaxes(0, 1), 0.0)  # (sets, rows, size)
     turned = np.swapaxes(jac, 1, 2)
 
     def shapes() -> list[Curvature]:
-        bend = np.asarray(_mean_curvature(request.loss, r, bandwidth(r, bank.weight))).T
+        bend = np.asarray(mean_curvature(request.loss, r, bandwidth(r, bank.weight))).T
         score = jac * (weight * psi)[..., None]
         gauss_newton = turned @ (jac * (weight * bend)[..., None])
         sums = Sums((weight > 0).sum(axis=1), np.abs(jac).max(axis=1), gauss_newton, bending, np.swapaxes(score, 1, 2) @ score)
@@ -126,15 +126,15 @@ def _in_blocks(request: Request, theta: np.ndarray) -> _Point:
     objective = 0.0
     for part, here, jac, bending in block_derivatives(request, theta):
         w = weight[:, part]
-        rho, psi, rho2 = (np.asarray(a) for a in _losses(request.loss, here))
+        rho, psi, rho2 = (np.asarray(a) for a in loss_terms(request.loss, here))
         objective += np.sum(w * rho)
         r[:, part], bent[..., part], newton[..., part] = here, bending, gram(jac, w * rho2)
         np.add.at(gradient, place[:, part], np.einsum("irb,rb->ib", jac, w * psi))
         np.maximum.at(influence, place[:, part], np.abs(jac).max(axis=1))
 
     def shapes() -> list[Curvature]:
-        psi = np.asarray(_losses(request.loss, r)[1])
-        bend = np.asarray(_mean_curvature(request.loss, r, bandwidth(r.reshape(-1, 1), weight.reshape(-1, 1))))
+        psi = np.asarray(loss_terms(request.loss, r)[1])
+        bend = np.asarray(mean_curvature(request.loss, r, bandwidth(r.reshape(-1, 1), weight.reshape(-1, 1))))
         rows = (weight * bend, (weight * psi) ** 2, weight)
         grams = np.empty((3, *bent.shape))
         for part, _, jac, _ in block_derivatives(request, theta):
@@ -183,13 +183,13 @@ def block_derivatives(request: Request, theta: np.ndarray) -> Iterator[tuple[sli
 
 
 @partial(jax.jit, static_argnums=0)
-def _losses(loss: Loss, r: Any) -> tuple[Any, Any, Any]:
+def loss_terms(loss: Loss, r: Any) -> tuple[Any, Any, Any]:
     """rho(r), psi(r), rho''(r)."""
     return loss.rho(r), loss.psi(r), loss.curvature(r)
 
 
 @partial(jax.jit, static_argnums=0)
-def _mean_curvature(loss: Loss, r: Any, width: Any) -> Any:
+def mean_curvature(loss: Loss, r: Any, width: Any) -> Any:
     """The mean of rho'' within the width."""
     return loss.mean_curvature(r, width)
 

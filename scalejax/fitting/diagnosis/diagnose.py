@@ -10,6 +10,7 @@ import numpy as np
 from ...core.precision import double
 from ..request import Request
 from .clusters import Cluster, clusters, said
+from .outliers import Outliers, find_outliers
 from .rows import Rows, rows_of
 
 
@@ -18,11 +19,12 @@ class Diagnosis:
     """The diagnosis that belongs to every fit.
 
     Attributes:
-        request: what was asked for. theta: (size, sets) the optimum.
+        request: what was asked for. theta: (size, sets) the optimum. ends: (size, sets, starts) where the search ended.
     """
 
     request: Request
     theta: np.ndarray
+    ends: np.ndarray
 
     @cached_property
     @double
@@ -39,6 +41,12 @@ class Diagnosis:
     def units(self) -> str | None:
         """The column whose groups err together so strongly that they, not rows, are the units to resample; None if rows are."""
         return next((c.column for c in sorted(self.clusters, key=lambda c: -c.share) if c.strong), None)
+
+    @cached_property
+    @double
+    def outliers(self) -> Outliers:
+        """Runs that the law misses by far more than the others, and the fit without them."""
+        return find_outliers(self.request, self.theta, self.rows, self.ends)
 
     @cached_property
     def flags(self) -> list[str]:

@@ -7,9 +7,10 @@ from functools import cached_property
 
 import numpy as np
 
+from ..covariance import bandwidth
 from ..data import usable_rows
 from ..request import Request
-from ..second_order import block_derivatives, blocks_of, derivatives
+from ..second_order import block_derivatives, blocks_of, derivatives, loss_terms, mean_curvature
 from ..system import entries
 
 _ROUNDING = 1e-9  # relative residuals that are taken for rounding errors
@@ -27,6 +28,7 @@ class Rows:
         residual: (n, T) observed - predicted, of logarithms if the fit is on logs; 0 where the weight is 0.
         slope: (n, T, p) its derivatives along theta, or None where there would be too many of them.
         size: p, free parameters.
+        psi, bend: (n, T) derivative of the loss at every residual, and its mean second derivative around it.
         level: 1 for residuals of logarithms, else the median absolute observation: what rounding errors are relative to.
     """
 
@@ -35,6 +37,8 @@ class Rows:
     weight: np.ndarray
     residual: np.ndarray
     slope: np.ndarray | None
+    psi: np.ndarray
+    bend: np.ndarray
     size: int
     level: float
 
@@ -80,44 +84,48 @@ def rows_of(request: Request, theta: np.ndarray) -> list[Rows]:
     bank = request.bank
     found = _of_blocks(request, theta) if request.joint or bank.blocks else _of_sets(request, theta)
     out = []
-    for s, (table, place, (r, jac)) in enumerate(zip(request.tables, request.places, found, strict=True)):
+    for s, (table, place, arrays) in enumerate(zip(request.tables, request.places, found, strict=True)):
         rows, runs = usable_rows(request.law, table), len(bank.group)
         weight = bank.weight[:, s].reshape(runs, -1)[: len(rows)]
-        counts = weight > 0
+        residual, psi, bend = (np.where(weight > 0, a.reshape(runs, -1)[: len(rows)], 0.0) for a in arrays[:3])
+        jac = arrays[3]
+        slope = None if jac is None else np.where((weight > 0)[..., None], jac.reshape(runs, -1, len(theta))[: len(rows)], 0.0)
         level = 1.0 if request.on == "log" else float(np.median(np.abs(table[request.law.output][rows])))
-        residual = np.where(counts, r.reshape(runs, -1)[: len(rows)], 0.0)
-        slope = None if jac is None else np.where(counts[..., None], jac.reshape(runs, -1, len(theta))[: len(rows)], 0.0)
-        out.append(Rows(place[rows], request.group_of_row[place[rows]], weight, residual, slope, len(theta), level))
+        out.append(Rows(place[rows], request.group_of_row[place[rows]], weight, residual, slope, psi, bend, len(theta), level))
     return out
 
 
-def _of_sets(request: Request, theta: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Residuals (rows,) and derivatives (rows, p) of every set, by the program that `second_order` has compiled."""
+def _of_sets(request: Request, theta: np.ndarray) -> list[tuple[np.ndarray, ...]]:
+    """Residuals, psi and bend (rows,), and derivatives (rows, p) of every set, by the programs that `second_order` has compiled."""
     bank = request.bank
     r, jac, _ = (np.asarray(a) for a in derivatives(request.spec, bank.batched, theta, bank.gather(np.arange(theta.shape[1]))))
-    r, jac = observed_less_predicted(r, jac)
-    return list(zip(r.T, np.moveaxis(jac, (2, 1, 0), (0, 1, 2)), strict=True))
+    psi, bend = _of_loss(request, r, bank.weight)
+    return list(zip(r.T, psi.T, bend.T, np.moveaxis(jac, (2, 1, 0), (0, 1, 2)), strict=True))
 
 
-def _of_blocks(request: Request, theta: np.ndarray) -> list[tuple[np.ndarray, np.ndarray | None]]:
-    """The same of the one set of a joint fit or of a very long table, block by block."""
+def _of_blocks(request: Request, theta: np.ndarray) -> list[tuple[np.ndarray | None, ...]]:
+    """The same of the one set of a joint fit or of a very long table, block by block; no derivatives where they would be too many."""
     bank, blocks, size = request.bank, blocks_of(request), len(theta)
-    runs = len(bank.group)
-    steps = bank.rows // runs
-    residual = np.zeros((runs, steps))
+    runs, steps = len(bank.group), bank.rows // len(bank.group)
+    weight = blocks.gather(np.zeros(1, int)).weight[..., 0]
+    cut = np.empty(weight.shape)
     slope = np.zeros((runs, steps, size)) if bank.rows * size <= _LARGE else None
     place = entries(request.layout)[0][:, blocks.group]  # (local size, blocks)
     for part, r, jac, _ in block_derivatives(request, theta):
-        r, jac = observed_less_predicted(r, jac)
-        used, row = blocks.used[:, part], blocks.place[:, part]
-        high, block = np.nonzero(used)
-        residual[row[high, block]] = r.reshape(len(used), steps, -1)[high, :, block]
+        cut[:, part] = r
         if slope is not None:
-            own = jac.reshape(len(jac), len(used), steps, -1)[:, high, :, block]  # (places, local size, steps)
-            slope[row[high, block][:, None], :, place[:, part][:, block].T] = own
-    return [(residual.reshape(-1), None if slope is None else slope.reshape(-1, size))]
+            high, block = np.nonzero(blocks.used[:, part])
+            own = jac.reshape(len(jac), -1, steps, jac.shape[-1])[:, high, :, block]  # (places, local size, steps)
+            slope[blocks.place[:, part][high, block][:, None], :, place[:, part][:, block].T] = own
+    high, block = np.nonzero(blocks.used)
+    whole = np.zeros((3, runs, steps))
+    for out, array in zip(whole, (cut, *_of_loss(request, cut, weight)), strict=True):
+        out[blocks.place[high, block]] = array.reshape(-1, steps, array.shape[-1])[high, :, block]
+    return [(*whole, slope)]
 
 
-def observed_less_predicted(r: np.ndarray, jac: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Residuals and their derivatives from the solver's, which are predicted - observed."""
-    return -r, -jac
+def _of_loss(request: Request, r: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """psi and bend at residuals (rows, sets) or (rows, blocks)."""
+    joint = request.joint or request.bank.blocks
+    width = bandwidth(r.reshape(-1, 1), weight.reshape(-1, 1)) if joint else bandwidth(r, weight)
+    return np.asarray(loss_terms(request.loss, r)[1]), np.asarray(mean_curvature(request.loss, r, width))
