@@ -22,12 +22,11 @@ import numpy as np
 from ...core.checks import rows_text
 from ...core.runs import Runs
 from ..request import Request, label
-from .rows import Rows, robust_scale
+from .rows import Rows, scaled, share
 
 FLAGGED = 2e-3  # probability, times the columns tried, below which clustering is said
 STRONG = 1e-3, 0.25  # the same, and the share of the variance, beyond which a column names the units of resampling
 _EQUAL = 1e-6  # relative difference of numbers that count as repeated
-_WINSOR = 3.0  # robust standard deviations
 _ODD = 4.0  # standard deviations beyond which the mean of a group is odd
 _TOGETHER = 1500  # parameters of all sets, up to which groups may span sets fitted apart
 
@@ -88,7 +87,7 @@ def clusters(request: Request, sets: Sequence[Rows]) -> tuple[Cluster, ...]:
         return ()
     rows = np.concatenate([s.row[s.counted] for s in sets])
     tried = list(_partitions(request, rows))
-    parts = [_scaled(s) for s in sets]
+    parts = [scaled(s) for s in sets]
     found = [_cluster(part, sets, parts, len(tried)) for part in tried]
     return tuple(sorted((c for c in found if c is not None), key=lambda c: (c.p, -c.share)))
 
@@ -143,23 +142,6 @@ def _equal_numbers(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return index, np.unique(index, return_index=True)[1]
 
 
-def _scaled(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
-    """One number a run, of unit variance and winsorised, and an orthonormal basis (runs, rank) of what the fit can follow."""
-    keep, steps = rows.counted, np.maximum((rows.weight > 0).sum(axis=1), 1)[rows.counted]
-    y = rows.unit[keep].sum(axis=1) / steps
-    # Numbers of groups of a joint fit may scatter differently.
-    for g in np.unique(rows.group[keep]):
-        mine = rows.group[keep] == g
-        scale = robust_scale(y[mine])
-        y[mine] = np.clip(y[mine] / scale, -_WINSOR, _WINSOR) if scale > 0 else 0.0
-    if rows.slope is None:
-        return y, np.zeros((len(y), 0))
-    mean_slope = rows.unit_slope[keep].sum(axis=1) / steps[:, None]
-    size = np.linalg.norm(mean_slope, axis=0)
-    left, values, _ = np.linalg.svd(mean_slope / np.where(size > 0, size, 1.0), full_matrices=False)
-    return y, left[:, values > 1e-10 * max(values.max(), 1e-300)]
-
-
 def _cluster(part: Partition, sets: Sequence[Rows], data: Sequence[tuple[np.ndarray, np.ndarray]], tried: int) -> Cluster | None:
     """The analysis of variance over one column; None where groups and fit leave no degree of freedom."""
     from scipy.special import fdtrc
@@ -208,16 +190,16 @@ def _sums(pieces: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], groups: i
 
 
 def _odd(means: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Groups whose mean is far off what the means of the others are like."""
+    """Groups of several runs whose mean is far off what the means of the others are like."""
     if len(means) < 4:
         return np.zeros(0, int)
     off = np.abs(means - np.median(means))
-    spread = np.maximum(1.4826 * np.median(off), 1 / np.sqrt(counts))
-    return np.flatnonzero(off > _ODD * spread)
+    spread = np.sqrt((1.4826 * np.median(off)) ** 2 + 1 / counts)
+    return np.flatnonzero((off > _ODD * spread) & (counts > 2))
 
 
-def said(found: Sequence[Cluster], sets: Sequence[Rows], on: str) -> list[str]:
-    """A sentence for the column over which residuals cluster most, and one for every group that is far off the others."""
+def said(found: Sequence[Cluster], sets: Sequence[Rows], on: str, outliers: np.ndarray) -> list[str]:
+    """A sentence for the column over which residuals cluster most, and one for every group far off the others that is no outlier."""
     most = max((c for c in found if c.flagged), key=lambda c: c.share, default=None)
     if most is None:
         return []
@@ -230,9 +212,10 @@ def said(found: Sequence[Cluster], sets: Sequence[Rows], on: str) -> list[str]:
     row = np.concatenate([s.row[s.counted] for s in sets])
     for name in most.odd[:3]:
         g = most.names.index(name)
-        mean = f"{100 * np.expm1(most.means[g]):+.2g} %" if on == "log" else f"{most.means[g]:+.2g}"
-        sentences.append(
-            f"the {most.counts[g]} rows of {most.column} = {name} ({rows_text(row[most.index == g])}) lie {mean} off on average, far from "
-            "what the other groups are like: check them."
-        )
+        mine = row[most.index == g]
+        if not np.isin(mine, outliers).all():
+            sentences.append(
+                f"the {len(mine)} rows of {most.column} = {name} ({rows_text(mine)}) lie {share(most.means[g], on)} off on average, far "
+                "from what the other groups are like: check them."
+            )
     return sentences

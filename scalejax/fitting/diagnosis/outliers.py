@@ -13,23 +13,33 @@ them and all rows are judged again, until nothing changes.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...core.checks import rows_text
+from ...core.table import number
 from ..lm import LM
-from ..request import Request
+from ..request import Request, label
 from ..search import minimise
 from ..starts import make_starts
-from .rows import Rows, robust_scale, rows_of
+from .rows import Rows, robust_scale, rows_of, share
+
+if TYPE_CHECKING:
+    from ..result import Fit
 
 CHANCE = 0.1  # of naming a row in a table without outliers whose tails are as heavy as assumed
 _HEAVIEST, _LIGHTEST = 4.0, 30.0  # degrees of freedom of the tails that are allowed for
 _MOST = 0.25  # share of the runs that can be outliers
 _FEWEST = 8  # residuals of a group or target that give a scale of their own
 _ROUNDS = 8
+_NAMED = 5
+_NOTICED = 0.02  # relative change of a parameter that is told
+_ENOUGH, _ALONE, _SHIFT = 4, 0.95, 2.5  # runs a parameter from which single runs should not decide: by leverage, by standard errors
 _RESISTANT, _REWEIGHTED = 20_000, 30  # runs beyond which no resistant fit is made, and its iterations
 _STARTS = 56  # fresh starts of the fits without outliers, shared between the sets that have some
 
@@ -65,13 +75,19 @@ class Outliers:
     Attributes:
         rows: their indices in the table as read, in order. z: by how many standard deviations. residual: observed - predicted by the fit
             without them, of logarithms if the fit is on logs, the largest of several.
-        theta: (size, sets) the fit without them.
+        theta: (size, sets) the fit without them. half: median absolute residual of the others.
+        others: (m,) rows of the other runs. leverage: (m,) of each, 1 if it decides a parameter alone. shift: (m, p) by how many standard
+            errors every parameter would move without it.
     """
 
     rows: np.ndarray
     z: np.ndarray
     residual: np.ndarray
     theta: np.ndarray
+    half: float
+    others: np.ndarray
+    leverage: np.ndarray
+    shift: np.ndarray
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -94,12 +110,23 @@ def find_outliers(request: Request, theta: np.ndarray, sets: Sequence[Rows], end
         for s in changed:
             judged[s] = judge(sets[s], kept[s], curves)
             proposed[s] = np.zeros(len(kept[s]), bool) if judged[s] is None else judged[s].far
-    far = [~keep for keep in kept]
-    row = np.concatenate([rows.row[f] for rows, f in zip(sets, far, strict=True)])
-    z = np.concatenate([j.z[f] if j is not None else np.zeros(0) for j, f in zip(judged, far, strict=True)])
-    residual = np.concatenate([_largest(rows.residual)[f] for rows, f in zip(sets, far, strict=True)])
-    order = np.argsort(row)
-    return Outliers(row[order], z[order], residual[order], theta)
+    return _gathered(theta, sets, kept, judged)
+
+
+def _gathered(theta: np.ndarray, sets: Sequence[Rows], kept: Sequence[np.ndarray], judged: Sequence[Judged | None]) -> Outliers:
+    """The outliers of all sets in the order of the table."""
+    row, far = np.concatenate([rows.row for rows in sets]), ~np.concatenate(kept)
+    known = [
+        j or Judged(np.zeros(len(r.row)), np.inf, np.zeros(len(r.row)), np.zeros((len(r.row), r.size)))
+        for r, j in zip(sets, judged, strict=True)
+    ]
+    z, leverage, shift = (np.concatenate([getattr(j, part) for j in known]) for part in ("z", "leverage", "shift"))
+    residual = np.concatenate([_largest(rows.residual) for rows in sets])
+    usual = np.concatenate([np.abs(rows.residual[keep][rows.weight[keep] > 0]) for rows, keep in zip(sets, kept, strict=True)])
+    order = np.flatnonzero(far)[np.argsort(row[far])]
+    others = np.flatnonzero(~far & np.concatenate([rows.counted for rows in sets]))
+    half = float(np.median(usual)) if len(usual) else 0.0
+    return Outliers(row[order], z[order], residual[order], theta, half, row[others], leverage[others], shift[others])
 
 
 def rows_left(rows: Rows, kept: np.ndarray) -> int:
@@ -274,3 +301,62 @@ def _without(
     theta = theta.copy()
     theta[:, changed] = found.theta.reshape(len(theta), -1, count)[:, np.arange(len(changed)), best]
     return theta
+
+
+def named(found: Outliers, on: str) -> str:
+    """Which rows, and how far off each: "rows 4, 17 (+130 %, +360 %)"."""
+    far = ", ".join(share(r, on) for r in found.residual[:_NAMED])
+    return f"{rows_text(found.rows)} ({far}{', ...' if len(found) > _NAMED else ''})"
+
+
+def usual(found: Outliers, on: str) -> str:
+    """The median absolute residual of the others in words."""
+    return f"{100 * found.half:.2g} %" if on == "log" else f"{found.half:.3g}"
+
+
+def one_group(request: Request, rows: np.ndarray) -> str:
+    """A sentence if the outliers are all the runs with one value in some column: a value that was mistyped, say."""
+    runs = request.runs
+    for name in runs.names:
+        column = runs[name]
+        if name == request.law.output or column.ndim > 1 or len(rows) < 2:
+            continue
+        same = column == column[rows[0]]
+        if same[rows].all() and not (same & ~runs.excluded).sum() > len(rows):
+            return f" They are all the runs with {name} = {label(column[rows[0]])}: check it."
+    return ""
+
+
+def compared(fit: Fit, without: Fit) -> str:
+    """The parameters that differ noticeably without the outliers."""
+    moved = []
+    errors = without.standard_errors
+    for name in fit.law.parameters:
+        here, there, error = np.ravel(fit.params[name]), np.ravel(without.params[name]), np.ravel(errors[name])
+        for i, (a, b) in enumerate(zip(here, there, strict=True)):
+            place = next(itertools.islice(np.ndindex(np.shape(fit.params[name])), i, None))
+            if abs(a - b) > _NOTICED * abs(b) or (np.isfinite(error[i]) and abs(a - b) > error[i]):
+                moved.append(f"{name}{fit._index_text(name, place)} {number(b, 4)} instead of {number(a, 4)}")
+    if not moved:
+        return "Without them no parameter moves noticeably."
+    return f"Without them: {', '.join(moved[:8])}."
+
+
+def decisive(found: Outliers, fit: Fit) -> list[str]:
+    """Sentences for runs that decide the answer alone: of leverage near 1, or that move a parameter by several standard errors."""
+    count, size = len(found.others), found.shift.shape[1]
+    if count < _ENOUGH * size:  # of few runs all decide
+        return []
+    sentences = []
+    alone = np.sort(found.others[found.leverage > _ALONE])
+    if len(alone):
+        verb, each = ("decides", "") if len(alone) == 1 else ("decide", " each")
+        sentences.append(
+            f"{rows_text(alone)} {verb}{each} a parameter alone (leverage above {_ALONE:g}): no other run checks what is said there."
+        )
+    move = np.abs(found.shift).max(axis=1)
+    for i in np.argsort(-move)[:3]:
+        if move[i] > _SHIFT:
+            which = fit.request.layout.labels[int(np.argmax(np.abs(found.shift[i])))]
+            sentences.append(f"row {found.others[i]} alone moves {which} by {move[i]:.2g} standard errors.")
+    return sentences

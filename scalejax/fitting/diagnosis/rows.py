@@ -13,6 +13,7 @@ from ..request import Request
 from ..second_order import block_derivatives, blocks_of, derivatives, loss_terms, mean_curvature
 from ..system import entries
 
+_WINSOR = 3.0  # robust standard deviations
 _ROUNDING = 1e-9  # relative residuals that are taken for rounding errors
 _LARGE = 2**27  # numbers of a matrix of derivatives, beyond which a joint fit goes without
 
@@ -79,6 +80,23 @@ def robust_scale(values: np.ndarray, parameters: int = 0) -> float:
     return float(np.median(size) / 0.6745) if len(size) else 0.0
 
 
+def scaled(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """One number a run, of unit variance and winsorised, and an orthonormal basis (runs, rank) of what the fit can follow."""
+    keep, steps = rows.counted, np.maximum((rows.weight > 0).sum(axis=1), 1)[rows.counted]
+    y = rows.unit[keep].sum(axis=1) / steps
+    # Numbers of groups of a joint fit may scatter differently.
+    for g in np.unique(rows.group[keep]):
+        mine = rows.group[keep] == g
+        scale = robust_scale(y[mine])
+        y[mine] = np.clip(y[mine] / scale, -_WINSOR, _WINSOR) if scale > 0 else 0.0
+    if rows.slope is None:
+        return y, np.zeros((len(y), 0))
+    mean_slope = rows.unit_slope[keep].sum(axis=1) / steps[:, None]
+    size = np.linalg.norm(mean_slope, axis=0)
+    left, values, _ = np.linalg.svd(mean_slope / np.where(size > 0, size, 1.0), full_matrices=False)
+    return y, left[:, values > 1e-10 * max(values.max(), 1e-300)]
+
+
 def rows_of(request: Request, theta: np.ndarray) -> list[Rows]:
     """The rows of every set at theta (size, sets)."""
     bank = request.bank
@@ -129,3 +147,11 @@ def _of_loss(request: Request, r: np.ndarray, weight: np.ndarray) -> tuple[np.nd
     joint = request.joint or request.bank.blocks
     width = bandwidth(r.reshape(-1, 1), weight.reshape(-1, 1)) if joint else bandwidth(r, weight)
     return np.asarray(loss_terms(request.loss, r)[1]), np.asarray(mean_curvature(request.loss, r, width))
+
+
+def share(residual: float, on: str, digits: int = 2) -> str:
+    """A residual in words: how far above (+) or below (-) the law, in percent if the fit is on logs."""
+    if on != "log":
+        return f"{residual:+.{digits + 1}g}"
+    percent = 100 * np.expm1(residual)
+    return f"{percent:+,.0f} %" if abs(percent) >= 10 else f"{percent:+.{digits}g} %"
