@@ -18,12 +18,12 @@ import numpy as np
 from ..core.domains import Positive
 from ..core.errors import DecisionError, ScalejaxError
 from ..core.law import Law
-from ..fitting.rows import model_variance
 from ..fitting.draws import Draws
 from ..fitting.layout import Layout
 from ..fitting.predict import evaluate
 from ..fitting.problem import jacobian
 from ..fitting.result import Fit
+from ..fitting.rows import model_variance
 
 _STEP = (
     0.05  # of the stencil, in standard deviations: far above the rounding of a target that was itself optimised, yet almost a derivative

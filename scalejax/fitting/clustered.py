@@ -152,8 +152,7 @@ def _serial(one: _Set, per_run: int) -> tuple[np.ndarray, float]:
     ratio = np.asarray([product / square for square, product in map(means, grid)])
     rho = float(grid[np.argmin(np.abs(ratio - wanted))])
     square = means(rho)[0]
-    inverse, push = _influence(rows)
-    push = push[:, used]
+    push = _influence(rows)[1][:, used]
     matrix = (u @ u) / square * push @ correlated(push.T.copy(), rho)
     spread = n * (1 + rho**2) / (1 - rho**2)  # sum of the squared entries of T
     return matrix, max(square**2 / spread - p * (rho == 0), 1.0)

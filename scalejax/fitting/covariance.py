@@ -58,9 +58,7 @@ class Rows(Protocol):
         """The textbook's covariance, see `model_covariance`."""
 
 
-def curvatures(
-    layout: Layout, theta: np.ndarray, influence: np.ndarray, rows: Callable[[np.ndarray, np.ndarray], Rows]
-) -> list[Curvature]:
+def curvatures(layout: Layout, theta: np.ndarray, influence: np.ndarray, rows: Callable[[np.ndarray, np.ndarray], Rows]) -> list[Curvature]:
     r"""Sandwich covariance H^-1 S H^-1 of theta at the optimum of every set, and beside it the textbook's.
 
     H = sum w c J J' + sum w psi(r) r'' is the mean curvature of the objective, S = sum (w psi)^2 / (1 - h) J J' the scatter of the score.

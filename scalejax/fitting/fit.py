@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-import numpy as np
-
 from ..core.errors import ConvergenceWarning, FitError, IdentifiabilityError, IdentifiabilityWarning, LawError
 from ..core.law import Law
 from ..core.precision import double
@@ -26,6 +24,7 @@ from .search import search
 from .solvers import Solver, as_solver
 from .starts import Starts
 from .status import Status, failures
+
 
 @double
 def fit(
@@ -159,8 +158,8 @@ def announce(fitted: Fit) -> Fit:
     """Warn of what a reader of the numbers must know."""
     if not fitted.status.usable:
         warnings.warn(
-            f"The fit of {fitted.law.name!r} did not converge ({fitted.status.value}): {fitted.status.sentence}{_spared(fitted)} To mend it: "
-            "(1) look at print(fit) for flags in the data; (2) give more starts; (3) fix or bound a parameter; (4) fit a law with fewer "
+            f"The fit of {fitted.law.name!r} did not converge ({fitted.status.value}): {fitted.status.sentence}{_spared(fitted)} To mend "
+            "it: (1) look at print(fit) for flags in the data; (2) give more starts; (3) fix or bound a parameter; (4) fit a law with fewer "
             "parameters.",
             ConvergenceWarning,
             stacklevel=4,

@@ -33,8 +33,8 @@ def freedom(request: Request) -> np.ndarray:
 def no_freedom(request: Request) -> str:
     """Why nothing is known of the noise, and what to do."""
     return (
-        f"There are as many free parameters of {request.law.name!r} as observations ({request.layout.size}), so the law passes through every "
-        "run and nothing is left to tell the noise by: no interval is finite. Add runs, or fix or share parameters."
+        f"{request.law.name!r} has as many free parameters as there are observations ({request.layout.size}), so the law passes through "
+        "every run and nothing is left to tell the noise by: no interval is finite. Add runs, or fix or share parameters."
     )
 
 

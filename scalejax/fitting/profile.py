@@ -18,7 +18,6 @@ from ..core.law import Law
 from ..core.precision import double, plain
 from ..core.progress import Progress, reporter
 from ..core.table import Table, number
-from .rows import mean_curvature, mean_score
 from .intervals import freedom, quantile_of
 from .layout import Layout, Slot
 from .lm import LM, chunk_size
@@ -26,6 +25,7 @@ from .lm import solve as levenberg_marquardt
 from .losses import Squared
 from .problem import Data, residuals
 from .result import Fit
+from .rows import mean_curvature, mean_score
 from .search import rounding_floor
 from .solvers import Solver, as_solver, descend
 from .status import Status, code
@@ -117,8 +117,8 @@ def profile(
         level: of confidence.
         points: of the first grid, over 4 standard errors to either side; it is widened up to three times until the rise is reached.
         kind: "sandwich" as above; "model" assumes residuals from one distribution: kappa = sum w psi^2 / (n - p) / c with the mean
-            curvature c of `rows.model_covariance`, for least squares the residual variance and so the classical interval. Default "model" for least squares and
-            "sandwich" for other losses; where the sandwich gives no variance (a flat direction, a boundary) "model" stands in.
+            curvature c of `rows.model_covariance`, for least squares the residual variance and so the classical interval. Default
+            "model" for least squares and "sandwich" for other losses; where the sandwich gives no variance (a flat direction, a boundary) "model" stands in.
         solver, progress: as in `fit`.
 
     Returns:

@@ -97,11 +97,13 @@ class Request:
         """One table a set: one in all, or one a group when groups are fitted apart."""
         if self.by is None or self.joint:
             return [self.runs]
-        return [self.runs.take(rows) for rows in self._rows_of_groups]
+        return [self.runs.take(rows) for rows in self.places]
 
     @cached_property
-    def _rows_of_groups(self) -> list[np.ndarray]:
-        """Indices of every group's rows, in order."""
+    def places(self) -> list[np.ndarray]:
+        """Which rows of the runs every table holds, in its order."""
+        if self.by is None or self.joint:
+            return [np.arange(len(self.runs))]
         order = np.argsort(self.group_of_row, kind="stable")
         return np.split(order, np.cumsum(np.bincount(self.group_of_row, minlength=len(self.groups)))[:-1])
 
@@ -111,7 +113,7 @@ class Request:
         weights = run_weights(self.runs, self.weights)
         if self.by is None or self.joint:
             return [weights]
-        return [weights[rows] for rows in self._rows_of_groups]
+        return [weights[rows] for rows in self.places]
 
     @cached_property
     def bank(self) -> Bank:

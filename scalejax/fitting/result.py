@@ -10,13 +10,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from ..core.errors import FitError, suggest
 from ..core.law import Law
 from ..core.precision import double
 from ..core.runs import Runs
 from ..core.table import Table, number
 from ..core.version import __version__
 from .covariance import Curvature
+from .diagnosis import Diagnosis, Verdict
 from .identify import inseparable_inputs
 from .intervals import interval_end, quantile_of, standard_errors
 from .predict import evaluate
@@ -148,6 +148,16 @@ class Fit:
         """Share of the variance of the output that the law explains."""
         return float(1 - np.sum((self.fitted - self.observed) ** 2) / np.sum((self.observed - self.observed.mean()) ** 2))
 
+    @cached_property
+    def diagnosis(self) -> Diagnosis:
+        """What speaks against the fit: outliers, leverage, residuals that cluster, the baseline; computed when asked for."""
+        return Diagnosis(self)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether to believe the fit, in a word, and why: `verdict.level`, `verdict.reasons`."""
+        return self.diagnosis.verdict
+
     @double
     def predict(self, **inputs: Any) -> Any:
         """The law at the fitted parameters.
@@ -272,14 +282,23 @@ class Fit:
             notes.append("strong correlations: " + ", ".join(strong[:6]))
         warning = inseparable_inputs(self.request)
         notes += [f"NOT IDENTIFIED: {warning}"] if warning else []
-        return notes + [f"flag {flag.code}: {flag.message}" for flag in self.runs.flags]
+        return (
+            notes
+            + [f"flag {flag.code}: {flag.message}" for flag in self.runs.flags]
+            + [f"flag {r.code}: {r.message}" for r in self.diagnosis.remarks]
+        )
 
     def __repr__(self) -> str:
-        head = f"{self.law.name}: {self.status.value}. {self.status.sentence}"
-        return f"{head}\n{self.summary().text()}"
+        return f"{self.law.name}: {self._head}\n{self.summary().text()}"
 
     def _repr_html_(self) -> str:
-        return f"<p><b>{self.law.name}</b>: {self.status.value}. {self.status.sentence}</p>{self.summary().html()}"
+        return f"<p><b>{self.law.name}</b>: {self._head}</p>{self.summary().html()}"
+
+    @property
+    def _head(self) -> str:
+        """How the fit ended, and whether to believe it."""
+        doubt = "" if self.verdict.good else f", {self.verdict}"
+        return f"{self.status.value}{doubt}. {self.status.sentence}"
 
     def save(self, path: Any) -> None:
         """Write the fit with its data as JSON, atomically; `load_fit` reads it back."""

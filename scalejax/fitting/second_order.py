@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .covariance import Curvature, curvatures
-from .data import make_blocks
+from .data import Blocks, make_blocks
 from .layout import one_group
 from .losses import Loss
 from .parallel import data_axes
@@ -81,9 +81,9 @@ def _newton_step(point: _Point) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _apart(request: Request, theta: np.ndarray) -> _Point:
     bank, sets = request.bank, np.arange(theta.shape[1])
-    r, jac, bending = (np.asarray(a) for a in _derivatives(request.spec, bank.batched, theta, bank.gather(sets)))
+    r, jac, bending = (np.asarray(a) for a in derivatives(request.spec, bank.batched, theta, bank.gather(sets)))
     weight = bank.weight.T
-    rho, psi, rho2 = (np.asarray(a).T for a in _losses(request.loss, r))
+    rho, psi, rho2 = (np.asarray(a).T for a in loss_terms(request.loss, r))
     jac = np.where((weight > 0)[..., None], np.moveaxis(jac, 0, -1).swapaxes(0, 1), 0.0)  # (sets, rows, size)
     turned = np.swapaxes(jac, 1, 2)
 
@@ -103,26 +103,9 @@ def _in_blocks(request: Request, theta: np.ndarray) -> _Point:
 
     Derivatives are taken anew for every sum and for `_BLOCKS` blocks at a time, so that memory grows by the residuals alone.
     """
-    spec, blocks = request.spec, request.bank.blocks or make_blocks(request.bank)
-    local = Spec(spec.law, one_group(spec.layout), spec.loss, spec.on)
-    data = blocks.gather(np.zeros(1, int))
-    weight, count, size = data.weight[..., 0], len(blocks.group), request.layout.size
-    group = np.zeros(len(data.target), int)
+    spec, size, blocks = request.spec, request.layout.size, blocks_of(request)
+    weight = blocks.gather(np.zeros(1, int)).weight[..., 0]
     place = entries(spec.layout)[0][:, blocks.group]  # (local size, blocks)
-
-    def derivatives() -> Iterator[tuple[slice, Any, Any, Any]]:
-        """Some blocks after the other: which, and their residuals, derivatives and second derivatives."""
-        step = min(count, _BLOCKS)
-        for begin in range(0, count, step):
-            which = np.minimum(np.arange(begin, begin + step), count - 1)  # one shape; what is repeated at the end is cut off
-            arrays = (*data.inputs, data.target, weight)
-            *inputs, target, w = (a[..., which] for a in arrays)
-            part = slice(begin, min(begin + step, count))
-            kept = part.stop - part.start
-            cut = Data(tuple(inputs), target, w, group, data.fixed)
-            found = _derivatives(local, (True,) * (len(inputs) + 1), theta[place[:, which], 0], cut)
-            r, jac, bending = (np.asarray(a) for a in found)
-            yield part, r[:, :kept], np.where(w > 0, jac, 0.0)[..., :kept], np.moveaxis(bending, 0, -1)[..., :kept]
 
     def whole(local_sums: np.ndarray) -> np.ndarray:
         """(1, size, size) from sums over blocks (local size, local size, blocks)."""
@@ -136,9 +119,9 @@ def _in_blocks(request: Request, theta: np.ndarray) -> _Point:
     r, gradient, influence = np.empty(weight.shape), np.zeros(size), np.zeros(size)
     newton, bent = np.empty((2, len(place), *place.shape))
     objective = 0.0
-    for part, here, jac, bending in derivatives():
+    for part, here, jac, bending in block_derivatives(request, theta):
         w = weight[:, part]
-        rho, psi, rho2 = (np.asarray(a) for a in _losses(request.loss, here))
+        rho, psi, rho2 = (np.asarray(a) for a in loss_terms(request.loss, here))
         objective += np.sum(w * rho)
         r[:, part], bent[..., part], newton[..., part] = here, bending, gram(jac, w * rho2)
         np.add.at(gradient, place[:, part], np.einsum("irb,rb->ib", jac, w * psi))
@@ -147,7 +130,7 @@ def _in_blocks(request: Request, theta: np.ndarray) -> _Point:
     def weighed_sums(*row_weights: np.ndarray) -> list[np.ndarray]:
         """sum of J J' for each of these weights of residuals, (1, size, size)."""
         grams = np.empty((len(row_weights), *bent.shape))
-        for part, _, jac, _ in derivatives():
+        for part, _, jac, _ in block_derivatives(request, theta):
             for out, row_weight in zip(grams, row_weights, strict=True):
                 out[..., part] = gram(jac, row_weight[:, part])
         return list(map(whole, grams))
@@ -155,7 +138,7 @@ def _in_blocks(request: Request, theta: np.ndarray) -> _Point:
     def leverage(inverse: np.ndarray) -> np.ndarray:
         """Of every residual, from the inverse of J'WJ, shaped like the weights."""
         found = np.empty(weight.shape)
-        for part, _, jac, _ in derivatives():
+        for part, _, jac, _ in block_derivatives(request, theta):
             near = inverse[place[:, None, part], place[None, :, part]]
             found[:, part] = weight[:, part] * np.einsum("irb,ijb,jrb->rb", jac, near, jac, optimize=True)
         return np.clip(found, 0.0, 1.0)
@@ -169,14 +152,38 @@ def _in_blocks(request: Request, theta: np.ndarray) -> _Point:
     return _Point(theta, np.asarray([objective]), gradient[None], whole(newton + bent), shapes)
 
 
+def blocks_of(request: Request) -> Blocks:
+    """The blocks of a joint fit or of a very long table."""
+    return request.bank.blocks or make_blocks(request.bank)
+
+
+def block_derivatives(request: Request, theta: np.ndarray) -> Iterator[tuple[slice, Any, Any, Any]]:
+    """Some blocks after the other: which, and their residuals, derivatives and second derivatives, (..., blocks)."""
+    spec, blocks = request.spec, blocks_of(request)
+    local = Spec(spec.law, one_group(spec.layout), spec.loss, spec.on)
+    data, count = blocks.gather(np.zeros(1, int)), len(blocks.group)
+    weight, group = data.weight[..., 0], np.zeros(len(data.target), int)
+    place, step = entries(spec.layout)[0][:, blocks.group], min(count, _BLOCKS)
+    for begin in range(0, count, step):
+        which = np.minimum(np.arange(begin, begin + step), count - 1)  # one shape; what is repeated at the end is cut off
+        arrays = (*data.inputs, data.target, weight)
+        *inputs, target, w = (a[..., which] for a in arrays)
+        part = slice(begin, min(begin + step, count))
+        kept = part.stop - part.start
+        cut = Data(tuple(inputs), target, w, group, data.fixed)
+        found = derivatives(local, (True,) * (len(inputs) + 1), theta[place[:, which], 0], cut)
+        r, jac, bending = (np.asarray(a) for a in found)
+        yield part, r[:, :kept], np.where(w > 0, jac, 0.0)[..., :kept], np.moveaxis(bending, 0, -1)[..., :kept]
+
+
 @partial(jax.jit, static_argnums=0)
-def _losses(loss: Loss, r: Any) -> tuple[Any, Any, Any]:
+def loss_terms(loss: Loss, r: Any) -> tuple[Any, Any, Any]:
     """rho(r), psi(r), rho''(r)."""
     return loss.rho(r), loss.psi(r), loss.curvature(r)
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _derivatives(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> tuple[Any, Any, Any]:
+def derivatives(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> tuple[Any, Any, Any]:
     """Residuals (rows, sets), their derivatives (size, rows, sets), and their second ones summed with w psi(r): (sets, size, size).
 
     A set without finite derivatives gets zeros, as if nothing were determined there, so that it does not spoil the others; one without

@@ -72,7 +72,9 @@ def spread(fit: Fit, kind: Covariance | None = None, groups: str | None = None) 
     if kind not in KINDS:
         raise FitError(f"covariance={kind!r} is unknown; {suggest(str(kind), KINDS)}")
     if groups is not None and kind != "clustered":
-        raise FitError(f"groups={groups!r} names units that are not independent inside, which covariance={kind!r} cannot say; leave it out.")
+        raise FitError(
+            f"groups={groups!r} names units that are not independent inside, which covariance={kind!r} cannot say; leave it out."
+        )
     if kind == "clustered":
         units, parts, freedoms = clustered_parts(fit, groups)
         return Spread(kind, units, parts, freedoms)
@@ -86,5 +88,5 @@ def default(fit: Fit) -> tuple[Covariance, str | None]:
     """Kind and units of a fit's intervals: clustered for curves and where its residuals cluster strongly, else the sandwich."""
     if fit.request.curves:
         return "clustered", None
-    units = getattr(getattr(fit, "diagnosis", None), "units", None)
+    units = fit.diagnosis.units
     return ("clustered", units) if units is not None else ("sandwich", None)

@@ -152,7 +152,8 @@ def fit_from_document(document: dict[str, Any], law: Law | None) -> Fit:
     )
     params = {k: v if isinstance(v, float) else np.asarray(v, float) for k, v in document["params"].items()}
     return Fit(
-        params, document["objective"], tuple(map(Status, document["statuses"])), np.asarray(document["theta"], float), table, shapes, request,
+        params, document["objective"], tuple(map(Status, document["statuses"])), np.asarray(document["theta"], float), table, shapes,
+        request,
         document["solver"], document["recipe"],
         document["seed"], document["seconds"], document["versions"],
     )  # fmt: skip

@@ -1,0 +1,165 @@
+"""`Diagnosis`: everything that speaks against a fit, computed when it is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...core.precision import double
+from ...core.runs import Flag
+from ...core.table import Table, number
+from . import baseline, clusters, groups, outliers, trends
+from .rows import Rows, rows_of
+from .verdict import Remark, Verdict, judged
+
+if TYPE_CHECKING:
+    from ..result import Fit
+
+_AGREE = 0.1  # share of the refined starts that must have found the best optimum
+
+
+@dataclass(frozen=True, eq=False)
+class Diagnosis:
+    """The diagnosis that belongs to every fit; `fit.verdict` sums it up, and printing the fit shows its remarks.
+
+    Attributes:
+        fit: the fit.
+    """
+
+    fit: Fit
+
+    @cached_property
+    @double
+    def rows(self) -> list[Rows]:
+        """Residuals with their derivatives, set by set."""
+        return rows_of(self.fit.request, self.fit.theta)
+
+    @cached_property
+    def clusters(self) -> tuple[clusters.Cluster, ...]:
+        """Analysis of variance of the residuals over every column that repeats its values, most significant first."""
+        return clusters.clusters(self.fit.request, self.rows)
+
+    @property
+    def units(self) -> str | None:
+        """The column whose groups err together so strongly that they, not rows, are the units to resample; None if rows are."""
+        return next((c.column for c in sorted(self.clusters, key=lambda c: -c.share) if c.strong), None)
+
+    @cached_property
+    def trends(self) -> tuple[trends.Trend, ...]:
+        """Whether residuals follow each other along an input: the law bends otherwise than the runs. Most significant first."""
+        return trends.trends(self.fit.request, self.rows)
+
+    @cached_property
+    def neighbours(self) -> float | None:
+        """Correlation of the residuals of steps that follow each other on a curve; None unless the law predicts curves."""
+        return trends.neighbours(self.fit.request, self.rows)
+
+    @cached_property
+    @double
+    def outliers(self) -> outliers.Outliers:
+        """Runs that the law misses by far more than the others, and the runs that decide the answer."""
+        return outliers.find_outliers(self.fit.request, self.fit.theta, self.rows, self.fit.starts.theta)
+
+    @cached_property
+    @double
+    def without(self) -> Fit | None:
+        """The law fitted without the outliers, by the program of the fit; None if there are none."""
+        from ..lm import LM
+        from ..result import finish
+        from ..search import search
+
+        fit, found = self.fit, self.outliers
+        if not len(found):
+            return None
+        excluded = fit.runs.excluded.copy()
+        excluded[found.rows] = True
+        flag = Flag("outlier", "", tuple(map(int, found.rows)), outliers.named(found, fit.request.on), excluded=True)
+        request = replace(fit.request, runs=replace(fit.runs, excluded=excluded, flags=(*fit.runs.flags, flag)))
+        return finish(request, search(request, None, LM(), fit.seed, None), LM(), fit.recipe, fit.seed, 0.0)
+
+    @cached_property
+    @double
+    def groups(self) -> tuple[groups.Described, ...]:
+        """How well the law describes every group, or all runs: status, agreeing starts, R² against a constant, median residual."""
+        found = self.outliers
+        others = rows_of(self.fit.request, found.theta) if len(found) else self.rows
+        return groups.described(self.fit, self.rows, others, found.rows)
+
+    def table(self) -> Table:
+        """`groups` as a table."""
+        return groups.table(self.groups, self.fit.request.by)
+
+    @cached_property
+    @double
+    def remarks(self) -> tuple[Remark, ...]:
+        """What speaks against the fit, most basic first."""
+        hopeless = any(g.r_squared < baseline.POOR and not g.r_squared_without >= baseline.POOR for g in self.groups)
+        found = [
+            *self._of_search(),
+            *(Remark("baseline", s, grave=hopeless) for s in baseline.said(self.fit, self.groups)),
+            *(Remark("step", s) for s in baseline.stepped(self.fit)),
+        ]
+        if hopeless and len(self.rows) == 1:  # what is far from a law that describes nothing is no outlier
+            return tuple(found)
+        found += [
+            *(Remark("outliers", s) for s in self._of_outliers()),
+            *(Remark("leverage", s) for s in outliers.decisive(self.outliers, self.fit)),
+            *(Remark("clusters", s) for s in clusters.said(self.clusters, self.rows, self.fit.request.on, self.outliers.rows)),
+            *(Remark("trend", s) for s in trends.said(self.trends, self.neighbours, self._size)),
+        ]
+        return tuple(found)
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """Whether to believe the fit, and why."""
+        return judged(self.remarks)
+
+    @property
+    def _size(self) -> str:
+        """Of an ordinary residual, in words."""
+        half = float(np.median(np.concatenate([np.abs(r.residual[r.weight > 0]) for r in self.rows])))
+        return f"{100 * half:.2g} %" if self.fit.request.on == "log" else number(half, 2)
+
+    def _of_search(self) -> list[Remark]:
+        """Status, degrees of freedom and agreeing starts."""
+        fit, found = self.fit, []
+        if not fit.status.usable:
+            found.append(Remark("status", f"the fit ended with {fit.status.value!r}: {fit.status.sentence}", grave=True))
+        elif fit.status.value != "converged":
+            found.append(Remark("status", f"{fit.status.value}: {fit.status.sentence}"))
+        spare = min(r.freedom for r in self.rows)
+        if spare < 2:
+            size = self.rows[0].size
+            found.append(
+                Remark(
+                    "freedom",
+                    f"{size + spare} observations for {size} parameters leave {max(spare, 0)} degrees of freedom: the law passes close to "
+                    "the runs whatever they are, and they do not say how far off it is elsewhere.",
+                    grave=spare < 1,
+                )
+            )  # fmt: skip
+        agreeing, refined = fit.starts.agreeing, fit.starts.refined
+        if refined >= 8 and agreeing < max(_AGREE * refined, 2):
+            found.append(
+                Remark(
+                    "starts",
+                    f"only {agreeing} of {refined} refined starts found the best optimum; a better one may exist: give more starts.",
+                )
+            )
+        return found
+
+    def _of_outliers(self) -> list[str]:
+        found, fit = self.outliers, self.fit
+        if not len(found):
+            return []
+        sentence = f"{len(found)} of {sum(int(r.counted.sum()) for r in self.rows)} runs lie far from the law, "
+        sentence += (
+            outliers.named(found, fit.request.on) + f", where half of the others lie within {outliers.usual(found, fit.request.on)}."
+        )
+        sentence += outliers.one_group(fit.request, found.rows)
+        if len(self.rows) > 1:
+            return [sentence]
+        return [f"{sentence} {outliers.compared(fit, self.without)}"]
