@@ -12,7 +12,8 @@ from ..core.errors import FitError
 from ..core.law import Law
 from ..core.precision import double
 from ..core.table import Table, number
-from .predict import evaluate
+from .noise import new_noise
+from .predict import arrange, evaluate
 from .request import Request
 from .result import Fit
 
@@ -68,23 +69,29 @@ class Draws:
         return {name: tuple(_plain(v) for v in ends(draws, level)) for name, draws in self.params.items()}
 
     @double
-    def predict(self, *, kind: Literal["mean", "run"] = "mean", seed: int = 0, **inputs: Any) -> np.ndarray:
+    def predict(self, *, kind: Literal["mean", "run"] = "mean", seed: int = 0, weight: Any = None, **inputs: Any) -> np.ndarray:
         """Predictions of every draw, with a leading draw axis.
 
         Args:
-            kind: "mean" for the law's value, "run" for what a new run would show: the law's value with a residual of the fit, inflated for
-                the parameters it cost, added to every prediction.
-            seed: of the residuals.
+            kind: "mean" for the law's value, "run" for what a new run would show: the law's value with the noise of its group added, drawn
+                from the fit's residuals (observed - predicted, as skewed as they are, and larger by what the parameters took from them)
+                but for those that `Fit.diagnosis` names as outliers.
+            seed: of the noise.
+            weight: of the new runs, for kind="run": their noise has the variance of the fit's residuals of weight 1 over it. Needed where
+                the runs of the fit have different weights.
             **inputs: as in `Fit.predict`.
+
+        Raises:
+            FitError: for kind="run" if the fit leaves no degree of freedom to tell the noise by.
         """
         if kind not in ("mean", "run"):
             raise FitError(f"kind={kind!r} must be 'mean' or 'run'.")
-        value = np.asarray(evaluate(self.request, self.theta, inputs))
+        points = arrange(self.request, inputs)
+        value = np.asarray(evaluate(self.request, self.theta, points))
         if kind == "mean":
             return value
-        r = np.ravel(self.fit.residuals)
-        r = (r - r.mean()) * np.sqrt(len(r) / max(len(r) - self.request.layout.size, 1))
-        noise = np.random.default_rng(seed).choice(r, size=value.shape)
+        flat = value.reshape(len(value), len(points.group), *value.shape[1 + len(points.shape) :])
+        noise = new_noise(self.fit, np.random.default_rng(seed), flat, points.group, weight).reshape(value.shape)
         return value * np.exp(noise) if self.request.on == "log" else value + noise
 
     def predict_interval(self, level: float = 0.9, **arguments: Any) -> tuple[Any, Any]:

@@ -158,9 +158,9 @@ def announce(fitted: Fit) -> Fit:
     """Warn of what a reader of the numbers must know."""
     if not fitted.status.usable:
         warnings.warn(
-            f"The fit of {fitted.law.name!r} did not converge ({fitted.status.value}): {fitted.status.sentence}{_spared(fitted)} To mend "
-            "it: (1) look at print(fit) for flags in the data; (2) give more starts; (3) fix or bound a parameter; (4) fit a law with fewer "
-            "parameters.",
+            f"The fit of {fitted.law.name!r} did not converge ({fitted.status.value}): {fitted.status.sentence}{_spared(fitted)} To "
+            "mend it: (1) look at print(fit) for flags in the data; (2) give more starts; (3) fix or bound a parameter; (4) fit a law with "
+            "fewer parameters.",
             ConvergenceWarning,
             stacklevel=4,
         )

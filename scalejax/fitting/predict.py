@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -14,8 +14,16 @@ from .problem import predictions
 from .request import Request, label
 
 
-def evaluate(request: Request, theta: np.ndarray, inputs: Mapping[str, Any]) -> Any:
-    """The law at theta (size, sets), or for every draw of theta (size, sets, draws), at new inputs."""
+class Points(NamedTuple):
+    """New inputs: one flat array an input (points, ...), the index of each point's group, and the shape in which they were given."""
+
+    inputs: tuple[np.ndarray, ...]
+    group: np.ndarray
+    shape: tuple[int, ...]
+
+
+def arrange(request: Request, inputs: Mapping[str, Any]) -> Points:
+    """New inputs, checked and broadcast against each other."""
     law = request.law
     inputs = dict(inputs)
     group = inputs.pop("group", None)
@@ -37,7 +45,13 @@ def evaluate(request: Request, theta: np.ndarray, inputs: Mapping[str, Any]) -> 
     flat = tuple(
         np.broadcast_to(a, shape + a.shape[a.ndim - vector[m] :]).reshape(n, *a.shape[a.ndim - vector[m] :]) for m, a in arrays.items()
     )
-    index = _group_index(request, group, shape)
+    return Points(flat, _group_index(request, group, shape), shape)
+
+
+def evaluate(request: Request, theta: np.ndarray, inputs: Mapping[str, Any] | Points) -> Any:
+    """The law at theta (size, sets), or for every draw of theta (size, sets, draws), at new inputs."""
+    flat, index, shape = inputs if isinstance(inputs, Points) else arrange(request, inputs)
+    n = len(index)
     fixed = {k: np.asarray(v, dtype=np.float64) for k, v in request.fix.items()}
     draws = theta.reshape(theta.shape[0], theta.shape[1], -1)
     if request.joint or request.by is None:

@@ -117,8 +117,9 @@ def profile(
         level: of confidence.
         points: of the first grid, over 4 standard errors to either side; it is widened up to three times until the rise is reached.
         kind: "sandwich" as above; "model" assumes residuals from one distribution: kappa = sum w psi^2 / (n - p) / c with the mean
-            curvature c of `rows.model_covariance`, for least squares the residual variance and so the classical interval. Default
-            "model" for least squares and "sandwich" for other losses; where the sandwich gives no variance (a flat direction, a boundary) "model" stands in.
+            curvature c of `rows.model_covariance`, for least squares the residual variance and so the classical
+            interval. Default "model" for least squares and "sandwich" for other losses; where the sandwich gives no variance (a flat
+            direction, a boundary) "model" stands in.
         solver, progress: as in `fit`.
 
     Returns:
