@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,3 +109,15 @@ def _tex(cell: str) -> str:
 def entry(name: str, index: tuple[int, ...]) -> str:
     """Name of one number of a parameter: "E", "t[0]", "A[1, 2]"."""
     return name + (f"[{', '.join(map(str, index))}]" if index else "")
+
+
+class Shown:
+    """A result that prints as its table; as a dataclass it is declared with repr=False, which would print raw arrays."""
+
+    table: Callable[..., Table]
+
+    def __repr__(self) -> str:
+        return self.table().text()
+
+    def _repr_html_(self) -> str:
+        return self.table().html()
