@@ -160,7 +160,7 @@ def sides(
     group = common.pop("group", None)
     limits = {"bounds": dict(bounds or {}), "choices": dict(choices or {})}
     made, used = [], set()
-    parts = [_own(source, what) for source in sources]
+    parts = [own_values(source, what) for source in sources]
     grouped = [bool(getattr(getattr(inner, "fit", inner), "groups", ())) for inner, _ in parts]
     groups = [own.pop("group", group if has else None) for (_, own), has in zip(parts, grouped, strict=True)]
     known_by = knowns([inner for inner, _ in parts], groups, pair, what)
@@ -182,7 +182,7 @@ def sides(
     return made
 
 
-def _own(source: Any, what: str) -> tuple[Any, dict[str, Any]]:
+def own_values(source: Any, what: str) -> tuple[Any, dict[str, Any]]:
     """A source and the values that belong to it."""
     if isinstance(source, tuple) and len(source) == 2 and not isinstance(source[0], Law):
         inner, own = source

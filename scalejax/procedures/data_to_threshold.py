@@ -50,8 +50,8 @@ def isotonic(y: Any, weights: Any = None) -> np.ndarray:
     return np.repeat([mean for mean, _, _ in blocks], [length for _, _, length in blocks])
 
 
-@dataclass(frozen=True, eq=False)
-class FirstPassage:
+@dataclass(frozen=True, eq=False, repr=False)
+class FirstPassage(Shown):
     """Data at which curves first reach thresholds, see `first_passage`.
 
     Attributes:

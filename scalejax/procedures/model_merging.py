@@ -51,8 +51,8 @@ def _activated(x: np.ndarray, link: str) -> tuple[np.ndarray, np.ndarray]:
     return (s, s * (1 - s)) if link == "sigmoid" else (np.logaddexp(0.0, x), s)
 
 
-@dataclass(frozen=True, eq=False)
-class QuadraticSurface:
+@dataclass(frozen=True, eq=False, repr=False)
+class QuadraticSurface(Shown):
     """Metrics of several tasks as quadratic functions of merging coefficients, see `quadratic_surface`.
 
     Attributes:
