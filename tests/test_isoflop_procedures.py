@@ -1,5 +1,6 @@
 """The bias of isoFLOP parabolas, two stages in a row, and the test of equal parameters."""
 
+import jax
 import numpy as np
 import pytest
 from scipy import stats
@@ -10,6 +11,7 @@ from scalejax.procedures import allocation_exponents, elasticity_of_substitution
 
 LAW = laws.chinchilla
 SURFACE = (LAW, LAW.published["hoffmann2022_rounded"])
+CHINCHILLA = LAW.published["besiroglu2024"]
 BUDGETS = np.logspace(17, 21, 5)
 
 # Bias of parabolas
@@ -119,7 +121,7 @@ def test_two_stages_are_one_law_through_the_other():
     expected = ACCURACY[0](LOSS[0](C, **LOSS[1]), **ACCURACY[1])
     np.testing.assert_allclose(chain.predict(C=C), expected, rtol=1e-12)
     assert isinstance(chain.predict(C=1e24), float) and chain.predict(C=1e24) == pytest.approx(0.6)
-    with pytest.raises(sj.DecisionError, match="Neither stage"):
+    with pytest.raises(sj.DecisionError, match="This chain comes from bare parameters"):
         chain.interval(C=1e24)
 
 
@@ -127,13 +129,49 @@ def test_the_interval_holds_the_uncertainty_of_both_stages(stages):
     both = two_stage(*stages)
     width = {}
     for name, chain in (("both", both), ("first", two_stage(stages[0], ACCURACY)), ("second", two_stage(LOSS, stages[1]))):
-        low, high = chain.interval(0.9, C=1e24)["second"]
+        low, high = chain.interval(0.9, C=1e24)["accuracy"]
         assert low < 0.6 < high
         width[name] = high - low
     # Independent errors add in squares.
     assert width["both"] == pytest.approx(np.hypot(width["first"], width["second"]), rel=0.15)
     drawn = both.draws(C=[1e22, 1e24])
-    assert drawn["second"].shape == drawn["first"].shape == (400, 2)
+    assert drawn["accuracy"].shape == drawn["nll"].shape == (400, 2)
+
+
+def test_a_new_run_scatters_about_both_laws(stages):
+    """Noise 0.004 of the loss goes through the second law's slope there, and noise 0.01 of the accuracy is added."""
+    chain = two_stage(*stages)
+    at = {"C": 1e24}
+    mean, run = (chain.draws(kind=kind, **at)["accuracy"] for kind in ("mean", "run"))
+    nll = LOSS[0](1e24, **LOSS[1])
+    slope = float(jax.grad(lambda x: ACCURACY[0](x, **ACCURACY[1]))(float(nll)))
+    scatter = [np.std(source.fit.residuals) for source in stages]
+    assert np.std(run - mean) == pytest.approx(np.hypot(slope * scatter[0], scatter[1]), rel=0.15)
+    with pytest.raises(sj.DecisionError, match="bare parameters"):
+        two_stage(LOSS, stages[1]).draws(kind="run", **at)
+
+
+def test_stages_may_call_their_inputs_alike():
+    """power_law after power_law: x of the second is the loss of the first, and nothing else is asked for."""
+    first, second = (laws.power_law, {"E": 1.0, "A": 20.0, "alpha": 0.3}), (laws.power_law, {"E": 0.1, "A": 0.5, "alpha": -1.0})
+    chain = two_stage(first, second)
+    assert chain.inputs == ("x",) and chain.names == ("x", "loss")
+    assert chain.predict(x=1e6) == pytest.approx(0.1 + 0.5 * (1.0 + 20.0 * 1e6**-0.3), rel=1e-12)
+    # both take N: one value for both, or one of its own for the second
+    both = two_stage((laws.chinchilla, CHINCHILLA), (laws.chinchilla, CHINCHILLA), through="D")
+    assert both.inputs == ("N", "D")
+    middle = float(laws.chinchilla(1e9, 2e10, **CHINCHILLA))
+    assert both.predict(N=1e9, D=2e10) == pytest.approx(float(laws.chinchilla(1e9, middle, **CHINCHILLA)), rel=1e-12)
+    own = two_stage((laws.chinchilla, CHINCHILLA), ((laws.chinchilla, CHINCHILLA), {"N": 7e9}), through="D")
+    assert own.predict(N=1e9, D=2e10) == pytest.approx(float(laws.chinchilla(7e9, middle, **CHINCHILLA)), rel=1e-12)
+
+
+def test_a_chain_prints_as_a_table(stages):
+    chain = two_stage(*stages)
+    assert len(repr(chain).splitlines()) < 8 and "llama3_accuracy" in repr(chain)
+    table = chain.table(0.9, C=[1e22, 1e24])
+    low, high = chain.interval(0.9, C=1e24)["accuracy"]
+    assert f"{low:.5f} – {high:.5f}" in table.text() and "intervals from 400 draws" in table.text()
 
 
 def test_stages_of_more_inputs_and_fits(fitted):
@@ -141,7 +179,7 @@ def test_stages_of_more_inputs_and_fits(fitted):
     error = (laws.power_law, {"E": 0.0, "A": 0.2, "alpha": -1.0})  # error = 0.2 loss
     chain, N, D = two_stage(fitted, error), np.asarray([1e9, 1e10]), 2e10
     np.testing.assert_allclose(chain.predict(N=N, D=D), 0.2 * fitted.predict(N=N, D=D), rtol=1e-10)
-    low, high = chain.interval(0.9, N=N, D=D)["second"]
+    low, high = chain.interval(0.9, N=N, D=D)["loss"]
     assert (low < chain.predict(N=N, D=D)).all() and (chain.predict(N=N, D=D) < high).all()
 
 

@@ -121,9 +121,9 @@ def test_uncertainty_of_the_predicted_error_covers_both_stages(public_data):
     both = sj.procedures.two_stage(loss, error)
     alone = [sj.procedures.two_stage((loss.law, loss.params), error), sj.procedures.two_stage(loss, (error.law, error.params))]
     at = {"N": 6889410560.0, "D": 20 * 6889410560.0}
-    width, *parts = (np.subtract(*stages.interval(0.5, **at)["second"][::-1]) for stages in (both, *alone))
+    width, *parts = (np.subtract(*stages.interval(0.5, **at)["error"][::-1]) for stages in (both, *alone))
     assert width > max(parts) > 0
-    low, high = both.interval(0.5, **at)["second"]
+    low, high = both.interval(0.5, **at)["error"]
     assert low < both.predict(**at) < high
     compared = sj.procedures.optimal_multiplier(loss, M=640)
     low, high = compared.interval(0.5)["best"]

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
+
+import numpy as np
+
+_SHORT = 8  # values that are shown one by one
 
 
 def number(value: Any, digits: int = 5) -> str:
@@ -109,3 +113,35 @@ def _tex(cell: str) -> str:
 def entry(name: str, index: tuple[int, ...]) -> str:
     """Name of one number of a parameter: "E", "t[0]", "A[1, 2]"."""
     return name + (f"[{', '.join(map(str, index))}]" if index else "")
+
+
+class Shown:
+    """A result that prints as its table; as a dataclass it is declared with repr=False, which would print raw arrays.
+
+    The table of a result that has none of its own is a row for every field.
+    """
+
+    def table(self) -> Table:
+        """A row for every field: numbers, short arrays, ranges of long ones."""
+        return Table(["", type(self).__name__], [[f.name, _said(getattr(self, f.name))] for f in fields(self)])
+
+    def __repr__(self) -> str:
+        return self.table().text()
+
+    def _repr_html_(self) -> str:
+        return self.table().html()
+
+
+def _said(value: Any) -> str:
+    """A value in a few words."""
+    if isinstance(value, bool | str | int) or value is None:
+        return str(value)
+    if isinstance(value, Mapping):
+        return ", ".join(map(str, value)) or "none"
+    array = np.asarray(value) if isinstance(value, float | list | tuple | np.ndarray | np.generic) else None
+    if array is None:  # what prints in lines of its own is named only
+        return type(value).__name__
+    if array.dtype.kind not in "fiub" or array.size <= _SHORT:
+        return ", ".join(number(v) if array.dtype.kind in "fiu" else str(v) for v in array.ravel()[:_SHORT]) + ", …" * (array.size > _SHORT)
+    shape = " x ".join(map(str, array.shape))
+    return f"{shape} values from {number(np.nanmin(array), 4)} to {number(np.nanmax(array), 4)}"

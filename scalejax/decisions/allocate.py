@@ -103,8 +103,8 @@ def allocate(
     over_draws = {("loss" if for_budget else "compute") if n == "answer" else n: v for n, v in over_draws.items()}
     return Allocation(
         shown if for_budget else answer, answer if for_budget else shown, one, over_draws, name_of(cost), _held(best, point_at),
-        float(point_at.residual.max()), knowledge.kind, knowledge.observed, unmet if shape else float(unmet[0]), for_budget,
-        best, knowledge, point_at,
+        float(point_at.residual.max()), knowledge.observed, unmet if shape else float(unmet[0]), for_budget,
+        best, knowledge, point_at, kind=knowledge.kind,
     )  # fmt: skip
 
 

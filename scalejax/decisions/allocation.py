@@ -32,7 +32,6 @@ class Allocation(Answer):
         cost: name of the cost.
         active: for every budget the bounds and caps that hold there, such as "N at its upper bound".
         residual: largest violation of the KKT equations, relative to the gradient.
-        kind: how the draws were made.
         observed: largest value of every input among the runs, if any.
         unmet: share of the draws that have no optimum, for every budget (they count as infinite cost).
     """
@@ -44,7 +43,6 @@ class Allocation(Answer):
     cost: str
     active: tuple[tuple[str, ...], ...]
     residual: float
-    kind: str = ""
     observed: Mapping[str, float] = field(default_factory=dict)
     unmet: Any = 0.0
     for_budget: bool = True
@@ -231,7 +229,7 @@ class Allocation(Answer):
         return Table(head, rows, notes=self._notes())
 
     def _notes(self) -> list[str]:
-        notes = ["; ".join([f"cost {self.cost}", *(f"{note}, {self.kind}" for note in self._drawn)])]
+        notes = ["; ".join([f"cost {self.cost}", *self._drawn])]
         held = dict.fromkeys(name for names in self.active for name in names)
         if held:
             notes.append(f"held by {', '.join(held)}: the optimum lies at a bound, move it if it is not meant")

@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 
 from ..core.errors import DecisionError
-from ..core.table import Table, number
+from ..core.table import Shown, number
 from ..fitting.draws import ends
 
 
-class Answer:
-    """A result with draws: subclasses are dataclasses with `draws` and a `table`."""
+class _Drawn(Shown):
+    """What subclasses of `Answer` declare as fields of their own, in places of their own."""
 
     draws: Mapping[str, np.ndarray]
-    table: Callable[..., Table]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Answer(_Drawn):
+    """A result with draws: subclasses are dataclasses with `draws` and a `table`.
+
+    Attributes:
+        kind: how the draws were made; without draws, why there are none.
+    """
+
+    kind: str = field(default="", kw_only=True)
     _name: ClassVar[str] = "answer"
 
     def interval(self, level: float = 0.9) -> dict[str, tuple[Any, Any]]:
         """(low, high) of every number at this confidence `level`; infinite draws count as such.
 
         Raises:
-            DecisionError: if the answer came from bare parameters, which know no uncertainty.
+            DecisionError: if there are no draws: the answer came from bare parameters, or from a fit that tells nothing of its noise.
         """
         if not self.draws:
-            raise DecisionError(f"This {self._name} comes from bare parameters, which know no uncertainty; ask with a fit or with draws.")
+            raise DecisionError(without(self._name, self.kind))
         return {name: tuple(v if np.ndim(v) else float(v) for v in ends(draws, level)) for name, draws in self.draws.items()}
 
     def _rows(self, columns: Mapping[str, tuple[Any, int]], level: float) -> tuple[list[str], list[list[str]]]:
@@ -47,14 +58,22 @@ class Answer:
 
     @property
     def _drawn(self) -> list[str]:
-        """A note on the draws."""
-        return [f"intervals from {len(next(iter(self.draws.values()))):,} draws"] if self.draws else []
+        """A note on the draws, or on why there are none."""
+        if not self.draws:
+            return [self.kind] if self.kind else []
+        return [drawn_by(len(next(iter(self.draws.values()))), self.kind)]
 
-    def __repr__(self) -> str:
-        return self.table().text()
 
-    def _repr_html_(self) -> str:
-        return self.table().html()
+def drawn_by(count: int, kind: str) -> str:
+    """Where intervals come from, for notes."""
+    return f"intervals from {count:,} draws" + (f", {kind}" if kind else "")
+
+
+def without(name: str, kind: str) -> str:
+    """Why an answer has no interval, in a sentence."""
+    if kind:
+        return f"This {name} has {kind}."
+    return f"This {name} comes from bare parameters, which know no uncertainty; ask with a fit or with draws."
 
 
 def shaped(values: Any, shape: tuple[int, ...]) -> Any:

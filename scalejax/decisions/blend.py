@@ -15,8 +15,9 @@ from ..core.errors import DecisionError
 from ..core.law import Law
 from ..fitting.draws import Draws
 from ..fitting.result import Fit
+from .pairing import knowns
 from .program import Condition, Program, Variable
-from .sources import Known, Source, known
+from .sources import Known, Source
 
 
 class Blend(NamedTuple):
@@ -78,18 +79,20 @@ def collect(source: Source | Mapping[str, Source] | Sequence[Source], size: int 
         DecisionError: if a law has no weights on a simplex, or the laws disagree in the number of domains.
     """
     one = isinstance(source, Fit | Draws) or (isinstance(source, tuple) and len(source) == 2 and isinstance(source[0], Law))
-    named: list[tuple[str, Known, Any]] = []
+    parts: list[tuple[str, Any, Any]] = []
     for name, part in {"": source}.items() if one else (source.items() if isinstance(source, Mapping) else enumerate(source)):
         fit = part if isinstance(part, Fit) else part.fit if isinstance(part, Draws) else None
         groups = fit.groups if fit is not None and fit.groups and group is None else [group]
         for label in groups:
             shown = str(name) if label is None or len(groups) == 1 else f"{name}{' ' if name else ''}{label}"
-            named.append((shown, known(part, label, "optimal_mixture"), fit))
-    if not named:
+            parts.append((shown, part, label))
+    if not parts:
         raise DecisionError("optimal_mixture() got no targets; give a fit, draws, (law, parameters), or several of them by name.")
-    laws = tuple(dict.fromkeys(k.law for _, k, _ in named))
+    found = knowns([part for _, part, _ in parts], [label for *_, label in parts], False, "optimal_mixture")
+    named = [(shown, k) for (shown, *_), k in zip(parts, found, strict=True)]
+    laws = tuple(dict.fromkeys(k.law for _, k in named))
     weights = tuple(_weights(law) for law in laws)
-    sizes = {_size(k, h, fit) for law, h in zip(laws, weights, strict=True) for _, k, fit in named if k.law == law} | {size}
+    sizes = {_size(k, h) for law, h in zip(laws, weights, strict=True) for _, k in named if k.law == law} | {size}
     sizes.discard(None)
     if len(sizes) != 1:
         raise DecisionError(
@@ -97,7 +100,7 @@ def collect(source: Source | Mapping[str, Source] | Sequence[Source], size: int 
             if sizes
             else "The number of domains cannot be told from the parameters; name them with domains=[...]."
         )
-    ordered = [(name, k) for law in laws for name, k, _ in named if k.law == law]
+    ordered = [(name, k) for law in laws for name, k in named if k.law == law]
     counts = [k.count for _, k in ordered if k.draws is not None]
     draws = [_stack(law, ordered, min(counts)) for law in laws] if counts else None
     kinds = ", ".join(dict.fromkeys(k.kind for _, k in ordered if k.kind))
@@ -130,10 +133,10 @@ def _weights(law: Law) -> str:
     return found[0]
 
 
-def _size(k: Known, h: str, fit: Fit | None) -> int | None:
+def _size(k: Known, h: str) -> int | None:
     """Number of domains: the runs' columns of weights, else the length of parameters along the same axis."""
-    if fit is not None:
-        return fit.runs[h].shape[1]
+    if k.runs is not None:
+        return k.runs[h].shape[1]
     return k.length(h) or None
 
 

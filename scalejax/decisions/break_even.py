@@ -13,10 +13,11 @@ from ..core.precision import double
 from ..core.table import Table
 from .answer import Answer, share
 from .costs import six_nd
+from .pairing import Pair
 from .question import numbers
 from .roots import between as root_between
 from .roots import changes
-from .sides import Side, no_cost, one_each, positive, sides
+from .sides import Side, made_by, no_cost, one_each, positive, sides
 
 _GRID = 65
 Curve = Callable[[np.ndarray, Any], tuple[np.ndarray, Any]]
@@ -52,7 +53,7 @@ class BreakEven(Answer):
         """A row for every crossing."""
         low, high = self.between
         if not len(self.values):
-            notes = [f"{self.better[0]} is better for all {self.over} from {low:g} to {high:g}"]
+            notes = [f"{self.better[0]} is better for all {self.over} from {low:g} to {high:g}", *self._drawn]
             return Table([self.over], [], title=f"Break-even of {' and '.join(self.names)}", notes=notes)
         columns = {
             self.over: (self.values, 4), self.what: (self.at, 5), "better below": (list(self.better[:-1]), 0),
@@ -80,6 +81,7 @@ def break_even(
     bounds: Mapping[str, tuple[float, float]] | None = None,
     caps: Mapping[Callable[..., Any], float] | None = None,
     choices: Mapping[str, Sequence[float]] | None = None,
+    pair: Pair = None,
     **given: Any,
 ) -> BreakEven:
     r"""All values of an input at which two recipes are equally good, and which one is better in between.
@@ -103,6 +105,10 @@ def break_even(
         cost: function of inputs by name, or (cost of a, cost of b).
         names: of the two recipes, for tables.
         bounds, caps, choices: as in `allocate`, for each side that knows the name.
+        pair: column (or columns) of the runs that names what plain fits share: "config", "seed", "corpus". Units of the same name are then
+            resampled together for all of them (`bootstrap(groups=...)`). Default: where residuals clearly correlate over a column, over
+            equal inputs, or run by run; False takes the fits as independent. Draws carry how they were resampled: those of one seed that
+            share units are paired, others are not.
         **given: values of inputs, for each side that knows them.
 
     Returns:
@@ -136,16 +142,18 @@ def break_even(
         raise DecisionError(f"between={between!r} must be positive for over={over!r}.")
     free = not fixed and over not in ("compute", "loss")
     costs = [no_cost] * 2 if free else one_each(cost, 2, "break_even")
-    pair = sides((a, b), costs, given, "break_even", bounds=bounds, caps=caps, choices=choices)
-    known = dict.fromkeys(["compute", "loss", *(n for side in pair for n in side.names)])
+    both = sides((a, b), costs, given, "break_even", bounds=bounds, caps=caps, choices=choices, pair=pair)
+    known = dict.fromkeys(["compute", "loss", *(n for side in both for n in side.names)])
     if over not in known:
         raise DecisionError(f"break_even() was asked for {over!r}, which no law and no cost here knows; {suggest(over, known)}")
     kind, target = fixed[0] if fixed else (over, None)
-    curves = [_fixed_inputs(side, over) if free else at_best(side, over, kind, target) for side in pair]
-    return crossings(curves, over, (float(ends[0]), float(ends[1])), names, pair[0].known.count, "cost" if kind == "loss" else "loss")
+    curves = [fixed_inputs(side, over) if free else at_best(side, over, kind, target) for side in both]
+    return crossings(
+        curves, over, (float(ends[0]), float(ends[1])), names, both[0].known.count, "cost" if kind == "loss" else "loss", made_by(both)
+    )
 
 
-def _fixed_inputs(side: Side, over: str) -> Curve:
+def fixed_inputs(side: Side, over: str) -> Curve:
     """The loss at given inputs."""
     own_input = over in side.known.law.inputs and over not in side.given
     others = side.scalars(leave=(over,) if own_input else ())
@@ -182,7 +190,9 @@ def at_best(side: Side, over: str, kind: str, target: float | None = None) -> Cu
     return curve
 
 
-def crossings(curves: Sequence[Curve], over: str, ends: tuple[float, float], names: tuple[str, str], draws: int, what: str) -> BreakEven:
+def crossings(
+    curves: Sequence[Curve], over: str, ends: tuple[float, float], names: tuple[str, str], draws: int, what: str, kind: str = ""
+) -> BreakEven:
     """Where two curves meet, at the point estimate and for every one of the draws."""
     to_scale, from_scale = (np.log, np.exp) if ends[0] > 0 else (np.asarray, np.asarray)
     grid = np.linspace(*to_scale(np.asarray(ends)), _GRID)
@@ -208,7 +218,7 @@ def crossings(curves: Sequence[Curve], over: str, ends: tuple[float, float], nam
     if draws and len(places):
         found = _of_draws(difference, grid, roots, turns[places], draws)
         drawn, missing = {over: from_scale(found)}, (~np.isfinite(found)).mean(axis=0)
-    return BreakEven(over, ends, from_scale(roots), np.exp(at) if what == "cost" else at, better, names, drawn, missing, what)
+    return BreakEven(over, ends, from_scale(roots), np.exp(at) if what == "cost" else at, better, names, drawn, missing, what, kind=kind)
 
 
 def _of_draws(difference: Callable[..., Any], grid: np.ndarray, roots: np.ndarray, turns: np.ndarray, draws: int) -> np.ndarray:

@@ -17,8 +17,9 @@ from .break_even import BreakEven, at_best, crossings
 from .costs import six_nd
 from .diagnosis import unlimited
 from .optima import Optima
+from .pairing import Pair
 from .question import Cost, name_of
-from .sides import Best, Side, one_each, positive, sides
+from .sides import Best, Side, made_by, one_each, positive, sides
 
 _BEYOND = 100.0  # how far outside the budgets a draw may change its choice
 
@@ -80,19 +81,24 @@ def choose(
     bounds: Mapping[str, tuple[float, float]] | None = None,
     caps: Mapping[Callable[..., Any], float] | None = None,
     choices: Mapping[str, Sequence[float]] | None = None,
+    pair: Pair = None,
     **given: Any,
 ) -> Choice:
     r"""The best of several recipes for every budget, each at its own optimum.
 
         r*(C) = argmin_r min { L_r(x) : cost_r(x) = C }
 
-    The switch points are where the lower envelope of the recipes changes hands. Draws of different sources are taken as independent.
+    The switch points are where the lower envelope of the recipes changes hands. Draws that share units are paired, see `pair`.
 
     Args:
         sources: name to fit, draws or (law, parameters); or to (source, {input: value}) with values that hold for this recipe alone.
         compute: one budget or a list, in the unit of the cost, FLOPs. Switches are sought between neighbouring ones.
         cost: function of inputs by name, or name of the recipe to one.
         bounds, caps, choices: as in `allocate`, for each recipe that knows the name.
+        pair: column (or columns) of the runs that names what plain fits share: "config", "seed", "corpus". Units of the same name are then
+            resampled together for all of them (`bootstrap(groups=...)`). Default: where residuals clearly correlate over a column, over
+            equal inputs, or run by run; False takes the fits as independent. Draws carry how they were resampled: those of one seed that
+            share units are paired, others are not.
         **given: values of inputs, for each recipe that knows them.
 
     Returns:
@@ -115,7 +121,7 @@ def choose(
     if not isinstance(sources, Mapping) or len(sources) < 2:
         raise DecisionError("choose() takes two or more recipes by name, such as {'dense': fit1, 'moe': fit2}.")
     names, budgets = tuple(map(str, sources)), positive("compute", compute, ", in FLOPs")
-    group = sides(list(sources.values()), _costs(cost, names), given, "choose", bounds=bounds, caps=caps, choices=choices)
+    group = sides(list(sources.values()), _costs(cost, names), given, "choose", bounds=bounds, caps=caps, choices=choices, pair=pair)
     C, shape = budgets.reshape(-1), budgets.shape
     found = [side.best(C, True, must=False) for side in group]
     losses = np.stack([best.point["answer"] for best in found])
@@ -141,7 +147,7 @@ def choose(
     return Choice(
         names, shaped(C, shape), best if shape else str(best[()]), {n: shaped(v, shape) for n, v in plan.items()},
         shaped(losses.min(axis=0), shape), {n: shaped(row, shape) for n, row in zip(names, losses, strict=True)}, probability,
-        tuple(switches), draws,
+        tuple(switches), draws, kind=made_by(group),
     )  # fmt: skip
 
 
@@ -177,7 +183,7 @@ def _switches(
         return []
     wide = (budgets[0] / _BEYOND, budgets[1] * _BEYOND)
     pair = [at_best(group[i], "compute", "compute") for i in (before, after)]
-    even = crossings(pair, "compute", wide, (names[before], names[after]), group[0].known.count, "loss")
+    even = crossings(pair, "compute", wide, (names[before], names[after]), group[0].known.count, "loss", made_by(group))
     here = np.flatnonzero((even.values >= ends[0]) & (even.values <= ends[1]))[:1]
     if not len(here):
         return []
@@ -194,5 +200,14 @@ def _one(even: BreakEven, i: int, before: str, after: str) -> BreakEven:
     """One crossing alone."""
     draws = {name: values[:, [i]] for name, values in even.draws.items()}
     return BreakEven(
-        even.over, even.between, even.values[[i]], even.at[[i]], (before, after), (before, after), draws, even.missing[[i]], even.what
+        even.over,
+        even.between,
+        even.values[[i]],
+        even.at[[i]],
+        (before, after),
+        (before, after),
+        draws,
+        even.missing[[i]],
+        even.what,
+        kind=even.kind,
     )

@@ -13,8 +13,9 @@ from ..core.table import Table
 from .answer import Answer, shaped, share
 from .costs import six_nd
 from .diagnosis import explain, reach
+from .pairing import Pair
 from .question import name_of
-from .sides import Side, one_each, positive, sides
+from .sides import Side, made_by, one_each, positive, sides
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -62,14 +63,14 @@ def compute_multiplier(
     bounds: Mapping[str, tuple[float, float]] | None = None,
     caps: Mapping[Callable[..., Any], float] | None = None,
     choices: Mapping[str, Sequence[float]] | None = None,
+    pair: Pair = None,
     **given: Any,
 ) -> ComputeMultiplier:
     r"""How much more compute the base recipe needs for the loss that the new one reaches, both at their own optimum.
 
         k(C) = C_base(L_new*(C)) / C,    L_new*(C) = min L_new subject to cost = C,    C_base(l) = min cost subject to L_base = l
 
-    Above 1, the new recipe is better: it does with C what takes the base k C. Draws of two sources are taken as independent, those of one
-    and the same source as paired.
+    Above 1, the new recipe is better: it does with C what takes the base k C. Draws that share units are paired, see `pair`.
 
     Args:
         new, base: fits, draws or (law, parameters); or (source, {"E": 8}) with values of inputs that hold for this side alone (a `group`
@@ -77,6 +78,10 @@ def compute_multiplier(
         compute: one budget or a list, in the unit of the cost, FLOPs.
         cost: function of inputs by name, or (cost of new, cost of base).
         bounds, caps, choices: as in `allocate`, for each side that knows the name.
+        pair: column (or columns) of the runs that names what plain fits share: "config", "seed", "corpus". Units of the same name are then
+            resampled together for all of them (`bootstrap(groups=...)`). Default: where residuals clearly correlate over a column, over
+            equal inputs, or run by run; False takes the fits as independent. Draws carry how they were resampled: those of one seed that
+            share units are paired, others are not.
         **given: values of inputs, for each side that knows them.
 
     Returns:
@@ -97,7 +102,7 @@ def compute_multiplier(
     """
     budgets = positive("compute", compute, ", in FLOPs")
     costs = one_each(cost, 2, "compute_multiplier")
-    fresh, old = sides((new, base), costs, given, "compute_multiplier", bounds=bounds, caps=caps, choices=choices)
+    fresh, old = sides((new, base), costs, given, "compute_multiplier", bounds=bounds, caps=caps, choices=choices, pair=pair)
     best = fresh.best(budgets.reshape(-1), True)
     loss, losses = best.point["answer"], best.draws.get("answer")
     needed = old.best(loss, False, own=None if losses is None else {"target": losses}, must=False)
@@ -112,7 +117,7 @@ def compute_multiplier(
     at = needed.point["answer"]
     return ComputeMultiplier(
         shaped(C, shape), shaped(loss, shape), shaped(at, shape), shaped(at / C, shape), draws, shaped(unreached, shape),
-        (name_of(costs[0]), name_of(costs[1])),
+        (name_of(costs[0]), name_of(costs[1])), kind=made_by((fresh, old)),
     )  # fmt: skip
 
 

@@ -14,9 +14,10 @@ from ..core.law import Law
 from ..core.precision import double
 from ..core.table import Table
 from .answer import Answer, shaped, share
+from .pairing import Pair
 from .question import numbers
 from .roots import between, changes
-from .sides import Side, no_cost, sides
+from .sides import Side, made_by, no_cost, sides
 from .space import limits
 
 _GRID = 129  # points between which a root is looked for; the default range is 60 e-folds wide
@@ -62,7 +63,15 @@ class Equivalent(Answer):
 
 
 @double
-def equivalent(base: Any, name: str, *, like: Any, bounds: Mapping[str, tuple[float, float]] | None = None, **given: Any) -> Equivalent:
+def equivalent(
+    base: Any,
+    name: str,
+    *,
+    like: Any,
+    bounds: Mapping[str, tuple[float, float]] | None = None,
+    pair: Pair = None,
+    **given: Any,
+) -> Equivalent:
     r"""The value of one input at which a recipe predicts a wanted loss: a dense-equivalent size, or what repeated data are worth.
 
         x such that L(x, given) = l,    l = like, or the prediction at the inputs in like
@@ -73,6 +82,10 @@ def equivalent(base: Any, name: str, *, like: Any, bounds: Mapping[str, tuple[fl
         like: a loss or a list of losses; or {input: value} where `base` itself is evaluated, draw by draw; or (source, {input: value})
             for another source. Values may be arrays. What `like` does not name is taken from given.
         bounds: {name: (low, high)} limits the search; default far beyond the law's plausible range.
+        pair: column (or columns) of the runs that names what plain fits share: "config", "seed", "corpus". Units of the same name are then
+            resampled together for all of them (`bootstrap(groups=...)`). Default: where residuals clearly correlate over a column, over
+            equal inputs, or run by run; False takes the fits as independent. Draws carry how they were resampled: those of one seed that
+            share units are paired, others are not.
         **given: the other inputs of `base`, numbers or arrays.
 
     Returns:
@@ -94,7 +107,7 @@ def equivalent(base: Any, name: str, *, like: Any, bounds: Mapping[str, tuple[fl
 
     References: Muennighoff et al. 2023, arXiv:2305.16264; Ludziejewski et al. 2025, arXiv:2502.05172.
     """
-    side, loss, losses, theirs = _wanted(base, name, like, bounds, given)
+    side, loss, losses, theirs, kind = _wanted(base, name, like, bounds, pair, given)
     law = side.known.law
     if name not in law.inputs or law.domains[name].axis:
         scalar = [n for n in law.inputs if not law.domains[n].axis]
@@ -126,27 +139,27 @@ def equivalent(base: Any, name: str, *, like: Any, bounds: Mapping[str, tuple[fl
         draws |= {} if theirs is None else {"ratio": draws[name] / theirs}
         unreached = missed.mean(axis=0)
     wanted = shaped(np.broadcast_to(loss, shape).reshape(-1), shape)
-    return Equivalent(name, shaped(value, shape), wanted, ratio, draws, shaped(unreached, shape), bool((count > 1).any()))
+    return Equivalent(name, shaped(value, shape), wanted, ratio, draws, shaped(unreached, shape), bool((count > 1).any()), kind=kind)
 
 
-def _wanted(base: Any, name: str, like: Any, bounds: Any, given: Mapping[str, Any]) -> tuple[Side, Any, Any, Any]:
-    """The side to solve, the loss at the point and for draws, and what `like` has of the input."""
+def _wanted(base: Any, name: str, like: Any, bounds: Any, pair: Pair, given: Mapping[str, Any]) -> tuple[Side, Any, Any, Any, str]:
+    """The side to solve, the loss at the point and for draws, what `like` has of the input, and how the draws were made."""
     for n in bounds or {}:
         if n != name:
             raise DecisionError(f"bounds names {n!r}; equivalent() looks for {name} alone.")
-    pair = isinstance(like, tuple) and len(like) == 2 and isinstance(like[1], Mapping)
-    if pair and isinstance(like[0], Law):
+    other = isinstance(like, tuple) and len(like) == 2 and isinstance(like[1], Mapping)
+    if other and isinstance(like[0], Law):
         raise DecisionError("like= names a law without inputs; write like=((law, parameters), {input: value}).")
-    if not pair and not isinstance(like, Mapping):
+    if not other and not isinstance(like, Mapping):
         (side,) = sides([base], [no_cost], given, "equivalent", bounds=bounds)
         loss = numbers("like", like)
         if not loss.size or not np.isfinite(loss).all():
             raise DecisionError(f"like={like!r} must be a loss, {{input: value}}, or (source, {{input: value}}).")
-        return side, loss, None if not side.known.count else np.broadcast_to(loss, (side.known.count, *loss.shape)), None
+        return side, loss, None if not side.known.count else np.broadcast_to(loss, (side.known.count, *loss.shape)), None, side.known.kind
     inner = base[0] if isinstance(base, tuple) and not isinstance(base[0], Law) else base
     own = dict(base[1]) if inner is not base else {}
-    theirs = like if pair else (inner, {**own, **like})
-    side, model = sides([base, theirs], [no_cost] * 2, given, "equivalent", bounds=bounds)
+    theirs = like if other else (inner, {**own, **like})
+    side, model = sides([base, theirs], [no_cost] * 2, given, "equivalent", bounds=bounds, pair=pair)
     inputs = model.scalars()
     try:
         arrays = dict(zip(inputs, np.broadcast_arrays(*inputs.values()), strict=True))
@@ -155,7 +168,7 @@ def _wanted(base: Any, name: str, like: Any, bounds: Any, given: Mapping[str, An
     shape = next(iter(arrays.values())).shape
     rows = {n: v.reshape(1, -1) for n, v in arrays.items()}
     losses = model.predict(rows, True).reshape(-1, *shape) if side.known.count else None
-    return side, model.predict(rows)[0].reshape(shape), losses, arrays.get(name) if name in model.given else None
+    return side, model.predict(rows)[0].reshape(shape), losses, arrays.get(name) if name in model.given else None, made_by((side, model))
 
 
 def _solve(function: Callable[[np.ndarray], np.ndarray], shape: tuple[int, ...], low: float, high: float) -> tuple[np.ndarray, ...]:

@@ -11,8 +11,9 @@ import numpy as np
 
 from ..core.errors import DecisionError
 from ..core.precision import double
-from ..core.table import Table, number
+from ..core.table import Shown, Table, number
 from ..fitting.draws import ends
+from .answer import drawn_by, without
 from .blend import Blend, evaluated
 from .question import numbers
 
@@ -20,8 +21,8 @@ _AT = 1e-9  # nearer than this to a floor or cap, a weight is at it
 _OFF = 1e-6  # farther than this beyond a floor or cap, a weight breaks it
 
 
-@dataclass(frozen=True, eq=False)
-class Mixture:
+@dataclass(frozen=True, eq=False, repr=False)
+class Mixture(Shown):
     """Optimal weights. Arrays have a leading path axis if a path was asked for.
 
     Attributes:
@@ -119,7 +120,7 @@ class Mixture:
 
     def _known_draws(self) -> np.ndarray:
         if self.draws is None:
-            raise DecisionError("This mixture comes from bare parameters, which know no uncertainty; start from fits or draws.")
+            raise DecisionError(without("mixture", self.problem.aims.kind))
         return self.draws[~np.isnan(self.draws).reshape(len(self.draws), -1).any(axis=1)]
 
     @double
@@ -188,7 +189,9 @@ class Mixture:
         gap, total = np.atleast_1d(self.gap), np.atleast_1d(self.objective)
         notes = [f"objective {', '.join(number(v, 7) for v in total)}; at most {gap.max():.1g} above the least, if the losses are convex"]
         if limits:
-            notes.append(f"intervals from {len(self.draws):,} draws, {self.problem.aims.kind}")
+            notes.append(drawn_by(len(self.draws), self.problem.aims.kind))
+        elif self.problem.aims.kind:
+            notes.append(self.problem.aims.kind)
         return Table(head, rows, notes=notes)
 
     def _label(self, s: int) -> str:
@@ -197,12 +200,6 @@ class Mixture:
     def _one(self, value: Any) -> Any:
         """One number for a single mixture, else the array over the path."""
         return float(np.ravel(value)[0]) if self.single else value
-
-    def __repr__(self) -> str:
-        return self.table().text()
-
-    def _repr_html_(self) -> str:
-        return self.table().html()
 
 
 def _cheapest(slope: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:

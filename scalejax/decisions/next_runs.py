@@ -16,6 +16,7 @@ from .candidates import Candidates, Price, from_space, from_table
 from .information import Knowledge, Misfit, from_draws, from_fit, noise_of
 from .planned import NextRuns
 from .selection import Limits, Pool, Posterior, drawn, greedy, ordered, plan, refined
+from .sources import silent
 
 CRITERIA = ("target", "D", "random", "cheapest")
 Target = Mapping[str, Any] | Callable[[Draws], Any]
@@ -127,8 +128,8 @@ def next_runs(
     shown = {name: columns[name] for name in (*fit.law.inputs, *(["group"] if fit.groups else []))}
     deviations = deviations[:, 0] if single else deviations
     cost_of, noise_used = straight.cost[chosen], float(np.sqrt(variance))
-    considered = int(offer.usable.sum())
-    return NextRuns(shown, index, cost_of, point, deviations, log, noise_used, criterion, method, limits.budget, considered)
+    considered, unsure = int(offer.usable.sum()), silent(fit) if noise is None else ""
+    return NextRuns(shown, index, cost_of, point, deviations, log, noise_used, criterion, method, limits.budget, considered, unsure)
 
 
 def _check(criterion: str, prior: float | None, misfit: float) -> None:

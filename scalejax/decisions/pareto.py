@@ -57,7 +57,7 @@ class Pareto(Answer):
         }  # fmt: skip
         head, rows = self._rows(columns, level)
         unit = " / 100" if self.names[0] == "loss" else " %"
-        notes = ["; ".join([*([f"all at {self.held}"] if self.held else []), *self._drawn])] if self.held or self.draws else []
+        notes = ["; ".join([*([f"all at {self.held}"] if self.held else []), *self._drawn])] if self.held or self._drawn else []
         notes.append(f"rate: {self.names[0]} gains rate{unit} for 1 % more {self.names[1]}")
         if np.any(self.unmet):
             notes.append(f"up to {share(self.unmet)} of the draws have no such plan; they count as infinite")
@@ -141,7 +141,9 @@ def pareto(
     rate = point.lam[sum(v.simplex for v in question.program.variables) if alone else -1, 0]
     first, knee = scale(point.f[0]), _knee(point.f[0], np.log(levels))
     # a multiplier of a cap that does not hold is 0 but for rounding
-    return Pareto(names, first, levels, _named(question, point), np.where(rate > 1e-12, rate, 0.0), knee, held, drawn, unmet)
+    return Pareto(
+        names, first, levels, _named(question, point), np.where(rate > 1e-12, rate, 0.0), knee, held, drawn, unmet, kind=side.known.kind
+    )
 
 
 def _found(question: Question, side: Side, point: Optima, cost: str) -> None:

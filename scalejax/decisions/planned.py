@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.table import Table, number
+from ..core.errors import DecisionError
+from ..core.table import Shown, Table, number
 from ..fitting.intervals import quantile_of
+from .answer import without
 
 _SHOWN = 20  # runs of a long plan that a table shows
 _SAYS = {
@@ -20,8 +22,8 @@ _SAYS = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class NextRuns:
+@dataclass(frozen=True, eq=False, repr=False)
+class NextRuns(Shown):
     """Runs to train next, in the order in which they pay most.
 
     Attributes:
@@ -35,6 +37,7 @@ class NextRuns:
         criterion, method: how they were chosen, and from which knowledge.
         budget: what could be spent; infinite without a budget.
         considered: number of candidates.
+        silent: why no interval can be had, or "": then the noise is a guess, and the deviations say only which share of them is left.
     """
 
     runs: Mapping[str, np.ndarray]
@@ -48,6 +51,7 @@ class NextRuns:
     method: str
     budget: float
     considered: int
+    silent: str = ""
 
     @property
     def total(self) -> float:
@@ -61,7 +65,12 @@ class NextRuns:
         """(low, high) of the target at this confidence `level`: "before" the runs and, as expected, "after" all of them.
 
         Both are centred on today's estimate: what the runs will show is not known, how sure they will make us is.
+
+        Raises:
+            DecisionError: if the runs of the fit tell nothing of their noise, and no noise= was given.
         """
+        if self.silent:
+            raise DecisionError(without("plan", self.silent))
         z = quantile_of(level)
         return {name: self._ends(z * self.deviation[i]) for name, i in (("before", 0), ("after", -1))}
 
@@ -75,7 +84,7 @@ class NextRuns:
 
         Of plans of more than 24 runs the first 20 and the last 2 are shown; `runs` holds all.
         """
-        z, several = quantile_of(level), np.ndim(self.target) > 0
+        z, several = quantile_of(level), np.ndim(self.target) > 0 or bool(self.silent)
         head = ["run", *self.runs, "cost", "spent", "deviation left" if several else f"target {100 * level:g} %"]
         spent, rows = np.concatenate([[0.0], np.cumsum(self.cost)]), []
         for i, deviation in enumerate(self.deviation):
@@ -93,18 +102,14 @@ class NextRuns:
     def _notes(self) -> list[str]:
         before, after = (np.sqrt(np.mean(self.deviation[i] ** 2)) for i in (0, -1))
         what = "relative standard deviation" if self.log else "standard deviation"
+        left = f"{what} of the target {before:.3g} now, {after:.3g} expected after them, if the law is right"
+        if self.silent:
+            left = f"{100 * after / before:.3g} % of the {what} of the target is left after them, if the law is right; {self.silent}"
         budget = f" of a budget of {self.budget:.3g}" if np.isfinite(self.budget) else ""
         return [
             f"{len(self)} runs for {self.total:.3g}{budget}, from {self.considered:,} candidates by {_SAYS[self.criterion]}",
-            f"{what} of the target {before:.3g} now, {after:.3g} expected after them, if the law is right ({self.method}; noise of a run "
-            f"{self.noise:.3g})",
+            f"{left} ({self.method}; noise of a run {self.noise:.3g})",
         ]
-
-    def __repr__(self) -> str:
-        return self.table().text()
-
-    def _repr_html_(self) -> str:
-        return self.table().html()
 
 
 def _share(deviation: np.ndarray, first: np.ndarray) -> np.ndarray:

@@ -121,7 +121,7 @@ def regret(source: Any, *, cost: Callable[..., Any] = six_nd, over: Sequence[str
     return Regret(
         shaped(C, shape), one["loss"], one["best loss"], one["excess"], one["needed"], one["wasted"],
         {n: shaped(best.point[n], shape) for n in chosen}, None if demand is None else shaped(demand[0], shape),
-        {n: shaped(v, shape) for n, v in draws.items()}, name_of(cost),
+        {n: shaped(v, shape) for n, v in draws.items()}, name_of(cost), kind=side.known.kind,
     )  # fmt: skip
 
 

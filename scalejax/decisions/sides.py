@@ -15,10 +15,9 @@ from ..core.law import Law
 from .allocate import answers, best_choice
 from .diagnosis import explain, unlimited
 from .optima import Optima
+from .pairing import Pair, knowns
 from .question import Cost, Question, law_condition, name_of, numbers, pose
-from .sources import Known, known
-
-_SHUFFLE = 20240229
+from .sources import Known
 
 
 class Best(NamedTuple):
@@ -151,20 +150,21 @@ def sides(
     caps: Mapping[Cost, float] | None = None,
     choices: Mapping[str, Any] | None = None,
     over: tuple[str, ...] | None = None,
+    pair: Pair = None,
 ) -> list[Side]:
     """Sides of sources, each a source or (source, {input: value}) with values of its own; `given` values go to all that know them.
 
-    Draws of one and the same source stay paired. Those of different sources are independent: they are shuffled, since two fits' Laplace
-    draws come from the same random numbers.
+    Their draws are paired where they share units, and otherwise independent; see `pairing`.
     """
     common = dict(given)
     group = common.pop("group", None)
     limits = {"bounds": dict(bounds or {}), "choices": dict(choices or {})}
-    made, origins, used = [], [], set()
-    for source, cost in zip(sources, costs, strict=True):
-        inner, own = _own(source, what)
-        grouped = getattr(getattr(inner, "fit", inner), "groups", ())
-        knowledge = known(inner, own.pop("group", group if grouped else None), what)
+    made, used = [], set()
+    parts = [own_values(source, what) for source in sources]
+    grouped = [bool(getattr(getattr(inner, "fit", inner), "groups", ())) for inner, _ in parts]
+    groups = [own.pop("group", group if has else None) for (_, own), has in zip(parts, grouped, strict=True)]
+    known_by = knowns([inner for inner, _ in parts], groups, pair, what)
+    for knowledge, (_, own), cost in zip(known_by, parts, costs, strict=True):
         for c in (cost, *(caps or {})):
             if not callable(c):
                 raise DecisionError(f"{what}() takes a cost, a function of inputs by name such as sj.costs.six_nd, got {c!r}.")
@@ -176,14 +176,13 @@ def sides(
         kept = {kind: {n: v for n, v in named.items() if n in side.names and n not in values} for kind, named in limits.items()}
         made.append(side._replace(given=values, **kept))
         used |= set(side.names)
-        origins.append(inner)
     for n in [*common, *limits["bounds"], *limits["choices"]]:
         if n not in used:
             raise DecisionError(f"{what}() got {n}=, which no law and no cost here knows.")
-    return _aligned(made, origins)
+    return made
 
 
-def _own(source: Any, what: str) -> tuple[Any, dict[str, Any]]:
+def own_values(source: Any, what: str) -> tuple[Any, dict[str, Any]]:
     """A source and the values that belong to it."""
     if isinstance(source, tuple) and len(source) == 2 and not isinstance(source[0], Law):
         inner, own = source
@@ -193,23 +192,9 @@ def _own(source: Any, what: str) -> tuple[Any, dict[str, Any]]:
     return source, {}
 
 
-def _aligned(made: list[Side], origins: list[Any]) -> list[Side]:
-    """The sides with draws of one length, none if no side has any."""
-    counts = [side.known.count for side in made if side.known.count]
-    if not counts:
-        return made
-    size, out = min(counts), []
-    for i, side in enumerate(made):
-        first = next(j for j, origin in enumerate(origins) if origin is origins[i])
-        if side.known.count:
-            order = np.arange(side.known.count)
-            if first:
-                np.random.default_rng(_SHUFFLE + first).shuffle(order)
-            draws = {n: v[order[:size]] for n, v in side.known.draws.items()}
-        else:
-            draws = {n: np.broadcast_to(v, (size, *v.shape[1:])) for n, v in side.known.leading().items()}
-        out.append(side._replace(known=side.known._replace(draws=draws)))
-    return out
+def made_by(group: Sequence[Side]) -> str:
+    """How the draws of the sides were made, or why there are none."""
+    return " and ".join(dict.fromkeys(side.known.kind for side in group if side.known.kind))
 
 
 def one_each(cost: Any, count: int, what: str) -> list[Cost]:

@@ -25,8 +25,9 @@ class Known(NamedTuple):
         law: the law.
         point: parameter name to value.
         draws: the same with a leading draw axis; None without uncertainty.
-        kind: how the draws were made.
+        kind: how the draws were made; of a fit without any, why ("no interval: ..."). Bare parameters have neither.
         runs: of the fit, if there is one.
+        source: the draws themselves, by which draws of other sources are known to be paired with them.
     """
 
     law: Law
@@ -34,6 +35,7 @@ class Known(NamedTuple):
     draws: dict[str, np.ndarray] | None
     kind: str = ""
     runs: Runs | None = None
+    source: Draws | None = None
 
     @property
     def observed(self) -> dict[str, float]:
@@ -60,7 +62,7 @@ class Known(NamedTuple):
 
 
 def known(source: Source, group: str | None = None, what: str = "allocate") -> Known:
-    """Law, point estimate and draws of a source; a fit brings 1,000 Laplace draws.
+    """Law, point estimate and draws of a source; a fit brings 1,000 Laplace draws, but none if nothing tells its noise.
 
     Raises:
         DecisionError: if the source is none, its parameters are not determined, or its group is not named.
@@ -71,15 +73,10 @@ def known(source: Source, group: str | None = None, what: str = "allocate") -> K
         if group is not None:
             raise DecisionError(f"group={group!r} was given, but bare parameters have no groups.")
         return Known(law, {name: np.asarray(value, dtype=np.float64) for name, value in params.items()}, None)
-    if isinstance(source, Fit):
-        try:
-            source = laplace(source, 1000)
-        except IdentifiabilityError as error:
-            raise DecisionError(f"This fit cannot be decided from: {error}") from error
-    if not isinstance(source, Draws):
+    if not isinstance(source, Fit | Draws):
         raise DecisionError(f"{what}() takes a fit, draws or (law, parameters), got a {type(source).__name__}.")
-    fit = source.fit
-    point, draws = dict(source.center), dict(source.params)
+    fit, drawn, kind = (source, *_of_fit(source)) if isinstance(source, Fit) else (source.fit, source, source.kind)
+    point, draws = dict(fit.params if drawn is None else drawn.center), {} if drawn is None else dict(drawn.params)
     if group is not None and not fit.groups:
         raise DecisionError(f"group={group!r} was given, but the fit has no groups.")
     if fit.groups:
@@ -89,5 +86,28 @@ def known(source: Source, group: str | None = None, what: str = "allocate") -> K
         g = fit.groups.index(group)
         for name in point:
             if fit.request.grouped(name):
-                point[name], draws[name] = point[name][g], draws[name][:, g]
-    return Known(fit.law, point, draws, source.kind, fit.runs)
+                point[name] = point[name][g]
+                draws |= {name: draws[name][:, g]} if draws else {}
+    return Known(fit.law, point, draws or None, kind, fit.runs, drawn)
+
+
+def silent(fit: Fit) -> str:
+    """Why a fit tells nothing of its noise, so that no interval can be had from it; "" if it does."""
+    observations, parameters = int((fit.request.bank.weight > 0).sum(axis=0).min()), fit.request.layout.size
+    if observations > parameters:
+        return ""
+    return (
+        f"no interval: {observations} observations determine the {parameters} parameters of {fit.law.name!r} exactly, and nothing is left "
+        "to tell the noise by; add runs, or fix a parameter"
+    )
+
+
+def _of_fit(fit: Fit) -> tuple[Draws | None, str]:
+    """The draws that a fit brings, and how they were made, or why there are none."""
+    if why := silent(fit):
+        return None, why
+    try:
+        drawn = laplace(fit, 1000)
+    except IdentifiabilityError as error:
+        raise DecisionError(f"This fit cannot be decided from: {error}") from error
+    return drawn, drawn.kind

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -20,6 +21,7 @@ from .result import Fit
 from .search import minimise
 from .solvers import Solver, as_solver
 from .status import Ends, Status, code
+from .units import Units, column_names, resampled_units, unit_names
 
 Kind = Literal["cases", "bayesian", "residual", "groups"]
 _KINDS = ("cases", "bayesian", "residual", "groups")
@@ -33,7 +35,7 @@ def bootstrap(
     replicates: int = 1000,
     *,
     kind: Kind = "cases",
-    groups: str | None = None,
+    groups: str | Sequence[str] | None = None,
     seed: int = 0,
     solver: Solver | str = "lm",
     progress: bool | Progress | None = None,
@@ -59,8 +61,9 @@ def bootstrap(
         replicates: how many refits; each starts at the optimum.
         kind: "cases" or "residual", see above; "bayesian" draws exponential weights, so that no run is ever lost (too narrow below a
             hundred runs with least squares); "groups" resamples whole groups (runs of one sweep, say).
-        groups: the column that names the groups, for kind="groups" (which it implies).
-        seed: of the resampling.
+        groups: the column that names the groups, or several that do together, for kind="groups" (which it implies).
+        seed: of the resampling. Groups are drawn by name: with one seed, all sets of a fit, and all fits, draw a group that they share
+            alike, so that their draws are paired; what they do not share is independent.
         solver: as in `fit`.
         progress: as in `fit`.
 
@@ -77,6 +80,7 @@ def bootstrap(
         True
     """
     kind = "groups" if groups is not None else kind
+    units = Units(kind, seed, () if groups is None else column_names(groups))
     if kind not in _KINDS:
         raise FitError(f"kind={kind!r} is no bootstrap; {suggest(kind, _KINDS)}")
     if replicates < 2:
@@ -90,7 +94,7 @@ def bootstrap(
     step = max(_NUMBERS // (bank.rows * replicates), 1)
     for begin in range(0, sets, step):
         some = np.arange(begin, min(begin + step, sets))
-        state = _replicate(fit, bank, some, replicates, kind, groups, rng, as_solver(solver), report)
+        state = _replicate(fit, bank, some, replicates, units, rng, as_solver(solver), report)
         failed += int((state.status != code(Status.CONVERGED)).sum())
         parts.append(state.theta.reshape(-1, len(some), replicates))
     if failed > 0.02 * replicates * sets:
@@ -100,7 +104,8 @@ def bootstrap(
             ConvergenceWarning,
             stacklevel=3,
         )
-    return Draws(fit, np.concatenate(parts, axis=1), f"bootstrap ({kind}, seed {seed})", failed)
+    how = f"groups by {' and '.join(units.columns)}" if units.columns else kind
+    return Draws(fit, np.concatenate(parts, axis=1), f"bootstrap ({how}, seed {seed})", failed, None if kind == "residual" else units)
 
 
 def _cut(bank: Bank) -> Bank:
@@ -117,8 +122,7 @@ def _replicate(
     bank: Bank,
     some: np.ndarray,
     count: int,
-    kind: str,
-    groups: str | None,
+    units: Units,
     rng: np.random.Generator,
     solver: Solver,
     report: Progress | None,
@@ -126,25 +130,25 @@ def _replicate(
     """Refit `some` of the sets `count` times each from their optima."""
     request, sets = fit.request, np.repeat(some, count)
     theta, weight = fit.theta[:, sets], bank.weight[:, sets]
-    if kind == "residual":
+    if units.kind == "residual":
         bank, sets = _shaken(fit, bank, some, count, rng), np.arange(len(sets))
     else:
-        drawn = [_factors(request, request.tables[i], count, kind, groups, rng) for i in some]
+        drawn = [_factors(request, request.tables[i], count, units, rng) for i in some]
         weight = weight * np.concatenate([_spread(bank, part) for part in drawn], axis=1)
     return minimise(request.spec, bank, theta, sets, solver.warm, weight=weight, progress=report)
 
 
-def _factors(request: Request, table: Runs, count: int, kind: str, groups: str | None, rng: np.random.Generator) -> np.ndarray:
+def _factors(request: Request, table: Runs, count: int, units: Units, rng: np.random.Generator) -> np.ndarray:
     """(used rows, replicates) weights: how often each run of a set was drawn."""
     rows = usable_rows(request.law, table)
-    if kind == "bayesian":
+    if units.kind == "bayesian":
         weights = rng.standard_exponential((len(rows), count))
         return weights * (len(rows) / weights.sum(axis=0))
-    if kind == "groups":
-        labels, index = np.unique(table[groups][rows], return_inverse=True)
-        if len(labels) < 3:
-            raise FitError(f"Column {groups!r} names only {len(labels)} groups; resampling groups needs at least 3.")
-        return resampled(len(labels), count, rng)[index]
+    if units.columns:
+        names = unit_names(table, rows, units.columns)
+        if (known := len(set(names))) < 3:
+            raise FitError(f"Column {' and '.join(units.columns)!r} names only {known} groups; resampling groups needs at least 3.")
+        return resampled_units(names, count, units.seed, units.columns)
     if not request.joint:
         return resampled(len(rows), count, rng)
     drawn = np.zeros((len(rows), count))

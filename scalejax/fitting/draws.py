@@ -16,6 +16,7 @@ from .noise import new_noise
 from .predict import arrange, evaluate
 from .request import Request
 from .result import Fit
+from .units import Units
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,12 +28,14 @@ class Draws:
         theta: (size, sets, draws) unconstrained.
         kind: how they were made, such as "bootstrap (cases)".
         failed: how many draws did not converge (they are kept, and reported).
+        units: what was resampled, by which draws of other fits are known to be paired with these; None if nothing was.
     """
 
     fit: Fit
     theta: np.ndarray
     kind: str
     failed: int = 0
+    units: Units | None = None
 
     @property
     def law(self) -> Law:

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import DecisionError
-from ..core.table import Table, number
+from ..core.table import Shown, Table, number
 from ..decisions.roots import between
 from ..zoo.frontier import offset_power_law
 
 _GRID = 4097  # errors between which the best shape may change once
 
 
-@dataclass(frozen=True, eq=False)
-class AdaptiveSchedule:
+@dataclass(frozen=True, eq=False, repr=False)
+class AdaptiveSchedule(Shown):
     """Which shape to train from which error to which, see `adaptive_schedule`; printing it gives the table.
 
     Attributes:
@@ -72,12 +72,6 @@ class AdaptiveSchedule:
         best = min(self.static, key=lambda name: self.static[name])
         note = f"total compute {number(self.total)}, {100 * self.saving:.1f} % less than {best} alone ({number(self.static[best])})"
         return Table(["shape", "from error", "to error", "compute", "share"], rows, notes=[note])
-
-    def __repr__(self) -> str:
-        return self.table().text()
-
-    def _repr_html_(self) -> str:
-        return self.table().html()
 
 
 def adaptive_schedule(shapes: Mapping[str, Mapping[str, float]], target: float, *, start: float | None = None) -> AdaptiveSchedule:

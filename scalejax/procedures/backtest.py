@@ -12,7 +12,7 @@ from ..core.errors import DataError, FitError
 from ..core.law import Law
 from ..core.precision import double
 from ..core.runs import Runs
-from ..core.table import Table, number
+from ..core.table import Shown, Table, number
 from ..fitting.fit import find_law
 from ..fitting.losses import Loss, squared
 from ..fitting.status import Status
@@ -40,8 +40,8 @@ class Trial(NamedTuple):
     status: str
 
 
-@dataclass(frozen=True, eq=False)
-class Backtest:
+@dataclass(frozen=True, eq=False, repr=False)
+class Backtest(Shown):
     """What a law predicts of the largest model from smaller ones, see `backtest`; printing it gives the table.
 
     Attributes:
@@ -80,12 +80,6 @@ class Backtest:
         header = ["models", "largest", "of training", "checkpoints", "cost", "error", "error when fitted", ""]
         note = f"mean absolute relative error over the last {self.tested} checkpoints of {self.target:.3g} parameters"
         return Table(header, rows, notes=[note])
-
-    def __repr__(self) -> str:
-        return self.table().text()
-
-    def _repr_html_(self) -> str:
-        return self.table().html()
 
 
 @double

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import FitError, suggest
-from ..core.table import Table, number
+from ..core.table import Shown, Table, number
 from ..fitting.result import Fit
 
 # section, key, question; those that a fit answers itself are in `_from_fit`
@@ -38,8 +38,8 @@ _QUESTIONS = (
 )
 
 
-@dataclass(frozen=True)
-class Checklist:
+@dataclass(frozen=True, repr=False)
+class Checklist(Shown):
     """Questions that a report of a fit must answer, see `checklist`; printing it gives the table.
 
     Attributes:
@@ -65,12 +65,6 @@ class Checklist:
         rows = [[key, section, question, self.answers[key] or "not stated"] for section, key, question in _QUESTIONS]
         stated = len(self.answers) - len(self.missing)
         return Table(["item", "section", "question", "answer"], rows, notes=[f"{stated} of {len(self.answers)} questions answered"])
-
-    def __repr__(self) -> str:
-        return self.table().text()
-
-    def _repr_html_(self) -> str:
-        return self.table().html()
 
 
 def checklist(fit: Fit, **answers: str) -> Checklist:

@@ -100,7 +100,7 @@ def competition_barrier(source: Source, *, group: str | None = None) -> Competit
     if found.draws is not None:
         drawn = dict(zip("ND", _cheapest(**{n: np.asarray(found.draws.get(n, held[n])) for n in names}), strict=True))
         draws = {**drawn, "compute": six_nd(**drawn)}
-    return CompetitionBarrier(N, D, six_nd(N, D), params, draws)
+    return CompetitionBarrier(N, D, six_nd(N, D), params, draws, kind=found.kind)
 
 
 def _cheapest(C_ij: Any, A_ij: Any, alpha_ij: Any, B_ij: Any, beta_ij: Any) -> tuple[Any, Any]:

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import DecisionError
+from ..core.table import Shown
 
 
-@dataclass(frozen=True, eq=False)
-class CompoundScaling:
+@dataclass(frozen=True, eq=False, repr=False)
+class CompoundScaling(Shown):
     """Factors by which a network grows when its FLOPs grow by `flops`; floats, or arrays of its shape.
 
     Attributes:

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import DataError
-from ..core.table import Table, number
+from ..core.table import Shown, Table, number
 
 _EQUAL = 1e-6  # relative difference below which two values are the same
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CurveCollapse:
+class CurveCollapse(Shown):
     """How well curves of one group agree; see `curve_collapse`.
 
     Attributes:
@@ -52,12 +52,6 @@ class CurveCollapse:
             for name, part in (*parts, ("all", slice(None)))
         ]
         return Table(["steps", "within / between", "by noise alone", "spread within"], rows, f"{self.runs} curves in {self.groups} groups")
-
-    def __repr__(self) -> str:
-        return self.table().text()
-
-    def _repr_html_(self) -> str:
-        return self.table().html()
 
 
 def curve_collapse(curves: Any, by: Any, *, noise: float | None = None) -> CurveCollapse:

@@ -12,14 +12,14 @@ import numpy as np
 from ..core.errors import DecisionError
 from ..core.law import Law
 from ..core.precision import double
-from ..core.table import Table, number
+from ..core.table import Shown, Table, number
 from ..zoo.data_quality import filtering_pool
 
 _ALL = 12  # buckets up to which every union is tried
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Pools:
+class Pools(Shown):
     """Predicted errors of unions of buckets, see `best_pools`.
 
     Attributes:
@@ -60,12 +60,6 @@ class Pools:
             best, every = self.error[i, self.best[i]], self.error[i, self.unions.all(axis=1)]
             rows.append([number(n), str(self.count[i]), ", ".join(self.members(i)), number(best), number(float(every[0]))])
         return Table(["samples seen", "buckets", "best union", "error", "error of all"], rows)
-
-    def __repr__(self) -> str:
-        return self.table().text()
-
-    def _repr_html_(self) -> str:
-        return self.table().html()
 
 
 @double

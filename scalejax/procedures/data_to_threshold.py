@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import DataError, DecisionError
-from ..core.table import Table, number
+from ..core.table import Shown, Table, number
 from ..decisions.roots import between
 from ..zoo.reinforcement import rl_compute, value_based_rl
 
@@ -50,8 +50,8 @@ def isotonic(y: Any, weights: Any = None) -> np.ndarray:
     return np.repeat([mean for mean, _, _ in blocks], [length for _, _, length in blocks])
 
 
-@dataclass(frozen=True, eq=False)
-class FirstPassage:
+@dataclass(frozen=True, eq=False, repr=False)
+class FirstPassage(Shown):
     """Data at which curves first reach thresholds, see `first_passage`.
 
     Attributes:
@@ -137,8 +137,8 @@ def normalised_data(data: Any) -> tuple[np.ndarray, float]:
     return (values / medians.reshape(-1, *[1] * (values.ndim - 1))).mean(axis=0), float(np.median(medians))
 
 
-@dataclass(frozen=True, eq=False)
-class OptimalUpdates:
+@dataclass(frozen=True, eq=False, repr=False)
+class OptimalUpdates(Shown):
     """The updates-to-data ratio of least budget for every return, see `optimal_updates`; numbers or arrays.
 
     Attributes:
@@ -173,12 +173,6 @@ class OptimalUpdates:
         """A row for every return."""
         rows = [[number(v) for v in row] for row in zip(*map(np.atleast_1d, (self.F, self.sigma, self.D, self.C)), strict=True)]
         return Table(["budget", "sigma", "data", "compute"], rows)
-
-    def __repr__(self) -> str:
-        return self.table().text()
-
-    def _repr_html_(self) -> str:
-        return self.table().html()
 
 
 def optimal_updates(

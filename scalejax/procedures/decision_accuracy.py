@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.errors import DataError
-from ..core.table import Table, number
+from ..core.table import Shown, Table, number
 from ..decisions.answer import Answer
 from .shape_choice import spearman
 
@@ -129,8 +129,8 @@ def _resampled(guess: np.ndarray, seeds: np.ndarray, replicates: int, rng: np.ra
     return out
 
 
-@dataclass(frozen=True, eq=False)
-class ProxyCalibration:
+@dataclass(frozen=True, eq=False, repr=False)
+class ProxyCalibration(Shown):
     """A straight line from a proxy to what it stands for, see `proxy_calibration`.
 
     Attributes:
@@ -155,9 +155,6 @@ class ProxyCalibration:
         """The line and its quality."""
         cells = [number(v) for v in (self.a, self.b, self.pearson, self.spearman, self.rmse)]
         return Table(["", "a", "b", "Pearson", "Spearman", "scatter"], [["line", *cells]])
-
-    def __repr__(self) -> str:
-        return self.table().text()
 
 
 def proxy_calibration(proxy: Any, target: Any, *, candidates: Sequence[float] | None = None) -> ProxyCalibration:

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import DataError
+from ..core.table import Shown
 
 
-@dataclass(frozen=True, eq=False)
-class Discontinuity:
+@dataclass(frozen=True, eq=False, repr=False)
+class Discontinuity(Shown):
     """Scores of tasks, see `discontinuity`.
 
     Attributes:

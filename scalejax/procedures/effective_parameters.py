@@ -95,7 +95,7 @@ def effective_parameters(source: Source, *, N: Any, E: Any, group: str | None = 
         drawn, cutoffs = _worth({**bound, **knowledge.draws}, N, E)
         draws = {"value": shaped(drawn, shape), "ratio": shaped(drawn / N, shape), "cutoff": cutoffs}
     one = [shaped(v, shape) for v in (N, E, value[0], value[0] / N)]
-    return EffectiveParameters(*one, float(cutoff[0]), draws)
+    return EffectiveParameters(*one, float(cutoff[0]), draws, kind=knowledge.kind)
 
 
 def _worth(params: Mapping[str, np.ndarray], N: np.ndarray, E: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

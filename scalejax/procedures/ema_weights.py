@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import DataError
-from ..core.table import Table, number
+from ..core.table import Shown, Table, number
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class EmaWeights:
+class EmaWeights(Shown):
     """Coefficients of the updates in the final weights; see `ema_weights`.
 
     Attributes:
@@ -40,12 +40,6 @@ class EmaWeights:
             ["mean age of updates, steps", number(self.age, 4)],
         ]  # fmt: skip
         return Table(["quantity", "value"], rows)
-
-    def __repr__(self) -> str:
-        return self.table().text()
-
-    def _repr_html_(self) -> str:
-        return self.table().html()
 
 
 def ema_weights(eta: Any, weight_decay: float) -> EmaWeights:

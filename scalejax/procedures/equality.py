@@ -11,15 +11,15 @@ from jax.scipy.special import betainc, gammaincc
 
 from ..core.errors import DecisionError, suggest
 from ..core.precision import double
-from ..core.table import Table, number
+from ..core.table import Shown, Table, number
 from ..decisions.sources import Source, known
 from ..fitting.draws import Draws
 from ..fitting.intervals import freedom
 from ..fitting.result import Fit
 
 
-@dataclass(frozen=True, eq=False)
-class Equality:
+@dataclass(frozen=True, eq=False, repr=False)
+class Equality(Shown):
     """Wald's test of equal parameters.
 
     Attributes:
@@ -41,9 +41,6 @@ class Equality:
         rows = [[n, number(self.difference[n]), number(self.standard_error[n], 3), f"{self.p_each[n]:.2g}"] for n in self.names]
         note = f"together: chi2 = {self.chi2:.4g} with {self.df} degrees of freedom, p = {self.p:.3g}"
         return Table(["parameter", "difference", "std. error", "p"], rows, title="Equality of parameters", notes=[note])
-
-    def __repr__(self) -> str:
-        return self.table().text()
 
 
 @double

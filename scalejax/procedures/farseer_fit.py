@@ -11,7 +11,7 @@ from ..core.errors import DataError
 from ..core.precision import double
 from ..core.readers import read_runs
 from ..core.runs import Runs
-from ..core.table import Table, number
+from ..core.table import Shown, Table, number
 from ..fitting.data import usable_rows
 from ..zoo.farseer import SIZE, farseer
 
@@ -20,7 +20,7 @@ _ROUNDS = 30  # of the fixed point for ratios of D that are not all equal; few a
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FarseerStages:
+class FarseerStages(Shown):
     """What the stages find, size by size, and the parameters of `laws.farseer` through it. Made by `farseer_stages`.
 
     Attributes:
@@ -39,12 +39,6 @@ class FarseerStages:
         """A row for every size."""
         rows = [[number(v) for v in row] for row in zip(self.N, self.A, self.B, self.E, strict=True)]
         return Table(["N", "A", "B", "E"], rows, title="Farseer, size by size: L = E + B D^-A")
-
-    def __repr__(self) -> str:
-        return self.table().text()
-
-    def _repr_html_(self) -> str:
-        return self.table().html()
 
 
 @double

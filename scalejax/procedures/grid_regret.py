@@ -11,7 +11,7 @@ import numpy as np
 from ..core.errors import DecisionError
 from ..core.law import Law
 from ..core.runs import Runs
-from ..core.table import Table, number
+from ..core.table import Shown, Table, number
 from ..fitting.result import Fit
 from .near_optimal import cells_of
 
@@ -19,7 +19,7 @@ Recommendation = Fit | tuple[Law, Mapping[str, float]] | float
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class GridRegret:
+class GridRegret(Shown):
     """Regret of recommended hyper-parameters, one entry a cell; see `grid_regret`.
 
     Attributes:
@@ -54,9 +54,6 @@ class GridRegret:
             rows.append([*(number(v[i]) for v in self.cells.values()), *values, f"{100 * self.regret[i]:.3f} %", str(self.rank[i])])
         note = f"mean {100 * self.mean:.3f} %, worst {100 * self.worst:.3f} %; in brackets the nearest run"
         return Table([*self.cells, *self.asked, "regret", "better runs"], rows, notes=[note])
-
-    def __repr__(self) -> str:
-        return self.table().text()
 
 
 def grid_regret(

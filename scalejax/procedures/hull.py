@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import DataError, FitError
-from ..core.table import Table, number
+from ..core.table import Shown, Table, number
 from ..fitting.frontier import lower_hull
 
 
-@dataclass(frozen=True, eq=False)
-class HullFrontier:
+@dataclass(frozen=True, eq=False, repr=False)
+class HullFrontier(Shown):
     """The checkpoints on the hull, and the power laws through them.
 
     Attributes:
@@ -38,9 +38,6 @@ class HullFrontier:
         """A row for every line."""
         rows = [[name, number(slope), number(intercept)] for name, (slope, intercept) in self.lines.items()]
         return Table(["column", "slope", "intercept"], rows, notes=[f"{len(self.rows)} checkpoints on the hull"])
-
-    def __repr__(self) -> str:
-        return self.table().text()
 
 
 def hull_frontier(cost: Any, loss: Any, **columns: Any) -> HullFrontier:

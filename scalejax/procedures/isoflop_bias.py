@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.errors import DecisionError
 from ..core.precision import double
-from ..core.table import Table, number
+from ..core.table import Shown, Table, number
 from ..decisions.allocate import allocate
 from ..decisions.regret import Regret, regret
 from ..decisions.sides import positive
@@ -60,8 +60,8 @@ def vertex_shift(alpha: Any, beta: Any, width: Any, points: int = 15, offset: An
     return shift if shift.ndim else float(shift)
 
 
-@dataclass(frozen=True, eq=False)
-class IsoflopBias:
+@dataclass(frozen=True, eq=False, repr=False)
+class IsoflopBias(Shown):
     """What approach 2 would infer from noise-free runs, beside the truth.
 
     Attributes:
@@ -108,9 +108,6 @@ class IsoflopBias:
         lines = f"inferred N = {self.k_N:.4g} C^{self.a:.4f}, D = {self.k_D:.4g} C^{self.b:.4f}"
         head = ["compute", "true N", "N", "true D", "D", "error of D", "excess loss", "dead-weight compute"]
         return Table(head, rows, title="Bias of isoFLOP parabolas", notes=[shifts, lines])
-
-    def __repr__(self) -> str:
-        return self.table().text()
 
 
 @double

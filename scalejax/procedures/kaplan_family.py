@@ -15,7 +15,7 @@ from ..core.errors import DecisionError
 from ..core.law import Law
 from ..core.precision import double
 from ..core.roots import root
-from ..core.table import Table, number
+from ..core.table import Shown, Table, number
 from ..decisions.costs import PF_DAY
 from ..decisions.shapes import total_params
 from ..fitting.result import Fit
@@ -55,7 +55,7 @@ def minimal_compute(C: Any, B: Any, B_crit: Any) -> Any:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ComputeEfficient:
+class ComputeEfficient(Shown):
     """Compute-efficient training by `compute_efficient`; numbers for one budget, arrays for several.
 
     Attributes:
@@ -84,9 +84,6 @@ class ComputeEfficient:
         powers = ", ".join(f"{name} ~ C^{p:.3f}" for name, p in self.exponents.items())
         note = f"{powers}; C_c = {self.C_c:.3g} FLOPs"
         return Table(["C_min", "PF-days", "N", "loss", "B_crit", "S_min", "D"], rows, notes=[note])
-
-    def __repr__(self) -> str:
-        return self.table().text()
 
 
 def compute_efficient(params: Mapping[str, float], compute: Any) -> ComputeEfficient:
@@ -223,7 +220,7 @@ def contradiction_point(*, C_c: float, alpha_C: float, D_c: float, alpha_D: floa
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LocalExponent:
+class LocalExponent(Shown):
     """The compute-optimal frontier without embeddings, by `local_exponent`; arrays with one entry a budget.
 
     Attributes:
@@ -245,9 +242,6 @@ class LocalExponent:
         """A row for every budget."""
         rows = [[f"{c:.3g}", *(number(v, 4) for v in rest)] for c, *rest in zip(self.compute, self.N, self.D, self.exponent, strict=True)]
         return Table(["compute", "N", "D", "exponent"], rows, notes=[f"line through all: N ~ C^{self.slope:.4f}"] if len(rows) > 1 else [])
-
-    def __repr__(self) -> str:
-        return self.table().text()
 
 
 @double

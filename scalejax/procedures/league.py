@@ -13,15 +13,15 @@ from ..core.errors import ConvergenceWarning, DataError, FitError, Identifiabili
 from ..core.law import Law
 from ..core.readers import read_runs
 from ..core.runs import Runs
-from ..core.table import Table, number
+from ..core.table import Shown, Table, number
 from ..fitting.fit import find_law, fit
 from ..fitting.request import label
 
 _Entry = tuple[Law, dict[str, Any]]
 
 
-@dataclass(frozen=True, eq=False)
-class League:
+@dataclass(frozen=True, eq=False, repr=False)
+class League(Shown):
     """Errors of laws on the continuations of curves, see `league`; printing it gives the table.
 
     Attributes:
@@ -71,9 +71,6 @@ class League:
         """RMSE of every law on every curve."""
         rows = [[curve, *(number(value, 3) for value in self.rmse[:, j])] for j, curve in enumerate(self.curves)]
         return Table(["curve", *self.laws], rows)
-
-    def __repr__(self) -> str:
-        return self.table().text()
 
     def _repr_html_(self) -> str:
         return self.table().html() + self.scores().html()

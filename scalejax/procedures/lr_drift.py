@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.errors import DataError
 from ..core.runs import Runs
-from ..core.table import Table, number
+from ..core.table import Shown, Table, number
 from ..fitting.fit import fit
 from ..fitting.losses import squared
 from ..fitting.result import Fit
@@ -18,7 +18,7 @@ from .near_optimal import Bottoms, sweep_bottoms
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Drift:
+class Drift(Shown):
     """Powers with which the best learning rate moves; see `lr_drift`.
 
     Attributes:
@@ -46,9 +46,6 @@ class Drift:
         rows = [[n, number(p), *(number(v) for v in self.intervals[n]), number(self.expected[n])] for n, p in self.powers.items()]
         note = f"best rates of {len(self.bottoms.runs)} sweeps; " + ("as expected" if self.transfers else "NOT as expected")
         return Table(["", "power", f"low {percent}", f"high {percent}", "expected"], rows, notes=[note])
-
-    def __repr__(self) -> str:
-        return self.table().text()
 
 
 def lr_drift(

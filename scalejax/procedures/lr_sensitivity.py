@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.errors import DataError
 from ..core.precision import double
-from ..core.table import Table, number
+from ..core.table import Shown, Table, number
 from ..fitting.intervals import quantile_of
 
 _REACH = 1e6  # how far beyond the largest size a crossing is looked for
@@ -70,7 +70,7 @@ class Threshold(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class NormTrend:
+class NormTrend(Shown):
     """Trend of an activation or gradient norm with size (and learning rate); see `norm_trend`.
 
     Attributes:
@@ -116,9 +116,6 @@ class NormTrend:
         return Table(
             ["term of ln norm", "coefficient", "std. error"], rows, notes=[f"scatter {self.sigma:.3g}, {self.freedom} degrees of freedom"]
         )
-
-    def __repr__(self) -> str:
-        return self.table().text()
 
     def _design(self, N: Any, lr: Any) -> np.ndarray:
         n, e = np.broadcast_arrays(np.log(np.asarray(N, float)) - self.centre[0], np.log(np.asarray(lr, float)) - self.centre[1])

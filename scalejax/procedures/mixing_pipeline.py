@@ -13,7 +13,7 @@ from ..core.law import Law
 from ..core.precision import double
 from ..core.readers import read_runs
 from ..core.runs import Runs
-from ..core.table import Table, number
+from ..core.table import Shown, Table, number
 from ..fitting.data import Bank
 from ..fitting.draws import Draws, ends
 from ..fitting.fit import fit
@@ -25,8 +25,8 @@ from .mixture_bootstrap import as_draws, mixture_counts, refit
 from .mixture_tables import normalised
 
 
-@dataclass(frozen=True, eq=False)
-class MixingPipeline:
+@dataclass(frozen=True, eq=False, repr=False)
+class MixingPipeline(Shown):
     """Losses of all mixtures extrapolated to a target size and number of tokens, and the mixing law there; see `mixing_pipeline`.
 
     Attributes:
@@ -76,9 +76,6 @@ class MixingPipeline:
         notes += [f"intervals of the mixing law there, from {len(self.draws):,} draws, {self.draws.kind}"] if limits else []
         rows = [list(row) for row in zip(mixtures, *columns.values(), strict=True)]
         return Table(["mixture", *columns], rows, title="Extrapolated losses", notes=notes)
-
-    def __repr__(self) -> str:
-        return self.table().text()
 
 
 @double

@@ -12,6 +12,7 @@ import numpy as np
 from ..core.domains import Unit
 from ..core.errors import DecisionError
 from ..core.precision import double
+from ..core.table import Shown
 from ..decisions.optimal_mixture import optimal_mixture
 from ..decisions.sources import Source, known
 from ..fitting.draws import ends
@@ -192,8 +193,8 @@ def matched_tokens(unique: Any, tokens: float, proxy_tokens: float) -> np.ndarra
     return U * (proxy_tokens / tokens)
 
 
-@dataclass(frozen=True, eq=False)
-class CriticalShare:
+@dataclass(frozen=True, eq=False, repr=False)
+class CriticalShare(Shown):
     """Largest share of new data that keeps the other loss within a bound; see `critical_share`.
 
     Attributes:

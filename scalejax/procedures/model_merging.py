@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import DataError, DecisionError
-from ..core.table import Table, number
+from ..core.table import Shown, Table, number
 
 _NEWTON = 50  # Gauss-Newton steps
 _ASCENT = 200  # steps of projected gradients
@@ -51,8 +51,8 @@ def _activated(x: np.ndarray, link: str) -> tuple[np.ndarray, np.ndarray]:
     return (s, s * (1 - s)) if link == "sigmoid" else (np.logaddexp(0.0, x), s)
 
 
-@dataclass(frozen=True, eq=False)
-class QuadraticSurface:
+@dataclass(frozen=True, eq=False, repr=False)
+class QuadraticSurface(Shown):
     """Metrics of several tasks as quadratic functions of merging coefficients, see `quadratic_surface`.
 
     Attributes:
@@ -154,8 +154,8 @@ def _fitted(phi: np.ndarray, y: np.ndarray, link: str) -> np.ndarray:
     return theta
 
 
-@dataclass(frozen=True, eq=False)
-class MergingFront:
+@dataclass(frozen=True, eq=False, repr=False)
+class MergingFront(Shown):
     """The best compromises between tasks, see `merging_front`.
 
     Attributes:
@@ -179,9 +179,6 @@ class MergingFront:
         T, tasks = self.c.shape[1], self.metrics.shape[1]
         head = ["point", *(f"task {i + 1}" for i in range(tasks)), *(f"c{i + 1}" for i in range(T))]
         return Table(head, [[str(i), *map(number, self.metrics[i]), *map(number, self.c[i])] for i in picked])
-
-    def __repr__(self) -> str:
-        return self.table().text()
 
 
 def merging_front(

@@ -11,11 +11,12 @@ import numpy as np
 
 from ..core.errors import DataError
 from ..core.runs import Runs
+from ..core.table import Shown
 from ..fitting.frontier import Frontier, isoflop
 
 
-@dataclass(frozen=True, eq=False)
-class ModelScale:
+@dataclass(frozen=True, eq=False, repr=False)
+class ModelScale(Shown):
     """Compute-optimal model scale and data: M_opt = M_0 C^a, D_opt = D_0 C^b.
 
     Attributes:

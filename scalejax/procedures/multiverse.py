@@ -14,7 +14,7 @@ from ..core.law import Law
 from ..core.precision import double
 from ..core.readers import read_runs
 from ..core.runs import Runs
-from ..core.table import Table, number
+from ..core.table import Shown, Table, number
 from ..decisions.allocate import allocate
 from ..decisions.costs import six_nd
 from ..fitting.fit import find_law
@@ -53,8 +53,8 @@ class Variant(NamedTuple):
         return bool(np.isfinite(self.N).all()) and (self.status in list(Status) and Status(self.status).usable)
 
 
-@dataclass(frozen=True, eq=False)
-class Multiverse:
+@dataclass(frozen=True, eq=False, repr=False)
+class Multiverse(Shown):
     """Answers of all combinations of choices, see `multiverse`; printing it gives the table.
 
     Attributes:
@@ -118,12 +118,6 @@ class Multiverse:
         moved = ", ".join(f"{axis} {factor:.3g}" for axis, factor in self.influence().items())
         notes += [f"each choice alone moves N by a factor of: {moved}"] if moved else []
         return Table([*shown, "objective", *heads, "status"], rows, notes=notes)
-
-    def __repr__(self) -> str:
-        return self.table().text()
-
-    def _repr_html_(self) -> str:
-        return self.table().html()
 
 
 @double

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.errors import DataError
 from ..core.runs import Runs
-from ..core.table import Table, number
+from ..core.table import Shown, Table, number
 from ..fitting.bootstrap import bootstrap
 from ..fitting.draws import Draws
 from ..fitting.fit import fit
@@ -71,7 +71,7 @@ def near_optimal(runs: Runs, *, cells: Sequence[str] = ("N", "D"), within: float
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Bottoms:
+class Bottoms(Shown):
     """Bottom of the bowl of every cell; see `sweep_bottoms`.
 
     Attributes:
@@ -103,9 +103,6 @@ class Bottoms:
             rows.append([*(number(self.runs[n][i], 6) for n in head), *found, "" if self.runs["inside"][i] else "outside the values tried"])
         notes = [f"{cell}: {reason}" for cell, reason in self.skipped.items()]
         return Table([*head, *self.names, ""], rows, notes=notes)
-
-    def __repr__(self) -> str:
-        return self.table().text()
 
 
 def sweep_bottoms(
@@ -196,7 +193,7 @@ def _bottom(z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float, np.ndarray
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class NearOptimalLaws:
+class NearOptimalLaws(Shown):
     """Laws of hyper-parameters through near-optimal runs; see `near_optimal_laws`.
 
     Attributes:
@@ -219,9 +216,6 @@ class NearOptimalLaws:
                 rows.append([f"{name}: {p}", *(number(v) for v in (fitted.params[p], mean, *limits[p]))])
         percent = f"{100 * level:g} %"
         return Table(["parameter", "estimate", "bootstrap mean", f"low {percent}", f"high {percent}"], rows)
-
-    def __repr__(self) -> str:
-        return self.table().text()
 
 
 def near_optimal_laws(

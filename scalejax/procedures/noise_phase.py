@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.errors import DataError, DecisionError
 from ..core.precision import double
+from ..core.table import Shown
 from ..fitting.intervals import quantile_of
 
 _GRID = np.linspace(-3.0, 3.0, 601)
@@ -72,8 +73,8 @@ def optimal_temperature_power(hidden: int) -> float:
     return (hidden - 1) / (hidden + 1)
 
 
-@dataclass(frozen=True)
-class Collapse:
+@dataclass(frozen=True, repr=False)
+class Collapse(Shown):
     """The power that brings curves together; see `collapse_power`.
 
     Attributes:

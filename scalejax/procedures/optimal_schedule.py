@@ -18,7 +18,7 @@ from ..core.errors import DecisionError, suggest
 from ..core.law import Law
 from ..core.precision import double
 from ..core.registry import laws
-from ..core.table import Table, number
+from ..core.table import Shown, Table, number
 from ..decisions.sources import Source, known
 from ..fitting.draws import ends
 from ..fitting.result import Fit
@@ -32,7 +32,7 @@ _RATE = 0.6  # of Adam, on the logarithms of shares of the fall
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class OptimalSchedule:
+class OptimalSchedule(Shown):
     """A schedule, its predicted loss beside that of others, and how sure it is; see `optimal_schedule`.
 
     Attributes:
@@ -95,12 +95,6 @@ class OptimalSchedule:
 
     def _where(self) -> str:
         return " from the highest rate to the lowest (bang-bang)" if self.falls == 1 else ""
-
-    def __repr__(self) -> str:
-        return self.table().text()
-
-    def _repr_html_(self) -> str:
-        return self.table().html()
 
 
 class _Asked(NamedTuple):

@@ -82,7 +82,7 @@ def optimal_multiplier(source: Source, *, M: Any = 20.0, group: str | None = Non
     draws = {}
     if knowledge.draws:
         draws = dict(zip(("best", "compute", "size"), _compare(knowledge.draws, M), strict=True))
-    return Multiplier(float(best), *(v if M.ndim else float(v) for v in (M, compute, size)), draws)
+    return Multiplier(float(best), *(v if M.ndim else float(v) for v in (M, compute, size)), draws, kind=knowledge.kind)
 
 
 def overtraining_from_chinchilla(params: Mapping[str, Any]) -> dict[str, Any]:

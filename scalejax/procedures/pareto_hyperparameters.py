@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.errors import DataError
 from ..core.runs import Runs
-from ..core.table import Table, number
+from ..core.table import Shown, Table, number
 from ..fitting.fit import fit
 from ..fitting.losses import Loss, squared
 from ..fitting.result import Fit
@@ -50,7 +50,7 @@ def pareto_set(loss: Any, cost: Any) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ParetoHyperparameters:
+class ParetoHyperparameters(Shown):
     """The front of a search and its laws; see `pareto_hyperparameters`.
 
     Attributes:
@@ -80,9 +80,6 @@ class ParetoHyperparameters:
         note = f"front of {len(self.runs)} trials: loss = {p['E']:.4g} + {p['A']:.4g} (cost / {self.unit:.4g})^-{p['alpha']:.4g}"
         percent = f"{100 * level:g} %"
         return Table(["hyper-parameter", "at mean cost", "power of cost", f"low {percent}", f"high {percent}"], rows, notes=[note])
-
-    def __repr__(self) -> str:
-        return self.table().text()
 
 
 def pareto_hyperparameters(

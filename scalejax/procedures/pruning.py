@@ -88,8 +88,11 @@ def pruning_frontier(source: Fit | Draws, P: Any) -> PruningFrontier:
         raise DecisionError(f"P={P!r} must hold positive numbers.")
     groups = [known(source, group, "pruning_frontier") for group in fitted.groups]
     point = _envelope(np.stack([_curves(g.law, g.leading(), x) for g in groups]), kept)
-    draws = _envelope(np.stack([_curves(g.law, g.draws or {}, x) for g in groups]), kept)
-    return PruningFrontier(x, *(v[0] for v in point), dict(zip(("error", "kept", "exponent"), draws, strict=True)))
+    draws: dict[str, np.ndarray] = {}
+    if all(g.draws for g in groups):
+        drawn = _envelope(np.stack([_curves(g.law, g.draws, x) for g in groups]), kept)
+        draws = dict(zip(("error", "kept", "exponent"), drawn, strict=True))
+    return PruningFrontier(x, *(v[0] for v in point), draws, kind=groups[0].kind)
 
 
 def _curves(law: Any, params: Mapping[str, np.ndarray], x: np.ndarray) -> np.ndarray:

@@ -10,14 +10,16 @@ import numpy as np
 from ..core.errors import DecisionError
 from ..core.precision import double
 from ..core.runs import Runs
-from ..core.table import Table, number
-from ..decisions.break_even import BreakEven, break_even
-from ..decisions.sources import Known, Source, known
+from ..core.table import Shown, Table, number
+from ..decisions.break_even import BreakEven, crossings, fixed_inputs
+from ..decisions.pairing import Pair
+from ..decisions.sides import made_by, no_cost, sides
+from ..decisions.sources import Known
 from ..fitting.draws import ends
 
 
-@dataclass(frozen=True, eq=False)
-class RecipeComparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class RecipeComparison(Shown):
     """Two recipes over a span of compute, see `compare_recipes`; printing it gives the table.
 
     Attributes:
@@ -81,17 +83,11 @@ class RecipeComparison:
             )
         return Table(["compute", *self.names, "difference", f"low {percent}", f"high {percent}", "better"], rows, notes=notes)
 
-    def __repr__(self) -> str:
-        return self.table().text()
-
-    def _repr_html_(self) -> str:
-        return self.table().html()
-
 
 @double
 def compare_recipes(
-    first: Source,
-    second: Source,
+    first: Any,
+    second: Any,
     span: tuple[float, float],
     *,
     names: tuple[str, str] = ("first", "second"),
@@ -99,19 +95,22 @@ def compare_recipes(
     level: float = 0.95,
     held: tuple[Runs | None, Runs | None] = (None, None),
     gate: float = np.inf,
+    pair: Pair = None,
 ) -> RecipeComparison:
     r"""Compare two recipes by their laws of one input: sign and interval of the difference, crossing, held-out error.
 
         difference(C) = E_1(C) - E_2(C),    its central `level` interval over the draws of both,    C* where it is 0
 
     Args:
-        first, second: a fit, draws, or (law, parameters) without intervals, of a law of one input such as `laws.offset_power_law`.
+        first, second: a fit, draws, or (law, parameters) without intervals, of a law of one input such as `laws.offset_power_law`; or
+            (source, {"group": name}).
         span: (low, high) of that input; beyond the fitted runs it is an extrapolation.
         names: of the recipes.
         points: where the difference is shown, equally spaced in logarithms.
         level: of the intervals.
         held: runs of each recipe that its fit has not seen, or None.
         gate: largest held-out root mean square error, in the unit of the output, with which a law is admitted to the comparison.
+        pair: columns that name what the runs of both share, as in `sj.compute_multiplier`.
 
     Returns:
         RecipeComparison: `verdict`, `table()`, `crossing` (a `BreakEven` with its interval).
@@ -129,36 +128,25 @@ def compare_recipes(
 
     Source: Nezhurina et al. 2025, arXiv:2506.04598.
     """
-    sides = [known(source, what="compare_recipes") for source in (first, second)]
-    for side in sides:
-        if len(side.law.inputs) != 1:
-            raise DecisionError(f"compare_recipes() takes laws of one input; {side.law.name!r} has {', '.join(side.law.inputs)}.")
-    if sides[0].law.inputs != sides[1].law.inputs:
-        raise DecisionError(f"The laws have different inputs, {sides[0].law.inputs[0]} and {sides[1].law.inputs[0]}.")
+    both = sides((first, second), [no_cost] * 2, {}, "compare_recipes", pair=pair)
+    laws = [side.known.law for side in both]
+    for law in laws:
+        if len(law.inputs) != 1:
+            raise DecisionError(f"compare_recipes() takes laws of one input; {law.name!r} has {', '.join(law.inputs)}.")
+    (over,), (other,) = (law.inputs for law in laws)
+    if over != other:
+        raise DecisionError(f"The laws have different inputs, {over} and {other}.")
     if not 0 < span[0] < span[1]:
         raise DecisionError(f"span={span!r} must be two positive numbers that rise.")
     compute = np.geomspace(*span, points)
-    a, b = (np.asarray(side.law(compute, **side.point)) for side in sides)
-    low, high = _interval(sides, compute, level)
-    rmse = tuple(_held_out(side, runs) for side, runs in zip(sides, held, strict=True))
-    crossing = break_even(first, second, sides[0].law.inputs[0], span, names=names)
+    a, b = (side.predict({over: compute[None]})[0] for side in both)
+    low = high = np.full_like(compute, np.nan)
+    if both[0].known.count:
+        low, high = ends(np.subtract(*(side.predict({over: compute[None]}, draws=True) for side in both)), level)
+    rmse = tuple(_held_out(side.known, runs) for side, runs in zip(both, held, strict=True))
+    crossing = crossings([fixed_inputs(side, over) for side in both], over, span, names, both[0].known.count, "loss", made_by(both))
     admitted = all(np.isnan(r) or r <= gate for r in rmse)
     return RecipeComparison(tuple(names), compute, a, b, low, high, crossing, rmse, admitted, level)
-
-
-def _interval(sides: list[Known], compute: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Interval of the difference over draws; a side without draws is taken as exact."""
-    if not any(side.count for side in sides):
-        return np.full_like(compute, np.nan), np.full_like(compute, np.nan)
-    rng, count = np.random.default_rng(0), min(side.count for side in sides if side.count)
-
-    def error(side: Known) -> Any:
-        # The draws of two fits may come from one stream of random numbers: in an order of its own each is independent of the other.
-        order = rng.permutation(side.count)[:count] if side.count else [0]
-        draws = side.draws or side.leading()
-        return side.law(compute[None, :], **{name: np.asarray(v)[order, None] for name, v in draws.items()})
-
-    return ends(error(sides[0]) - error(sides[1]), level)
 
 
 def _held_out(side: Known, runs: Runs | None) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..core.errors import DataError, DecisionError, FitError, suggest
 from ..core.precision import double
+from ..core.table import Shown
 from ..fitting.fit import fit
 from ..fitting.losses import squared
 from ..fitting.result import Fit
@@ -80,8 +81,8 @@ def regmix_design(prior: Any, count: int = 512, *, seed: int = 0, cap: float = 1
     raise DecisionError(f"Only {len(kept)} distinct mixtures respect cap={cap:g} and resolution={resolution:g}; raise the cap.")
 
 
-@dataclass(frozen=True, eq=False)
-class RegMix:
+@dataclass(frozen=True, eq=False, repr=False)
+class RegMix(Shown):
     """Losses as functions of the mixture; made by `regmix`.
 
     Attributes:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.errors import DecisionError, suggest
 from ..core.law import Law
-from ..core.table import Table, number
+from ..core.table import Shown, Table, number
 from ..decisions.roots import between
 from ..fitting.result import Fit
 
@@ -67,8 +67,8 @@ def _ranks(values: np.ndarray) -> np.ndarray:
     return (np.cumsum(counts) - 0.5 * (counts - 1))[inverse]
 
 
-@dataclass(frozen=True, eq=False)
-class ShapeRanking:
+@dataclass(frozen=True, eq=False, repr=False)
+class ShapeRanking(Shown):
     """Shapes in the order of their predicted loss.
 
     Attributes:
@@ -88,9 +88,6 @@ class ShapeRanking:
         rows = [[str(i + 1), *(number(v[k]) for v in self.shapes.values()), number(self.loss[k])] for i, k in enumerate(self.order[:top])]
         notes = [f"{len(self.order)} of {len(self.loss)} shapes keep the limits"]
         return Table(["rank", *self.shapes, "loss"], rows, notes=notes)
-
-    def __repr__(self) -> str:
-        return self.table().text()
 
 
 def rank_shapes(source: Source, shapes: Mapping[str, Any], *, limits: Mapping[str, float] | None = None) -> ShapeRanking:
@@ -133,8 +130,8 @@ def rank_shapes(source: Source, shapes: Mapping[str, Any], *, limits: Mapping[st
     return ShapeRanking(columns, loss, allowed, order[allowed[order]])
 
 
-@dataclass(frozen=True, eq=False)
-class ShapePlan:
+@dataclass(frozen=True, eq=False, repr=False)
+class ShapePlan(Shown):
     """What every shape reaches with every budget.
 
     Attributes:
@@ -165,9 +162,6 @@ class ShapePlan:
             for i, (C, k) in enumerate(zip(self.budgets, self.best, strict=True))
         ]
         return Table(["budget", *self.shapes, "tokens", "loss"], rows, notes=[f"best of {len(self.per_token)} shapes"])
-
-    def __repr__(self) -> str:
-        return self.table().text()
 
 
 def shape_plan(

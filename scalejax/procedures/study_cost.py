@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import DecisionError
-from ..core.table import Table, number
+from ..core.table import Shown, Table, number
 
 
-@dataclass(frozen=True, eq=False)
-class StudyCost:
+@dataclass(frozen=True, eq=False, repr=False)
+class StudyCost(Shown):
     """Cost of a study under both plans, in tokens times the cost of a token.
 
     Attributes:
@@ -49,9 +49,6 @@ class StudyCost:
         count = sum(map(len, self.horizons))
         rows.append(["all", str(count), number(self.cosine.sum(), 4), number(self.reuse.sum(), 4), f"{100 * self.total_saved:.1f} %"])
         return Table(["size", "lengths", "cosine", "reuse", "saved"], rows, notes=[f"cooldown {100 * self.cooldown:g} % of a run"])
-
-    def __repr__(self) -> str:
-        return self.table().text()
 
 
 def study_cost(horizons: Sequence[Any], per_token: Any = 1.0, *, cooldown: float = 0.2) -> StudyCost:

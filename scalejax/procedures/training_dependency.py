@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.errors import DataError
 from ..core.runs import Runs
-from ..core.table import Table, number
+from ..core.table import Shown, Table, number
 from ..fitting.fit import fit
 from ..fitting.losses import Loss, squared
 from ..fitting.result import Fit
@@ -64,7 +64,7 @@ def loss_contours(runs: Runs, levels: Any, *, from_step: float = 0.0) -> Runs:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class TrainingDependency:
+class TrainingDependency(Shown):
     """Constants of the Kaplan family by `fit_training_dependency`.
 
     Attributes:
@@ -94,9 +94,6 @@ class TrainingDependency:
             for name, value in self.params.items()
         ]
         return Table(["constant", "staged", "joint", "low 90 %", "high 90 %"], rows)
-
-    def __repr__(self) -> str:
-        return self.table().text()
 
 
 def fit_training_dependency(

@@ -12,9 +12,9 @@ from ..core.errors import DecisionError, suggest
 from ..core.runs import Runs
 from ..core.table import Table
 from ..decisions.answer import Answer
+from ..decisions.sources import known
 from ..fitting.draws import Draws
 from ..fitting.result import Fit
-from ..posteriors.laplace import laplace
 
 
 class EncoderDecoderSplit(NamedTuple):
@@ -149,10 +149,13 @@ def effective_shares(source: Fit | Draws, *, whole: float = 1.0, factor: str = "
     at = np.flatnonzero(np.isclose(p, whole, rtol=1e-9))
     if not len(at):
         raise DecisionError(f"No runs have the weight {whole:g}; give whole= one of {', '.join(fitted.groups)}.")
-    drawn = (source if isinstance(source, Draws) else laplace(fitted, 1000)).params
-    share = _share(fitted.params[factor], fitted.params[exponent], at[0])
-    draws, order = _share(drawn[factor], drawn[exponent][:, None], at[0]), np.argsort(p)
-    return EffectiveShares(p[order], share[order], float(whole), {"share": draws[:, order]})
+    knowledge = known(source, fitted.groups[0], "effective_shares")
+    share, order = _share(fitted.params[factor], fitted.params[exponent], at[0]), np.argsort(p)
+    draws = {}
+    if knowledge.source is not None:
+        drawn = knowledge.source.params
+        draws = {"share": _share(drawn[factor], drawn[exponent][:, None], at[0])[:, order]}
+    return EffectiveShares(p[order], share[order], float(whole), draws, kind=knowledge.kind)
 
 
 def _weights(groups: list[str]) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.errors import DataError, DecisionError
+from ..core.table import Shown
 
 
 class Transport(NamedTuple):
@@ -142,8 +143,8 @@ def project_performance(N: Any, N_0: float, N_1: float, V_0: Any, V_1: Any) -> A
     return x * np.asarray(V_1) + (1 - x) * np.asarray(V_0)
 
 
-@dataclass(frozen=True, eq=False)
-class PerformanceProjection:
+@dataclass(frozen=True, eq=False, repr=False)
+class PerformanceProjection(Shown):
     """Performance from transport distances at two sizes, see `fit_projection`.
 
     Attributes:

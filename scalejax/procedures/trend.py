@@ -12,7 +12,7 @@ from jax.scipy.special import betainc
 
 from ..core.errors import DataError, DecisionError, suggest
 from ..core.precision import double
-from ..core.table import Table, number
+from ..core.table import Shown, Table, number
 from ..fitting.intervals import quantile_of
 
 _EXACT = 100  # runs up to which permutations are counted
@@ -103,7 +103,7 @@ class Crossing(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SlopeComparison:
+class SlopeComparison(Shown):
     """Log-log lines of several groups with one scatter; see `compare_slopes`.
 
     Attributes:
@@ -157,12 +157,6 @@ class SlopeComparison:
         rows = [[g, number(s), number(limits[g][0]), number(limits[g][1])] for g, s in zip(self.groups, self.slopes, strict=True)]
         note = f"scatter {self.sigma:.3g} of log y, {self.freedom} degrees of freedom; equal slopes: p = {self.p_equal:.3g}"
         return Table(["group", "slope", f"low {100 * level:g} %", f"high {100 * level:g} %"], rows, notes=[note])
-
-    def __repr__(self) -> str:
-        return self.table().text()
-
-    def _repr_html_(self) -> str:
-        return self.table().html()
 
     def _reach(self, level: float) -> float:
         return float(quantile_of(level, self.freedom)) * self.sigma

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import numpy as np
@@ -11,73 +12,164 @@ import numpy as np
 from ..core.errors import DecisionError
 from ..core.law import Law
 from ..core.precision import double
-from ..decisions.sources import Known, Source, known
+from ..core.table import Shown, Table, number
+from ..decisions.answer import drawn_by, without
+from ..decisions.pairing import Pair, knowns
+from ..decisions.sides import own_values
+from ..decisions.sources import Known
 from ..fitting.draws import ends
 
-_SHUFFLE = 20240229
 
-
-@dataclass(frozen=True, eq=False)
-class TwoStage:
+@dataclass(frozen=True, eq=False, repr=False)
+class TwoStage(Shown):
     """y = g(f(x)): the second law's input is what the first predicts. Made by `two_stage`.
 
     Attributes:
-        first, second: what is known of the two laws.
+        first, second: what is known of the two laws, with draws of one length.
         through: the input of the second law that the first predicts.
+        given: values of inputs of the first and of the second law that hold for this one alone.
+        groups: the group of each, for fits with groups.
     """
 
     first: Known
     second: Known
     through: str
+    given: tuple[Mapping[str, Any], Mapping[str, Any]] = ({}, {})
+    groups: tuple[str | None, str | None] = (None, None)
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What the two laws predict: their outputs, such as ("loss", "accuracy"); the first is called after `through` if they are alike."""
+        middle, last = (k.law.output for k in (self.first, self.second))
+        middle = self.through if middle == last else middle
+        return (f"first {middle}" if middle == last else middle), last
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Inputs that a prediction needs: all of the first law, and those of the second but `through`, where no value is given."""
+        first = [n for n in self.first.law.inputs if n not in self.given[0]]
+        return tuple(dict.fromkeys(first + [n for n in self.second.law.inputs if n != self.through and n not in self.given[1]]))
 
     @double
     def predict(self, **inputs: Any) -> Any:
         """The second law at the first one's prediction, both at their point estimates.
 
         Args:
-            **inputs: a number or an array for every input of the first law, and for every other one of the second.
+            **inputs: a number or an array for every input of the first law, and for every other one of the second. An input that both laws
+                have has one value for both.
         """
-        out = self._values(self.first.leading(), self.second.leading(), inputs)[1][0]
+        out = self._values(self.first.leading(), self.second.leading(), self._checked(inputs))[1][0]
         return out if np.ndim(out) else float(out)
 
     @double
-    def draws(self, **inputs: Any) -> dict[str, np.ndarray]:
-        """Predictions of the "first" and the "second" law for every draw, with a leading draw axis.
+    def draws(self, *, kind: Literal["mean", "run"] = "mean", seed: int = 0, **inputs: Any) -> dict[str, np.ndarray]:
+        """Predictions of both laws for every draw, by the names of their outputs, with a leading draw axis.
 
-        Draw i of the first law goes through draw i of the second; a law without draws is taken as exact.
+        Draw i of the first law goes through draw i of the second; a law with bare parameters is taken as exact.
+
+        Args:
+            kind: "mean" for the laws' values; "run" for what a new run would show: its noise about the first law goes through the second
+                one, and the noise about the second is added. The two are taken as independent.
+            seed: of the noise.
+            **inputs: as in `predict`.
 
         Raises:
-            DecisionError: if neither law has draws.
+            DecisionError: if neither law has draws, or kind="run" is asked of a law with bare parameters.
         """
-        if not (self.first.draws or self.second.draws):
-            raise DecisionError("Neither stage has draws; make two_stage() of fits, or of their bootstraps.")
-        count = min(k.count for k in (self.first, self.second) if k.draws)
-        middle, last = self._values(_some(self.first, count), _some(self.second, count), inputs)
-        return {"first": middle, "second": last}
+        if kind not in ("mean", "run"):
+            raise DecisionError(f"kind={kind!r} must be 'mean' or 'run'.")
+        if not self.first.draws:
+            raise DecisionError(without("chain", self.first.kind))
+        x = self._checked(inputs)
+        if kind == "mean":
+            found = self._values(self.first.draws, self.second.draws, x)
+        else:
+            middle, last = self._values(self.first.leading(), self.second.leading(), x)
+            size = np.shape(last)[1:]
+            noise = self._noise(0, x[0], size, seed), self._noise(1, {**x[1], self.through: middle[0]}, size, seed + 1)
+            found = self._values(self.first.draws, self.second.draws, x, noise)
+        return dict(zip(self.names, found, strict=True))
 
-    def interval(self, level: float = 0.9, **inputs: Any) -> dict[str, tuple[Any, Any]]:
-        """(low, high) of "first" and "second" at this confidence `level`: of the laws' values, not of a new run."""
-        return {name: tuple(v if np.ndim(v) else float(v) for v in ends(d, level)) for name, d in self.draws(**inputs).items()}
+    def interval(self, level: float = 0.9, *, kind: Literal["mean", "run"] = "mean", **inputs: Any) -> dict[str, tuple[Any, Any]]:
+        """(low, high) of both laws' predictions at this confidence `level`, by the names of their outputs; see `draws`."""
+        found = self.draws(kind=kind, **inputs)
+        return {name: tuple(v if np.ndim(v) else float(v) for v in ends(d, level)) for name, d in found.items()}
 
-    def _values(self, first: Any, second: Any, inputs: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Both laws for sets of parameters with a leading axis."""
-        laws = (self.first.law, self.second.law)
-        needed = {*laws[0].inputs, *laws[1].inputs} - {self.through}
-        for name in {*needed, *inputs}:
-            if name not in needed or name not in inputs:
-                raise DecisionError(f"These stages take the inputs {', '.join(sorted(needed))}; got {', '.join(sorted(inputs)) or 'none'}.")
-        x = {name: np.asarray(value, dtype=np.float64) for name, value in inputs.items()}
+    def table(self, level: float = 0.9, **inputs: Any) -> Table:
+        """The two stages; with inputs, what they predict there, a row for every point."""
+        note = [drawn_by(self.first.count, self._kinds)] if self.first.draws else [self._kinds] if self._kinds else []
+        if not inputs:
+            rows = [[where, k.law.name, name, ", ".join(k.law.inputs)] for where, k, name in
+                    zip(("first", "second"), (self.first, self.second), self.names, strict=True)]  # fmt: skip
+            asked = ", ".join(f"{name}=..." for name in self.inputs)
+            return Table(["stage", "law", "predicts", "from"], rows, notes=[f"predict({asked}), interval(0.9, {asked})", *note])
+        middle, last = (v[0] for v in self._point(inputs))
+        shape = np.shape(last)
+        columns = {n: np.broadcast_to(v, shape).ravel() for n, v in {**inputs, self.names[0]: middle, self.names[1]: last}.items()}
+        limits = self.interval(level, **inputs) if self.first.draws else {}
+        head = [cell for n in columns for cell in ([n, f"{100 * level:g} %"] if n in limits else [n])]
+        rows = []
+        for i in range(int(np.prod(shape))):
+            row = []
+            for n, values in columns.items():
+                row.append(number(values[i], 5 if n in self.names else 4))
+                row += [" – ".join(number(np.broadcast_to(end, shape).ravel()[i], 5) for end in limits[n])] if n in limits else []
+            rows.append(row)
+        return Table(head, rows, notes=note)
 
-        def one(p: Any, q: Any) -> tuple[Any, Any]:
-            middle = laws[0](**{n: x[n] for n in laws[0].inputs}, **p)
-            return middle, laws[1](**{n: middle if n == self.through else x[n] for n in laws[1].inputs}, **q)
+    @property
+    def _kinds(self) -> str:
+        return " and ".join(dict.fromkeys(k.kind for k in (self.first, self.second) if k.kind))
 
-        middle, last = jax.vmap(one)(first, second)
+    @double
+    def _point(self, inputs: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        return self._values(self.first.leading(), self.second.leading(), self._checked(inputs))
+
+    def _checked(self, inputs: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Values of the inputs of each law, but for `through`."""
+        if set(self.inputs) != set(inputs):
+            needed, got = (", ".join(sorted(names)) or "none" for names in (self.inputs, inputs))
+            raise DecisionError(f"These stages take the inputs {needed}; got {got}.")
+        first, second = ({**inputs, **own} for own in self.given)
+        of_second = [n for n in self.second.law.inputs if n != self.through]
+        return tuple(
+            {n: np.asarray(values[n], dtype=np.float64) for n in names}
+            for values, names in ((first, self.first.law.inputs), (second, of_second))
+        )
+
+    def _values(self, first: Any, second: Any, x: Any, noise: Any = None) -> tuple[np.ndarray, np.ndarray]:
+        """Both laws for sets of parameters with a leading axis; noise is (factors, terms) of each law with the same axis."""
+        count = len(next(iter(first.values())))
+        noise = ((np.ones(count), np.zeros(count)),) * 2 if noise is None else noise
+
+        def one(p: Any, q: Any, shaken: Any) -> tuple[Any, Any]:
+            (times, plus), (times_too, plus_too) = shaken
+            middle = self.first.law(**x[0], **p) * times + plus
+            return middle, self.second.law(**x[1], **{self.through: middle}, **q) * times_too + plus_too
+
+        middle, last = jax.vmap(one)(first, second, noise)
         return np.asarray(middle), np.asarray(last)
+
+    def _noise(self, stage: int, x: Mapping[str, Any], shape: tuple[int, ...], seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """(factors, terms), each (draws, *shape): what a new run adds to the law at these inputs, as the stage's own draws say."""
+        k = (self.first, self.second)[stage]
+        if k.source is None:
+            raise DecisionError(f"kind='run' needs the noise of both stages; {k.law.name!r} has bare parameters, so pass a fit or draws.")
+        at = {n: np.broadcast_to(v, np.broadcast_shapes(np.shape(v), shape)) for n, v in x.items()}
+        at |= {} if self.groups[stage] is None else {"group": self.groups[stage]}
+        mean, run = (np.asarray(k.source.predict(**at, **how))[: k.count] for how in ({}, {"kind": "run", "seed": seed}))
+        if k.source.request.on == "log":
+            return run / mean, np.zeros_like(mean)
+        return np.ones_like(mean), run - mean
 
 
 def two_stage(
-    first: Source, second: Source, *, through: str | None = None, groups: tuple[str | None, str | None] = (None, None)
+    first: Any,
+    second: Any,
+    *,
+    through: str | None = None,
+    groups: tuple[str | None, str | None] = (None, None),
+    pair: Pair = None,
 ) -> TwoStage:
     r"""Predict through an intermediate quantity, and carry the uncertainty of both stages.
 
@@ -87,19 +179,20 @@ def two_stage(
     (N, D -> loss -> error). The second law may be fitted to runs that the first never saw, such as older, larger models.
 
     Args:
-        first: a fit, draws (`sj.bootstrap(fit)`) or (law, parameters); its output is what it predicts. A fit brings Laplace draws.
+        first: a fit, draws (`sj.bootstrap(fit)`) or (law, parameters); its output is what it predicts. Or (source, {input: value}) with
+            values that hold for this law alone.
         second: the same, of a law that takes this output as an input.
         through: the input of the second law; default the first law's output, or the only input.
         groups: which group of each, for fits with groups.
+        pair: columns that name what the runs of both stages share, as in `sj.compute_multiplier`. By default fits of the same runs whose
+            residuals correlate are resampled together, and the others are independent.
 
     Returns:
-        TwoStage with `.predict(**inputs)`, `.draws(**inputs)` and `.interval(level, **inputs)`.
+        TwoStage with `.predict(**inputs)`, `.draws(**inputs)`, `.interval(level, **inputs)` and `.table(level, **inputs)`; results go by
+        the laws' outputs, and kind="run" adds the noise of a new run.
 
     Raises:
         DecisionError: if a stage is none of these, or the second law does not take what the first predicts.
-
-    Note: the two fits are taken as independent, and their draws are paired at random. Where one set of runs made both, what
-    their errors have in common is not accounted for.
 
     Example:
         >>> from scalejax import laws
@@ -112,14 +205,17 @@ def two_stage(
 
     References: Grattafiori et al. 2024, arXiv:2407.21783, section 3.2.1; Gadre et al. 2024, arXiv:2403.08540.
     """
-    stages = [known(source, group, "two_stage") for source, group in zip((first, second), groups, strict=True)]
+    parts = [own_values(source, "two_stage") for source in (first, second)]
+    of = [own.pop("group", group) for (_, own), group in zip(parts, groups, strict=True)]
+    stages = knowns([source for source, _ in parts], of, pair, "two_stage")
     name = through or _link(stages[0].law, stages[1].law)
     if name not in stages[1].law.inputs:
         raise DecisionError(f"Law {stages[1].law.name!r} has no input {name!r}; it takes {', '.join(stages[1].law.inputs)}.")
-    if stages[1].draws:  # two Laplace approximations come from the same random numbers
-        order = np.random.default_rng(_SHUFFLE).permutation(stages[1].count)
-        stages[1] = stages[1]._replace(draws={n: v[order] for n, v in stages[1].draws.items()})
-    return TwoStage(stages[0], stages[1], name)
+    for k, (_, own) in zip(stages, parts, strict=True):
+        for n in own:
+            if n not in k.law.inputs or (k is stages[1] and n == name):
+                raise DecisionError(f"two_stage() got a value of {n!r} for {k.law.name!r}, which takes {', '.join(k.law.inputs)}.")
+    return TwoStage(stages[0], stages[1], name, tuple(own for _, own in parts), tuple(of))
 
 
 def _link(first: Law, second: Law) -> str:
@@ -131,10 +227,3 @@ def _link(first: Law, second: Law) -> str:
     raise DecisionError(
         f"Law {first.name!r} predicts {first.output!r}, and {second.name!r} takes {', '.join(second.inputs)}; say which with through=..."
     )
-
-
-def _some(stage: Known, count: int) -> dict[str, np.ndarray]:
-    """`count` draws of a stage; of one without draws, copies of the point."""
-    if stage.draws:
-        return {name: v[:count] for name, v in stage.draws.items()}
-    return {name: np.repeat(v, count, axis=0) for name, v in stage.leading().items()}
