@@ -17,7 +17,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 import scalejax as sj
-from scalejax.fitting.bootstrap import resampled
+from scalejax.fitting.resampling import resampled
 from scalejax.fitting.search import minimise
 from scalejax.fitting.solvers import LM
 

@@ -12,19 +12,17 @@ import numpy as np
 from ..core.errors import ConvergenceWarning, FitError, suggest
 from ..core.precision import double
 from ..core.progress import Progress, reporter
-from ..core.runs import Runs
-from .data import Bank, usable_rows
+from .data import Bank
 from .draws import Draws
-from .problem import residuals
-from .request import Request
+from .resampling import check_units, noise_drawn, undetermined, usual, weights_of
 from .result import Fit
 from .search import minimise
 from .solvers import Solver, as_solver
 from .status import Ends, Status, code
-from .units import Units, column_names, resampled_units, unit_names
+from .units import Units, column_names
 
-Kind = Literal["cases", "bayesian", "residual", "groups"]
-_KINDS = ("cases", "bayesian", "residual", "groups")
+Kind = Literal["cases", "groups", "blocks", "residual", "bayesian"]
+_KINDS = ("cases", "groups", "blocks", "residual", "bayesian")
 _NUMBERS = 2**23  # weights held at once
 _MANY = 2**16  # replicates that pay for compiling a program without padding: a third of the time for 400 sets of 12 runs
 
@@ -34,7 +32,7 @@ def bootstrap(
     fit: Fit,
     replicates: int = 1000,
     *,
-    kind: Kind = "cases",
+    kind: Kind | None = None,
     groups: str | Sequence[str] | None = None,
     seed: int = 0,
     solver: Solver | str = "lm",
@@ -42,26 +40,32 @@ def bootstrap(
 ) -> Draws:
     r"""Uncertainty by refitting.
 
-    "cases" resamples the runs and trusts nothing about their noise. "residual" keeps the inputs and draws the noise anew,
+    "cases" resamples the runs and trusts nothing about their noise. "groups" resamples whole groups of runs that are not independent:
+    checkpoints of a run, runs of a size, a corpus or a seed. "blocks" resamples stretches of loss curves, within each curve. "residual"
+    keeps the inputs and draws the noise anew,
 
         log y* = log f + u e,    u^2 = (n - p) / c,  c ~ chi^2(n - p), one u a replicate,
 
     (without logarithms on="linear") with e from the n - p largest of the n residuals, scaled to a mean square of RSS / (n - p). The p
     smallest are left out because a fit of p parameters passes close to p runs whatever the noise, Huber's through them; u accounts for the
-    noise being known from n - p numbers only, as Student's t does.
+    noise being known from n - p numbers only, as Student's t does. Where n - p is below ten, e is normal noise of that size. With
+    `groups`, "residual" draws one error a group and one a run, as large as the variance components say.
 
-    Which one? "cases" for real sweeps: their scatter changes along the inputs, and no law is exact. With 30 runs of each of four public
-    sweeps and the default loss its 95 % intervals held the optimum of the whole sweep in 96 to 98 % of the draws, those of "residual" in 79
-    to 96 %. "residual" for few runs with even noise, such as repeats of one recipe: on simulated runs with equal noise it is within 3
-    points of 50, 80, 90 and 95 % for 12, 30, 100 and 300 runs (Huber: up to 4 above), where "cases" covers 59, 89, 97 and 99 %
-    at 12 runs and 50, 79, 90 and 95 % at 30 (Huber: 65, 92, 98, 99 and 57, 87, 95, 98). See `python -m benchmarks.coverage`.
+    By default, the residuals decide: "groups" where `Fit.diagnosis` finds that they cluster strongly by a column of ten groups or more,
+    "residual" with that column's errors where it has fewer; else "cases" from ten runs on, "residual" below; curves are resampled whole
+    from ten on, in blocks below. Fewer than ten units are never resampled: there are too few different samples.
+
+    How well do they cover? On simulated runs with equal noise "residual" is within 3 points of 50, 80, 90 and 95 % for 12, 30, 100 and
+    300 runs (Huber: up to 4 above), where "cases" covers 59, 89, 97 and 99 % at 12 runs and 50, 79, 90 and 95 % at 30 (Huber: 65, 92,
+    98, 99 and 57, 87, 95, 98). With 30 runs of each of four public sweeps and the default loss, 95 % intervals of "cases" held the
+    optimum of the whole sweep in 96 to 98 % of the draws, those of "residual" in 79 to 96 %. See `python -m benchmarks.coverage`.
 
     Args:
         fit: a fit.
         replicates: how many refits; each starts at the optimum.
-        kind: "cases" or "residual", see above; "bayesian" draws exponential weights, so that no run is ever lost (too narrow below a
-            hundred runs with least squares); "groups" resamples whole groups (runs of one sweep, say).
-        groups: the column that names the groups, or several that do together, for kind="groups" (which it implies).
+        kind: see above; "bayesian" draws exponential weights, so that no run is ever lost (too narrow below a hundred runs with least
+            squares).
+        groups: the column that names the groups, or several that do together, for kind="groups" (which it implies) or "residual".
         seed: of the resampling. Groups are drawn by name: with one seed, all sets of a fit, and all fits, draw a group that they share
             alike, so that their draws are paired; what they do not share is independent.
         solver: as in `fit`.
@@ -69,7 +73,11 @@ def bootstrap(
 
     Returns:
         Draws with `replicates` draws. Replicates that did not converge are kept and counted. Sets fitted apart are resampled one after the
-        other and refitted together.
+        other and refitted together. Parameters that the runs of a group do not determine have infinite intervals.
+
+    Raises:
+        IdentifiabilityError: if the runs do not determine a parameter, or leave no degree of freedom.
+        FitError: if fewer than ten units would be resampled.
 
     Example:
         >>> import numpy as np, scalejax as sj
@@ -79,14 +87,21 @@ def bootstrap(
         >>> low < 0.3 < high
         True
     """
-    kind = "groups" if groups is not None else kind
-    units = Units(kind, seed, () if groups is None else column_names(groups))
-    if kind not in _KINDS:
+    if kind not in (None, *_KINDS):
         raise FitError(f"kind={kind!r} is no bootstrap; {suggest(kind, _KINDS)}")
     if replicates < 2:
         raise FitError(f"replicates={replicates} must be at least 2.")
     if kind == "groups" and groups is None:
         raise FitError("kind='groups' needs the column that names the groups: groups='...'.")
+    if groups is not None and kind not in (None, "groups", "residual"):
+        raise FitError(f"kind={kind!r} knows no groups; leave out groups= or kind=.")
+    unknown = undetermined(fit)
+    found = (kind or "groups", column_names(groups)) if groups is not None else (kind, ()) if kind else usual(fit)
+    units = Units(found[0], seed, found[1])
+    for column in units.columns:
+        if column not in fit.runs:
+            raise FitError(f"groups={column!r} names no column of the runs; {suggest(column, fit.runs.names)}")
+    check_units(fit, units)
     report = reporter("bootstrap", progress)
     rng = np.random.default_rng(seed)
     sets, parts, failed, bank = fit.theta.shape[1], [], 0, fit.request.bank
@@ -104,8 +119,9 @@ def bootstrap(
             ConvergenceWarning,
             stacklevel=3,
         )
-    how = f"groups by {' and '.join(units.columns)}" if units.columns else kind
-    return Draws(fit, np.concatenate(parts, axis=1), f"bootstrap ({how}, seed {seed})", failed, None if kind == "residual" else units)
+    theta = np.where(unknown[:, :, None], np.nan, np.concatenate(parts, axis=1))
+    how = units.kind + (f" by {' and '.join(units.columns)}" if units.columns else "")
+    return Draws(fit, theta, f"bootstrap ({how}, seed {seed})", failed, None if units.kind in ("residual", "blocks") else units)
 
 
 def _cut(bank: Bank) -> Bank:
@@ -131,65 +147,7 @@ def _replicate(
     request, sets = fit.request, np.repeat(some, count)
     theta, weight = fit.theta[:, sets], bank.weight[:, sets]
     if units.kind == "residual":
-        bank, sets = _shaken(fit, bank, some, count, rng), np.arange(len(sets))
+        bank, sets = noise_drawn(fit, bank, some, count, units.columns, rng), np.arange(len(sets))
     else:
-        drawn = [_factors(request, request.tables[i], count, units, rng) for i in some]
-        weight = weight * np.concatenate([_spread(bank, part) for part in drawn], axis=1)
+        weight = weight * weights_of(fit, bank, some, count, units, rng)
     return minimise(request.spec, bank, theta, sets, solver.warm, weight=weight, progress=report)
-
-
-def _factors(request: Request, table: Runs, count: int, units: Units, rng: np.random.Generator) -> np.ndarray:
-    """(used rows, replicates) weights: how often each run of a set was drawn."""
-    rows = usable_rows(request.law, table)
-    if units.kind == "bayesian":
-        weights = rng.standard_exponential((len(rows), count))
-        return weights * (len(rows) / weights.sum(axis=0))
-    if units.columns:
-        names = unit_names(table, rows, units.columns)
-        if (known := len(set(names))) < 3:
-            raise FitError(f"Column {' and '.join(units.columns)!r} names only {known} groups; resampling groups needs at least 3.")
-        return resampled_units(names, count, units.seed, units.columns)
-    if not request.joint:
-        return resampled(len(rows), count, rng)
-    drawn = np.zeros((len(rows), count))
-    for g in range(len(request.groups)):  # within groups, so that no group's own parameters lose all their runs
-        members = np.flatnonzero(request.group_of_row[rows] == g)
-        drawn[members] = resampled(len(members), count, rng)
-    return drawn
-
-
-def _spread(bank: Bank, factors: np.ndarray) -> np.ndarray:
-    """Factors of runs at every row of the bank, padding and steps of a curve (or targets) included."""
-    runs = len(bank.group)
-    padding = np.zeros((runs - len(factors), factors.shape[1]))
-    return np.repeat(np.concatenate([factors, padding]), bank.rows // runs, axis=0)
-
-
-def resampled(n: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    """(n, count): how often each of n is drawn in `count` samples of n with replacement. Ten times faster than `rng.multinomial`."""
-    places = rng.integers(0, n, (n, count)) * count + np.arange(count)
-    return np.bincount(places.ravel(), minlength=n * count).reshape(n, count).astype(float)
-
-
-def _shaken(fit: Fit, bank: Bank, some: np.ndarray, count: int, rng: np.random.Generator) -> Bank:
-    """The runs of these sets with residuals drawn anew, a data set a replicate."""
-    request = fit.request
-    r = np.asarray(residuals(request.spec, bank.batched, fit.theta[:, some], bank.gather(some)))
-    drawn = [_redrawn(column, bank.weight[:, i], request.layout.size, count, rng) for column, i in zip(r.T, some, strict=True)]
-    *inputs, target = (a[..., some] if b else a[..., None] for a, b in zip((*bank.inputs, bank.target), bank.batched, strict=True))
-    predicted = np.repeat(target - r.reshape(*target.shape[:-1], -1), count, axis=-1)
-    target = predicted + np.concatenate(drawn, axis=1).reshape(predicted.shape)
-    inputs = (np.repeat(a, count, axis=-1) if b else a[..., 0] for a, b in zip(inputs, bank.batched[:-1], strict=True))
-    return replace(bank, inputs=tuple(inputs), target=target, batched=(*bank.batched[:-1], True))
-
-
-def _redrawn(r: np.ndarray, weight: np.ndarray, size: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    """(rows, count) residuals of a set's replicates: draws from the n - p largest, as `bootstrap` says."""
-    used, out = weight > 0, np.zeros((len(r), count))
-    unit = r[used] * np.sqrt(weight[used])  # of one variance, if weights are what they say
-    freedom = max(len(unit) - size, 1)
-    kept = unit[np.argsort(np.abs(unit))[-freedom:]]
-    kept = kept * np.sqrt(np.sum(unit**2) / max(np.sum(kept**2), 1e-300))
-    scale = np.sqrt(freedom / rng.chisquare(freedom, count))
-    out[used] = rng.choice(kept, (len(unit), count)) * scale / np.sqrt(weight[used])[:, None]
-    return out

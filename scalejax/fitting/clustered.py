@@ -16,7 +16,7 @@ References: Henderson 1953, Biometrics 9, 226 (moments of variance components); 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,6 +28,7 @@ from ..core.errors import FitError, suggest
 from .data import usable_rows
 from .problem import Data, Spec, jacobian
 from .rows import DenseRows, mean_curvature
+from .units import column_names, unit_names
 
 if TYPE_CHECKING:
     from .result import Fit
@@ -36,7 +37,16 @@ _NUMBERS = 2**26  # derivatives held at once
 _ZERO = 1e-8  # eigenvalue of K, relative to the largest possible, below which the parameters explain a difference between units
 
 
-class _Set(NamedTuple):
+class Sizes(NamedTuple):
+    """a and b of the module's formula, and the degrees of freedom that each is known from."""
+
+    row: float
+    unit: float
+    row_freedom: float
+    unit_freedom: float
+
+
+class DataSet(NamedTuple):
     """One data set: dense rows with their free parameters, the place of every residual among the runs, and the shape of theta."""
 
     rows: DenseRows
@@ -46,25 +56,28 @@ class _Set(NamedTuple):
     endless: np.ndarray
 
 
-def clustered_parts(fit: Fit, groups: str | None) -> tuple[str, tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
+def clustered_parts(fit: Fit, groups: str | Sequence[str] | None) -> tuple[str, tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
     """What the units are, and parts and degrees of freedom of the covariance, as `Spread` holds them.
 
     Args:
-        groups: a column that names the units; None for curves, whose steps are correlated with their neighbours.
+        groups: the column that names the units, or several that do together; None for curves, whose steps are correlated with their
+            neighbours.
     """
     request = fit.request
-    if groups is not None and groups not in request.runs:
-        raise FitError(f"groups={groups!r} names no column of the runs; {suggest(groups, request.runs.names)}")
+    columns = () if groups is None else column_names(groups)
+    for column in columns:
+        if column not in request.runs:
+            raise FitError(f"groups={column!r} names no column of the runs; {suggest(column, request.runs.names)}")
     if groups is None and not request.curves:
         raise FitError("covariance='clustered' needs the column that names what is not independent inside: groups='...'.")
     size, sets = fit.theta.shape
     parts = np.full((2, sets, size, size), np.nan)
     freedoms = np.zeros((2, sets, size))
-    for s, one in enumerate(_sets(fit)):
-        if groups is None:
+    for s, one in enumerate(sets_of(fit)):
+        if not columns:
             found = [_serial(one, request.bank.rows // len(request.bank.group)), (np.zeros((len(one.free),) * 2), 1.0)]
         else:
-            found = _by_unit(one, request.tables[s][groups])
+            found = _by_unit(one, unit_names(request.tables[s], one.run, columns))
         for k, (matrix, degrees) in enumerate(found):
             bad = np.isinf(matrix).any() | (degrees <= 0)
             parts[k, s][np.ix_(one.free, one.free)] = np.inf if bad else matrix
@@ -73,44 +86,56 @@ def clustered_parts(fit: Fit, groups: str | None) -> tuple[str, tuple[np.ndarray
             parts[k, s][one.held] = np.nan
             parts[k, s][:, one.held] = np.nan
             freedoms[k, s] = degrees
-    return groups if groups is not None else "blocks of steps", tuple(parts), tuple(freedoms)
+    return " and ".join(columns) or "blocks of steps", tuple(parts), tuple(freedoms)
 
 
-def _by_unit(one: _Set, column: np.ndarray) -> list[tuple[np.ndarray, float]]:
-    """The share of single rows and that of units, with the degrees of freedom of their sizes."""
-    rows, p = one.rows, len(one.free)
-    _, unit = np.unique(column[one.run], return_inverse=True)
-    count, used, u, Q = unit.max() + 1, rows.weight[0] > 0, rows.score[0], rows.basis[0]
-    n = int(used.sum())
+def _by_unit(one: DataSet, names: np.ndarray) -> list[tuple[np.ndarray, float]]:
+    """The share of single residuals and that of units, with the degrees of freedom of their sizes."""
+    rows, sizes = one.rows, unit_sizes(one.rows, names)
+    if sizes is None:
+        endless = np.full((len(one.free),) * 2, np.inf)
+        return [(endless, 0.0), (endless, 0.0)]
+    inverse, push = _influence(rows)
+    carried = _totals(names, push.T)
+    return [(sizes.row * inverse, sizes.row_freedom), (sizes.unit * carried.T @ carried, sizes.unit_freedom)]
 
-    def total(values: np.ndarray) -> np.ndarray:
-        """Sums over the units."""
-        out = np.zeros((count, *values.shape[1:]))
-        np.add.at(out, unit, values)
-        return out
 
-    taken = total(Q)
-    eigen = np.linalg.eigvalsh(np.diag(total(used.astype(float))) - taken @ taken.T)
+def unit_sizes(rows: DenseRows, names: np.ndarray) -> Sizes | None:
+    """Variance of the scores of single residuals and of units; None where the parameters could explain all differences between units.
+
+    Args:
+        rows: of one set.
+        names: (n,) the unit of every residual.
+    """
+    p, used, u, Q = rows.jac.shape[2], rows.weight[0] > 0, rows.score[0], rows.basis[0]
+    n, taken = int(used.sum()), _totals(names, Q)
+    eigen = np.linalg.eigvalsh(np.diag(_totals(names, used.astype(float))) - taken @ taken.T)
     eigen = np.where(eigen > _ZERO * max(eigen.max(), 1.0), eigen, 0.0)
     means = np.asarray([[n - p, eigen.sum()], [eigen.sum(), np.sum(eigen**2)]])
-    seen = np.asarray([u @ u, np.sum(total(u) ** 2)])
-    endless = np.full((p, p), np.inf)
+    seen = np.asarray([u @ u, np.sum(_totals(names, u) ** 2)])
     if n <= p or not eigen.any() or np.linalg.det(means) <= 1e-9 * means[0, 0] * means[1, 1]:
-        return [(endless, 0.0), (endless, 0.0)]
+        return None
     solve = np.linalg.inv(means)
     a, b = solve @ seen
-    if b <= 0 or a <= 0:
-        a, b = (seen[0] / (n - p), 0.0) if b <= 0 else (0.0, seen[1] / means[1, 1])
+    if b <= 0:
+        return Sizes(seen[0] / (n - p), 0.0, float(n - p), float(n - p))
+    a = max(a, 0.0)
     # Variance of a form k_1 u'u + k_2 |Z'u|^2 of normal scores; the n - p directions that are left have the eigenvalues of K or 0.
-    left = np.concatenate([eigen, np.zeros(max(n - p - count, 0))])
+    left = np.concatenate([eigen, np.zeros(max(n - p - len(eigen), 0))])
     variances = [2 * np.sum(((k[0] + k[1] * left) * (a + b * left)) ** 2) for k in solve]
-    degrees = [2 * value**2 / max(v, 1e-300) for value, v in zip((a, b), variances, strict=True)]
-    inverse, push = _influence(rows)
-    carried = total(push.T)
-    return [(a * inverse, max(degrees[0], 1.0)), (b * carried.T @ carried, max(degrees[1], 1.0) if b > 0 else float(n - p))]
+    degrees = [max(2 * value**2 / max(v, 1e-300), 1.0) for value, v in zip((a, b), variances, strict=True)]
+    return Sizes(float(a), float(b), *degrees)
 
 
-def _serial(one: _Set, per_run: int) -> tuple[np.ndarray, float]:
+def _totals(names: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Sums over the units, in the order of their names."""
+    known, index = np.unique(names, return_inverse=True)
+    out = np.zeros((len(known), *values.shape[1:]))
+    np.add.at(out, index, values)
+    return out
+
+
+def _serial(one: DataSet, per_run: int) -> tuple[np.ndarray, float]:
     """Covariance with correlated neighbours, and the degrees of freedom of its size; `per_run` residuals are one curve, or padding."""
     rows, p = one.rows, len(one.free)
     used = rows.weight[0] > 0
@@ -165,17 +190,16 @@ def _influence(rows: DenseRows) -> tuple[np.ndarray, np.ndarray]:
     return inverse / c**2, inverse @ rows.root[0].T / c
 
 
-def _sets(fit: Fit) -> Iterator[_Set]:
-    """The data sets of a fit, one after the other."""
-    request, sets = fit.request, fit.theta.shape[1]
-    bank = request.bank
+def sets_of(fit: Fit, which: Sequence[int] | None = None) -> Iterator[DataSet]:
+    """The data sets of a fit (or some of them), one after the other."""
+    request, bank = fit.request, fit.request.bank
     if fit.theta.shape[0] * bank.rows > _NUMBERS:
         raise FitError(
             f"The covariance of {bank.rows:,} residuals and {fit.theta.shape[0]:,} parameters that are not independent takes too much "
             "memory; use sj.bootstrap(fit, groups=...)."
         )
     per_run = bank.rows // len(bank.group)
-    for s in range(sets):
+    for s in range(fit.theta.shape[1]) if which is None else which:
         r, jac = _derivatives(request.spec, bank.batched, fit.theta[:, [s]], bank.gather(np.asarray([s])))
         weight = bank.weight[:, s]
         shape, labels = fit.curvature[s], request.layout.labels
@@ -186,7 +210,7 @@ def _sets(fit: Fit) -> Iterator[_Set]:
         used = usable_rows(request.law, request.tables[s])
         run = np.concatenate([used, np.full(len(bank.group) - len(used), used[0])]).repeat(per_run)
         endless = np.asarray([labels.index(label) for label in shape.flat], int)
-        yield _Set(DenseRows(request.loss, jac[None], weight[None], np.asarray(r).T, nothing), run, free, held, endless)
+        yield DataSet(DenseRows(request.loss, jac[None], weight[None], np.asarray(r).T, nothing), run, free, held, endless)
 
 
 @partial(jax.jit, static_argnums=(0, 1))

@@ -134,7 +134,7 @@ def ends(draws: np.ndarray, level: float) -> tuple[Any, Any]:
     last = np.maximum(np.sum(~np.isnan(draws), axis=0) - 1, 0)  # the nearest draw, for between infinite ones there is none
     at = np.rint(np.multiply.outer(shares, last)).astype(int)
     low, high = np.take_along_axis(np.sort(draws, axis=0), at, axis=0)  # NaN come last
-    return low, high
+    return np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)  # nothing is known where all are NaN
 
 
 def _plain(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -177,7 +177,7 @@ class Fit:
         return self.errors()
 
     @double
-    def errors(self, covariance: Covariance | None = None, groups: str | None = None) -> dict[str, Any]:
+    def errors(self, covariance: Covariance | None = None, groups: str | Sequence[str] | None = None) -> dict[str, Any]:
         """Standard error of every natural parameter by the delta method, shaped like `params`; infinite where it is not determined.
 
         Args:
@@ -188,12 +188,14 @@ class Fit:
                 "clustered": those of one unit go together: rows with the same entry in the column `groups` (checkpoints of a run, runs of
                 a size or a seed), or neighbours on a loss curve.
                 Default: "clustered" for loss curves and where `diagnosis` finds that the residuals cluster strongly, else "sandwich".
-            groups: the column that names the units, for "clustered" (which it implies).
+            groups: the column that names the units, or several that do together, for "clustered" (which it implies).
         """
         return _stack(self, standard_errors(self.request, self.theta, spread(self, covariance, groups).matrix))
 
     @double
-    def interval(self, level: float = 0.9, covariance: Covariance | None = None, groups: str | None = None) -> dict[str, tuple[Any, Any]]:
+    def interval(
+        self, level: float = 0.9, covariance: Covariance | None = None, groups: str | Sequence[str] | None = None
+    ) -> dict[str, tuple[Any, Any]]:
         """(low, high) of every parameter at this confidence `level`: Student's t on the unconstrained scale.
 
         Every parameter has the degrees of freedom that its variance is known from. Where there are none, because there are as many

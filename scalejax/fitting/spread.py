@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -54,14 +55,15 @@ class Spread:
         out = np.zeros((self.parts[0].shape[1], len(self.parts[0]), count))
         for part, nu in zip(self.parts, self.freedoms, strict=True):
             for s, matrix in enumerate(part):
-                values, vectors = np.linalg.eigh(np.nan_to_num(matrix, nan=0.0))  # a parameter at its boundary is held
+                known = np.where(np.isfinite(matrix), matrix, 0.0)  # a parameter at its boundary is held, as is one without an answer
+                values, vectors = np.linalg.eigh(known)
                 normal = vectors @ (np.sqrt(np.maximum(values, 0.0))[:, None] * rng.standard_normal((len(matrix), count)))
-                degrees = np.median(nu[s])
+                degrees = max(float(np.median(nu[s])), 1e-3)
                 out[:, s] += normal * np.sqrt(degrees / rng.chisquare(degrees, count))
         return out
 
 
-def spread(fit: Fit, kind: Covariance | None = None, groups: str | None = None) -> Spread:
+def spread(fit: Fit, kind: Covariance | None = None, groups: str | Sequence[str] | None = None) -> Spread:
     """The covariance of a fit's theta, see `Fit.errors`: of this kind, or of the one that fits what its residuals look like.
 
     Raises:

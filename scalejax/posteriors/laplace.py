@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..core.errors import FitError, IdentifiabilityError
 from ..core.precision import double
 from ..fitting.draws import Draws
-from ..fitting.intervals import freedom, no_freedom
+from ..fitting.resampling import undetermined
 from ..fitting.result import Fit
 from ..fitting.spread import Covariance, spread
 
 
 @double
-def laplace(fit: Fit, draws: int = 4000, *, covariance: Covariance | None = None, groups: str | None = None, seed: int = 0) -> Draws:
+def laplace(
+    fit: Fit, draws: int = 4000, *, covariance: Covariance | None = None, groups: str | Sequence[str] | None = None, seed: int = 0
+) -> Draws:
     r"""Draws from the multivariate Student t around the optimum on the unconstrained scale:
 
         theta = theta_hat + sqrt(nu / c) L z,    z ~ N(0, 1),  c ~ chi^2(nu),  L L' the covariance
@@ -32,7 +36,7 @@ def laplace(fit: Fit, draws: int = 4000, *, covariance: Covariance | None = None
         Draws. Parameters at a boundary stay where they are.
 
     Raises:
-        IdentifiabilityError: if a parameter is not determined, so that its variance is infinite, or no degree of freedom is left.
+        IdentifiabilityError: if the runs do not determine a parameter, or leave no degree of freedom.
 
     Example:
         >>> import numpy as np, scalejax as sj
@@ -44,20 +48,15 @@ def laplace(fit: Fit, draws: int = 4000, *, covariance: Covariance | None = None
     """
     if draws < 2:
         raise FitError(f"draws={draws} must be at least 2.")
-    for shape, left in zip(fit.curvature, freedom(fit.request), strict=True):
-        if shape.flat:
-            raise IdentifiabilityError(
-                f"{', '.join(shape.flat)} of {fit.law.name!r} are not determined by the runs, so there is no distribution to draw "
-                "from; fix one of them, or add runs that vary the inputs they act on."
-            )
-        if left <= 0:
-            raise IdentifiabilityError(no_freedom(fit.request))
+    unknown = np.array(undetermined(fit))
     found = spread(fit, covariance, groups)
-    if np.isinf(found.matrix).any():
+    unknown |= np.isinf(np.diagonal(found.matrix, axis1=1, axis2=2)).T
+    if unknown.all(axis=0).all():
         raise IdentifiabilityError(
             f"The runs hold too few different values of {found.units!r} to tell how much the residuals differ between them, so no interval "
             f"of {fit.law.name!r} is finite; add some, or fix a parameter."
         )
     deviations = found.deviations(np.random.default_rng(seed), draws)
     how = found.kind + (f" by {found.units}" if found.kind == "clustered" else "")
-    return Draws(fit, fit.theta[:, :, None] + deviations, f"Laplace ({how}, seed {seed})")
+    theta = np.where(unknown[:, :, None], np.nan, fit.theta[:, :, None] + deviations)
+    return Draws(fit, theta, f"Laplace ({how}, seed {seed})")

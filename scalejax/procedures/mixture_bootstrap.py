@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from ..core.errors import ConvergenceWarning, DecisionError
-from ..fitting.bootstrap import resampled
+from ..fitting.resampling import resampled
 from ..fitting.data import Bank, usable_rows
 from ..fitting.draws import Draws
 from ..fitting.lm import LM
