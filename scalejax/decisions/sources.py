@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from ..core.errors import DecisionError, IdentifiabilityError, suggest
 from ..core.law import Law
 from ..core.runs import Runs
 from ..fitting.draws import Draws
+from ..fitting.intervals import freedom, no_freedom
 from ..fitting.request import label
 from ..fitting.result import Fit
 from ..posteriors.laplace import laplace
@@ -75,14 +77,17 @@ def known(source: Source, group: str | None = None, what: str = "allocate") -> K
         return Known(law, {name: np.asarray(value, dtype=np.float64) for name, value in params.items()}, None)
     if not isinstance(source, Fit | Draws):
         raise DecisionError(f"{what}() takes a fit, draws or (law, parameters), got a {type(source).__name__}.")
-    fit, drawn, kind = (source, *_of_fit(source)) if isinstance(source, Fit) else (source.fit, source, source.kind)
-    point, draws = dict(fit.params if drawn is None else drawn.center), {} if drawn is None else dict(drawn.params)
+    fit = source if isinstance(source, Fit) else source.fit
     if group is not None and not fit.groups:
         raise DecisionError(f"group={group!r} was given, but the fit has no groups.")
+    group = None if group is None else label(group)
+    if fit.groups and group not in fit.groups:
+        raise DecisionError(f"The fit has groups; say which with group=..., {suggest(group, fit.groups)}")
+    if source is fit and len(fit.curvature) > 1 and _troubled(fit):  # what ails one group is not the others' trouble
+        source = fit = _alone(fit, fit.groups.index(group))
+    drawn, kind = _of_fit(fit) if source is fit else (source, source.kind)
+    point, draws = dict(fit.params if drawn is None else drawn.center), {} if drawn is None else dict(drawn.params)
     if fit.groups:
-        group = None if group is None else label(group)
-        if group not in fit.groups:
-            raise DecisionError(f"The fit has groups; say which with group=..., {suggest(group, fit.groups)}")
         g = fit.groups.index(group)
         for name in point:
             if fit.request.grouped(name):
@@ -93,13 +98,23 @@ def known(source: Source, group: str | None = None, what: str = "allocate") -> K
 
 def silent(fit: Fit) -> str:
     """Why a fit tells nothing of its noise, so that no interval can be had from it; "" if it does."""
-    observations, parameters = int((fit.request.bank.weight > 0).sum(axis=0).min()), fit.request.layout.size
-    if observations > parameters:
-        return ""
-    return (
-        f"no interval: {observations} observations determine the {parameters} parameters of {fit.law.name!r} exactly, and nothing is left "
-        "to tell the noise by; add runs, or fix a parameter"
-    )
+    return "" if (freedom(fit.request) > 0).all() else f"no interval: {no_freedom(fit.request).rstrip('.')}"
+
+
+def _troubled(fit: Fit) -> bool:
+    """Can one of several sets not be drawn from?"""
+    return bool(silent(fit)) or any(shape.flat for shape in fit.curvature)
+
+
+def _alone(fit: Fit, g: int) -> Fit:
+    """The fit of one group of those that were fitted apart."""
+    asked, theta, starts = fit.request, fit.theta[:, [g]], fit.starts
+    request = replace(asked, runs=asked.tables[g], by=None, share=(), weights=asked.row_weights[g])
+    rows = {name: getattr(starts, name)[[g]] for name in ("objective", "status", "iterations")}
+    return replace(
+        fit, params=request.params(theta), objective=float(starts.objective[g, 0]), statuses=(fit.statuses[g],), theta=theta,
+        starts=replace(starts, theta=starts.theta[:, [g]], **rows), curvature=(fit.curvature[g],), request=request,
+    )  # fmt: skip
 
 
 def _of_fit(fit: Fit) -> tuple[Draws | None, str]:
