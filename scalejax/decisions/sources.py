@@ -15,7 +15,7 @@ from ..fitting.draws import Draws
 from ..fitting.intervals import freedom, no_freedom
 from ..fitting.request import label
 from ..fitting.result import Fit
-from ..posteriors.laplace import laplace
+from ..posteriors.usual import usual_draws
 
 Source = Fit | Draws | tuple[Law, Mapping[str, Any]]
 
@@ -122,7 +122,7 @@ def _of_fit(fit: Fit) -> tuple[Draws | None, str]:
     if why := silent(fit):
         return None, why
     try:
-        drawn = laplace(fit, 1000)
+        drawn = usual_draws(fit)
     except IdentifiabilityError as error:
         raise DecisionError(f"This fit cannot be decided from: {error}") from error
     return drawn, drawn.kind

@@ -16,6 +16,7 @@ from .noise import new_noise
 from .predict import arrange, evaluate
 from .request import Request
 from .result import Fit
+from .straight import bent
 from .units import Units
 
 
@@ -61,6 +62,15 @@ class Draws:
     def center(self) -> dict[str, Any]:
         """The point estimate that the draws surround: the fit's parameters."""
         return self.fit.params
+
+    @cached_property
+    @double
+    def bent(self) -> float:
+        """By what factor these draws move the law at the runs further, or less far, than a straight law: near 1 for draws to be trusted.
+
+        Of interest for draws from a normal approximation (`laplace`). The largest of all sets.
+        """
+        return float(bent(self).max())
 
     @property
     def standard_errors(self) -> dict[str, Any]:

@@ -7,10 +7,10 @@ import warnings
 import numpy as np
 
 from ..core.errors import ConvergenceWarning, DecisionError
-from ..fitting.resampling import resampled
 from ..fitting.data import Bank, usable_rows
 from ..fitting.draws import Draws
 from ..fitting.lm import LM
+from ..fitting.resampling import resampled
 from ..fitting.result import Fit
 from ..fitting.search import minimise
 from ..fitting.status import Ends, Status, code

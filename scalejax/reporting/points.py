@@ -15,7 +15,7 @@ from ..decisions.allocation import Allocation
 from ..decisions.costs import six_nd
 from ..fitting.draws import Draws
 from ..fitting.result import Fit
-from ..posteriors.laplace import laplace
+from ..posteriors.usual import usual_draws
 
 ENOUGH = 256  # draws behind a drawn band: more cannot be seen
 
@@ -106,7 +106,7 @@ def of_group(fit: Fit, group: str | None) -> np.ndarray:
 def thinned(fit: Fit, draws: Draws | None) -> Draws:
     """A few hundred of the draws, or as many Laplace draws."""
     if draws is None:
-        return laplace(fit, ENOUGH)
+        return usual_draws(fit, ENOUGH)
     return replace(draws, theta=draws.theta[..., :: -(-len(draws) // ENOUGH)], failed=0)
 
 
