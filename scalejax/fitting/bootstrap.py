@@ -17,7 +17,7 @@ from .draws import Draws
 from .problem import residuals
 from .request import Request
 from .result import Fit
-from .search import minimise
+from .runaways import noted, refit
 from .solvers import Solver, as_solver
 from .status import Ends, Status, code
 
@@ -65,7 +65,9 @@ def bootstrap(
         progress: as in `fit`.
 
     Returns:
-        Draws with `replicates` draws. Replicates that did not converge are kept and counted. Sets fitted apart are resampled one after the
+        Draws with `replicates` draws. Replicates that do not converge, or in which a parameter leaves its plausible range by orders of
+        magnitude that the fit is not out of, are made anew with `prior="weak"`; `kind` says how many. What does not converge then either is
+        kept and counted. Sets fitted apart are resampled one after the
         other and refitted together.
 
     Example:
@@ -85,12 +87,13 @@ def bootstrap(
         raise FitError("kind='groups' needs the column that names the groups: groups='...'.")
     report = reporter("bootstrap", progress)
     rng = np.random.default_rng(seed)
-    sets, parts, failed, bank = fit.theta.shape[1], [], 0, fit.request.bank
+    sets, parts, failed, held, bank = fit.theta.shape[1], [], 0, 0, fit.request.bank
     bank = _cut(bank) if sets * replicates > _MANY else bank
     step = max(_NUMBERS // (bank.rows * replicates), 1)
     for begin in range(0, sets, step):
         some = np.arange(begin, min(begin + step, sets))
-        state = _replicate(fit, bank, some, replicates, kind, groups, rng, as_solver(solver), report)
+        state, runaways = _replicate(fit, bank, some, replicates, kind, groups, rng, as_solver(solver), report)
+        held += runaways
         failed += int((state.status != code(Status.CONVERGED)).sum())
         parts.append(state.theta.reshape(-1, len(some), replicates))
     if failed > 0.02 * replicates * sets:
@@ -100,7 +103,7 @@ def bootstrap(
             ConvergenceWarning,
             stacklevel=3,
         )
-    return Draws(fit, np.concatenate(parts, axis=1), f"bootstrap ({kind}, seed {seed})", failed)
+    return Draws(fit, np.concatenate(parts, axis=1), noted(f"bootstrap ({kind}, seed {seed})", held, replicates * sets), failed)
 
 
 def _cut(bank: Bank) -> Bank:
@@ -122,16 +125,16 @@ def _replicate(
     rng: np.random.Generator,
     solver: Solver,
     report: Progress | None,
-) -> Ends:
+) -> tuple[Ends, int]:
     """Refit `some` of the sets `count` times each from their optima."""
     request, sets = fit.request, np.repeat(some, count)
-    theta, weight = fit.theta[:, sets], bank.weight[:, sets]
+    weight = bank.weight[:, sets]
     if kind == "residual":
         bank, sets = _shaken(fit, bank, some, count, rng), np.arange(len(sets))
     else:
         drawn = [_factors(request, request.tables[i], count, kind, groups, rng) for i in some]
         weight = weight * np.concatenate([_spread(bank, part) for part in drawn], axis=1)
-    return minimise(request.spec, bank, theta, sets, solver.warm, weight=weight, progress=report)
+    return refit(request, fit.theta, np.repeat(some, count), bank, sets, solver.warm, weight, report)
 
 
 def _factors(request: Request, table: Runs, count: int, kind: str, groups: str | None, rng: np.random.Generator) -> np.ndarray:
@@ -176,7 +179,7 @@ def _shaken(fit: Fit, bank: Bank, some: np.ndarray, count: int, rng: np.random.G
     predicted = np.repeat(target - r.reshape(*target.shape[:-1], -1), count, axis=-1)
     target = predicted + np.concatenate(drawn, axis=1).reshape(predicted.shape)
     inputs = (np.repeat(a, count, axis=-1) if b else a[..., 0] for a, b in zip(inputs, bank.batched[:-1], strict=True))
-    return replace(bank, inputs=tuple(inputs), target=target, batched=(*bank.batched[:-1], True))
+    return replace(bank, inputs=tuple(inputs), target=target, batched=(*bank.batched[:-1], True), pull=np.repeat(bank.pull[some], count))
 
 
 def _redrawn(r: np.ndarray, weight: np.ndarray, size: int, count: int, rng: np.random.Generator) -> np.ndarray:
