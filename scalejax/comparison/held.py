@@ -26,6 +26,7 @@ class Holdout:
         pit: (observations, laws) predictive probability of a smaller output; uniform if the intervals are right.
         on: scale of the residuals.
         method: "fit", or how posteriors were sampled.
+        held: refits that ran away and were made anew with a weak prior, such as "m4 without the largest 25 %".
     """
 
     laws: tuple[str, ...]
@@ -37,6 +38,7 @@ class Holdout:
     pit: np.ndarray
     on: str
     method: str
+    held: tuple[str, ...] = ()
 
     @cached_property
     def ranking(self) -> Ranking:
@@ -87,7 +89,8 @@ class Holdout:
         how = "point fits" if self.method == "fit" else "posteriors"
         splits = "1 split" if len(self.splits) == 1 else f"{len(self.splits)} splits"
         note = f"{len(self.rows)} left-out observations, {splits}, {how}. {self.verdict}"
-        return Table(header, rows, notes=[note.strip()])
+        held = [f"held by a weak prior: {', '.join(self.held)}"] if self.held else []
+        return Table(header, rows, notes=[note.strip(), *held])
 
     def scores(self) -> Table:
         """The same for every split: which group, or how large a step of scale, does each law miss?"""

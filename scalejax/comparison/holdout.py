@@ -90,7 +90,10 @@ def holdout(
     )
     index = np.repeat(np.arange(len(splits)), [len(s.rows) for s in first])
     rows = np.concatenate([s.rows for s in first])
-    return Holdout(tuple(named), tuple(s.name for s in splits), rows, index, lpd, error, pit, first[0].on, method)
+    held = tuple(
+        f"{name} without {s.name}" for name, scores in found.items() for s, score in zip(splits, scores, strict=True) if score.held
+    )
+    return Holdout(tuple(named), tuple(s.name for s in splits), rows, index, lpd, error, pit, first[0].on, method, held)
 
 
 def _named(laws: Law | str | Mapping[str, Law | str]) -> dict[str, Law]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, NamedTuple
@@ -15,8 +16,10 @@ from ..core.law import Law
 from ..core.runs import Runs
 from ..fitting.data import usable_rows
 from ..fitting.fit import fit
+from ..fitting.penalty import CENTRAL, ranges
 from ..fitting.problem import Spec, predictions, traced
 from ..fitting.result import Fit
+from ..fitting.status import Status
 from ..posteriors.checks import densities
 from ..posteriors.predictive import replicates
 from ..posteriors.sample import sample
@@ -29,7 +32,7 @@ class Scores(NamedTuple):
     Attributes:
         rows: row of each in the table of runs. lpd: log predictive density of the output. error: observed less predicted, on the scale of
             the residuals. pit: probability of a smaller output, uniform if the predictive distribution is right.
-        on: scale of the residuals.
+        on: scale of the residuals. held: did the refit need a weak prior?
     """
 
     rows: np.ndarray
@@ -37,6 +40,7 @@ class Scores(NamedTuple):
     error: np.ndarray
     pit: np.ndarray
     on: str
+    held: bool = False
 
 
 def by_fit(law: Law, runs: Runs, split: Split, weights: np.ndarray, seed: int, options: Mapping[str, Any]) -> Scores:
@@ -45,27 +49,44 @@ def by_fit(law: Law, runs: Runs, split: Split, weights: np.ndarray, seed: int, o
         variance = s^2 + J' Sigma J,    s^2 = RSS / (n - p)
 
     J the derivatives of the prediction, Sigma the model covariance of the parameters: exact for least squares and normal noise if the law
-    is linear in its parameters. n, p and s count what was kept.
+    is linear in its parameters. n, p and s count what was kept. A refit whose optimum is none, or uncertain, is made anew with
+    `prior="weak"`, whose precision then adds to that of the runs.
     """
     from scipy.special import gammaln, stdtr
 
-    fitted = fit(law, runs, weights=np.where(split.left_out, 0.0, weights), seed=seed, **options)
+    fitted = _refitted(law, runs, np.where(split.left_out, 0.0, weights), seed, options)
+    held = fitted.request.spec.prior and options.get("prior") is None
     bank, size = fitted.request.bank, fitted.request.layout.size
     predicted, jac = (np.asarray(a) for a in _linearised(fitted.request.spec, fitted.theta[:, 0], bank.inputs, bank.group, bank.fixed))
-    covariance, target, weight = _covariance(fitted, split), bank.target.ravel(), bank.weight[:, 0]
+    target, weight = bank.target.ravel(), bank.weight[:, 0]
     kept = weight > 0
     nu = int(kept.sum()) - size
     if nu < 1:
         raise FitError(f"Without {split.name} only {kept.sum()} observations are left for the {size} parameters of {law.name!r}.")
     error = target - predicted
     s2 = np.sum((weight * error**2)[kept]) / np.mean(weight[kept]) / nu
+    share = weight / np.mean(weight[kept])
+    covariance = _with_ranges(fitted, jac, share / s2) if fitted.request.spec.prior else _covariance(fitted, split)
     left, rows = _left_out(law, runs, split, len(bank.target))
     error, jac, y = error[left.ravel()], jac[left.ravel()], target[left.ravel()]
     variance = np.maximum(s2 + np.einsum("ni,ij,nj->n", jac, covariance, jac), 1e-30)
     z = error / np.sqrt(variance)
     constant = gammaln((nu + 1) / 2) - gammaln(nu / 2) - 0.5 * np.log(nu * np.pi)
     lpd = constant - 0.5 * np.log(variance) - (nu + 1) / 2 * np.log1p(z**2 / nu)
-    return Scores(rows, lpd - y if fitted.request.on == "log" else lpd, error, stdtr(nu, z), fitted.request.on)
+    return Scores(rows, lpd - y if fitted.request.on == "log" else lpd, error, stdtr(nu, z), fitted.request.on, held)
+
+
+def _refitted(law: Law, runs: Runs, weights: np.ndarray, seed: int, options: Mapping[str, Any]) -> Fit:
+    """The law fitted to what was kept, with a weak prior if it runs away without."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fitted = fit(law, runs, weights=weights, seed=seed, **options)
+    ours = options.get("prior") is None and options.get("recipe") is None and options.get("solver", "lm") in ("lm", "varpro")
+    if ours and (fitted.status is Status.DOUBTFUL or not fitted.status.usable):
+        return fit(law, runs, weights=weights, seed=seed, **{**options, "solver": "lm", "prior": "weak"})
+    for warning in caught:
+        warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    return fitted
 
 
 def by_sample(
@@ -109,6 +130,11 @@ def _covariance(fitted: Fit, split: Split) -> np.ndarray:
             "fix one of them, leave out fewer runs, or use method='nuts', where priors do."
         )
     return np.nan_to_num(shape.model_covariance, nan=0.0)
+
+
+def _with_ranges(fitted: Fit, jac: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Covariance of theta where the plausible ranges add to what the runs determine; `weight` of rows over the residual variance."""
+    return np.linalg.inv((jac.T * weight) @ jac + np.diag((CENTRAL / ranges(fitted.request.layout).width) ** 2))
 
 
 def _left_out(law: Law, runs: Runs, split: Split, length: int) -> tuple[np.ndarray, np.ndarray]:

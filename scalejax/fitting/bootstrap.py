@@ -16,7 +16,7 @@ from .data import Bank
 from .draws import Draws
 from .resampling import check_units, noise_drawn, undetermined, usual, weights_of
 from .result import Fit
-from .search import minimise
+from .runaways import noted, refit
 from .solvers import Solver, as_solver
 from .status import Ends, Status, code
 from .units import Units, column_names
@@ -72,8 +72,10 @@ def bootstrap(
         progress: as in `fit`.
 
     Returns:
-        Draws with `replicates` draws. Replicates that did not converge are kept and counted. Sets fitted apart are resampled one after the
-        other and refitted together. Parameters that the runs of a group do not determine have infinite intervals.
+        Draws with `replicates` draws. Replicates that do not converge, or in which a parameter leaves its plausible range by orders of
+        magnitude that the fit is not out of, are made anew with `prior="weak"`; `kind` says how many. What does not converge then either is
+        kept and counted. Sets fitted apart are resampled one after the other and refitted together. Parameters that the runs of a group do
+        not determine have infinite intervals.
 
     Raises:
         IdentifiabilityError: if the runs do not determine a parameter, or leave no degree of freedom.
@@ -104,12 +106,13 @@ def bootstrap(
     check_units(fit, units)
     report = reporter("bootstrap", progress)
     rng = np.random.default_rng(seed)
-    sets, parts, failed, bank = fit.theta.shape[1], [], 0, fit.request.bank
+    sets, parts, failed, held, bank = fit.theta.shape[1], [], 0, 0, fit.request.bank
     bank = _cut(bank) if sets * replicates > _MANY else bank
     step = max(_NUMBERS // (bank.rows * replicates), 1)
     for begin in range(0, sets, step):
         some = np.arange(begin, min(begin + step, sets))
-        state = _replicate(fit, bank, some, replicates, units, rng, as_solver(solver), report)
+        state, runaways = _replicate(fit, bank, some, replicates, units, rng, as_solver(solver), report)
+        held += runaways
         failed += int((state.status != code(Status.CONVERGED)).sum())
         parts.append(state.theta.reshape(-1, len(some), replicates))
     if failed > 0.02 * replicates * sets:
@@ -121,7 +124,8 @@ def bootstrap(
         )
     theta = np.where(unknown[:, :, None], np.nan, np.concatenate(parts, axis=1))
     how = units.kind + (f" by {' and '.join(units.columns)}" if units.columns else "")
-    return Draws(fit, theta, f"bootstrap ({how}, seed {seed})", failed, None if units.kind in ("residual", "blocks") else units)
+    kind = noted(f"bootstrap ({how}, seed {seed})", held, replicates * sets)
+    return Draws(fit, theta, kind, failed, None if units.kind in ("residual", "blocks") else units)
 
 
 def _cut(bank: Bank) -> Bank:
@@ -142,12 +146,12 @@ def _replicate(
     rng: np.random.Generator,
     solver: Solver,
     report: Progress | None,
-) -> Ends:
+) -> tuple[Ends, int]:
     """Refit `some` of the sets `count` times each from their optima."""
     request, sets = fit.request, np.repeat(some, count)
-    theta, weight = fit.theta[:, sets], bank.weight[:, sets]
+    weight = bank.weight[:, sets]
     if units.kind == "residual":
         bank, sets = noise_drawn(fit, bank, some, count, units.columns, rng), np.arange(len(sets))
     else:
         weight = weight * weights_of(fit, bank, some, count, units, rng)
-    return minimise(request.spec, bank, theta, sets, solver.warm, weight=weight, progress=report)
+    return refit(request, fit.theta, np.repeat(some, count), bank, sets, solver.warm, weight, report)

@@ -44,6 +44,7 @@ class Bank:
         group: (rows,) group index, the same for all sets.
         batched: which arrays differ between sets; the others have no trailing axis.
         fixed: values of fixed parameters.
+        pull: (sets,) weights of the penalty, see `penalty`.
     """
 
     inputs: tuple[np.ndarray, ...]
@@ -52,6 +53,7 @@ class Bank:
     group: np.ndarray
     batched: tuple[bool, ...]
     fixed: dict[str, np.ndarray]
+    pull: np.ndarray
 
     @property
     def rows(self) -> int:
@@ -75,7 +77,7 @@ class Bank:
         arrays = (*self.inputs, self.target)
         arrays = tuple(a[..., sets] if b else a for a, b in zip(arrays, self.batched, strict=True))
         weight = self.weight[:, sets] if weight is None else weight
-        return Data(arrays[:-1], arrays[-1], weight, self.group, self.fixed)
+        return Data(arrays[:-1], arrays[-1], weight, self.group, self.fixed, self.pull[sets])
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ class Blocks:
         columns = zip((*bank.inputs, bank.target), bank.batched, self._shared, strict=True)
         arrays = [self._cut(a[..., sets], True) if b else shared for a, b, shared in columns]
         weights = self._weights(bank.weight)[..., sets] if weight is None else self._weights(weight)
-        return Data(tuple(arrays[:-1]), arrays[-1], weights, self.group, bank.fixed)
+        return Data(tuple(arrays[:-1]), arrays[-1], weights, self.group, bank.fixed, bank.pull[sets])
 
     def _cut(self, array: np.ndarray, members: bool) -> np.ndarray:
         """(rows, ...) as (height, ..., blocks), with or without members behind."""
@@ -220,6 +222,7 @@ def make_bank(
     weights: Sequence[np.ndarray],
     group: np.ndarray | None,
     fixed: Mapping[str, Any],
+    pull: np.ndarray,
 ) -> Bank:
     """Stack data sets, padded to one shape. `weights` are per run; rows of a table's own exclusion are left out."""
     rows = [usable_rows(law, runs) for runs in tables]
@@ -244,6 +247,7 @@ def make_bank(
         group,
         batched,
         {k: np.asarray(v, dtype=np.float64) for k, v in fixed.items()},
+        pull,
     )
 
 

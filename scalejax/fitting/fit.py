@@ -20,6 +20,7 @@ from .losses import Loss, as_loss, usual_loss
 from .recipes import recipe as find_recipe
 from .request import Request, observations, run_weights, too_few
 from .result import Fit, finish
+from .runaways import with_prior
 from .search import search
 from .solvers import Solver, as_solver
 from .starts import Starts
@@ -42,6 +43,7 @@ def fit(
     share: Sequence[str] | str = (),
     weights: Any = None,
     recipe: str | None = None,
+    prior: Literal["weak"] | None = None,
     sizes: Mapping[str, int] | None = None,
     seed: int = 0,
     unidentified: Literal["raise", "warn"] = "raise",
@@ -70,6 +72,8 @@ def fit(
         share: parameters that all groups have in common (one joint fit); without it groups are fitted apart, in one batch.
         weights: one weight a run, or the column that holds them; default the column that the runs were read with as `weight=`, if any.
         recipe: name of a published procedure, see `recipes`; arguments given here take precedence.
+        prior: "weak" adds a penalty from the plausible ranges, which moves nothing that the runs determine and keeps the rest from running
+            away: a maximum a posteriori fit, see `penalty`. For wide laws and small tables. Intervals stay those of the runs alone.
         sizes: lengths of vector parameters whose axis no column shows.
         seed: of the starts.
         unidentified: "raise" an error when the runs cannot tell parameters apart, or "warn" and return the fit.
@@ -99,9 +103,14 @@ def fit(
         sizes=sizes,
     )  # fmt: skip
     check(request, unidentified)
+    if prior not in (None, "weak"):
+        raise FitError(f"prior={prior!r} is unknown; pass prior='weak' or leave it out. Priors of your own are for `sample`.")
     starts = starts if starts is not None or chosen is None else chosen.starts_for(request)
     solver = as_solver(solver if solver is not None else (chosen.solver if chosen else "lm"))
     found = search(request, starts, solver, seed, reporter("fit", progress))
+    if prior is not None:
+        request = with_prior(request, found.best)
+        found = search(request, starts, solver, seed, reporter("fit", progress))
     return announce(finish(request, found, solver, recipe, seed, time.perf_counter() - begun))
 
 
@@ -158,12 +167,15 @@ def announce(fitted: Fit) -> Fit:
     """Warn of what a reader of the numbers must know."""
     if not fitted.status.usable:
         warnings.warn(
-            f"The fit of {fitted.law.name!r} did not converge ({fitted.status.value}): {fitted.status.sentence}{_spared(fitted)} To "
-            "mend it: (1) look at print(fit) for flags in the data; (2) give more starts; (3) fix or bound a parameter; (4) fit a law with "
-            "fewer parameters.",
+            f"The fit of {fitted.law.name!r} did not converge ({fitted.status.value}): {fitted.status.sentence}{_spared(fitted)} "
+            "To mend it: (1) look at print(fit) for flags in the data; (2) give more starts; (3) fix or bound a parameter; (4) fit a "
+            "law with fewer parameters.",
             ConvergenceWarning,
             stacklevel=4,
         )
+    doubtful = [i for i, status in enumerate(fitted.statuses) if status is Status.DOUBTFUL]
+    if doubtful:
+        warnings.warn(_doubts(fitted, doubtful), ConvergenceWarning, stacklevel=4)
     flat = [name for c, status in zip(fitted.curvature, fitted.statuses, strict=True) if status.usable for name in c.flat]
     if flat and fitted.status is not Status.STOPPED:  # away from an optimum curvature says nothing of what the runs determine
         warnings.warn(
@@ -173,6 +185,17 @@ def announce(fitted: Fit) -> Fit:
             stacklevel=4,
         )
     return fitted
+
+
+def _doubts(fitted: Fit, which: list[int]) -> str:
+    """What speaks against these sets' optima."""
+    of = f" in {len(which)} of {len(fitted.statuses)} groups, such as {fitted.groups[which[0]]}" if len(fitted.statuses) > 1 else ""
+    reasons = "; ".join(fitted.doubts[which[0]])
+    return (
+        f"The fit of {fitted.law.name!r} is an uncertain optimum{of}: {reasons}. Other parameters may describe the runs nearly as well. "
+        "To settle it: (1) hold what the runs leave open with prior='weak'; (2) give more starts; (3) fix or bound a parameter; (4) fit a "
+        "law with fewer parameters; (5) add runs."
+    )
 
 
 def _spared(fitted: Fit) -> str:

@@ -65,7 +65,7 @@ def over_devices(function: Callable[..., Any], arguments: tuple[Any, ...], axes:
 
 def data_axes(batched: tuple[bool, ...]) -> Data:
     """Which arrays of `Data` have a member axis, for `over_devices`."""
-    return Data(tuple(-1 if b else None for b in batched[:-1]), -1 if batched[-1] else None, -1, None, None)
+    return Data(tuple(-1 if b else None for b in batched[:-1]), -1 if batched[-1] else None, -1, None, None, -1)
 
 
 @lru_cache

@@ -42,6 +42,7 @@ class Spec:
     layout: Layout
     loss: Loss
     on: str  # "log" or "linear"
+    prior: bool = False  # is there a penalty from the plausible ranges? See `penalty`
 
 
 class Data(NamedTuple):
@@ -53,6 +54,7 @@ class Data(NamedTuple):
         weight: (rows * T, members).
         group: (rows,) index of each row's group.
         fixed: values of fixed parameters.
+        pull: (members,) weights of the penalty.
     """
 
     inputs: tuple[Any, ...]
@@ -60,6 +62,7 @@ class Data(NamedTuple):
     weight: Any
     group: Any
     fixed: dict[str, Any]
+    pull: Any
 
 
 def residuals(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> Any:

@@ -71,6 +71,8 @@ class VarPro(LM):
     def inner(self, spec: Spec) -> Projection:
         """The linear parameters of a fit; raises FitError if there are none, or nothing else."""
         entries, law = linear_entries(spec), spec.law.name
+        if spec.prior:
+            raise FitError("solver='varpro' knows no prior; use solver='lm' with prior='weak'.")
         if not entries:
             raise FitError(
                 f"solver='varpro' needs free parameters in which the law is linear, and {law!r} declares none here; use solver='lm', "

@@ -38,6 +38,7 @@ class Request:
     share: tuple[str, ...] = ()
     weights: np.ndarray | None = None
     sizes: Mapping[str, int] = field(default_factory=dict)
+    pull: np.ndarray | None = None  # weight of the penalty of every set, where there is one: see `penalty`
 
     @cached_property
     def groups(self) -> list[str]:
@@ -55,7 +56,7 @@ class Request:
     @property
     def ungrouped(self) -> Request:
         """The same of all runs together."""
-        return replace(self, by=None, share=())
+        return replace(self, by=None, share=(), pull=None)
 
     @property
     def joint(self) -> bool:
@@ -90,7 +91,7 @@ class Request:
         """Static part of the compiled problem."""
         if self.on not in ("log", "linear"):
             raise FitError(f"on={self.on!r} is unknown; {suggest(self.on, ['log', 'linear'])}")
-        return Spec(self.law, self.layout, self.loss, self.on)
+        return Spec(self.law, self.layout, self.loss, self.on, self.pull is not None)
 
     @cached_property
     def tables(self) -> list[Runs]:
@@ -119,7 +120,8 @@ class Request:
     def bank(self) -> Bank:
         """Arrays of the tables, padded so that data sets of many lengths share a program."""
         return make_bank(
-            self.law, self.tables, on=self.on, weights=self.row_weights, group=self.group_of_row if self.joint else None, fixed=self.fix
+            self.law, self.tables, on=self.on, weights=self.row_weights, group=self.group_of_row if self.joint else None, fixed=self.fix,
+            pull=np.zeros(len(self.tables)) if self.pull is None else self.pull,
         )  # fmt: skip
 
     def params(self, theta: np.ndarray) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from .identify import inseparable_inputs
 from .intervals import interval_end, quantile_of, standard_errors
 from .predict import evaluate
 from .request import Request, too_few
+from .runaways import doubts
 from .search import Found, agreement
 from .second_order import second_order
 from .solvers import Solver
@@ -103,6 +104,12 @@ class Fit:
     def status(self) -> Status:
         """How the worst set ended."""
         return max(self.statuses, key=list(Status).index)
+
+    @cached_property
+    def doubts(self) -> tuple[tuple[str, ...], ...]:
+        """What speaks against the optimum of every set: few starts that found it, parameters far from plausible."""
+        columns = zip(self.starts.objective, self.theta.T, self.curvature, strict=True)
+        return tuple(doubts(self.request, *column) for column in columns)
 
     @property
     def law(self) -> Law:
@@ -270,6 +277,8 @@ class Fit:
             f"{used} observations" + (f", {rows - self.runs.used} runs left out" if rows > self.runs.used else "")
             + f", data {self.runs.digest}; {self.solver} in {self.seconds:.2f} s",
         ]  # fmt: skip
+        notes += [f"uncertain: {doubt}" for doubt in self.doubts[0]] if len(self.statuses) == 1 else []
+        notes += ["held by a weak prior on the plausible ranges; intervals are those of the runs alone"] if self.request.spec.prior else []
         failed = failures(self.groups, self.statuses) if len(self.statuses) > 1 else ""
         notes += [f"without an answer: {failed}; the other groups do not depend on them"] if failed else []
         if self.request.weights is None and self.runs.weighted_by:
@@ -316,6 +325,9 @@ def finish(request: Request, found: Found, solver: Solver, recipe: str | None, s
     starts = StartTable(found.objective, names, found.iterations, found.theta, found.screened)
     ends = zip(found.status[:, 0], shapes, promises, strict=True)
     statuses = [_status(CODES[s], c, p) for s, c, p in ends]
+    for i, status in enumerate(statuses):
+        if status in (Status.CONVERGED, Status.BOUNDARY) and doubts(request, found.objective[i], best[:, i], shapes[i]):
+            statuses[i] = Status.DOUBTFUL
     for i in too_few(request):
         statuses[i] = Status.TOO_FEW
     versions = {

@@ -134,6 +134,11 @@ def rounding_floor(spec: Spec, bank: Bank) -> float:
     return float(spec.loss.rho(1e-15 * size)) * bank.rows
 
 
+def rounding_level(spec: Spec, bank: Bank) -> float:
+    """Objective of residuals of 1e-12, which noise-free runs leave: differences below it are rounding."""
+    return 1e6 * rounding_floor(spec, bank)
+
+
 def search(request: Request, starts: Starts | None, solver: Solver, seed: int, progress: Callable[[int, int], None] | None) -> Found:
     """Screen the starts of every set and refine them in waves, until `ENOUGH` converged on the best optimum of the set or none is left.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -16,14 +16,14 @@ from .data import Blocks, make_blocks
 from .layout import one_group
 from .losses import Loss
 from .parallel import data_axes
+from .penalty import penalty
 from .problem import Data, Spec, jacobian, residuals
 from .request import Request
 from .rows import BlockRows, DenseRows
-from .search import rounding_floor
+from .search import rounding_level
 from .system import entries
 
 _BLOCKS = 512  # whose derivatives are held at once
-_ROUNDING = 1e6  # residuals of 1e-12 are taken for rounding errors
 _TINY = 1e-9  # share of the objective that a step may promise; a larger one is no matter of the last digits
 
 
@@ -45,7 +45,8 @@ def second_order(request: Request, theta: np.ndarray) -> tuple[np.ndarray, list[
     them in, so that the numbers do not depend on which of the agreeing starts came first, or on the number of devices. What is promised is
     a share of the objective, or of rounding errors where these are larger.
     """
-    at = partial(_in_blocks if request.joint or request.bank.blocks else _apart, request)
+    plain = partial(_in_blocks if request.joint or request.bank.blocks else _apart, request)
+    at = (lambda theta: _penalised(request, plain(theta))) if request.spec.prior else plain
     point = at(theta)
     step, promise, sound = _newton_step(point)
     moving = sound & (promise <= _TINY * point.objective)
@@ -58,8 +59,15 @@ def second_order(request: Request, theta: np.ndarray) -> tuple[np.ndarray, list[
             point = trial
         elif (better & moving).any():  # the others are as good as they get and stay where they are
             point = at(np.where(better, trial.theta, theta))
-    scale = np.maximum(point.objective, _ROUNDING * rounding_floor(request.spec, request.bank))
+    scale = np.maximum(point.objective, rounding_level(request.spec, request.bank))
     return point.theta, point.shapes(), promise / scale
+
+
+def _penalised(request: Request, point: _Point) -> _Point:
+    """The point with the penalty's part. The covariances are those of the runs alone: what only the penalty decides is not known."""
+    value, slope, curved = (np.asarray(a) for a in penalty(request.layout, request.bank.pull, point.theta))
+    newton = point.newton + np.eye(len(slope)) * curved.T[:, :, None]
+    return replace(point, objective=point.objective + value, gradient=point.gradient + slope.T, newton=newton)
 
 
 def _newton_step(point: _Point) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -170,7 +178,7 @@ def block_derivatives(request: Request, theta: np.ndarray) -> Iterator[tuple[sli
         *inputs, target, w = (a[..., which] for a in arrays)
         part = slice(begin, min(begin + step, count))
         kept = part.stop - part.start
-        cut = Data(tuple(inputs), target, w, group, data.fixed)
+        cut = Data(tuple(inputs), target, w, group, data.fixed, np.zeros(len(which)))
         found = derivatives(local, (True,) * (len(inputs) + 1), theta[place[:, which], 0], cut)
         r, jac, bending = (np.asarray(a) for a in found)
         yield part, r[:, :kept], np.where(w > 0, jac, 0.0)[..., :kept], np.moveaxis(bending, 0, -1)[..., :kept]

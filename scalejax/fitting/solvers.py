@@ -131,7 +131,7 @@ def _paths(spec: Spec, batched: tuple[bool, ...], solver: Optax, theta: Any, dat
         axes = jnp.where(jnp.all(jnp.isfinite(root), axis=(0, 1)), root, axes)
 
     def one(start, axes, member):
-        alone = member._replace(weight=member.weight[:, None])
+        alone = member._replace(weight=member.weight[:, None], pull=member.pull[None])
         z, place = _coordinates(spec.layout, solver.coordinates, start, axes)
 
         def value(z):

@@ -15,6 +15,7 @@ class Status(StrEnum):
     CONVERGED = "converged"
     BOUNDARY = "at boundary"
     FLAT = "flat direction"
+    DOUBTFUL = "uncertain optimum"
     STOPPED = "stopped early"
     MAX_ITERATIONS = "max iterations"
     STUCK = "did not move"
@@ -30,14 +31,18 @@ class Status(StrEnum):
 
     @property
     def usable(self) -> bool:
-        """Is the parameter vector what was asked for: an optimum (perhaps at a boundary or along a flat direction), or an early stop?"""
-        return self in (Status.CONVERGED, Status.BOUNDARY, Status.FLAT, Status.STOPPED)
+        """Is the parameter vector what was asked for: an optimum (perhaps at a boundary or along a flat direction), or an early stop?
+
+        An uncertain optimum is the best that was found, but the runs, or the search, do not single it out.
+        """
+        return self in (Status.CONVERGED, Status.BOUNDARY, Status.FLAT, Status.DOUBTFUL, Status.STOPPED)
 
 
 _SENTENCES = {
     Status.CONVERGED: "No step can lower the objective further.",
     Status.BOUNDARY: "The optimum lies at the edge of a parameter's support; the other parameters are converged.",
     Status.FLAT: "The objective does not change along some direction; parameters along it are not determined.",
+    Status.DOUBTFUL: "Hardly any other start found this optimum, or a parameter lies far from plausible: the runs may not single it out.",
     Status.STOPPED: "The solver stopped before the optimum, as its settings ask; intervals belong to optima and do not hold here.",
     Status.MAX_ITERATIONS: "The iteration limit was reached first; raise it or look at the starts.",
     Status.STUCK: "No step from the start lowered the objective, and the start is no optimum.",

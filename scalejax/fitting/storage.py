@@ -48,7 +48,7 @@ def fit_document(fit: Fit) -> dict[str, Any]:
         "curvature": [asdict(c) for c in fit.curvature],
         "request": {
             "loss": _loss_to_json(request.loss),
-            **{k: getattr(request, k) for k in ("on", "fix", "tie", "bounds", "by", "share", "weights", "sizes")},
+            **{k: getattr(request, k) for k in ("on", "fix", "tie", "bounds", "by", "share", "weights", "sizes", "pull")},
         },
         "runs": {
             "columns": runs.columns,
@@ -132,6 +132,7 @@ def fit_from_document(document: dict[str, Any], law: Law | None) -> Fit:
         law, runs, _loss_from_json(asked["loss"]), asked["on"], asked["fix"], asked["tie"],
         {k: tuple(v) for k, v in asked["bounds"].items()},
         asked["by"], tuple(asked["share"]), None if asked["weights"] is None else np.asarray(asked["weights"]), asked["sizes"],
+        None if asked["pull"] is None else np.asarray(asked["pull"], float),
     )  # fmt: skip
     starts = document["starts"]
     table = StartTable(
@@ -152,8 +153,8 @@ def fit_from_document(document: dict[str, Any], law: Law | None) -> Fit:
     )
     params = {k: v if isinstance(v, float) else np.asarray(v, float) for k, v in document["params"].items()}
     return Fit(
-        params, document["objective"], tuple(map(Status, document["statuses"])), np.asarray(document["theta"], float), table, shapes,
-        request,
+        params, document["objective"], tuple(map(Status, document["statuses"])), np.asarray(document["theta"], float),
+        table, shapes, request,
         document["solver"], document["recipe"],
         document["seed"], document["seconds"], document["versions"],
     )  # fmt: skip

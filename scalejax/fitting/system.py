@@ -23,6 +23,7 @@ import numpy as np
 from .layout import Layout, one_group
 from .linear import solve_damped
 from .losses import Loss
+from .penalty import penalty
 from .problem import Data, Spec, jacobian, normal_equations, residuals
 
 _PIECE = 2**12  # residuals of all members evaluated at once
@@ -45,6 +46,9 @@ def evaluate(spec: Spec, batched: tuple[bool, ...], data: Data, theta: Any, widt
     """
     parts = _in_blocks if data.weight.ndim == 3 else _in_pieces
     value, gradient, matrix, bend = parts(spec, batched, data, theta, width, safe)
+    if spec.prior:
+        more, slope, curved = penalty(spec.layout, data.pull, theta)
+        value, gradient, matrix = value + more, gradient + slope, _with_diagonal(spec, matrix, curved)
     finite = jnp.isfinite(value)
     for leaf in (gradient, *jax.tree.leaves(matrix)):
         finite &= jnp.all(jnp.isfinite(leaf), axis=tuple(range(leaf.ndim - 1)))
@@ -52,10 +56,11 @@ def evaluate(spec: Spec, batched: tuple[bool, ...], data: Data, theta: Any, widt
 
 
 def objective(spec: Spec, batched: tuple[bool, ...], data: Data, theta: Any) -> Any:
-    """Weighted sum of losses, (members,)."""
+    """Weighted sum of losses and the penalty, (members,)."""
+    more = penalty(spec.layout, data.pull, theta)[0] if spec.prior else 0.0
     if data.weight.ndim == 2:
-        return jnp.sum(data.weight * spec.loss.rho(residuals(spec, batched, theta, data)), axis=0)
-    return jnp.sum(_over_blocks(spec, batched, data, theta, (), lambda *block: (objective(*block),))[0], axis=0)
+        return jnp.sum(data.weight * spec.loss.rho(residuals(spec, batched, theta, data)), axis=0) + more
+    return jnp.sum(_over_blocks(spec, batched, data, theta, (), lambda *block: (objective(*block),))[0], axis=0) + more
 
 
 def _in_column(spec: Spec, batched: tuple[bool, ...], data: Data, theta: Any, width: Any, safe: Any) -> tuple[Any, Any, Any, Any]:
@@ -75,7 +80,7 @@ def _in_pieces(spec: Spec, batched: tuple[bool, ...], data: Data, theta: Any, wi
             return jax.lax.dynamic_slice_in_dim(array, i * height, height)
 
         weight = cut(data.weight, height * steps)
-        part = Data(tuple(map(cut, data.inputs)), cut(data.target), weight, cut(data.group), data.fixed)
+        part = Data(tuple(map(cut, data.inputs)), cut(data.target), weight, cut(data.group), data.fixed, data.pull)
         return _in_column(spec, batched, part, theta, width, safe)
 
     used = jnp.any(data.weight.reshape(pieces, -1) > 0, axis=1)
@@ -118,7 +123,7 @@ def _over_blocks(
 
     def some(parts: Sequence[Any]) -> tuple[Any, ...]:
         *inputs, target, weight, place = (flat(a, b) for a, b in zip(parts, (*batched, True, True), strict=True))
-        inner = Data(tuple(inputs), target, weight, jnp.zeros(target.shape[0], int), data.fixed)
+        inner = Data(tuple(inputs), target, weight, jnp.zeros(target.shape[0], int), data.fixed, data.pull)
         count = place.shape[1] // members
         out = column(local, (True,) * len(batched), inner, place, *(jnp.tile(x, count) for x in extras))
         return tuple(a.reshape(*a.shape[:-1], count, members) for a in out)
@@ -156,6 +161,19 @@ def diagonal(spec: Spec, matrix: Any) -> Any:
     out = jnp.zeros((spec.layout.size, matrix.shared.shape[-1]), matrix.shared.dtype)
     out = out.at[index[shared, 0]].set(dense_diagonal(matrix.shared)) if len(shared) else out
     return out.at[index[own]].set(dense_diagonal(matrix.own)) if len(own) else out
+
+
+def _with_diagonal(spec: Spec, matrix: Any, added: Any) -> Any:
+    """The matrix with `added` (size, members) on its diagonal."""
+
+    def plus(part: Any, diagonal: Any) -> Any:
+        places = jnp.arange(len(part))
+        return part.at[places, places].add(diagonal)
+
+    if not isinstance(matrix, Arrow):
+        return plus(matrix, added)
+    index, shared, own = entries(spec.layout)
+    return matrix._replace(shared=plus(matrix.shared, added[index[shared, 0]]), own=plus(matrix.own, added[index[own]]))
 
 
 def solve(spec: Spec, matrix: Any, unit: Any, damping: Any, right: Any) -> Any:

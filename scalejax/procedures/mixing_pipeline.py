@@ -19,9 +19,10 @@ from ..fitting.draws import Draws, ends
 from ..fitting.fit import fit
 from ..fitting.losses import huber
 from ..fitting.result import Fit
+from ..fitting.runaways import noted
 from ..zoo.data_mixing import data_mixing_m4, mixing_steps
 from ..zoo.power import henighan
-from .mixture_bootstrap import as_draws, mixture_counts, refit
+from .mixture_bootstrap import as_draws, mixture_counts, refit_mixtures
 from .mixture_tables import normalised
 
 
@@ -172,10 +173,11 @@ def _repeated(mixing: Fit, sizes: Fit | None, size: float, mixtures: int, draws:
     counts, targets = mixture_counts(mixtures, draws, seed), len(mixing.groups)
     kind, bank, before = f"bootstrap of the pipeline (mixtures, seed {seed})", None, ()
     if sizes is not None:
-        again = refit(sizes, [counts[sizes.runs["mixture"].astype(int)]])
+        again, _ = refit_mixtures(sizes, [counts[sizes.runs["mixture"].astype(int)]])
         at_size = _at_size(sizes, again.theta[:, None], size).reshape(draws, mixtures, targets)
         bank, before = _with_targets(mixing.request.bank, np.moveaxis(at_size, 0, -1)), (again,)
-    return as_draws(mixing, refit(mixing, [counts] * targets, bank), draws, kind, *before)
+    again, held = refit_mixtures(mixing, [counts] * targets, bank)
+    return as_draws(mixing, again, draws, noted(kind, held, len(again.status)), *before)
 
 
 def _with_targets(bank: Bank, losses: np.ndarray) -> Bank:
@@ -184,7 +186,7 @@ def _with_targets(bank: Bank, losses: np.ndarray) -> Bank:
     inputs = tuple(np.repeat(a, draws, axis=-1) if b else a for a, b in zip(bank.inputs, bank.batched, strict=False))
     target = np.repeat(bank.target.reshape(bank.rows, -1), losses[0].size // bank.target[0].size, axis=1)
     target[: len(losses)] = losses.reshape(len(losses), -1)
-    return replace(bank, inputs=inputs, target=target, batched=(*bank.batched[:-1], True))
+    return replace(bank, inputs=inputs, target=target, batched=(*bank.batched[:-1], True), pull=np.repeat(bank.pull, draws))
 
 
 def _along_steps(runs: Runs, steps: float, starts: int, seed: int) -> tuple[Runs, Fit | None]:

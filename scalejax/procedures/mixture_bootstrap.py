@@ -12,7 +12,7 @@ from ..fitting.draws import Draws
 from ..fitting.lm import LM
 from ..fitting.resampling import resampled
 from ..fitting.result import Fit
-from ..fitting.search import minimise
+from ..fitting.runaways import noted, refit
 from ..fitting.status import Ends, Status, code
 
 _FEWEST = 3
@@ -23,7 +23,8 @@ def bootstrap_mixtures(fitted: Fit, draws: int, seed: int) -> Draws:
     counts = mixture_counts(int(fitted.runs["mixture"].max()) + 1, draws, seed)
     tables = fitted.request.tables
     rows = [table["mixture"][usable_rows(fitted.law, table)].astype(int) for table in tables]
-    return as_draws(fitted, refit(fitted, [counts[row] for row in rows]), draws, f"bootstrap (mixtures, seed {seed})")
+    ends, held = refit_mixtures(fitted, [counts[row] for row in rows])
+    return as_draws(fitted, ends, draws, noted(f"bootstrap (mixtures, seed {seed})", held, len(ends.status)))
 
 
 def mixture_counts(mixtures: int, draws: int, seed: int) -> np.ndarray:
@@ -35,8 +36,8 @@ def mixture_counts(mixtures: int, draws: int, seed: int) -> np.ndarray:
     return resampled(mixtures, draws, np.random.default_rng(seed))
 
 
-def refit(fitted: Fit, counts: list[np.ndarray], bank: Bank | None = None) -> Ends:
-    """The fit repeated from its optimum, each row as often as `counts` says: (rows, draws) for every set.
+def refit_mixtures(fitted: Fit, counts: list[np.ndarray], bank: Bank | None = None) -> tuple[Ends, int]:
+    """The fit repeated from its optimum, each row as often as `counts` says: (rows, draws) for every set; and how many a prior holds.
 
     Args:
         fitted: sets fitted apart, or one joint fit.
@@ -49,7 +50,7 @@ def refit(fitted: Fit, counts: list[np.ndarray], bank: Bank | None = None) -> En
     for i, rows in enumerate(counts):
         weight[: len(rows), i * draws : (i + 1) * draws] *= rows
     which = sets if bank is None else np.arange(len(sets))
-    return minimise(fitted.request.spec, bank or own, fitted.theta[:, sets], which, LM().warm, weight=weight)
+    return refit(fitted.request, fitted.theta, sets, bank or own, which, LM().warm, weight)
 
 
 def as_draws(fitted: Fit, ends: Ends, draws: int, kind: str, *before: Ends) -> Draws:
