@@ -29,7 +29,7 @@ def said(fit: Fit, groups: Sequence[Described]) -> list[str]:
         return []
     worst = low[0]
     if len(groups) == 1:
-        said = f"R² is {worst.r_squared:.2f} against a constant"
+        said = f"R² is {round(worst.r_squared, 2) + 0.0:.2f} against a constant"
     else:
         named = ", ".join(f"{g.name} ({g.r_squared:.2f})" for g in low[:_NAMED])
         more = f" and {len(low) - _NAMED} more" if len(low) > _NAMED else ""

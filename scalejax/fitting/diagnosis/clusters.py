@@ -42,6 +42,7 @@ class Cluster:
         F: statistic. p: probability of a larger one if rows are independent, times the number of columns tried (Bonferroni).
         share: of the variance of the residuals, that lies between groups beyond what chance would put there.
         odd: names of groups whose mean is far off those of the others.
+        vectors: the column holds several numbers a run, such as a mixture, and groups are equal rows of it.
     """
 
     column: str
@@ -54,6 +55,7 @@ class Cluster:
     p: float
     share: float
     odd: tuple[str, ...]
+    vectors: bool
 
     @property
     def groups(self) -> int:
@@ -72,12 +74,17 @@ class Cluster:
 
 
 class Partition(NamedTuple):
-    """Runs in groups: the column, columns that give the same groups, names of the groups and the group of every run."""
+    """Runs in groups.
+
+    Attributes:
+        column, same, names, index, vectors: as in `Cluster`.
+    """
 
     column: str
     same: tuple[str, ...]
     names: tuple[str, ...]
     index: np.ndarray
+    vectors: bool
 
 
 def clusters(request: Request, sets: Sequence[Rows]) -> tuple[Cluster, ...]:
@@ -107,7 +114,7 @@ def _partitions(request: Request, rows: np.ndarray) -> Iterator[Partition]:
         alike.setdefault(key, []).append(name)
         kept.setdefault(key, coded)
     for key, (first, *others) in alike.items():
-        yield Partition(first, tuple(others), *kept[key])
+        yield Partition(first, tuple(others), *kept[key], runs[first].ndim > 1)
 
 
 def _coded(runs: Runs, name: str, rows: np.ndarray) -> tuple[tuple[str, ...], np.ndarray] | None:
@@ -164,7 +171,7 @@ def _cluster(part: Partition, sets: Sequence[Rows], data: Sequence[tuple[np.ndar
     scaled = np.concatenate([y for y, _ in data])
     means, standing = (np.bincount(part.index, v, len(counts)) / counts for v in (raw, scaled))
     odd = tuple(part.names[g] for g in _odd(standing, counts))
-    return Cluster(part.column, part.same, part.names, part.index, means, counts, F, p, max(share, 0.0), odd)
+    return Cluster(part.column, part.same, part.names, part.index, means, counts, F, p, max(share, 0.0), odd, part.vectors)
 
 
 def _sums(pieces: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], groups: int) -> tuple[float, float, int, int]:
@@ -204,10 +211,11 @@ def said(found: Sequence[Cluster], sets: Sequence[Rows], on: str, outliers: np.n
     if most is None:
         return []
     same = f" (as by {', '.join(most.same)})" if most.same else ""
+    cure = "name them in a column and pass it as groups" if most.vectors else f"pass groups={most.column!r}"
     sentences = [
         f"residuals cluster by {most.column}{same}: {most.groups} groups, F = {most.F:.3g}, p = {most.p:.1g}, {100 * most.share:.0f} % of "
-        "their variance. Rows of one group are not independent, and intervals that count them as such are too narrow: pass "
-        f"groups={most.column!r}, or fit a law that follows {most.column}."
+        f"their variance. Rows of one group are not independent, and intervals that count them as such are too narrow: {cure}, or fit a "
+        f"law that follows {most.column}."
     ]
     row = np.concatenate([s.row[s.counted] for s in sets])
     for name in most.odd[:3]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...core.precision import double
-from ...core.runs import Flag
 from ...core.table import Table, number
 from . import baseline, clusters, groups, outliers, trends
 from .rows import Rows, rows_of
@@ -45,7 +44,8 @@ class Diagnosis:
     @property
     def units(self) -> str | None:
         """The column whose groups err together so strongly that they, not rows, are the units to resample; None if rows are."""
-        return next((c.column for c in sorted(self.clusters, key=lambda c: -c.share) if c.strong), None)
+        runs = self.fit.runs
+        return next((c.column for c in sorted(self.clusters, key=lambda c: -c.share) if c.strong and runs[c.column].ndim == 1), None)
 
     @cached_property
     def trends(self) -> tuple[trends.Trend, ...]:
@@ -67,18 +67,7 @@ class Diagnosis:
     @double
     def without(self) -> Fit | None:
         """The law fitted without the outliers, by the program of the fit; None if there are none."""
-        from ..lm import LM
-        from ..result import finish
-        from ..search import search
-
-        fit, found = self.fit, self.outliers
-        if not len(found):
-            return None
-        excluded = fit.runs.excluded.copy()
-        excluded[found.rows] = True
-        flag = Flag("outlier", "", tuple(map(int, found.rows)), outliers.named(found, fit.request.on), excluded=True)
-        request = replace(fit.request, runs=replace(fit.runs, excluded=excluded, flags=(*fit.runs.flags, flag)))
-        return finish(request, search(request, None, LM(), fit.seed, None), LM(), fit.recipe, fit.seed, 0.0)
+        return outliers.fitted_without(self.fit, self.outliers) if len(self.outliers) else None
 
     @cached_property
     @double
@@ -155,7 +144,8 @@ class Diagnosis:
         found, fit = self.outliers, self.fit
         if not len(found):
             return []
-        sentence = f"{len(found)} of {sum(int(r.counted.sum()) for r in self.rows)} runs lie far from the law, "
+        total, lie = sum(int(r.counted.sum()) for r in self.rows), "lies" if len(found) == 1 else "lie"
+        sentence = f"{len(found)} of {total:,} runs {lie} far from the law, "
         sentence += (
             outliers.named(found, fit.request.on) + f", where half of the others lie within {outliers.usual(found, fit.request.on)}."
         )

@@ -41,19 +41,19 @@ class Described:
 
 def described(fit: Fit, sets: Sequence[Rows], others: Sequence[Rows], outliers: np.ndarray) -> tuple[Described, ...]:
     """A row for every group in order, or one for all runs; `others` are the rows of the fit without the outliers."""
-    starts, apart = fit.starts, len(sets) > 1
+    starts, apart, whole = fit.starts, len(sets) > 1, fit.request.curves
     agree, ran = agreement(starts.objective).sum(axis=1), (starts.status != "").sum(axis=1)
     out = []
     for s, name, rows, mine in _groups(fit, sets):
         kept = np.where(np.isin(rows.row, outliers)[:, None] | ~mine[:, None], 0.0, rows.weight)
         weight = np.where(mine[:, None], rows.weight, 0.0)
         r = rows.residual[weight > 0]
-        status = getattr(fit, "statuses", [fit.status] * len(sets))[s].value if apart else fit.status.value
+        status = fit.statuses[s].value if apart else fit.status.value
+        target, half = _target(fit, rows), float(np.median(np.abs(r))) if len(r) else float("nan")
         out.append(
             Described(
                 name, int((weight > 0).any(axis=1).sum()), len(r), status, int(agree[s]), int(ran[s]),
-                _r_squared(weight, rows.residual, _target(fit, rows)), _r_squared(kept, others[s].residual, _target(fit, rows)),
-                float(np.median(np.abs(r))) if len(r) else float("nan"),
+                _r_squared(weight, rows.residual, target, whole), _r_squared(kept, others[s].residual, target, whole), half,
             )
         )  # fmt: skip
     return tuple(out)
@@ -77,9 +77,9 @@ def _target(fit: Fit, rows: Rows) -> np.ndarray:
     return np.log(np.where(rows.weight > 0, values, 1.0))
 
 
-def _r_squared(weight: np.ndarray, residual: np.ndarray, target: np.ndarray) -> float:
+def _r_squared(weight: np.ndarray, residual: np.ndarray, target: np.ndarray, whole: bool) -> float:
     """Around one constant a target, or one for all steps of curves; NaN where nothing varies."""
-    axis = 0 if weight.shape[1] <= 32 else None
+    axis = None if whole else 0
     mean = np.sum(weight * target, axis=axis) / np.maximum(np.sum(weight, axis=axis), 1e-300)
     around = float(np.sum(weight * (target - mean) ** 2))
     return float(1 - np.sum(weight * residual**2) / around) if around > 0 else float("nan")

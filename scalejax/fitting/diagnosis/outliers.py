@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...core.checks import rows_text
+from ...core.runs import Flag
 from ...core.table import number
 from ..lm import LM
 from ..request import Request, label
-from ..search import minimise
+from ..search import Found, minimise
 from ..starts import make_starts
 from .rows import Rows, robust_scale, rows_of, share
 
@@ -41,7 +42,7 @@ _NAMED = 5
 _NOTICED = 0.02  # relative change of a parameter that is told
 _ENOUGH, _ALONE, _SHIFT = 4, 0.95, 2.5  # runs a parameter from which single runs should not decide: by leverage, by standard errors
 _RESISTANT, _REWEIGHTED = 20_000, 30  # runs beyond which no resistant fit is made, and its iterations
-_STARTS = 56  # fresh starts of the fits without outliers, shared between the sets that have some
+_STARTS, _NUMBERS = 56, 2**17  # fresh starts of the fits without outliers, for all sets that have some; residuals of all starts
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,9 +96,9 @@ class Outliers:
 
 def find_outliers(request: Request, theta: np.ndarray, sets: Sequence[Rows], ends: np.ndarray) -> Outliers:
     """The outliers of every set; `ends` (size, sets, starts) are where the search ended, and begin the fits without them."""
-    curves = request.law.output in request.runs.masks
+    whole = request.curves
     kept = [np.ones(len(rows.row), bool) for rows in sets]
-    judged = [judge(rows, keep, curves) for rows, keep in zip(sets, kept, strict=True)]
+    judged = [judge(rows, keep, whole) for rows, keep in zip(sets, kept, strict=True)]
     proposed = [_proposed(rows, j) for rows, j in zip(sets, judged, strict=True)]
     for _ in range(_ROUNDS):
         changed = [s for s, far in enumerate(proposed) if (kept[s] != ~far).any() and (rows_left(sets[s], ~far) > sets[s].size + 1)]
@@ -108,7 +109,7 @@ def find_outliers(request: Request, theta: np.ndarray, sets: Sequence[Rows], end
         theta = _without(request, theta, sets, kept, changed, ends)
         sets = rows_of(request, theta)
         for s in changed:
-            judged[s] = judge(sets[s], kept[s], curves)
+            judged[s] = judge(sets[s], kept[s], whole)
             proposed[s] = np.zeros(len(kept[s]), bool) if judged[s] is None else judged[s].far
     return _gathered(theta, sets, kept, judged)
 
@@ -134,13 +135,13 @@ def rows_left(rows: Rows, kept: np.ndarray) -> int:
     return int((rows.weight[kept] > 0).sum())
 
 
-def judge(rows: Rows, kept: np.ndarray, curves: bool = False) -> Judged | None:
-    """The runs of a set, `kept` (n,) being those that the fit was made from; None if it is exact or has no degrees of freedom to tell."""
+def judge(rows: Rows, kept: np.ndarray, whole: bool = False) -> Judged | None:
+    """The runs of a set, `kept` (n,) being those of the fit; curves as wholes. None if it is exact or has no freedom to tell."""
     active = (rows.weight > 0) & kept[:, None]
     spare = int(active.sum()) - rows.size
     if spare < 2 or rows.exact:
         return None
-    if curves:
+    if whole:
         return _judge_curves(rows, kept)
     scale = _scales(rows, active)
     efficiency = _efficiency(rows, active, spare)
@@ -289,8 +290,9 @@ def _without(
     weight = bank.weight[:, changed].reshape(len(bank.group), steps, -1).copy()
     for i, s in enumerate(changed):
         weight[: len(kept[s]), :, i] *= kept[s][:, None]
-    here, fresh = theta[:, changed][:, :, None], make_starts(request.layout, max(_STARTS // len(changed), 4), 0)
-    others = ends[:, changed][:, :, np.unique(np.linspace(0, ends.shape[2] - 1, 7).astype(int))]
+    count = max(min(_STARTS, _NUMBERS // bank.rows) // len(changed), 1)
+    here, fresh = theta[:, changed][:, :, None], make_starts(request.layout, count, 0)
+    others = ends[:, changed][:, :, np.unique(np.linspace(0, ends.shape[2] - 1, min(count, 8)).astype(int))]
     begin = np.concatenate([here, others, np.repeat(fresh[:, None], len(changed), axis=1)], axis=2)
     begin = np.where(np.isfinite(begin).all(axis=0), begin, here)
     count = begin.shape[2]
@@ -360,3 +362,16 @@ def decisive(found: Outliers, fit: Fit) -> list[str]:
             which = fit.request.layout.labels[int(np.argmax(np.abs(found.shift[i])))]
             sentences.append(f"row {found.others[i]} alone moves {which} by {move[i]:.2g} standard errors.")
     return sentences
+
+
+def fitted_without(fit: Fit, found: Outliers) -> Fit:
+    """The fit without the outliers, which its runs exclude and flag."""
+    from ..result import finish
+
+    request, excluded = fit.request, fit.runs.excluded.copy()
+    excluded[found.rows] = True
+    flag = Flag("outlier", "", tuple(map(int, found.rows)), f"Left out: {named(found, request.on)}.", excluded=True)
+    request = replace(request, runs=replace(fit.runs, excluded=excluded, flags=(*fit.runs.flags, flag)))
+    ends = minimise(request.spec, request.bank, found.theta, np.arange(found.theta.shape[1]), LM())
+    each = (a[..., None] for a in (ends.theta, ends.objective, ends.status, ends.iterations))
+    return finish(request, Found(*each, 1), LM(), fit.recipe, fit.seed, 0.0)

@@ -88,7 +88,7 @@ def _trend(name: str, x: np.ndarray, data: Sequence[tuple[np.ndarray, np.ndarray
 
 def neighbours(request: Request, sets: Sequence[Rows]) -> float | None:
     """Correlation of the residuals of steps that follow each other on a curve; None unless the law predicts curves."""
-    if request.law.output not in request.runs.masks:
+    if not request.curves:
         return None
     over = under = 0.0
     for s in sets:
@@ -106,7 +106,7 @@ def said(found: Sequence[Trend], along: float | None, size: str) -> list[str]:
         columns = ", ".join([most.column, *(t.column for t in found if t.flagged and t is not most)])
         sentences.append(
             f"residuals follow each other along {columns} (F = {most.F:.3g}, p = {most.p:.1g}, {100 * most.share:.0f} % of their "
-            f"variance): the runs bend otherwise than the law. Inside them this is no more than {size}; beyond them it grows."
+            f"variance): the runs bend otherwise than the law. Half of them lie within {size} of it, but beyond them it may miss by more."
         )
     if along is not None and along > CORRELATED:
         sentences.append(
