@@ -123,7 +123,7 @@ FAMILIES = {
     ),
     "mixtures, sizes and tokens (mixture_additive)": Family(
         laws.mixture_additive,
-        {"E": 1.2, "C": np.asarray([1.0, 2.0, 4.0]), "gamma": np.asarray([0.4, 0.7, 1.0]),
+        {"E": 1.2, "C": np.asarray([0.5, 1.0, 2.0]), "gamma": np.asarray([0.5, 0.7, 0.9]),
          "A": 400.0, "alpha": 0.34, "B": 1200.0, "beta": 0.36},
         shares_and_plane(3), Noise(0.002), {"h": np.asarray([0.5, 0.3, 0.2]), "N": 1.6e11, "D": 3.2e12}, (30, 96, 300),
     ),
