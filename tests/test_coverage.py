@@ -1,4 +1,4 @@
-"""Do intervals hold the truth as often as they say? The full tables are `python -m benchmarks.coverage`."""
+"""Do intervals hold the truth as often as they say? The full tables are `python -m benchmarks.coverage` and `.families`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import norm, t
 
 import scalejax as sj
+from benchmarks import families
 from scalejax.core.errors import FitError
 from scalejax.fitting import bootstrap as module
 
@@ -59,6 +60,33 @@ def test_resampled_runs_and_the_sandwich_are_off_at_twelve_runs(studies):
     assert outside(sj.bootstrap(studies, 200, seed=1)).max() > BAND
     assert outside(sj.bootstrap(studies, 200, kind="bayesian", seed=1)).min() < -2 * BAND
     assert outside(sj.laplace(studies, 1000)).min() < -BAND
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("family", "runs"),
+    [
+        ("power law", 12),
+        ("mixtures of 5 domains (data_mixing_m4)", 26),
+        ("mixtures, sizes and tokens (mixture_additive)", 96),
+    ],
+)
+def test_the_model_covariance_covers_in_other_families(family, runs):
+    """Where rows are independent and the law is true: within 3 points and the Monte Carlo error of a mean over the quantities."""
+    chosen = families.FAMILIES[family]
+    fit = families.fitted(chosen.law, chosen.runs(300, runs), sj.squared())
+    found = families.covered(chosen, fit, families.METHODS["model"])
+    off = np.mean(list(found.held.values()), axis=0) - LEVELS
+    assert np.all(np.abs(off) < 0.03 + 2 * np.sqrt(LEVELS * (1 - LEVELS) / 300)), off
+
+
+@pytest.mark.slow
+def test_checkpoints_of_a_run_are_no_runs():
+    """Twenty checkpoints each of twelve runs: intervals for independent rows are far too narrow, resampled runs are not."""
+    chosen = families.FAMILIES["runs of 20 checkpoints (chinchilla)"]
+    fit = families.fitted(chosen.law, chosen.runs(100, 12), sj.squared())
+    rows, runs = (families.covered(chosen, fit, families.METHODS[name]).held["alpha"][2] for name in ("model", "bootstrap, runs"))
+    assert rows < 0.5 < 0.8 < runs
 
 
 def linear(sets: int = 1, n: int = 8, **options) -> sj.Fit:

@@ -9,6 +9,9 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
+COUNTED = ("recomputed", "exact", "repro", "paper", "corrected")
+UNCOUNTED = ("identity", "data")
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -22,6 +25,8 @@ class Claim:
         tolerance: largest absolute difference, for all figures or each: half a unit of the last printed digit, unless `note` says why not.
         kind: "recomputed" (from printed constants), "exact" (an identity or the authors' code), "repro" (a fit to public data gives it),
             "paper" (as a paper prints it) or "corrected" (`stated` is the right figure, `note` gives the printed one and why it is wrong).
+            Two kinds are no evidence, and are not counted: "identity" (it holds by the formula itself, whatever its constants) and "data"
+            (read off public data: no law or procedure has a part in it).
         data: the public data set it needs, or "".
         slow: takes more than about ten seconds.
         note: what a reader must know.
@@ -47,8 +52,12 @@ class Unchecked:
     why: str
 
 
+def files() -> list[str]:
+    """The files of claims in this folder."""
+    return sorted(m.name for m in iter_modules([str(Path(__file__).parent)]) if m.name not in ("claim", "mutants", "__main__"))
+
+
 def every() -> Iterator[Claim | Unchecked]:
     """All claims of all files in this folder, in order."""
-    for module in sorted(m.name for m in iter_modules([str(Path(__file__).parent)])):
-        if module not in ("claim", "__main__"):
-            yield from import_module(f".{module}", __package__).CLAIMS
+    for file in files():
+        yield from import_module(f".{file}", __package__).CLAIMS

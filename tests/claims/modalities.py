@@ -61,7 +61,7 @@ CLAIMS = [
         [0.0, 1.0],
         lambda: laws.effective_share(np.array([0.0, 1.0]), c1=0.6, c2=0.8, c3=1.2),
         0.0,
-        "exact",
+        "identity",
     ),
     Claim(
         "multilingual_nmt_weights",
@@ -111,7 +111,8 @@ CLAIMS = [
         "gain of fourfold compute, per cent",
         [0.1, 0.1, 0.1],
         _fourfold,
-        0.05,
-        note="The constants are recalled; they give 0.098.",
+        0.0025,
+        "paper",
+        note="The paper says 0.1; the constants, which are recalled, give 0.098, and 3 % more or less of either is noticed.",
     ),
 ]

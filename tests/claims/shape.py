@@ -326,7 +326,7 @@ CLAIMS = [
     ),
     Claim(
         "cooldown_reuse", "mean log ratio of losses, 20 % of cooldown to cosine of equal length", 0.0, cooldown_against_cosine, 5e-4,
-        kind="repro", data="hagele_schedules", note="single pairs differ by up to 0.8 %, both ways",
+        kind="data", data="hagele_schedules", note="single pairs differ by up to 0.8 %, both ways",
     ),
     Claim(
         "inference_adjusted", "quality of a 7B model, 1e11 tokens of inference: its tokens and loss", [2.764e11, 2.12743],
