@@ -21,6 +21,7 @@ _NORMAL = np.asarray([NormalDist().inv_cdf((k + 0.5) / 200) for k in range(200)]
 _NORMAL /= np.std(_NORMAL)  # a sample of the normal distribution whose variance is 1, so that least squares come out exactly
 _ALONE = 0.02  # one minus the leverage below which a residual says nothing of its own variance
 _LOCAL = 50  # degrees of freedom at which the curvature of the loss is half the local and half the mean one, see `row_curvature`
+_KNOWN = 20  # degrees of freedom at which the variance of a residual is half its own square and half the mean of all
 
 
 @dataclass(frozen=True)
@@ -87,24 +88,31 @@ class DenseRows:
         """(sets, n) 1 / (1 - leverage), 0 where a residual is alone."""
         return np.where(self._alone, 0.0, 1 / np.where(self._alone, 1.0, 1 - self.leverage))
 
+    @cached_property
+    def _shared(self) -> np.ndarray:
+        """(sets, n) how much of the mean variance of all there is in that of a residual, see `scatter`."""
+        return np.where(self._alone, 1.0, 1 - _share(self.n - self.jac.shape[2], _KNOWN)[:, None])
+
     def scatter(self) -> np.ndarray:
-        """See `covariance.Rows`; a residual that is alone has the variance of all."""
+        """See `covariance.Rows`. A few residuals cannot tell which of them vary more, so that squares count by the degrees of freedom; one
+        that is alone has the variance of all."""
         everyone = mean_score(self.loss, self.jac.shape[2], self.weight, self.r)[:, None]
-        variance = np.where(self._alone, everyone, self.score**2 * self._own)
+        variance = self._shared * everyone + (1 - self._shared) * self.score**2 * self._own
         return np.swapaxes(self.root, 1, 2) @ (self.root * variance[..., None])
 
     def freedom(self, inverse: np.ndarray) -> np.ndarray:
-        """See `covariance.Rows`: 2 E(v)^2 / Var(v) of the variance v of every parameter, were all scores of one normal distribution."""
+        """See `covariance.Rows`: 2 E(v)^2 / Var(v) of the variance v of every parameter, were all scores of one normal distribution.
+
+        v = u'(A + k M)u with A the share of single squares and k that of their mean, M what the fit leaves of the scores u.
+        """
         push = np.einsum("skl,snl->skn", inverse, self.root) ** 2  # squared influence of every score
-        a = push * self._own[:, None]
+        total = np.maximum(self.n - self.jac.shape[2], 1)[:, None]
+        a = push * ((1 - self._shared) * self._own)[:, None]
+        single = np.einsum("skn,sn->sk", a, 1 - self.leverage)
+        k = np.einsum("skn,sn->sk", push, self._shared) / total
         inner = np.einsum("sni,skn,snj->skij", self.basis, a, self.basis, optimize=True)
-        spread = np.einsum("skn,sn->sk", a**2, 1 - 2 * self.leverage) + (inner**2).sum(axis=(2, 3))
-        known = np.where(self._alone[:, None], 0.0, push).sum(axis=2)
-        rest = push.sum(axis=2) - known
-        total = (self.n - self.jac.shape[2])[:, None]
-        # The variance of residuals that are alone is known from all; sums of variances have Welch's degrees of freedom.
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return (known + rest) ** 2 / (np.maximum(spread, 0) + rest**2 / np.maximum(total, 1) + 1e-300)
+        squares = np.einsum("skn,sn->sk", a**2, 1 - 2 * self.leverage) + (inner**2).sum(axis=(2, 3))
+        return (single + k * total) ** 2 / (np.maximum(squares, 0) + 2 * k * single + k**2 * total + 1e-300)
 
     @cached_property
     def inverse(self) -> np.ndarray:
@@ -187,7 +195,8 @@ class BlockRows:
         alone = 1 - self.leverage < _ALONE
         everyone = mean_score(self.loss, len(self.free), self._flat(self.weight), self._flat(self.r))[0]
         own = self.weight * np.asarray(_psi(self.loss, self.r)) ** 2 / np.where(alone, 1.0, 1 - self.leverage)
-        return self._free(self.weighed_sums(self.weight * np.where(alone, everyone, own))[0])
+        share = np.where(alone, 0.0, _share(self.n - len(self.free), _KNOWN)[0])
+        return self._free(self.weighed_sums(self.weight * ((1 - share) * everyone + share * own))[0])
 
     def freedom(self, inverse: np.ndarray) -> np.ndarray:
         """See `covariance.Rows`: what is left of the residuals on which a parameter acts, its group's or all."""
@@ -199,6 +208,11 @@ class BlockRows:
     def model(self) -> np.ndarray:
         """See `model_covariance`."""
         return model_variance(self.loss, len(self.free), self._flat(self.weight), self._flat(self.r))[:, None, None] * self._inverse
+
+
+def _share(freedom: np.ndarray, half: float) -> np.ndarray:
+    """Weight of what single residuals say against what all say together."""
+    return np.maximum(freedom, 0) / (np.maximum(freedom, 0) + half)
 
 
 def _good(values: np.ndarray, n: np.ndarray) -> np.ndarray:
@@ -253,8 +267,7 @@ def row_curvature(loss: Loss, r: np.ndarray, weight: np.ndarray, p: int) -> np.n
     local = np.asarray(_mean_curvature(loss, r, bandwidth(r, weight)[:, None]))
     mean = mean_curvature(loss, p, weight, r)[:, None]
     level = np.sum(weight * local, axis=1, keepdims=True) / np.maximum(np.sum(weight, axis=1, keepdims=True), 1e-300)
-    freedom = np.maximum((weight > 0).sum(axis=1) - p, 0)[:, None]
-    share = freedom / (freedom + _LOCAL)
+    share = _share((weight > 0).sum(axis=1) - p, _LOCAL)[:, None]
     relative = np.where(level > 0, local / np.where(level > 0, level, 1.0), 1.0)
     return mean * (1 - share + share * relative)
 
