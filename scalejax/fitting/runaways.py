@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..core.domains import Positive, Real
+from .closed_form import is_linear
 from .covariance import Curvature
 from .data import Bank
 from .layout import Layout
@@ -47,6 +48,8 @@ def doubts(request: Request, objective: np.ndarray, theta: np.ndarray, shape: Cu
     within the plausible ranges. Those that ended in another, better optimum that fits the noise had 1 in 30 at most, or a parameter many
     widths outside.
     """
+    if is_linear(request.spec, request.bank):  # there is only one optimum
+        return ()
     objective = objective[np.isfinite(objective)]
     same = np.sum(objective <= max(np.min(objective, initial=np.inf) * (1 + AGREE), rounding_level(request.spec, request.bank)))
     out = []
