@@ -160,6 +160,6 @@ def _confined(law: Law, name: str, low: float, high: float) -> Domain:
         first, last = domain.low, domain.high
     if low < first or high > last:
         raise LawError(
-            f"bounds={{{name!r}: ({low:g}, {high:g})}} reach beyond what {name!r} of {law.name!r} can be, {domain.support}; give bounds inside."
+            f"bounds={{{name!r}: ({low:g}, {high:g})}} leave what {name!r} of {law.name!r} can be, {domain.support}; give bounds inside."
         )
     return confined(domain, low, high)
