@@ -202,6 +202,7 @@ FITS = {
     "tie circular": (sj.LawError, ["tie", "circular"], {"tie": {"beta": "alpha", "alpha": "beta"}}),
     "bounds unknown": (sj.LawError, ["bounds", "'alfa'", "did you mean 'alpha'"], {"bounds": {"alfa": (0.1, 0.5)}}),
     "bounds falling": (sj.LawError, ["bounds", "rise"], {"bounds": {"alpha": (0.5, 0.1)}}),
+    "bounds below zero": (sj.LawError, ["bounds", "alpha", "positive number", "inside"], {"bounds": {"alpha": (-2, 2)}}),
     "bounds of one number": (sj.LawError, ["bounds", "'alpha'"], {"bounds": {"alpha": 0.5}}),
     "share unknown": (sj.LawError, ["share", "'e'", "did you mean 'E'"], {"share": "e", "by": "group"}),
     "share without by": (sj.FitError, ["share", "by="], {"share": "E"}),

@@ -26,6 +26,8 @@ from .solvers import Solver, as_solver
 from .starts import Starts
 from .status import Status, failures
 
+_NOWHERE = (Status.NOT_FINITE, Status.TOO_FEW)  # their sentences say why nothing is determined
+
 
 @double
 def fit(
@@ -176,7 +178,7 @@ def announce(fitted: Fit) -> Fit:
     doubtful = [i for i, status in enumerate(fitted.statuses) if status is Status.DOUBTFUL]
     if doubtful:
         warnings.warn(_doubts(fitted, doubtful), ConvergenceWarning, stacklevel=4)
-    flat = [name for c, status in zip(fitted.curvature, fitted.statuses, strict=True) if status.usable for name in c.flat]
+    flat = [name for c, status in zip(fitted.curvature, fitted.statuses, strict=True) if status not in _NOWHERE for name in c.flat]
     if flat and fitted.status is not Status.STOPPED:  # away from an optimum curvature says nothing of what the runs determine
         warnings.warn(
             f"The runs do not determine {', '.join(dict.fromkeys(flat))} of {fitted.law.name!r}: the objective is flat along them. "

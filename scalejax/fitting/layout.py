@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..core.domains import Domain, Integer, confined
+from ..core.domains import Domain, Integer, Interval, Positive, confined
 from ..core.errors import LawError, suggest
 from ..core.law import Law
 
@@ -139,7 +139,7 @@ def make_layout(
             if name in tie and (tie[name] in tie or name in fix):
                 raise LawError(f"tie={{{name!r}: {tie[name]!r}}} is circular or contradicts fix; tie to a free parameter.")
             continue
-        domain = confined(law.domains[name], *bounds[name]) if name in bounds else law.domains[name]
+        domain = _confined(law, name, *bounds[name]) if name in bounds else law.domains[name]
         if isinstance(domain, Integer):
             raise LawError(f"{name!r} of {law.name!r} is a whole number and cannot be fitted; pass fix={{{name!r}: value}}.")
         size = sizes.get(domain.axis) if domain.axis else None
@@ -150,3 +150,16 @@ def make_layout(
         slots.append(Slot(name, domain, size, start, 1 if size is None else domain.free(size), copies, grouped))
         start = slots[-1].stop
     return Layout(tuple(slots), tuple(fix), tuple(tie.items()), groups)
+
+
+def _confined(law: Law, name: str, low: float, high: float) -> Domain:
+    """The domain of a parameter within bounds, which must lie in its support."""
+    domain = law.domains[name]
+    first, last = (0.0 if isinstance(domain, Positive) else -np.inf), np.inf
+    if isinstance(domain, Interval):
+        first, last = domain.low, domain.high
+    if low < first or high > last:
+        raise LawError(
+            f"bounds={{{name!r}: ({low:g}, {high:g})}} leave what {name!r} of {law.name!r} can be, {domain.support}; give bounds inside."
+        )
+    return confined(domain, low, high)

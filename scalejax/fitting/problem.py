@@ -19,6 +19,7 @@ from .losses import Loss
 
 # Above this many parameters unrolled sums and factorisations cost more compile time than they save run time.
 UNROLLED = 12
+_MANY = 64  # from here on derivatives are pushed by one program, not by one an entry
 
 # How often each compiled program was traced; tests and curious users read it through `trace_counts`.
 _TRACES: Counter[str] = Counter()
@@ -108,6 +109,8 @@ def jacobian(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> t
     """
     entries = tuple(theta)
     r, push = jax.linearize(lambda *moved: residuals(spec, batched, moved, data), *entries)
+    if len(entries) > _MANY:
+        return r, list(jax.vmap(lambda unit: push(*unit))(jnp.eye(len(entries))[..., None] * jnp.ones_like(entries[0])))
     zero, one = jnp.zeros_like(entries[0]), jnp.ones_like(entries[0])
     return r, [push(*(one if i == j else zero for i in range(len(entries)))) for j in range(len(entries))]
 

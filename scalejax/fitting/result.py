@@ -336,7 +336,7 @@ def finish(request: Request, found: Found, solver: Solver, recipe: str | None, s
         "numpy": np.__version__,
         "backend": jax.default_backend(),
     }
-    name = getattr(solver, "name", "lm")
+    name = "closed form" if found.closed else getattr(solver, "name", "lm")
     return Fit(
         request.params(best),
         float(found.objective[:, 0].sum()),

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..core.domains import Positive, Real
+from .closed_form import is_linear
 from .covariance import Curvature
 from .data import Bank
 from .layout import Layout
@@ -16,14 +17,13 @@ from .penalty import ranges
 from .problem import residuals
 from .request import Request
 from .rows import mean_curvature, mean_score
-from .search import AGREE, ENOUGH, minimise, rounding_level, screen
+from .search import AGREE, ENOUGH, minimise, rounding_level
 from .solvers import Solver
 from .status import Ends, Status, code
 
 _FAR = 1.0  # widths of its plausible range that a parameter may lie outside it,
 _TRIED = 12  # refined starts from which it says something that few of them agree,
 _SHARE = 0.05  # fewer than this share
-_VANISHED = 1e-6  # share of the objective that one more unit changes, below which a parameter has left the law
 _FARTHER = 3.0  # and so many units (e-folds of a positive parameter) at least
 _SMALLEST = 1e-30  # weight of a prior where the runs have no noise at all
 
@@ -31,13 +31,19 @@ _SMALLEST = 1e-30  # weight of a prior where the runs have no noise at all
 def beyond(layout: Layout, theta: np.ndarray) -> np.ndarray:
     """Which entries of theta (size, members) have left their plausible range by orders of magnitude.
 
-    Published sets lie within 0.64 widths of the middle, 0.14 beyond an end. Shares, bounded and ordered parameters have no far away.
+    Published sets lie within 0.64 widths of the middle, 0.14 beyond an end. Positive parameters count upwards only: a term that falls to 0
+    is at the edge of its support, which may well be the truth. Shares, bounded and ordered parameters have no far away.
     """
-    known, endless = ranges(layout), np.zeros(layout.size, bool)
+    known = ranges(layout)
+    low, high = np.full((2, layout.size), [[-np.inf], [np.inf]])
+    reach = np.maximum(_FAR * known.width, _FARTHER)
     for slot in layout.slots:
-        endless[slot.start : slot.stop] = isinstance(slot.domain, Positive | Real)
-    past = np.maximum(known.low[:, None] - theta, theta - known.high[:, None])
-    return endless[:, None] & ~(past <= np.maximum(_FAR * known.width, _FARTHER)[:, None])
+        here = slice(slot.start, slot.stop)
+        if isinstance(slot.domain, Positive | Real):
+            high[here] = (known.high + reach)[here]
+        if isinstance(slot.domain, Real):
+            low[here] = (known.low - reach)[here]
+    return ~((theta >= low[:, None]) & (theta <= high[:, None]))
 
 
 def doubts(request: Request, objective: np.ndarray, theta: np.ndarray, shape: Curvature) -> tuple[str, ...]:
@@ -47,6 +53,8 @@ def doubts(request: Request, objective: np.ndarray, theta: np.ndarray, shape: Cu
     within the plausible ranges. Those that ended in another, better optimum that fits the noise had 1 in 30 at most, or a parameter many
     widths outside.
     """
+    if is_linear(request.spec, request.bank):  # there is only one optimum
+        return ()
     objective = objective[np.isfinite(objective)]
     same = np.sum(objective <= max(np.min(objective, initial=np.inf) * (1 + AGREE), rounding_level(request.spec, request.bank)))
     out = []
@@ -91,7 +99,8 @@ def refit(
     ends = minimise(request.spec, bank, start, sets, solver, weight=weight, progress=progress)
     if request.spec.prior or not isinstance(solver, LM):
         return ends, 0
-    lost = np.flatnonzero((ends.status != code(Status.CONVERGED)) | _away(request, ends.theta, start, bank, sets))
+    away = (beyond(request.layout, ends.theta) & ~beyond(request.layout, start)).any(axis=0)
+    lost = np.flatnonzero((ends.status != code(Status.CONVERGED)) | away)
     if not len(lost):
         return ends, 0
     pull = np.zeros(len(bank.pull))
@@ -101,19 +110,6 @@ def refit(
     for whole, part in zip(ends, again, strict=True):
         whole[..., lost] = part
     return ends, len(lost)
-
-
-def _away(request: Request, theta: np.ndarray, start: np.ndarray, bank: Bank, sets: np.ndarray) -> np.ndarray:
-    """(members,) Which have a parameter far from plausible that was not at the start and matters: a term that vanishes is no flight."""
-    far = beyond(request.layout, theta) & ~beyond(request.layout, start)
-    some = np.flatnonzero(far.any(axis=0))
-    if not len(some):
-        return far.any(axis=0)
-    further = theta[:, some] + np.where(far[:, some], np.sign(theta[:, some] - ranges(request.layout).middle[:, None]), 0.0)
-    values = screen(request.spec, bank, np.concatenate([theta[:, some], further], axis=1), np.tile(sets[some], 2)).reshape(2, -1)
-    away = np.zeros(theta.shape[1], bool)
-    away[some] = ~(np.abs(values[1] - values[0]) <= _VANISHED * values[0])
-    return away
 
 
 def noted(kind: str, held: int, refits: int) -> str:

@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .closed_form import is_linear
+from .closed_form import solve as closed_form
 from .data import Bank
 from .lm import LM, Late, chunk_size
 from .lm import solve as levenberg_marquardt
@@ -38,6 +40,7 @@ class Found:
         theta: (size, sets, refined) ends of the refined starts, best first; NaN where a set needed fewer.
         objective, status, iterations: (sets, refined) infinite, 0 and 0 where a set needed fewer.
         screened: number of starts evaluated a set.
+        closed: was there nothing to search, because the law is linear in all its parameters?
     """
 
     theta: np.ndarray
@@ -45,6 +48,7 @@ class Found:
     status: np.ndarray
     iterations: np.ndarray
     screened: int
+    closed: bool = False
 
     @property
     def best(self) -> np.ndarray:
@@ -97,6 +101,10 @@ def minimise(
 
     With `rivals` the members of a set are starts of one problem: those that take far longer than several who agree are given up.
     """
+    if type(solver) is LM and is_linear(spec, bank):
+        ends, inside = closed_form(spec, bank, sets, weight)
+        if inside.all():
+            return ends
     source = bank.blocks if type(solver) is LM and bank.blocks else bank
 
     def share(mine: np.ndarray) -> Ends:
@@ -145,6 +153,10 @@ def search(request: Request, starts: Starts | None, solver: Solver, seed: int, p
     A wave fills the processor: many starts for one data set, three each for hundreds of them.
     """
     spec, bank, sets = request.spec, request.bank, len(request.tables)
+    if type(solver) is LM and is_linear(spec, bank):
+        ends, inside = closed_form(spec, bank, np.arange(sets))
+        if inside.all():
+            return Found(ends.theta[..., None], *(a[:, None] for a in (ends.objective, ends.status, ends.iterations)), 1, True)
     points = make_starts(request.layout, _count(bank) if starts is None else starts, seed)
     count = points.shape[1]
     values = screen(spec, bank, np.tile(points, sets), np.repeat(np.arange(sets), count)).reshape(sets, count)

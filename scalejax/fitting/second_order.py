@@ -89,7 +89,7 @@ def _newton_step(point: _Point) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _apart(request: Request, theta: np.ndarray) -> _Point:
     bank, sets = request.bank, np.arange(theta.shape[1])
-    r, jac, bending = (np.asarray(a) for a in derivatives(request.spec, bank.batched, theta, bank.gather(sets)))
+    r, jac, bending = derivatives(request.spec, bank.batched, theta, bank.gather(sets))
     weight = bank.weight.T
     rho, psi, rho2 = (np.asarray(a).T for a in loss_terms(request.loss, r))
     jac = np.where((weight > 0)[..., None], np.moveaxis(jac, 0, -1).swapaxes(0, 1), 0.0)  # (sets, rows, size)
@@ -180,7 +180,7 @@ def block_derivatives(request: Request, theta: np.ndarray) -> Iterator[tuple[sli
         kept = part.stop - part.start
         cut = Data(tuple(inputs), target, w, group, data.fixed, np.zeros(len(which)))
         found = derivatives(local, (True,) * (len(inputs) + 1), theta[place[:, which], 0], cut)
-        r, jac, bending = (np.asarray(a) for a in found)
+        r, jac, bending = found
         yield part, r[:, :kept], np.where(w > 0, jac, 0.0)[..., :kept], np.moveaxis(bending, 0, -1)[..., :kept]
 
 
@@ -190,22 +190,24 @@ def loss_terms(loss: Loss, r: Any) -> tuple[Any, Any, Any]:
     return loss.rho(r), loss.psi(r), loss.curvature(r)
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def derivatives(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> tuple[Any, Any, Any]:
+def derivatives(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Residuals (rows, sets), their derivatives (size, rows, sets), and their second ones summed with w psi(r): (sets, size, size).
 
     A set without finite derivatives gets zeros, as if nothing were determined there, so that it does not spoil the others; one without
     finite second derivatives, where a parameter has run off to the last number that its transform can hold, gets zeros for these alone.
     """
+    r, jac, bending = (np.asarray(a) for a in _derivatives(spec, batched, theta, data))
+    lost = ((data.weight > 0) & ~(np.isfinite(r) & np.isfinite(jac).all(axis=0))).any(axis=0)
+    bent = np.isfinite(bending).all(axis=(1, 2)) & ~lost
+    return np.where(lost, 0.0, r), np.where(lost, 0.0, jac), np.where(bent[:, None, None], bending, 0.0)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _derivatives(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> tuple[Any, Any, Any]:
     r, columns = jacobian(spec, batched, theta, data)
-    jac, counts = jnp.stack(columns), data.weight > 0
-    lost = jnp.any(counts & ~(jnp.isfinite(r) & jnp.all(jnp.isfinite(jac), axis=0)), axis=0)
-    r, jac = jnp.where(lost, 0.0, r), jnp.where(lost, 0.0, jac)
     slope = data.weight * spec.loss.psi(r)
 
     def one(vector, slope, member):
         return jax.hessian(lambda t: jnp.sum(slope * residuals(spec, (False,) * len(batched), t[:, None], member)[:, 0]))(vector)
 
-    bending = jax.vmap(one, in_axes=(-1, -1, data_axes(batched)))(theta, slope, data)
-    bent = jnp.all(jnp.isfinite(bending), axis=(1, 2), keepdims=True) & ~lost[:, None, None]
-    return r, jac, jnp.where(bent, bending, 0.0)
+    return r, jnp.stack(columns), jax.vmap(one, in_axes=(-1, -1, data_axes(batched)))(theta, slope, data)

@@ -116,7 +116,7 @@ def rows_of(request: Request, theta: np.ndarray) -> list[Rows]:
 def _of_sets(request: Request, theta: np.ndarray) -> list[tuple[np.ndarray, ...]]:
     """Residuals, psi and bend (rows,), and derivatives (rows, p) of every set, by the programs that `second_order` has compiled."""
     bank = request.bank
-    r, jac, _ = (np.asarray(a) for a in derivatives(request.spec, bank.batched, theta, bank.gather(np.arange(theta.shape[1]))))
+    r, jac, _ = derivatives(request.spec, bank.batched, theta, bank.gather(np.arange(theta.shape[1])))
     psi, bend = _of_loss(request, r, bank.weight)
     return list(zip(r.T, psi.T, bend.T, np.moveaxis(jac, (2, 1, 0), (0, 1, 2)), strict=True))
 
