@@ -77,6 +77,9 @@ class Diagnosis:
         others = rows_of(self.fit.request, found.theta) if len(found) else self.rows
         return groups.described(self.fit, self.rows, others, found.rows)
 
+    def __repr__(self) -> str:
+        return "\n".join([f"{self.fit.law.name}: {self.verdict}", self.table().text(), *(f"{r.code}: {r.message}" for r in self.remarks)])
+
     def table(self) -> Table:
         """`groups` as a table."""
         return groups.table(self.groups, self.fit.request.by)
@@ -97,7 +100,7 @@ class Diagnosis:
             *(Remark("outliers", s) for s in self._of_outliers()),
             *(Remark("leverage", s) for s in outliers.decisive(self.outliers, self.fit)),
             *(Remark("clusters", s) for s in clusters.said(self.clusters, self.rows, self.fit.request.on, self.outliers.rows)),
-            *(Remark("trend", s) for s in trends.said(self.trends, self.neighbours, self._size)),
+            *(Remark("trend", s) for s in trends.said(self._bend, self.neighbours, self._size)),
         ]
         return tuple(found)
 
@@ -105,6 +108,11 @@ class Diagnosis:
     def verdict(self) -> Verdict:
         """Whether to believe the fit, and why."""
         return judged(self.remarks)
+
+    @property
+    def _bend(self) -> tuple[trends.Trend, ...]:
+        """Trends of the fit without the outliers, which would bend it."""
+        return self.without.diagnosis.trends if self.without is not None else self.trends
 
     @property
     def _size(self) -> str:

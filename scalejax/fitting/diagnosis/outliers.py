@@ -235,8 +235,10 @@ def _pulls(rows: Rows, active: np.ndarray, deviation: float) -> tuple[np.ndarray
     score = np.where(active, np.sqrt(rows.weight) * rows.psi, 0.0).ravel() / (1 - np.minimum(bend * grip, 0.999))
     # No further than least squares: from few runs the curvature of a robust loss is hardly known.
     most = np.abs(rows.unit.ravel()) * np.minimum(leverage / np.maximum(1 - leverage, 1e-9), 1e9)
-    score *= np.minimum(most / np.maximum(np.abs(grip * score), 1e-300), 1.0)
-    errors = deviation * np.sqrt(np.maximum(np.diagonal(normal), 1e-300))
+    pull = np.abs(grip * score)
+    score *= np.where(pull > most, most / np.where(pull > most, pull, 1.0), 1.0)
+    known = np.diagonal(normal) > 0  # where the runs determine the parameter
+    errors = np.where(known, deviation * np.sqrt(np.where(known, np.diagonal(normal), 1.0)), np.inf)
     shift = (moved * score[:, None]).reshape(n, steps, -1).sum(axis=1) / errors
     return leverage.reshape(n, steps), (grip * score).reshape(n, steps), shift
 
