@@ -18,6 +18,7 @@ from ..decisions.pairing import Pair, knowns
 from ..decisions.sides import own_values
 from ..decisions.sources import Known
 from ..fitting.draws import ends
+from ..fitting.predict import inputs_by_name
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -50,6 +51,7 @@ class TwoStage(Shown):
         first = [n for n in self.first.law.inputs if n not in self.given[0]]
         return tuple(dict.fromkeys(first + [n for n in self.second.law.inputs if n != self.through and n not in self.given[1]]))
 
+    @inputs_by_name
     @double
     def predict(self, **inputs: Any) -> Any:
         """The second law at the first one's prediction, both at their point estimates.
