@@ -111,11 +111,62 @@ def test_jax_transformations():
     assert jax.vmap(lambda x: law(x, a=1.0, b=2.0))(np.arange(3.0)).tolist() == [1.0, 3.0, 5.0]
 
 
-def test_missing_and_unknown_arguments_are_named():
-    with pytest.raises(TypeError, match="'b'"):
-        make()(1.0, a=1.0)
-    with pytest.raises(TypeError, match="'c'"):
-        make()(1.0, a=1.0, b=1.0, c=1.0)
+# What a call may be given
+
+CHINCHILLA = dict(E=1.69, A=406.4, alpha=0.34, B=410.7, beta=0.28)
+SHARES = dict(C=np.ones(3), gamma=np.full(3, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: make()(1.0, a=1.0), sj.LawError, ["needs the parameter 'b'", "b=..."]),
+        (lambda: make()(a=1.0, b=1.0), sj.LawError, ["needs the input 'x'"]),
+        (lambda: make()(1.0, a=1.0, b=1.0, c=1.0), sj.LawError, ["no parameter or input 'c'"]),
+        (lambda: make()(1.0, a=1.0, b=1.0, x=2.0), sj.LawError, ["'x' twice"]),
+        (lambda: make()(1.0, 2.0, 3.0), sj.LawError, ["1 inputs (x), got 3", "by name", "a=..."]),
+        (lambda: make()("much", a=1.0, b=1.0), sj.DataError, ["input x", "'much'", "no number"]),
+        (lambda: make()(1.0, a=None, b=1.0), sj.LawError, ["parameter a", "nan", "a positive number"]),
+        (lambda: sj.laws.chinchilla(1e9, 1e10, **CHINCHILLA, gamma=1), sj.LawError, ["no parameter or input 'gamma'"]),
+        (lambda: sj.laws.chinchilla(1e9, 1e10, **{**CHINCHILLA, "alpah": 1}), sj.LawError, ["'alpah'", "did you mean 'alpha'"]),
+        (lambda: sj.laws.chinchilla(-1e9, 1e10, **CHINCHILLA), sj.DataError, ["input N", "-1.e+09", "a positive number"]),
+        (lambda: sj.laws.chinchilla([1e9, 0.0], 1e10, **CHINCHILLA), sj.DataError, ["input N", "0. at index 1", "a positive number"]),
+        (lambda: sj.laws.chinchilla(1e9, np.nan, **CHINCHILLA), sj.DataError, ["input D", "nan"]),
+        (
+            lambda: sj.laws.chinchilla(1e9, 1e10, **{**CHINCHILLA, "beta": -0.3}),
+            sj.LawError,
+            ["parameter beta", "-0.3", "a positive number"],
+        ),
+        (lambda: sj.laws.mixture_fixed([0.5, 0.5, 0.5], E=1.0, **SHARES), sj.DataError, ["input h", "[0.5 0.5 0.5]", "sum to one"]),
+        (lambda: sj.laws.mixture_fixed(0.5, E=1.0, **SHARES), sj.DataError, ["input h", "0.5", "sum to one"]),
+        (lambda: sj.laws.chinchilla(np.ones(3), np.ones(4), **CHINCHILLA), sj.LawError, ["N (3,)", "D (4,)", "(n,)"]),
+        (
+            lambda: sj.laws.multi_power_opl(np.full((5, 10), 0.1), np.full((5, 2), 9), 0, L0=np.full(5, 2.0), A=1.0, alpha=0.5),
+            sj.LawError,
+            ["eta (5, 10)", "L0 (5,)", "run by run"],
+        ),
+        (
+            lambda: sj.laws.mixture_fixed(np.eye(3), E=1.0, C=np.ones(2), gamma=np.full(3, 0.5)),
+            sj.LawError,
+            ["h (3, 3)", "C (2,)", "'domain'"],
+        ),
+    ],
+)
+def test_a_call_that_cannot_be_meant_gets_one_sentence(call, error, words):
+    with pytest.raises(error) as caught:
+        call()
+    text = str(caught.value)
+    assert all(word in text for word in words) and "\n" not in text, text
+
+
+def test_jax_arrays_are_not_looked_into():
+    assert np.isnan(sj.laws.chinchilla(jax.numpy.asarray(-1e9), 1e10, **CHINCHILLA))
+    assert jax.jit(sj.laws.chinchilla)(1e9, 1e10, **CHINCHILLA) == pytest.approx(sj.laws.chinchilla(1e9, 1e10, **CHINCHILLA), rel=1e-6)
+
+
+def test_laws_inside_of_laws_take_what_the_outer_one_makes_of_its_parameters():
+    """`time_series_nll` is `henighan` with a constant that may be negative."""
+    assert sj.laws.time_series_nll(1e8, L_inf=-0.5, x_0=1.0, alpha_x=0.125) == pytest.approx(-0.4)
 
 
 # Binding

@@ -255,6 +255,13 @@ def test_save_and_load_with_groups_and_everything(tmp_path):
     np.testing.assert_array_equal(again.params["E"], fit.params["E"])
 
 
+def test_predict_takes_inputs_by_name_and_says_so(fitted):
+    for source in (fitted, sj.laplace(fitted, 20)):
+        for place in ((1e9,), (1e9, 2e10)):
+            with pytest.raises(sj.DataError, match=r"by name; write predict\(N=..., D=...\)"):
+                source.predict(*place)
+
+
 def test_predict_shapes_and_intervals(fitted):
     assert isinstance(fitted.predict(N=1e9, D=2e10), float)
     assert fitted.predict(N=[1e8, 1e9], D=2e10).shape == (2,)

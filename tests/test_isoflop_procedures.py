@@ -102,7 +102,7 @@ def test_bad_exponents_are_told_in_a_sentence():
 # Two stages
 
 LOSS = (laws.llama3_nll, {"s": -0.2, "t": 5.5})
-ACCURACY = (laws.llama3_accuracy, {"L_0": 0.25, "K": 0.7, "k": 10.0, "x_0": 0.7})
+ACCURACY = (laws.llama3_accuracy, {"L_0": 0.25, "r": 0.7 / 0.75, "k": 10.0, "x_0": 0.7})
 
 
 @pytest.fixture(scope="module")

@@ -405,3 +405,28 @@ def test_the_joint_law_of_seven_domains_is_one_call_and_predicts_the_largest_siz
     assert joint.mean() < 1.30
     unchanged = domain_laws.off(domain_laws.unchanged(runs, held), held)[:7]
     assert (joint < 0.5 * unchanged).all()
+
+
+def test_the_losses_of_several_targets_along_one_run_are_fitted_as_one_column():
+    """`mixing_steps`: the width of the losses says how many targets there are."""
+    true = {"c": np.array([2.0, 3.0, 2.5]), "S0": np.array([1e8, 4e8, 2e8]), "alpha": 0.5}
+    runs = sj.simulate(LAWS.mixing_steps, true, S=np.geomspace(1e9, 1e11, 12))
+    assert runs["loss"].shape == (12, 3)
+    found = sj.fit("mixing_steps", runs, starts=64)
+    for name, value in true.items():
+        np.testing.assert_allclose(found.params[name], value, rtol=1e-5)
+    np.testing.assert_allclose(found.predict(S=1e12), LAWS.mixing_steps(1e12, **true), rtol=1e-6)
+
+
+def test_columns_of_one_axis_have_one_width():
+    table = {"h": np.full((4, 2), 0.5), "s": np.array([1e3, 1e4, 1e5, 1e6]), "loss": np.full((4, 3), 2.0)}
+    with pytest.raises(sj.DataError, match="'loss' has 3 values a run where the other columns of the axis 'domain' have 2"):
+        sj.fit("bimix_domains", table, starts=8)
+
+
+def test_a_law_whose_output_has_an_axis_of_no_parameter_is_refused():
+    with pytest.raises(sj.LawError, match="output_axis='target' is the axis of no parameter"):
+
+        @sj.law(output_axis="target", a=sj.Positive(0.1, 1.0))
+        def mine(x, *, a):
+            return a * x

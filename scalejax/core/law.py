@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,10 +11,12 @@ from types import MappingProxyType
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
+from .arguments import checked, misshapen, named
 from .domains import Domain, Fixed, Positive
-from .errors import DataError, LawError, suggest
+from .errors import DataError, LawError, ScalejaxError, suggest
 from .precision import double, plain
 
 
@@ -60,6 +63,7 @@ class Law:
         parameters: names of the parameters, in order.
         domains: name to `Domain`, for inputs and parameters.
         output: the column of the runs that the law predicts.
+        output_axis: the axis along which the law has several values a run, such as "target"; its length is that of the column.
         reference: the paper.
         published: name to `Published` parameter set.
         bound: values of the parameters that `bind` holds.
@@ -76,10 +80,11 @@ class Law:
     published: Mapping[str, Published] = field(default_factory=dict)
     bound: tuple[tuple[str, float], ...] = ()
     linear: tuple[str, ...] = ()
+    output_axis: str | None = None
 
     @property
     def _key(self) -> tuple[Any, ...]:
-        return (self.function, tuple(self.domains.items()), self.bound, self.output)
+        return (self.function, tuple(self.domains.items()), self.bound, self.output, self.output_axis)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Law) and self._key == other._key
@@ -112,19 +117,34 @@ class Law:
         return inspect.cleandoc(self.function.__doc__ or self.name).splitlines()[0]
 
     def __call__(self, *inputs: Any, **arguments: Any) -> Any:
-        """Evaluate the law; see the class for what is returned."""
+        """Evaluate the law; see the class for what is returned.
+
+        Raises:
+            LawError: if an input or a parameter is missing, unknown or given twice, shapes do not fit together, or a parameter lies outside
+                its support. DataError: if an input does. JAX arrays are not looked into, only names are checked.
+        """
         for name in dict(self.bound).keys() & arguments.keys():
             raise LawError(f"Law {self.name!r} has {name} bound to {dict(self.bound)[name]:g}; leave {name}= out of the call.")
         # Whole numbers become floats first: 6 N D overflows 64 bits, and JAX would wrap N silently at 32.
-        inputs, arguments = jax.tree.map(_as_float, (inputs, {**dict(self.bound), **arguments}))
-        if any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves((inputs, arguments))):
-            return self.function(*inputs, **arguments)
-        return self._numpy(*inputs, **arguments)
+        values = {name: jax.tree.map(_as_float, value) for name, value in named(self, inputs, arguments).items()}
+        if any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(values)):
+            return self._evaluate(values)
+        return self._numpy(checked(self, values))
+
+    def _evaluate(self, values: Mapping[str, Any]) -> Any:
+        parameters = {name: values[name] for name in self.parameters}
+        return self.function(*(values[name] for name in self.inputs), **dict(self.bound), **parameters)
 
     @double
-    def _numpy(self, *inputs: Any, **arguments: Any) -> Any:
-        inputs, arguments = jax.tree.map(lambda x: np.asarray(x, np.float64) if isinstance(x, np.ndarray) else x, (inputs, arguments))
-        return plain(self.function(*inputs, **arguments))
+    def _numpy(self, values: Mapping[str, np.ndarray]) -> Any:
+        # JAX arrays, so that laws that call laws are not checked again: what a law makes of its parameters may lie outside of others'.
+        arrays = {name: jnp.asarray(value) for name, value in values.items()}
+        try:
+            return plain(self._evaluate(arrays))
+        except (TypeError, ValueError) as error:
+            if isinstance(error, ScalejaxError) or not re.search("shape|broadcast|dimension", str(error)):
+                raise
+            raise misshapen(self, values) from None
 
     def check_inputs(self, given: Iterable[str]) -> None:
         """Raise DataError unless `given` names all inputs and nothing else."""
@@ -176,6 +196,7 @@ def law(
     reference: str = "",
     published: Mapping[str, Published | Mapping[str, Any]] | None = None,
     linear: Sequence[str] | str = (),
+    output_axis: str | None = None,
     **domains: Domain,
 ) -> Callable[[Callable[..., Any]], Law]:
     """Turn a plain JAX function into a `Law`.
@@ -187,6 +208,8 @@ def law(
         reference: the paper.
         published: parameter sets by name.
         linear: parameters in which the law is linear, all of them together; `solver="varpro"` needs some.
+        output_axis: for a law with several values a run, such as one loss for every target: the axis of its parameters along which these
+            lie, so that the width of the output column gives the length of the parameters.
         **domains: a `Domain` for every parameter and, where it is not `Positive()`, for inputs.
 
     Raises:
@@ -216,6 +239,8 @@ def law(
         for key in straight:
             if key not in parameters:
                 raise LawError(f"Law {name!r}: linear names {key!r}, which is no parameter; {suggest(key, parameters)}")
+        if output_axis is not None and output_axis not in {d.axis for d in domains.values()}:
+            raise LawError(f"Law {name!r}: output_axis={output_axis!r} is the axis of no parameter; give one of them axis={output_axis!r}.")
         full = {key: domains.get(key, Positive(1.0, 1e12)) for key in inputs + parameters}
         fixed = tuple((p, full[p].value) for p in parameters if isinstance(full[p], Fixed))
         sets = {k: v if isinstance(v, Published) else Published(dict(v)) for k, v in (published or {}).items()}
@@ -224,7 +249,7 @@ def law(
                 raise LawError(f"Law {name!r}: the published set {key!r} names {sorted(values)}, the parameters are {list(parameters)}.")
         return Law(
             function, name, inputs, tuple(p for p in parameters if p not in dict(fixed)), MappingProxyType(full),
-            output, reference, MappingProxyType(sets), fixed, straight,
+            output, reference, MappingProxyType(sets), fixed, straight, output_axis,
         )  # fmt: skip
 
     return decorate

@@ -13,7 +13,7 @@ from ..core.law import Law
 from ..core.precision import double
 from ..core.table import Table, number
 from .noise import new_noise
-from .predict import arrange, evaluate
+from .predict import arrange, evaluate, inputs_by_name
 from .request import Request
 from .result import Fit
 from .straight import bent
@@ -81,6 +81,7 @@ class Draws:
         """(low, high) of every parameter: the central percentiles of the draws at this `level`."""
         return {name: tuple(_plain(v) for v in ends(draws, level)) for name, draws in self.params.items()}
 
+    @inputs_by_name
     @double
     def predict(self, *, kind: Literal["mean", "run"] = "mean", seed: int = 0, weight: Any = None, **inputs: Any) -> np.ndarray:
         """Predictions of every draw, with a leading draw axis.

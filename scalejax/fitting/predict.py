@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from functools import partial, wraps
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import jax
 import numpy as np
@@ -12,6 +12,22 @@ import numpy as np
 from ..core.errors import DataError, suggest
 from .problem import predictions
 from .request import Request, label
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def inputs_by_name(predict: Callable[P, R]) -> Callable[P, R]:
+    """A method `predict` that takes its inputs by name, and says so when it is given them by place."""
+
+    @wraps(predict)
+    def wrapper(self: Any, *unnamed: Any, **inputs: Any) -> Any:
+        if unnamed:
+            names = getattr(self, "law", self).inputs
+            raise DataError(f"predict() takes its inputs by name; write predict({', '.join(f'{name}=...' for name in names)}).")
+        return predict(self, **inputs)  # type: ignore[call-arg]
+
+    return wrapper  # type: ignore[return-value]
 
 
 class Points(NamedTuple):

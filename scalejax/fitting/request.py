@@ -77,14 +77,29 @@ class Request:
     @cached_property
     def layout(self) -> Layout:
         """Layout of theta for one set."""
-        sizes = {d.axis: self.runs[n].shape[1] for n, d in self.law.domains.items() if d.axis and n in self.runs and self.runs[n].ndim > 1}
         layout = make_layout(
-            self.law, fix=self.fix, tie=self.tie, bounds=self.bounds, sizes={**sizes, **self.sizes},
+            self.law, fix=self.fix, tie=self.tie, bounds=self.bounds, sizes={**self._widths, **self.sizes},
             groups=len(self.groups) if self.joint else 0, share=frozenset(self.share),
         )  # fmt: skip
         if not layout.slots:
             raise FitError("Every parameter is fixed; leave at least one free.")
         return layout
+
+    @property
+    def _widths(self) -> dict[str, int]:
+        """Length of every axis that a column of the runs has: an input's, or that of an output with several values a run."""
+        axes = [(name, self.law.domains[name].axis) for name in self.law.inputs] + [(self.law.output, self.law.output_axis)]
+        widths: dict[str, int] = {}
+        for name, axis in axes:
+            if not axis or name not in self.runs or self.runs[name].ndim < 2:
+                continue
+            width = self.runs[name].shape[1]
+            if widths.setdefault(axis, width) != width:
+                raise DataError(
+                    f"Column {name!r} has {width} values a run where the other columns of the axis {axis!r} have {widths[axis]}; "
+                    f"law {self.law.name!r} needs as many of each."
+                )
+        return widths
 
     @cached_property
     def spec(self) -> Spec:

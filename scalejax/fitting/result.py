@@ -19,7 +19,7 @@ from .covariance import Curvature
 from .diagnosis import Diagnosis, Verdict
 from .identify import inseparable_inputs
 from .intervals import interval_end, quantile_of, standard_errors
-from .predict import evaluate
+from .predict import evaluate, inputs_by_name
 from .request import Request, too_few
 from .runaways import doubts
 from .search import Found, agreement
@@ -165,6 +165,7 @@ class Fit:
         """Whether to believe the fit, in a word, and why: `verdict.level`, `verdict.reasons`."""
         return self.diagnosis.verdict
 
+    @inputs_by_name
     @double
     def predict(self, **inputs: Any) -> Any:
         """The law at the fitted parameters.

@@ -15,6 +15,7 @@ from ..core.errors import FitError
 from ..core.precision import double
 from ..core.table import Table, entry, number
 from ..fitting.draws import Draws, ends
+from ..fitting.predict import inputs_by_name
 from ..fitting.request import label
 from . import checks, predictive, prior_predictive
 from .diagnostics import Chains, Importance
@@ -116,6 +117,7 @@ class Posterior(Draws):
                 rows.append([self.label(name, index), *(number(np.asarray(v)[index]) for v in (middle, low, high))])
         return Table(["parameter", "median", f"low {100 * level:g} %", f"high {100 * level:g} %"], rows)
 
+    @inputs_by_name
     @double
     def predict(self, *, kind: Literal["mean", "run"] = "mean", seed: int = 0, **inputs: Any) -> np.ndarray:
         """Predictions of every draw, with a leading draw axis.

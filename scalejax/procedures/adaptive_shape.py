@@ -11,7 +11,6 @@ import numpy as np
 from ..core.errors import DecisionError
 from ..core.table import Shown, Table, number
 from ..decisions.roots import between
-from ..zoo.frontier import offset_power_law
 
 _GRID = 4097  # errors between which the best shape may change once
 
@@ -54,7 +53,8 @@ class AdaptiveSchedule(Shown):
         values = np.empty(spent.shape)
         for i, name in enumerate(self.shapes):
             own = self.parameters[name]
-            values = np.where(k == i, offset_power_law(spent - before[i] + _inverse(self.errors[i], own), **own), values)
+            inside = k == i
+            values[inside] = _error(spent[inside] - before[i] + _inverse(self.errors[i], own), own)
         return float(values) if values.ndim == 0 else values
 
     def table(self) -> Table:
@@ -107,7 +107,7 @@ def adaptive_schedule(shapes: Mapping[str, Mapping[str, float]], target: float, 
     known = _checked(shapes)
     names = list(known)
     if start is None:
-        start = min((offset_power_law(0.0, **own) for own in known.values() if own["B"] > 0), default=np.inf)
+        start = min((_error(0.0, own) for own in known.values() if own["B"] > 0), default=np.inf)
     if not np.isfinite(start):
         raise DecisionError("No shape has a finite error without compute (B = 0); pass start=, the error at which training begins.")
     lowest = min(own["E_inf"] for own in known.values())
@@ -134,6 +134,11 @@ def _checked(shapes: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, f
         if not (all(map(np.isfinite, own.values())) and own["A"] > 0 and own["c"] > 0 and own["B"] >= 0 and own["E_inf"] >= 0):
             raise DecisionError(f"Shape {name!r} has impossible parameters {own}: A and c must be positive, B and E_inf not negative.")
     return known
+
+
+def _error(compute: Any, own: Mapping[str, float]) -> Any:
+    """`offset_power_law` of this shape, from no compute on."""
+    return own["A"] * (compute + own["B"]) ** -own["c"] + own["E_inf"]
 
 
 def _inverse(error: float, own: Mapping[str, float]) -> float:

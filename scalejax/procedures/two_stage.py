@@ -18,6 +18,7 @@ from ..decisions.pairing import Pair, knowns
 from ..decisions.sides import own_values
 from ..decisions.sources import Known
 from ..fitting.draws import ends
+from ..fitting.predict import inputs_by_name
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -50,6 +51,7 @@ class TwoStage(Shown):
         first = [n for n in self.first.law.inputs if n not in self.given[0]]
         return tuple(dict.fromkeys(first + [n for n in self.second.law.inputs if n != self.through and n not in self.given[1]]))
 
+    @inputs_by_name
     @double
     def predict(self, **inputs: Any) -> Any:
         """The second law at the first one's prediction, both at their point estimates.
@@ -198,10 +200,10 @@ def two_stage(
         >>> from scalejax import laws
         >>> import scalejax as sj
         >>> loss = (laws.llama3_nll, {"s": -0.2, "t": 5.5})
-        >>> accuracy = (laws.llama3_accuracy, {"L_0": 0.25, "K": 0.7, "k": 10.0, "x_0": 0.7})
+        >>> accuracy = (laws.llama3_accuracy, {"L_0": 0.25, "r": 0.8, "k": 10.0, "x_0": 0.7})
         >>> chain = sj.procedures.two_stage(loss, accuracy)
         >>> round(chain.predict(C=1e24), 4)
-        0.6
+        0.55
 
     References: Grattafiori et al. 2024, arXiv:2407.21783, section 3.2.1; Gadre et al. 2024, arXiv:2403.08540.
     """

@@ -17,7 +17,7 @@ from . import ranges
 _INPUTS = {"N": ranges.N, "D": ranges.D, "C": ranges.C, "T": ranges.D}
 _COEFFICIENT = Positive(1e-2, 1e8)
 _FACTOR = Positive(1e-5, 1.0)
-_TAKEN = ("E", "alpha", "q", "output", "reference", "published", "linear")
+_TAKEN = ("E", "alpha", "q", "output", "output_axis", "reference", "published", "linear")
 
 
 def power_sum(E: Any, *terms: tuple[Any, Any, Any], q: Any = None) -> Any:

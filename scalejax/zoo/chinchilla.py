@@ -144,7 +144,8 @@ def chinchilla(N, D, *, E, A, alpha, B, beta):
 
     Symbols: N total parameters, embeddings included; D training tokens, seen once; L nats/token; E the entropy of text.
     Under 6 N D = C the optimum is N = G (C/6)^a, D = (C/6)^b / G with G = (alpha A / (beta B))^(1/(alpha+beta)),
-    a = beta/(alpha+beta), b = alpha/(alpha+beta). Runs on one ray D = k N cannot separate alpha from beta.
+    a = beta/(alpha+beta), b = alpha/(alpha+beta). Runs on one ray D = k N determine the exponents badly, and not
+    which of the two belongs to N.
     For the variant with tied exponents pass `tie={"beta": "alpha"}` to `fit`.
 
     Example:

@@ -37,7 +37,7 @@ def critical_batch(L, *, B_star, alpha_B):
         B_crit(L) = B_star / L^(1 / alpha_B)
 
     Symbols: L nats/token that the run has reached; B_crit tokens; B_star the critical batch at 1 nat/token. It does not depend on the
-    size of the model, and doubles whenever the loss falls by the factor 2^alpha_B (13 % for 0.21).
+    size of the model, and doubles whenever the loss falls by the factor 2^alpha_B (by 13.5 % for 0.21).
 
     Example:
         >>> from scalejax import laws

@@ -18,7 +18,7 @@ _YE = "Ye et al. 2024, arXiv:2403.16952"
 _CHEN = "Chen et al. 2024, arXiv:2411.05735"
 _H = Simplex(axis="domain")
 _K = Positive(0.01, 10.0)
-_T = Real(-8.0, 3.0, axis="domain")
+_T = Real(-50.0, 5.0, axis="domain")  # as low as -39 in the paper, where a corpus teaches itself alone
 
 # log c, log k and t of 70M models after 30,000 steps, for the shares of academic, prose, dialogue, symbolic and internet texts.
 _PILE = {
@@ -167,6 +167,7 @@ def data_mixing_dynamic(L, h, *, A):
 
 @law(
     reference=_YE,
+    output_axis="target",
     S=Positive(1e8, 1e13, unit="tokens"),
     c=Positive(0.1, 5.0, unit="nats/token", zero=True, axis="target"),
     S0=Positive(1e3, 1e10, unit="tokens", axis="target"),
@@ -178,8 +179,8 @@ def mixing_steps(S, *, c, S0, alpha):
         L_i(S) = c_i + (S0_i / S)^alpha
 
     Symbols: S tokens or steps; L_i nats/token on target i; c_i and S0_i of the target, alpha common to the targets of one mixture. Runs
-    have a column of losses (runs, targets). Along sizes it is `henighan`, with one exponent for all mixtures: see
-    `procedures.mixing_pipeline`.
+    have a column of losses (runs, targets), whose width says how many targets there are. Along sizes it is `henighan`, with one exponent
+    for all mixtures: see `procedures.mixing_pipeline`.
 
     Example:
         >>> import numpy as np

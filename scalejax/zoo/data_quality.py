@@ -62,14 +62,6 @@ def _folded(x):
     b=Positive(0.005, 0.5),
     tau=Positive(0.5, 10.0, unit="epochs"),
     d=_D,
-    published={
-        "finding_k": Published(
-            {"a": 0.022, "b": 0.13106060606060607, "tau": 3.0, "d": 0.1},
-            "ImageNet zero-shot error, defaults of an ablation script; buckets of 12.8M samples",
-            "authors' repository scaling_laws_data_filtering, ablations/finding_k.py",
-            "verified",
-        )
-    },
 )
 def filtering_utility(n, m, *, a, b, tau, d):
     r"""Error from samples seen of one bucket of data, whose utility halves every tau epochs.
@@ -86,7 +78,7 @@ def filtering_utility(n, m, *, a, b, tau, d):
 
     Example:
         >>> from scalejax import laws
-        >>> round(laws.filtering_utility(128e6, 12.8e6, **laws.filtering_utility.published["finding_k"]), 6)
+        >>> round(laws.filtering_utility(128e6, 12.8e6, a=0.022, b=0.13106060606060607, tau=3.0, d=0.1), 6)
         0.846818
     """
     kind = jnp.result_type(float, n, m, a, b, tau)
@@ -214,7 +206,7 @@ def effective_samples(n, m, tau):
 
 @law(
     output="fid",
-    reference="Daras et al. 2024, arXiv:2411.02780",
+    reference="our own form, after Daras et al. 2024, arXiv:2411.02780",
     linear=("E", "A"),
     n_clean=Positive(1e3, 1e7, unit="clean images"),
     n_noisy=Positive(1e3, 1e7, unit="noisy images", zero=True),

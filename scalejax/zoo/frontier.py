@@ -23,7 +23,7 @@ _IMAGENET = (
     linear=("A", "E_inf"),
     C=_COMPUTE,
     A=_COEFFICIENT,
-    B=Positive(1e4, 1e9, zero=True, unit="GFLOPs"),
+    B=Positive(1.0, 1e9, zero=True, unit="GFLOPs"),
     c=_EXPONENT,
     E_inf=Positive(1e-3, 1.0, zero=True),
     published={

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from ..core.domains import Interval, Positive, Real
+from ..core.domains import Positive, Real, Unit
 from ..core.law import Published, law
 from ..core.numerics import power
 from . import ranges
@@ -78,26 +78,27 @@ def llama3_nll(C, *, s, t):
 @law(
     output="accuracy",
     reference=_LLAMA3,
-    linear=("L_0", "K"),
+    linear=("r",),
     nll=Positive(0.05, 5.0, zero=True, unit="nats/character"),
-    L_0=Interval(0.0, 1.0),
-    K=Interval(0.0, 1.0),
+    L_0=Unit(),
+    r=Unit(),
     k=Positive(0.5, 50.0),
     x_0=Positive(0.05, 5.0),
 )
-def llama3_accuracy(nll, *, L_0, K, k, x_0):
+def llama3_accuracy(nll, *, L_0, r, k, x_0):
     r"""Second stage: accuracy of a benchmark from the normalised negative log-likelihood of its correct answers.
 
-        accuracy(NLL) = L_0 + K / (1 + exp(k (NLL - x_0)))
+        accuracy(NLL) = L_0 + K / (1 + exp(k (NLL - x_0))),   K = r (1 - L_0)
 
-    Symbols: L_0 accuracy of a model that knows nothing; K how much can be learned; x_0 the NLL halfway; k steepness, per nat/character.
+    Symbols: L_0 accuracy of a model that knows nothing; r the share of what is left above it that can be learned, so that L_0 + K, the
+    accuracy at best, is at most 1; x_0 the NLL halfway; k steepness, per nat/character.
 
     Note: the paper names no constants. A sigmoid that rises with its argument has -k here: k is the positive magnitude, as accuracy falls
     with NLL. `two_stage` chains it with `llama3_nll`.
 
     Example:
         >>> from scalejax import laws
-        >>> round(laws.llama3_accuracy(0.7, L_0=0.25, K=0.7, k=10.0, x_0=0.7), 6)
-        0.6
+        >>> round(laws.llama3_accuracy(0.7, L_0=0.25, r=0.8, k=10.0, x_0=0.7), 6)
+        0.55
     """
-    return L_0 + K * jax.nn.sigmoid(-k * (nll - x_0))
+    return L_0 + r * (1 - L_0) * jax.nn.sigmoid(-k * (nll - x_0))

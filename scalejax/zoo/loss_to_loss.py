@@ -16,6 +16,7 @@ _FITS = "authors' repository loss-to-loss-notebooks, data/opt_params_data.csv"
 _TABLE = "authors' repository loss-to-loss-notebooks, loss_relationships.ipynb"
 _LOSS = Positive(2.2, 10.0, unit="nats/token")
 _FLOOR = Positive(0.05, 2.1, unit="nats/token", zero=True)
+_OTHER_FLOOR = Positive(0.05, 4.0, unit="nats/token", zero=True)  # of the loss that is predicted, which may lie above the other
 _K = Positive(0.3, 5.0)
 _KAPPA = Positive(0.3, 2.0)
 _FINEWEB_EDU = 1.966905134  # E of the reference corpus
@@ -38,7 +39,7 @@ def _link(K: float, kappa: float, E_0: float, E_1: float, context: str) -> Publi
     K=_K,
     kappa=_KAPPA,
     E_0=_FLOOR,
-    E_1=_FLOOR,
+    E_1=_OTHER_FLOOR,
     published={
         **{
             f"train_{name}": _link(K, kappa, _FINEWEB_EDU, E_1, f"training loss on {name} from training loss on FineWeb-Edu, nats/token")

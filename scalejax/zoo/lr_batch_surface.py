@@ -15,7 +15,7 @@ _WIDTH = Positive(1e-2, 0.3)
 
 
 @law(
-    reference="after Li et al. 2025, arXiv:2503.04715",
+    reference="our own bowl around the best values of Li et al. 2025, arXiv:2503.04715",
     N=ranges.N,
     D=ranges.D,
     lr=Positive(1e-5, 1e-1),

@@ -222,7 +222,7 @@ def mixture_simple(h, N, D, *, E, C, gamma, A, alpha, B, beta):
 
 
 @law(
-    reference="Sedova et al. 2026, arXiv:2605.12715",
+    reference="our own composition of Shukor et al. 2025 and Muennighoff et al. 2023, after Sedova et al. 2026, arXiv:2605.12715",
     linear=("E", "A"),
     h=_H,
     N=ranges.N,
@@ -242,6 +242,7 @@ def mixture_repeated(h, N, D, U, *, E, C, gamma, A, alpha, B, beta, R_star):
     repeats. For another law of h and D use `zoo.mixtures.effective_shares` in the same way.
 
     Note: the paper's formula could not be traced; this is a composition of `data_constrained`, domain by domain, and `mixture_additive`.
+    Repetition is worth less and less here but never harms: the rise of the loss that the paper sees under much repetition is not in it.
     Proxy runs must repeat as the large run does: see `procedures.matched_tokens`.
 
     Example:

@@ -89,7 +89,7 @@ def alignment_score(x, *, k, p):
 
 @law(
     output="score",
-    reference=f"{_LI}, with a saturating link",
+    reference=f"our own saturating link, after {_LI}",
     x=_SCALE,
     S_max=Unit(),
     k=Positive(0.1, 10.0),

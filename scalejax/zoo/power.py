@@ -8,7 +8,14 @@ from ..core.numerics import power
 from . import ranges
 
 
-@law(x=Positive(1e3, 1e12), E=ranges.E, A=Positive(0.1, 1e4), alpha=ranges.EXPONENT, linear=("E", "A"))
+@law(
+    reference="Cortes et al. 1993, Learning curves: asymptotic values and rate of convergence, NeurIPS 6",
+    linear=("E", "A"),
+    x=Positive(1e3, 1e12),
+    E=ranges.E,
+    A=Positive(0.1, 1e4),
+    alpha=ranges.EXPONENT,
+)
 def power_law(x, *, E, A, alpha):
     r"""Power law with an irreducible constant in one variable of any kind.
 

@@ -18,7 +18,7 @@ _INPUTS = {"N": ranges.N, "D": ranges.D, "C": ranges.C}
 COEFFICIENT = Positive(1e-8, 1e8)
 POWER = Real(-1.5, 1.5)
 _OFFSET = Positive(1e-6, 1e6, zero=True)
-_TAKEN = ("c", "y_0", "offset", "output", "reference", "published", "linear")
+_TAKEN = ("c", "y_0", "offset", "output", "output_axis", "reference", "published", "linear")
 _REFERENCE = "Li et al. 2025, arXiv:2503.04715"
 
 

@@ -91,7 +91,7 @@ def _optimal_size(N, U_D, A, alpha, B, beta):
     U=_U,
     **_CONSTANTS,
     R_D_star=Positive(0.5, 100.0, unit="repetitions", zero=True),
-    R_N_star=Positive(0.5, 100.0, unit="multiples of the optimal size", zero=True),
+    R_N_star=Positive(0.5, 1000.0, unit="multiples of the optimal size", zero=True),
     published={
         "muennighoff2023": Published(
             {**_BASE, "R_D_star": 15.387756, "R_N_star": 5.309743},
@@ -129,10 +129,10 @@ def data_constrained(N, D, U, *, E, A, alpha, B, beta, R_D_star, R_N_star):
         N' = U_N + U_N R_N* (1 - exp(-R_N / R_N*)),   U_N = min(N, N_opt(U_D)), R_N = N / U_N - 1
         N_opt(U_D) = G (G U_D)^(beta / alpha),        G = (alpha A / (beta B))^(1 / (alpha + beta))
 
-    Symbols: N parameters; D tokens seen; U unique tokens available; L nats/token (C4 validation). With D <= U and N <= N_opt(U)
-    it is `chinchilla`. U_N comes from the unique tokens, not from all tokens (one public reimplementation differs). For decay of
-    tokens alone pass `fix={"R_N_star": 1e18}` to `fit`, for decay of parameters alone `fix={"R_D_star": 1e18}`; R* = 0 makes
-    repetitions worthless.
+    Symbols: N parameters; D tokens seen; U unique tokens available; L nats/token (C4 validation). With D <= U and N <= N_opt(min(D, U)) it
+    is `chinchilla`. U_N comes from the unique tokens, not from all tokens (one public reimplementation differs). For decay of tokens
+    alone pass `fix={"R_N_star": 1e18}` to `fit`, for decay of parameters alone `fix={"R_D_star": 1e18}`; R* = 0 makes repetitions
+    worthless.
 
     Example:
         >>> from scalejax import laws

@@ -143,6 +143,7 @@ def multilingual(N, p, *, beta_1, alpha, L_inf, c1, c2, c3):
 
 @law(
     reference=_FERNANDES,
+    output_axis="pair",
     h=Simplex(axis="pair"),
     N=Positive(1e7, 2e9, unit="non-embedding parameters"),
     beta_1=Positive(1.0, 1e4, axis="pair"),
