@@ -16,6 +16,7 @@ from .optima import Optima
 from .question import Question, name_of, numbers, pose
 from .sources import Source, known
 from .units import check_units
+from .varied import settled
 
 
 @double
@@ -80,6 +81,7 @@ def allocate(
         knowledge.law, cost, target=targets.reshape(-1), for_budget=for_budget, over=None if over is None else tuple(over),
         bounds=bounds or {}, caps=caps or {}, choices=choices or {}, given=given, length=knowledge.length,
     )  # fmt: skip
+    question, kept = settled(question, knowledge)
     check_units(knowledge.runs, cost, question.common["given"], targets if for_budget else None)
     point, draws = question.solve(knowledge)
     chosen = best_choice(question, point, targets.size)
@@ -104,7 +106,7 @@ def allocate(
     return Allocation(
         shown if for_budget else answer, answer if for_budget else shown, one, over_draws, name_of(cost), _held(best, point_at),
         float(point_at.residual.max()), knowledge.observed, unmet if shape else float(unmet[0]), for_budget,
-        best, knowledge, point_at, kind=knowledge.kind,
+        best, knowledge, point_at, kept, kind=knowledge.kind,
     )  # fmt: skip
 
 

@@ -33,6 +33,7 @@ class Allocation(Answer):
         active: for every budget the bounds and caps that hold there, such as "N at its upper bound".
         residual: largest violation of the KKT equations, relative to the gradient.
         observed: largest value of every input among the runs, if any.
+        kept: shares that no run varied, and that stay where they were, in words; "" without.
         unmet: share of the draws that have no optimum, for every budget (they count as infinite cost).
     """
 
@@ -49,6 +50,7 @@ class Allocation(Answer):
     _question: Question | None = None
     _known: Known | None = None
     _point: Optima | None = None
+    kept: str = ""
     _name: ClassVar[str] = "allocation"
 
     @property
@@ -233,6 +235,8 @@ class Allocation(Answer):
         held = dict.fromkeys(name for names in self.active for name in names)
         if held:
             notes.append(f"held by {', '.join(held)}: the optimum lies at a bound, move it if it is not meant")
+        if self.kept:
+            notes.append(self.kept)
         if np.any(self.unmet):
             notes.append(f"{100 * np.max(self.unmet):.2g} % of the draws cannot reach a target loss; they count as infinite cost")
         far = {name: float(np.max(value)) / self.observed[name] for name, value in self.inputs.items() if name in self.observed}

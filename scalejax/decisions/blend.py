@@ -18,6 +18,7 @@ from ..fitting.result import Fit
 from .pairing import knowns
 from .program import Condition, Program, Variable
 from .sources import Known, Source
+from .varied import trained_mixtures
 
 
 class Blend(NamedTuple):
@@ -27,6 +28,7 @@ class Blend(NamedTuple):
         aims: the targets. program: what is minimised.
         low, high: floors and caps, (domains, path).
         path: given inputs with a leading path axis. values: weights, reference, pull and prior, which all mixtures of the path share.
+        kept: domain to the share that all runs have, where it stays.
     """
 
     aims: Targets
@@ -35,6 +37,7 @@ class Blend(NamedTuple):
     high: np.ndarray
     path: dict[str, Any]
     values: dict[str, Any]
+    kept: dict[int, float]
 
     @property
     def worst(self) -> bool:
@@ -52,6 +55,7 @@ class Targets(NamedTuple):
         size: number of domains.
         point: for every law its parameters with axes (1, targets of the law, ...). draws: the same with a leading draw axis, or None.
         kind: how the draws were made.
+        trained: mixtures that the laws were fitted to, (mixtures, domains) each, where that decides what the laws know.
     """
 
     names: tuple[str, ...]
@@ -61,6 +65,7 @@ class Targets(NamedTuple):
     point: list[dict[str, np.ndarray]]
     draws: list[dict[str, np.ndarray]] | None
     kind: str
+    trained: tuple[np.ndarray, ...] = ()
 
     @property
     def outputs(self) -> int:
@@ -106,7 +111,9 @@ def collect(source: Source | Mapping[str, Source] | Sequence[Source], size: int 
     kinds = ", ".join(dict.fromkeys(k.kind for _, k in ordered if k.kind))
     many = sizes.pop()
     names = tuple(label for name, k in ordered for label in _outputs(name, k, many))
-    return Targets(names, laws, weights, many, [_stack(law, ordered, 0) for law in laws], draws, kinds)
+    mixtures = [trained_mixtures(k, h) for law, h in zip(laws, weights, strict=True) for _, k in ordered if k.law == law]
+    trained = tuple(h for h in mixtures if h is not None)
+    return Targets(names, laws, weights, many, [_stack(law, ordered, 0) for law in laws], draws, kinds, trained)
 
 
 def _outputs(name: str, k: Known, size: int) -> list[str]:

@@ -39,6 +39,14 @@ def path_of(aims: Targets, given: Mapping[str, Any]) -> tuple[dict[str, Any], bo
     return {"given": spread, "path": np.zeros(count)}, not lengths
 
 
+def mixtures(trained: Any, size: int) -> np.ndarray:
+    """(mixtures, domains) that were trained, checked."""
+    h = numbers("trained", trained)
+    if h.ndim != 2 or h.shape[1] != size or not len(h) or (h < 0).any() or not np.allclose(h.sum(axis=1), 1, atol=1e-6):
+        raise DecisionError(f"trained= must hold mixtures (mixtures, {size}) whose weights are 0 or more and sum to one.")
+    return h
+
+
 def limits(
     names: tuple[str, ...], count: int, caps: Any, floors: Any, available: Any, tokens: Any, epochs: float
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -16,6 +16,7 @@ from ..fitting.draws import ends
 from .answer import drawn_by, without
 from .blend import Blend, evaluated
 from .question import numbers
+from .varied import note
 
 _AT = 1e-9  # nearer than this to a floor or cap, a weight is at it
 _OFF = 1e-6  # farther than this beyond a floor or cap, a weight breaks it
@@ -188,6 +189,8 @@ class Mixture(Shown):
         head = ["domain", "weight", *([f"{100 * level:g} %", "at zero"] if limits else []), "cap"]
         gap, total = np.atleast_1d(self.gap), np.atleast_1d(self.objective)
         notes = [f"objective {', '.join(number(v, 7) for v in total)}; at most {gap.max():.1g} above the least, if the losses are convex"]
+        if self.problem.kept:
+            notes.append(note(self.problem.kept, self.domains))
         if limits:
             notes.append(drawn_by(len(self.draws), self.problem.aims.kind))
         elif self.problem.aims.kind:

@@ -15,6 +15,7 @@ from .blend import Blend, blend, collect, logits
 from .mixture import Mixture
 from .optima import Box, Optima, optimise
 from .sources import Source
+from .varied import check_directions, keep, kept_shares
 
 SOLVERS = ("interior", "mirror", "softmax")
 _DESCENT = 2000  # steps of first-order solvers
@@ -36,6 +37,7 @@ def optimal_mixture(
     prior: Any = None,
     pull: float = 0.0,
     domains: Sequence[str] | None = None,
+    trained: Any = None,
     group: str | None = None,
     solver: Any = "interior",
     **given: Any,
@@ -56,6 +58,8 @@ def optimal_mixture(
             laws' input D), and how often a domain may be repeated: together they cap h_i at epochs available_i / tokens.
         prior, pull: weights to stay near (default uniform: an entropy bonus), and the strength of the pull, in units of the loss.
         domains: names of the domains, in the order of the weights.
+        trained: (mixtures, domains) that bare parameters were fitted to; those of fits and draws are known. A domain that never varied in
+            them stays where it was, for nothing tells what another share does. False lets the laws decide all the same.
         group: one group only, for a fit with groups; default every group is a target.
         solver: "interior" (Newton steps, exact zeros and caps), "mirror" (entropic mirror descent), "softmax" (Newton steps on logits), or
             any optax transformation, run on logits; the last two know no caps and floors.
@@ -65,7 +69,8 @@ def optimal_mixture(
         Mixture with `.h`, `.losses`, `.objective`, `.interval(level)`, `.gap` (certificate), `.against({...})`, `.table()`.
 
     Raises:
-        DecisionError: if weights are off the simplex, caps leave no mixture, a name is missing or unknown, or a law has no simplex.
+        DecisionError: if weights are off the simplex, caps leave no mixture, a name is missing or unknown, a law has no simplex, or the
+            runs' mixtures do not tell the domains apart.
 
     Example:
         >>> import jax.numpy as jnp, scalejax as sj
@@ -86,13 +91,17 @@ def optimal_mixture(
         raise DecisionError(f"solver={solver!r} is unknown; {suggest(solver, SOLVERS)}")
     path, single = mixing.path_of(aims, given)
     low, high = mixing.limits(names, len(path["path"]), caps, floors, available, given.get("D") if tokens is None else tokens, epochs)
+    seen = () if trained is False else aims.trained if trained is None else (mixing.mixtures(trained, aims.size),)
+    kept = kept_shares(seen, names)
+    low, high = keep(low, high, kept, names)
+    check_directions(seen, low, high, names)
     values = {
         "weights": mixing.importance(aims, weights, worst),
         "reference": mixing.by_target(aims, "reference", reference, 0.0),
         "pull": mixing.nonnegative("pull", pull),
         "prior": mixing.prior_of(names, prior),
     }
-    problem = Blend(aims, blend(aims.laws, aims.weights, aims.size, worst, values["pull"] > 0), low, high, path, values)
+    problem = Blend(aims, blend(aims.laws, aims.weights, aims.size, worst, values["pull"] > 0), low, high, path, values, kept)
     if solver != "interior" and worst:
         raise DecisionError(f"The worst case has kinks, which solver={solver!r} cannot take; use solver='interior'.")
     if solver not in ("interior", "mirror") and ((low > 0).any() or (high < 1).any()):

@@ -18,6 +18,7 @@ from .optima import Optima
 from .pairing import Pair, knowns
 from .question import Cost, Question, law_condition, name_of, numbers, pose
 from .sources import Known
+from .varied import settled
 
 
 class Best(NamedTuple):
@@ -61,6 +62,7 @@ class Side(NamedTuple):
             self.known.law, self.cost, target=targets, for_budget=for_budget, over=self.over, bounds=self.bounds, caps=self.caps,
             choices=self.choices, given=given, what=self.what,
         )  # fmt: skip
+        question, _ = settled(question, self.known)
         many = len(question.choices)
         choice = question.scenarios["choice"] | {name: np.repeat(values, many) for name, values in each.items()}
         common = {**question.common, "given": {n: v for n, v in question.common["given"].items() if n not in each}}

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..core.domains import Simplex
 from ..core.errors import DecisionError, IdentifiabilityError, suggest
 from ..core.law import Law
 from ..core.runs import Runs
@@ -28,7 +29,7 @@ class Known(NamedTuple):
         point: parameter name to value.
         draws: the same with a leading draw axis; None without uncertainty.
         kind: how the draws were made; of a fit without any, why ("no interval: ..."). Bare parameters have neither.
-        runs: of the fit, if there is one.
+        fit: behind the draws, if there is one.
         source: the draws themselves, by which draws of other sources are known to be paired with them.
     """
 
@@ -36,8 +37,13 @@ class Known(NamedTuple):
     point: dict[str, np.ndarray]
     draws: dict[str, np.ndarray] | None
     kind: str = ""
-    runs: Runs | None = None
+    fit: Fit | None = None
     source: Draws | None = None
+
+    @property
+    def runs(self) -> Runs | None:
+        """The runs of the fit, if there is one."""
+        return None if self.fit is None else self.fit.runs
 
     @property
     def observed(self) -> dict[str, float]:
@@ -93,12 +99,25 @@ def known(source: Source, group: str | None = None, what: str = "allocate") -> K
             if fit.request.grouped(name):
                 point[name] = point[name][g]
                 draws |= {name: draws[name][:, g]} if draws else {}
-    return Known(fit.law, point, draws or None, kind, fit.runs, drawn)
+    return Known(fit.law, point, draws or None, kind, fit, drawn)
 
 
 def silent(fit: Fit) -> str:
     """Why a fit tells nothing of its noise, so that no interval can be had from it; "" if it does."""
     return "" if (freedom(fit.request) > 0).all() else f"no interval: {no_freedom(fit.request).rstrip('.')}"
+
+
+def _constant(fit: Fit) -> str:
+    """Inputs that all runs have alike, in words."""
+    said = []
+    for name in fit.law.inputs:
+        rows = fit.runs[name][~fit.runs.excluded]
+        weights = isinstance(fit.law.domains[name], Simplex)
+        if rows.ndim == 1 or weights:
+            rows = rows.reshape(len(rows), -1)
+            same = np.flatnonzero(np.ptp(rows, axis=0) <= 1e-9 * np.abs(rows[0]))
+            said += [f"{name}{f'[{i}]' if weights else ''} is {rows[0, i]:.4g} in all of them" for i in same]
+    return f" In these runs {', '.join(said)}." if said else ""
 
 
 def _troubled(fit: Fit) -> bool:
@@ -124,5 +143,5 @@ def _of_fit(fit: Fit) -> tuple[Draws | None, str]:
     try:
         drawn = usual_draws(fit)
     except IdentifiabilityError as error:
-        raise DecisionError(f"This fit cannot be decided from: {error}") from error
+        raise DecisionError(f"This fit cannot be decided from: {error}{_constant(fit)}") from error
     return drawn, drawn.kind

@@ -103,7 +103,8 @@ def _stack(layout: Layout, edge: np.ndarray, rows: Rows) -> list[Curvature]:
     whole, freedom = np.full((2, sets, size, size), np.nan), np.repeat((rows.n - size)[:, None].astype(float), size, axis=1)
     for full, part in zip(whole, (small, rows.model()), strict=True):
         full[:, free[:, None], free] = np.where(load[:, :, None] | load[:, None], np.inf, part)
-    freedom[:, free] = np.minimum(rows.freedom(inverse), np.maximum(freedom[:, free], 0.0))
+    seen = np.where(load[:, :, None] | load[:, None], 0.0, inverse)  # of what is not determined the inverse is rounding, up to 1e300
+    freedom[:, free] = np.minimum(rows.freedom(seen), np.maximum(freedom[:, free], 0.0))
     with np.errstate(invalid="ignore", divide="ignore"):  # rounding leaves variances below 0 where nothing is determined
         deviation = np.sqrt(np.diagonal(whole[0], axis1=1, axis2=2))
         correlation = whole[0] / (deviation[:, :, None] * deviation[:, None])

@@ -63,7 +63,7 @@ class MixtureRecommendation:
 
         Returns:
             Table with the objective, its difference to the optimum with an interval, the losses, and the limits that a mixture breaks: a
-            domain at its cap is raised all the same, to show what the cap costs.
+            domain at its cap is raised all the same, to show what the cap costs. A domain that never varied in the table is left out.
 
         Raises:
             DecisionError: if `by` is no share.
@@ -73,6 +73,8 @@ class MixtureRecommendation:
         h, rows = self.mixture.h, dict(self.others)
         low, high = self.mixture.problem.low[:, 0], self.mixture.problem.high[:, 0]
         for i, name in enumerate(self.mixture.domains):
+            if i in self.mixture.problem.kept:
+                continue
             for sign, word in ((1, "more"), (-1, "less")):
                 changed = np.clip(h[i] + sign * by, 0.0, 1.0)
                 if changed != h[i] and h[i] < 1:
@@ -115,6 +117,9 @@ def recommend_mixture(
     r"""Training proportions for a larger run from a table of small ones: fit a mixture law to every target, then minimise the weighted sum.
 
         h* = argmin_h sum_t w_t L_t(h, N, D),    L_t fitted to the runs' losses on target t
+
+    A domain whose share is the same in all runs stays there, at 0 if it was never trained on: nothing in the table tells what more of it
+    does.
 
     Args:
         table: anything that `read_runs` takes: a row a run, or a row a checkpoint.
@@ -165,7 +170,8 @@ def recommend_mixture(
         drawn = laplace(fitted, draws, seed=seed)
     names = tuple(domains or (f"h[{i}]" for i in range(runs["h"].shape[1])) if isinstance(weights, np.ndarray) else domains or weights)
     given = _given(fitted, at)
-    best = optimal_mixture(drawn or _known(fitted), weights=importance, domains=names, **given, **options)
+    trained = {} if drawn or "trained" in options else {"trained": np.unique(runs["h"], axis=0)}
+    best = optimal_mixture(drawn or _known(fitted), weights=importance, domains=names, **trained, **given, **options)
     return MixtureRecommendation(best, fitted, drawn, _others(fitted, best, given, compare))
 
 
@@ -202,6 +208,13 @@ def _given(fitted: Fit, at: Mapping[str, Any] | None) -> dict[str, Any]:
     return given
 
 
+def _uniform(best: Mixture) -> np.ndarray:
+    """Equal weights of all domains that are not kept at what all runs have."""
+    kept, size = best.problem.kept, len(best.domains)
+    rest = (1 - sum(kept.values())) / max(size - len(kept), 1)
+    return np.asarray([kept.get(i, rest) for i in range(size)])
+
+
 def _others(fitted: Fit, best: Mixture, given: Mapping[str, Any], compare: Mapping[str, Any] | None) -> dict[str, np.ndarray]:
     """Mixtures to compare with, see `MixtureRecommendation`."""
     mixtures = np.unique(fitted.runs["h"], axis=0)
@@ -212,8 +225,7 @@ def _others(fitted: Fit, best: Mixture, given: Mapping[str, Any], compare: Mappi
     total = excess.max(axis=0) if best.problem.worst else excess.sum(axis=0)
     allowed = np.array([not best.broken(h) for h in mixtures])
     total = np.where(allowed | ~allowed.any(), total, np.inf)
-    size = mixtures.shape[1]
-    named = {"best of the table": mixtures[int(np.argmin(total))], "uniform": np.full(size, 1 / size)}
+    named = {"best of the table": mixtures[int(np.argmin(total))], "uniform": _uniform(best)}
     for name, h in (compare or {}).items():
         named[name] = normalised(np.asarray(list(h.values()) if isinstance(h, Mapping) else h, dtype=np.float64)[None])[0]
     return named

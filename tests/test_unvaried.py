@@ -1,0 +1,96 @@
+"""What the runs never varied is not chosen: shares stay where they were, and other inputs are refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import scalejax as sj
+
+LAW = sj.laws.data_mixing_m4
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::scalejax.core.errors.IdentifiabilityWarning"),
+    pytest.mark.filterwarnings("ignore:Column 'D' is:scalejax.core.errors.DataWarning"),
+]
+
+
+def table(last: float = 0.0) -> dict[str, np.ndarray]:
+    """30 mixtures of web, code and books, and `last` of maths in each; code helps code, web helps web."""
+    rng = np.random.default_rng(0)
+    h = rng.dirichlet([1.0, 1.0, 1.0], 30)
+    losses = {
+        "on_web": LAW(h, c=2.0, t=np.asarray([-1.5, 0.2, 0.1])),
+        "on_code": LAW(h, c=1.0, t=np.asarray([0.2, -1.8, 0.1])),
+    }
+    noisy = {name: np.asarray(loss) * np.exp(0.001 * rng.standard_normal(30)) for name, loss in losses.items()}
+    shares = {name: (1 - last) * h[:, i] for i, name in enumerate(("web", "code", "books"))}
+    return {**shares, "maths": np.full(30, last), **noisy}
+
+
+ASK = {"weights": ["web", "code", "books", "maths"], "losses": ["on_web", "on_code"], "draws": 50, "starts": 16}
+
+
+@pytest.fixture(scope="module")
+def without_maths():
+    """The optimum of the three domains alone."""
+    three = {**ASK, "weights": ["web", "code", "books"]}
+    return sj.procedures.recommend_mixture({k: v for k, v in table().items() if k != "maths"}, **three).weights
+
+
+@pytest.mark.parametrize("uncertainty", ["bootstrap", "none"])
+def test_a_domain_never_trained_gets_no_weight(without_maths, uncertainty):
+    best = sj.procedures.recommend_mixture(table(), uncertainty=uncertainty, **ASK)
+    assert best.weights == pytest.approx({**without_maths, "maths": 0.0}, abs=1e-6)
+    assert "maths is 0 in all runs, and kept" in repr(best)
+    assert best.others["uniform"].tolist() == pytest.approx([1 / 3, 1 / 3, 1 / 3, 0.0])
+    assert not any("maths" in row[0] for row in best.deviations().rows)
+
+
+def test_a_domain_of_one_share_keeps_it():
+    """A fifth of every mixture: 0.2 of it is known, and nothing else."""
+    best = sj.procedures.recommend_mixture(table(0.2), uncertainty="none", **ASK)
+    assert best.weights["maths"] == pytest.approx(0.2, abs=1e-9)
+    assert sum(best.weights.values()) == pytest.approx(1.0, abs=1e-9)
+    assert 0.3 < best.weights["web"] < 0.5 and 0.3 < best.weights["code"] < 0.5
+    for limit in ({"caps": {"maths": 0.1}}, {"floors": {"maths": 0.3}}):
+        with pytest.raises(sj.DecisionError, match=r"maths is 0.2 in all runs"):
+            sj.procedures.recommend_mixture(table(0.2), uncertainty="none", **ASK, **limit)
+
+
+def test_domains_in_one_proportion_are_refused_by_name():
+    """Code and books always half and half: their sum is known, and not which of them is worth it."""
+    rng = np.random.default_rng(1)
+    h = rng.dirichlet([1.0, 1.0], 30)
+    mixtures = np.column_stack([h[:, 0], h[:, 1] / 2, h[:, 1] / 2])
+    fit = sj.fit(LAW, {"h": mixtures, "loss": LAW(mixtures, c=2.0, t=np.asarray([-1.0, 0.5, 0.5]))}, starts=8)
+    for source in (sj.bootstrap(fit, 20), (LAW, fit.params)):
+        with pytest.raises(sj.DecisionError, match=r"vary in 1 directions.*shares of code, books apart"):
+            sj.optimal_mixture(source, domains=["web", "code", "books"], trained=mixtures)
+
+
+def test_allocate_keeps_a_share_that_no_run_varied():
+    """Of a law of mixture, size and tokens, allocate chooses all three; the third domain was never trained on."""
+    law, rng = sj.laws.mixture_additive, np.random.default_rng(2)
+    h = rng.dirichlet([2.0, 2.0], 80)
+    N, D = 10 ** rng.uniform(7, 9, 80), 10 ** rng.uniform(9, 11, 80)
+    truth = {"E": 1.5, "C": np.asarray([1.0, 2.0]), "gamma": np.asarray([0.3, 0.5]), "A": 300.0, "alpha": 0.35, "B": 900.0, "beta": 0.33}
+    loss = np.asarray(law(h, N, D, **truth)) * np.exp(0.001 * rng.standard_normal(80))
+    fit = sj.fit(law, {"h": np.column_stack([h, np.zeros(80)]), "N": N, "D": D, "loss": loss}, starts=16)
+    plan = sj.allocate(sj.bootstrap(fit, 20), compute=1e21)
+    best = sj.allocate((law, truth), compute=1e21, over=("N", "D"), h=[0.5, 0.5])
+    assert plan.inputs["h"][2] == pytest.approx(0.0, abs=1e-8) and plan.inputs["h"].sum() == pytest.approx(1.0)
+    assert "h[2] is 0 in all runs, and kept" in plan.table().text()
+    assert plan.N == pytest.approx(best.N, rel=0.3)
+
+
+def test_an_input_that_no_run_varied_is_not_chosen():
+    """All runs on 20 billion tokens: what more tokens do is not known."""
+    rng, N = np.random.default_rng(3), np.geomspace(1e7, 1e9, 24)
+    chinchilla = sj.laws.chinchilla
+    loss = chinchilla(N, 2e10, **chinchilla.published["hoffmann2022"]) * np.exp(0.002 * rng.standard_normal(24))
+    fit = sj.fit(chinchilla, {"N": N, "D": np.full(24, 2e10), "loss": loss}, starts=16)
+    for source in (fit, sj.bootstrap(fit, 20)):
+        with pytest.raises(sj.DecisionError, match=r"D is 2e.10 in all"):
+            sj.allocate(source, compute=1e22)
+        with pytest.raises(sj.DecisionError, match=r"D is 2e.10 in all"):
+            sj.choose({"a": source, "b": (chinchilla, chinchilla.published["hoffmann2022"])}, compute=1e22)
