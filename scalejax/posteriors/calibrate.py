@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import jax
@@ -20,9 +19,10 @@ from ..core.table import Table, entry
 from ..fitting.fit import find_law
 from .coordinates import unconstrained
 from .many import draws_of_sets, of_flat, sets
-from .model import Evidence, Model
+from .model import Evidence
 from .nuts import Settings
 from .predictive import LEVELS
+from .prior_draws import from_prior, outputs
 from .setup import OPTIONS, Setup, check_options, set_up
 from .uniformity import p_value
 
@@ -113,10 +113,12 @@ def calibrate(
 
     Args:
         law, warmup, accept: as in `sample`.
-        runs: inputs (and groups); an output column is not needed; `on="linear"` takes the scale of the noise from it.
+        runs: inputs (and groups); an output column is not needed. Where there is one, the prior takes the level of the outputs from it (the
+            same level in all simulations, which belongs to the prior and not to the simulated data), and `on="linear"` the scale of the noise.
         simulations: how many data sets. draws: kept draws of each posterior.
         seed: of simulations and chains. progress: as in `fit`.
-        **options: those of `sample` that make the model: likelihood, priors, on, fix, tie, bounds, by, share, pool, covariates, sizes.
+        **options: those of `sample` that make the model: likelihood, priors, on, fix, tie, bounds, by, share, pool, covariates, sizes,
+            level.
 
     Returns:
         Calibration; printing it gives the table.
@@ -135,6 +137,7 @@ def calibrate(
     if min(simulations, draws, warmup) < 1 or not 0 < accept < 1:
         raise FitError(f"simulations={simulations}, draws={draws}, warmup={warmup} must be 1 or more, accept={accept} between 0 and 1.")
     check_options("calibrate", options, tuple(name for name in OPTIONS if name != "weights"))
+    options = {**options, "level": options.get("level", True) and _observed(law, runs)}
     setup = set_up(law, _with_output(law, runs), padded=False, **options)
     model, evidence = setup.model, setup.evidence
     evidence = evidence._replace(weight=(evidence.weight > 0).astype(np.float64))
@@ -145,6 +148,11 @@ def calibrate(
     true = of_flat(model, many, truth)
     ranks = {name: np.sum(draw < true[name][:, None], axis=1) for name, draw in found.items()}
     return Calibration(ranks, draws, int(diverging.sum()), skipped)
+
+
+def _observed(law: Law | str, runs: Runs | Any) -> bool:
+    """Do the runs have an output, whose level the prior knows?"""
+    return find_law(law).output in (runs if isinstance(runs, Runs | Mapping) else read_runs(runs))
 
 
 def _with_output(law: Law | str, runs: Runs | Any) -> Runs:
@@ -158,11 +166,8 @@ def _with_output(law: Law | str, runs: Runs | Any) -> Runs:
 
 def _simulations(setup: Setup, evidence: Evidence, count: int, seed: int) -> tuple[np.ndarray, np.ndarray, int]:
     """Unconstrained truths (count, size) and targets (count, rows) from the prior, and how many others had no finite output."""
-    from numpyro.infer import Predictive
-
-    prior, noise = jax.random.split(jax.random.key(seed + 1))  # chains use the seed itself
-    sites = Predictive(setup.model, num_samples=_SPARE * count, parallel=True)(prior, evidence)
-    targets = np.asarray(_outputs(setup.model, evidence, {n: v for n, v in sites.items() if n != "log_likelihood"}, noise))
+    sites = from_prior(setup.model, evidence, _SPARE * count, seed + 1)  # chains use the seed itself
+    targets = np.asarray(outputs(setup.model, evidence, sites, jax.random.fold_in(jax.random.key(seed + 1), 0)))
     used = np.asarray(evidence.weight > 0)
     finite = np.isfinite(np.where(used, targets, 0.0)).reshape(len(targets), -1).all(1)
     if finite.sum() < count:
@@ -173,14 +178,3 @@ def _simulations(setup: Setup, evidence: Evidence, count: int, seed: int) -> tup
     chosen = np.flatnonzero(finite)[:count]
     flat = unconstrained(setup.model, evidence, {n: np.asarray(v)[chosen] for n, v in sites.items()})
     return flat, np.where(used, targets[chosen], 0.0), int(np.sum(~finite[: chosen[-1] + 1]))
-
-
-@partial(jax.jit, static_argnums=0)
-def _outputs(model: Model, evidence: Evidence, sites: dict[str, Any], key: Any) -> Any:
-    """Simulated targets (draws, rows) at every draw of the sites."""
-
-    def one(sites: dict[str, Any], key: Any) -> Any:
-        predicted = model.predict(model.params(sites, evidence), evidence)
-        return model.likelihood.distribution(sites, predicted, evidence.rows).sample(key)
-
-    return jax.vmap(one)(sites, jax.random.split(key, len(next(iter(sites.values())))))

@@ -153,13 +153,18 @@ def prior_sensitivity(posterior: Posterior) -> Table:
 
 @double
 def log_prior(posterior: Posterior) -> np.ndarray:
-    """Log density of all priors together at every draw, (draws,)."""
+    """Log density of all priors together at every draw, (draws,), that of the level included."""
     total = np.zeros(len(posterior))
     for name, prior in posterior.priors.items():
         at = posterior.values[name] if name in posterior.values else _unconstrained(posterior, name.removesuffix("_free"))
         value = np.asarray(prior.log_prob(at))
         total += value.reshape(len(total), -1).sum(axis=1)
-    return total
+    return total + np.asarray(_levels(posterior.model, draws_of(posterior)[0], posterior.evidence._replace(priors={})))
+
+
+@partial(jax.jit, static_argnums=0)
+def _levels(model: Model, params: Any, evidence: Evidence) -> Any:
+    return jax.lax.map(lambda own: model.log_level({**evidence.fixed, **own}, evidence), params)
 
 
 def _unconstrained(posterior: Posterior, name: str) -> np.ndarray:

@@ -13,7 +13,7 @@ from ..fitting.problem import traced
 from .coordinates import Groups, Place, energy, free_values, populations, split, unravel
 from .model import Evidence, Model, hyper_sites
 
-SETS = Evidence(0, 0, None, None, None, None, None, None)  # inputs and targets differ between data sets
+SETS = Evidence(0, 0, None, None, None, None, None, None, None)  # inputs and targets differ between data sets
 _STEPS = 100  # of Newton's method, at most
 _FLOOR = 1e-3  # of curvatures: below it the priors rule
 _NEAR = 0.01  # distance, in standard deviations, over which third derivatives are taken

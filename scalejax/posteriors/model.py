@@ -15,6 +15,7 @@ from ..core.errors import DataError
 from ..core.runs import Runs
 from ..fitting.layout import Slot
 from ..fitting.problem import Spec, at_params
+from .level import Level, level_of, log_level
 from .likelihoods import Likelihood
 from .priors import default_prior, spread_prior
 
@@ -33,6 +34,7 @@ class Evidence(NamedTuple):
         rows: what the likelihood needs of every run.
         covariates: (groups, covariates) standardised columns that move the centers of populations.
         priors: name to NumPyro distribution.
+        level: of the observed outputs, as a part of the prior; None leaves it out.
     """
 
     inputs: tuple[Any, ...]
@@ -43,6 +45,7 @@ class Evidence(NamedTuple):
     rows: dict[str, Any]
     covariates: Any
     priors: dict[str, Any]
+    level: Level | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class Model:
         return tuple(block for block in (law, noise) if block)
 
     def __call__(self, evidence: Evidence) -> None:
-        """The NumPyro model: a site for every parameter and noise number, and the factor "log_likelihood"."""
+        """The NumPyro model: a site for every parameter and noise number, and the factors "log_likelihood" and "log_level"."""
         import numpyro
 
         params = self.params(
@@ -83,6 +86,8 @@ class Model:
         grouped = {slot.name: slot for block in self.blocks for slot in block}
         noise = {n: _population(grouped[n], evidence) if n in grouped else numpyro.sample(n, evidence.priors[n]) for n in self.noise}
         numpyro.factor("log_likelihood", jnp.sum(self.log_density(params, noise, evidence)))
+        if evidence.level is not None:
+            numpyro.factor("log_level", self.log_level(params, evidence))
 
     def params(self, free: Mapping[str, Any], evidence: Evidence) -> dict[str, Any]:
         """All parameters of the law from its free ones, which may lie among other sites."""
@@ -93,6 +98,12 @@ class Model:
         """The law at every row, its logarithm when on logs."""
         value = at_params(self.spec, dict(params), evidence.inputs, evidence.group)
         return jnp.log(value) if self.spec.on == "log" else value
+
+    def log_level(self, params: Mapping[str, Any], evidence: Evidence) -> Any:
+        """Log density of the level of the observed outputs under these parameters: a part of the prior; 0 where it is left out."""
+        if evidence.level is None:
+            return jnp.zeros(())
+        return log_level(evidence.level, self.predict(params, evidence))
 
     def log_density(self, params: Mapping[str, Any], noise: Mapping[str, Any], evidence: Evidence, left_out: bool = False) -> Any:
         """Weighted log density of every observation, shaped like the target; `left_out`: given all the others."""
@@ -179,8 +190,8 @@ def default_priors(model: Model, size: float, covariates: int = 0) -> dict[str, 
 
 
 def evidence_of(model: Model, runs: Runs, index: np.ndarray, weight: np.ndarray, group: np.ndarray, fixed: Mapping[str, Any],
-                priors: Mapping[str, Any], covariates: np.ndarray, length: int) -> Evidence:  # fmt: skip
-    """Arrays of the runs `index`, padded to `length` rows by repeating the first with weight zero."""
+                priors: Mapping[str, Any], covariates: np.ndarray, length: int, level: bool = False) -> Evidence:  # fmt: skip
+    """Arrays of the runs `index`, padded to `length` rows by repeating the first with weight zero; `level`: part of the prior?"""
     law, padded = model.spec.law, np.concatenate([index, np.full(length - len(index), index[0])])
     rows = {name: np.concatenate([v, np.repeat(v[:1], length - len(index))]) for name, v in
             model.likelihood.rows(runs, index).items()}  # fmt: skip
@@ -195,7 +206,10 @@ def evidence_of(model: Model, runs: Runs, index: np.ndarray, weight: np.ndarray,
         target = np.log(target)
     mask = np.asarray(runs.masks.get(law.output, np.ones(runs[law.output].shape, bool)))[padded]
     weights = np.where(np.arange(length) < len(index), weight[padded], 0.0).reshape(-1, *[1] * (target.ndim - 1)) * mask
+    target = np.where(mask, target, 0.0)
+    predicted = target / rows["trials"] if model.likelihood.counts else target  # the law predicts shares
+    expected = level_of(predicted, weights > 0, group[padded], model.spec.on == "log") if level else None
     return Evidence(
-        tuple(runs[name][padded] for name in law.inputs), np.where(mask, target, 0.0), weights, group[padded],
-        {k: np.asarray(v, dtype=np.float64) for k, v in fixed.items()}, rows, covariates, dict(priors),
+        tuple(runs[name][padded] for name in law.inputs), target, weights, group[padded],
+        {k: np.asarray(v, dtype=np.float64) for k, v in fixed.items()}, rows, covariates, dict(priors), expected,
     )  # fmt: skip

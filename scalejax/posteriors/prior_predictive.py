@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import jax
@@ -16,12 +15,9 @@ from ..core.runs import Runs
 from ..core.table import Table, number
 from ..fitting.data import usable_rows
 from ..fitting.draws import ends
-from ..fitting.problem import traced
-from .model import Evidence, Model
 from .predictive import seen_by, trials_of
+from .prior_draws import from_prior, outputs
 from .setup import Setup, check_options, set_up
-
-# Those of `sample`.
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,12 +65,14 @@ class PriorPredictive:
 def prior_predictive(law: Law | str, runs: Runs | Any, *, draws: int = 200, seed: int = 0, **options: Any) -> PriorPredictive:
     """Outputs that the priors expect at the inputs of the runs, noise included: is what was observed among them? Nothing is fitted.
 
+    Default priors know the level of the observed outputs, see `level` of `sample`; `level=False` shows what the parameters' ranges alone say.
+
     Args:
         law, runs: as in `sample`.
         draws: how many draws of the prior.
         seed: of the draws.
         **options: those of `sample` that make the model: likelihood, priors, on, fix, tie, bounds, by, share, pool, covariates, weights,
-            sizes.
+            sizes, level.
 
     Returns:
         PriorPredictive: `outputs` (draws, observations), `interval(level)`, `table()`.
@@ -100,7 +98,8 @@ def prior_predictive(law: Law | str, runs: Runs | Any, *, draws: int = 200, seed
 def from_setup(setup: Setup | Any, draws: int = 200, seed: int = 0) -> PriorPredictive:
     """`prior_predictive` of a model that exists, such as that of a posterior."""
     model, evidence, request, seen = setup.model, setup.evidence, setup.request, seen_by(setup)
-    drawn = np.asarray(_from_prior(model, jax.random.split(jax.random.key(seed), draws), evidence))[:, : len(seen)][:, seen]
+    sites = from_prior(model, evidence, draws, seed)
+    drawn = np.asarray(outputs(model, evidence, sites, jax.random.key(seed + 1)))[:, : len(seen)][:, seen]
     y = np.asarray(evidence.target)[: len(seen)][seen]
     scale = trials_of(evidence, seen, y.shape)
     rows = usable_rows(request.law, request.runs)[np.nonzero(seen)[0]]
@@ -108,21 +107,3 @@ def from_setup(setup: Setup | Any, draws: int = 200, seed: int = 0) -> PriorPred
         return PriorPredictive(drawn / scale, y / scale, rows)
     with np.errstate(over="ignore"):
         return PriorPredictive(np.exp(drawn), np.exp(y), rows)
-
-
-@partial(jax.jit, static_argnums=0)
-def _from_prior(model: Model, keys: Any, evidence: Evidence) -> Any:
-    from numpyro import handlers
-
-    traced("prior")
-
-    def one(key: Any) -> Any:
-        first, second = jax.random.split(key)
-        trace = handlers.trace(handlers.seed(model, first)).get_trace(evidence)
-        layout = model.spec.layout
-        params = {**evidence.fixed, **{slot.name: trace[slot.name]["value"] for slot in layout.slots}}
-        params.update({name: params[other] for name, other in layout.tied})
-        noise = {name: trace[name]["value"] for name in model.noise}
-        return model.likelihood.distribution(noise, model.predict(params, evidence), evidence.rows).sample(second)
-
-    return jax.vmap(one)(keys)

@@ -21,9 +21,13 @@ class Priors(Mapping[str, Any]):
     """Name to NumPyro distribution, of every sampled parameter; printing it gives the table of their central 95 %.
 
     To change one, pass `priors={"alpha": dist.LogNormal(-1.0, 0.3)}` to `sample`, `calibrate` or `prior_predictive`.
+
+    Attributes:
+        note: what is expected beside them, of the level of the outputs.
     """
 
     distributions: Mapping[str, Any]
+    note: str = ""
 
     def __getitem__(self, name: str) -> Any:
         return self.distributions[name]
@@ -41,7 +45,7 @@ class Priors(Mapping[str, Any]):
         for name, prior in self.items():
             low, middle, high = _quantiles(prior)
             rows.append([name, describe(prior), number(middle, 4), number(low, 4), number(high, 4)])
-        return Table(["parameter", "prior", "median", "low 95 %", "high 95 %"], rows)
+        return Table(["parameter", "prior", "median", "low 95 %", "high 95 %"], rows, notes=[self.note] if self.note else [])
 
     def __repr__(self) -> str:
         return self.table().text()

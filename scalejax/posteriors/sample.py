@@ -48,6 +48,7 @@ def sample(
     covariates: Sequence[str] | str = (),
     weights: Any = None,
     sizes: Mapping[str, int] | None = None,
+    level: bool = True,
     method: Literal["nuts", "laplace", "svi"] = "nuts",
     chains: int = 4,
     draws: int = 1000,
@@ -76,6 +77,10 @@ def sample(
             standard deviation `<name>_spread`: relative for positive parameters, else on the domain's unconstrained scale.
         covariates: columns with one number a group that move the centers of all pooled parameters, standardised over the groups; their
             effects on the unconstrained scale are `<name>_slope`.
+        level: default priors come from plausible ranges of single parameters, which together may expect losses of 10^5. With True (default)
+            the level of the observed outputs is prior knowledge, too: at the runs of a group the law's values are expected around their
+            median, within a factor of 2.7 either way (and their own spread), all runs together counting as one such observation. It says
+            nothing where every parameter of the law has a prior of yours. `Posterior.priors` tells the range; `prior_predictive` shows it.
         method: "nuts"; or a fast path, which says when it fails (`Posterior.complaints`): "laplace" draws from a Student t in the same
             coordinates, "svi" from a normal fitted there by variational inference, for large hierarchies; both are resampled with
             Pareto-smoothed importance weights.
@@ -108,7 +113,8 @@ def sample(
         raise FitError(f"method={method!r} is unknown; {suggest(method, _METHODS)}")
     begun = time.perf_counter()
     setup = set_up(law, runs, likelihood=likelihood, priors=priors, on=on, fix=fix, tie=tie, bounds=bounds, by=by, share=share, pool=pool,
-                   covariates=covariates, weights=weights, sizes=sizes)  # fmt: skip
+                   covariates=covariates, weights=weights, sizes=sizes,
+                   level=level)  # fmt: skip
     fitted = point_fit(setup.request, seed)
     many = sets(setup.evidence, setup.evidence.target[None])
     place, groups, value = locate(setup.model, many, starts(setup, fitted, seed))

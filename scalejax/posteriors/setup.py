@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -23,12 +23,14 @@ from ..fitting.result import Fit, finish
 from ..fitting.search import search
 from ..fitting.solvers import as_solver
 from .coordinates import unconstrained
+from .level import sentence
 from .likelihoods import Likelihood, as_likelihood
 from .model import Evidence, Model, default_priors, evidence_of
 from .priors import Priors, describe, inside, replaced
 
 # Arguments of `sample` that make the model.
-OPTIONS = ("likelihood", "priors", "on", "fix", "tie", "bounds", "by", "share", "pool", "covariates", "weights", "sizes")
+OPTIONS = ("likelihood", "priors", "on", "fix", "tie", "bounds", "by", "share", "pool", "covariates", "weights", "sizes",
+           "level")  # fmt: skip
 RELATIVE_ERROR = 0.01  # of ordinary residuals on logs: the median of the prior of their scale
 
 
@@ -58,6 +60,7 @@ def set_up(
     covariates: Sequence[str] | str = (),
     weights: Any = None,
     sizes: Mapping[str, int] | None = None,
+    level: bool = True,
     padded: bool = True,
 ) -> Setup:
     """Check the arguments of `sample` and build model and evidence; `padded` lets data sets of similar size share a program."""
@@ -86,9 +89,16 @@ def set_up(
     used = replaced(default_priors(model, size, columns.shape[1]), priors, shapes)
     _check_supports(model, used, priors or {})
     evidence = evidence_of(
-        model, runs, rows, weight, request.group_of_row, request.fix, dict(used), columns, _length(len(rows)) if padded else len(rows)
-    )
-    return Setup(request, model, used, evidence)
+        model, runs, rows, weight, request.group_of_row, request.fix, dict(used), columns, _length(len(rows)) if padded else len(rows),
+        level and _has_defaults(model, priors or {}),
+    )  # fmt: skip
+    return Setup(request, model, replace(used, note=sentence(evidence.level)), evidence)
+
+
+def _has_defaults(model: Model, given: Mapping[str, Any]) -> bool:
+    """Is the prior of any parameter of the law the default one? Those of the user's say all there is to know."""
+    names = [f"{slot.name}_typical" if slot.name in model.pooled else slot.name for slot in model.spec.layout.slots]
+    return any(name not in given for name in names)
 
 
 def check_options(verb: str, given: Mapping[str, Any], known: Sequence[str] = OPTIONS) -> None:

@@ -23,6 +23,7 @@ from ..fitting.problem import Spec
 from ..fitting.storage import as_json, check_format, fit_document, fit_from_document, reading
 from . import likelihoods
 from .diagnostics import Chains, Importance
+from .level import Level, sentence
 from .model import Evidence, Model
 from .posterior import Posterior
 from .priors import Priors
@@ -32,7 +33,7 @@ FORMAT = 1
 _DOCUMENT = "posterior.json"
 _LIKELIHOODS = (c for c in vars(likelihoods).values() if isinstance(c, type) and issubclass(c, likelihoods.Likelihood))
 # A file names classes; no others than these, and NumPyro's distributions, are ever made from it.
-_CLASSES = {c.__name__: c for c in (Chains, Importance, Evidence, *_LIKELIHOODS)}
+_CLASSES = {c.__name__: c for c in (Chains, Importance, Evidence, Level, *_LIKELIHOODS)}
 _DERIVED = {"covariance_matrix", "precision_matrix"}  # a multivariate normal has them beside its scale_tril, but takes only one
 _ARGUMENTS = (int, float, str, tuple, np.ndarray, np.generic, jax.Array)
 
@@ -101,7 +102,7 @@ def load_posterior(path: str | os.PathLike[str], law: Law | None = None) -> Post
         fit = fit_from_document(document["fit"], law)
         parts = _unpack(document["posterior"], members)
         spec = Spec(fit.law, group_layout(fit.request), fit.request.loss, fit.request.on)
-        model, priors = Model(spec, **parts.pop("model")), Priors(parts.pop("priors"))
+        model, priors = Model(spec, **parts.pop("model")), Priors(parts.pop("priors"), sentence(parts["evidence"].level))
         return Posterior(fit=fit, model=model, priors=priors, **parts)
 
 
