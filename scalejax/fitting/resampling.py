@@ -154,7 +154,8 @@ def noise_drawn(fit: Fit, bank: Bank, some: np.ndarray, count: int, columns: tup
     predicted = np.repeat(target - r.reshape(*target.shape[:-1], -1), count, axis=-1)
     target = predicted + np.concatenate(drawn, axis=1).reshape(predicted.shape)
     inputs = (np.repeat(a, count, axis=-1) if b else a[..., 0] for a, b in zip(inputs, bank.batched[:-1], strict=True))
-    return replace(bank, inputs=tuple(inputs), target=target, batched=(*bank.batched[:-1], True))
+    pull = np.repeat(bank.pull[some], count)
+    return replace(bank, inputs=tuple(inputs), target=target, batched=(*bank.batched[:-1], True), pull=pull)
 
 
 def _redrawn(r: np.ndarray, weight: np.ndarray, size: int, count: int, rng: np.random.Generator) -> np.ndarray:
