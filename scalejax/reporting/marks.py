@@ -56,10 +56,8 @@ def running(x: np.ndarray, y: np.ndarray, places: int = 60) -> tuple[np.ndarray,
     known, first, count = np.unique(x, return_index=True, return_counts=True)
     middle = first + (count - 1) / 2
     rank = np.repeat(middle, count)  # runs with one x share their rank
-    if len(known) <= places:
-        centre = known
-    else:
-        centre = np.linspace(x[0], x[-1], places) if x[0] <= 0 else np.geomspace(x[0], x[-1], places)
+    spread_out = np.linspace if x[0] <= 0 else np.geomspace
+    centre = known if len(known) <= places else spread_out(x[0], x[-1], places)
     far = np.abs(rank - np.interp(centre, known, middle)[:, None])  # (places, runs)
     reach = np.partition(far, width - 1, axis=1)[:, width - 1 : width] + 1
     weight = np.clip(1 - (far / reach) ** 3, 0, None) ** 3
