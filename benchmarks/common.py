@@ -19,7 +19,7 @@ def chinchilla_runs() -> sj.Runs:
     """The 240 public runs where they are to be had, else a simulation of the same size from the published constants."""
     try:
         runs = sj.datasets.load("chinchilla_epoch")
-        return runs.where(runs["loss"] < np.sort(runs["loss"])[-5])
+        return runs.where(~runs.excluded)
     except DataError as error:
         print(f"note: simulated runs instead of the public ones ({error})")
         law, rng = sj.laws.chinchilla, np.random.default_rng(0)

@@ -219,7 +219,7 @@ def real_runs() -> dict[str, sj.Runs]:
         "Marin": "marin_202603__nemotron__llama_2",
     }
     return {
-        "Chinchilla": chinchilla.where(chinchilla["loss"] < np.sort(chinchilla["loss"])[-5]),
+        "Chinchilla": chinchilla.where(~chinchilla.excluded),
         **{name: iso.where(iso["experiment"] == experiment) for name, experiment in named.items()},
     }
 

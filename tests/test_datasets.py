@@ -81,3 +81,14 @@ def test_files_without_an_address_say_where_they_come_from(monkeypatch):
     monkeypatch.delenv("SCALEJAX_DATA", raising=False)
     with pytest.raises(sj.DataError, match="derived from"):
         sj.datasets.load("gadre_overtraining")
+
+
+def test_the_digitised_runs_are_the_papers_unless_all_are_asked_for(data_folder, chinchilla_runs, monkeypatch):
+    monkeypatch.setenv("SCALEJAX_DATA", str(data_folder))
+    runs, everything = sj.datasets.load("chinchilla_epoch"), sj.datasets.load("chinchilla_epoch", everything=True)
+    assert runs.used == len(chinchilla_runs) == 240 and everything.used == len(everything) == 245
+    assert np.flatnonzero(runs.excluded).tolist() == [0, 1, 2, 3, 4]
+    np.testing.assert_array_equal(runs["loss"][~runs.excluded], chinchilla_runs["loss"])
+    assert runs.flags[-1].code == "left-out" and "everything=True" in repr(runs) and "5 left out" in repr(runs)
+    # other roles are another table: nothing is left out of it
+    assert sj.datasets.load("chinchilla_epoch", N="Model Size", D=lambda t: t["Training FLOP"] / 6e9, loss="loss").used == 245

@@ -139,11 +139,9 @@ def test_normal_noise_has_no_outliers(n, copies, most, loss):
     assert len(np.unique(fit.diagnosis.outliers.rows // n)) <= most
 
 
-def test_the_five_runs_that_the_paper_left_out_are_named(data_folder):
-    runs = sj.read_runs(
-        data_folder / "chinchilla_epoch" / "svg_extracted_data.csv",
-        N="Model Size", D=lambda t: t["Training FLOP"] / (6 * t["Model Size"]), loss="loss",
-    )  # fmt: skip
+def test_the_five_runs_that_the_paper_left_out_are_named(data_folder, monkeypatch):
+    monkeypatch.setenv("SCALEJAX_DATA", str(data_folder))
+    runs = sj.datasets.load("chinchilla_epoch", everything=True)
     fit = sj.fit(law, runs)
     assert fit.diagnosis.outliers.rows.tolist() == [0, 1, 2, 3, 4]  # the five highest losses
     assert fit.params["beta"] == pytest.approx(0.453, abs=1e-3)

@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 
 import scalejax as sj
 from scalejax.core import files
-from scalejax.reporting import plot, points, style, verdict
+from scalejax.reporting import marks, page, plot, points, sections, style, verdict
+from scalejax.reporting.ahead import Ahead
 from scalejax.reporting.report import report
 from scalejax.reporting.study import make_study
 
@@ -340,3 +341,103 @@ def test_verdict_of_runs_on_one_ray():
     study = make_study(fit, sj.bootstrap(fit, 200), None, [1e20, 1e24], 0.9)
     assert verdict.verdict(study).blocks[0].care == (fit.status.value != "converged")
     assert "hardly determine the best split" in " ".join(verdict.cautions(study))
+
+
+# What the first box says of a fit
+
+
+def said(study) -> str:
+    """The first section as text."""
+    section = verdict.verdict(study)
+    return "\n".join(block.markdown("", {}) for block in section.blocks)
+
+
+def test_outliers_and_the_plan_without_them_stand_in_the_first_box(data_folder, monkeypatch):
+    """With the five runs that the paper leaves out the plan for 1e24 FLOP has 6.35 tokens per parameter, without them 17.6."""
+    monkeypatch.setenv("SCALEJAX_DATA", str(data_folder))
+    fit = sj.fit(CHINCHILLA, sj.datasets.load("chinchilla_epoch", everything=True))
+    study = make_study(fit, sj.laplace(fit, 100), None, [1e24], 0.9)
+    text = said(study)
+    assert verdict.verdict(study).blocks[0].care
+    assert "Without rows 0, 1, 2, 3, 4" in text and "17.6 tokens per parameter instead of 6.35" in text
+    assert "5 of 245 runs lie far from the law" in text and "closely" not in text
+    assert "Asked to look" in text and "times ahead in compute (48 largest runs held out)" in text
+    plans = "\n".join(block.markdown("", {}) for block in sections.advice(study)[0].blocks if not isinstance(block, page.Picture))
+    assert "The same without rows 0, 1, 2, 3, 4, far from the law:" in plans and "| 17.6" in plans and "| 6.35" in plans
+    assert "suspicious" not in "\n".join(block.markdown("", {}) for block in sections.data(study).blocks)
+
+
+def test_crashed_runs_are_never_green():
+    runs = simulated()
+    loss = np.array(runs["loss"])
+    loss[[3, 20]] = 7.3, 5.9
+    fit = sj.fit(CHINCHILLA, runs.with_columns(loss=loss), starts=256)
+    study = make_study(fit, sj.laplace(fit, 100), None, [1e21], 0.9)
+    assert verdict.verdict(study).blocks[0].care and "rows 3, 20" in said(study)
+    assert "R² 0." in said(study) or "R² -" in said(study)
+
+
+def test_a_clean_fit_is_green_and_was_asked_to_look_ahead():
+    fit = sj.fit(CHINCHILLA, simulated(noise=0.002, n=60), starts=256)
+    study = make_study(fit, sj.laplace(fit, 100), None, [1e21], 0.9)
+    assert not study.ahead.failed and study.ahead.count == 12 and study.ahead.error < 0.02
+    C = np.sort(6 * fit.runs["N"] * fit.runs["D"])
+    assert study.ahead.factor == pytest.approx(C[-1] / C[-13])
+    assert not verdict.verdict(study).blocks[0].care and "Nothing was found that speaks against it." in said(study)
+
+
+def test_a_band_that_held_too_few_is_said():
+    few = Ahead(7.0, "compute", 12, 0.019, 6, 0.9)
+    assert few.failed and not Ahead(7.0, "compute", 6, 0.019, 4, 0.9).failed  # 4 of 6 happens to one law in nine
+    assert few.sentence == (
+        "Asked to look 7 times ahead in compute (12 largest runs held out), this law missed by 1.9 %, and its 90 % band held 6 of 12."
+    )
+
+
+def test_the_embedded_suite_is_said_to_cluster():
+    fit = sj.fit("chinchilla_outer", sj.datasets.load("pylib"))
+    study = make_study(fit, sj.laplace(fit, 100), None, [1e14], 0.9)
+    assert verdict.verdict(study).blocks[0].care
+    assert "Residuals cluster by N (as by N\\_nonembed, d\\_model)" in said(study) and "groups='N'" in said(study)
+    assert "n_head" not in said(study)
+
+
+def test_curves_are_counted_and_drawn():
+    law, rng = sj.laws.lr_annealing, np.random.default_rng(0)
+    eta = np.stack([sj.schedules.cosine(800, p, 0.1 * p) for p in (1e-3, 2e-3)] * 2 + [sj.schedules.constant(800, 2e-3)] * 2)
+    t = np.broadcast_to(np.arange(50, 800, 25), (6, 30))
+    loss = law(eta, t, np.zeros(6), L0=2.6, A=0.5, alpha=0.5, C=0.5) * np.exp(1e-3 * rng.normal(size=(6, 30)))
+    runs = sj.read_runs({"eta": eta, "t": t, "W": np.zeros(6), "loss": loss})
+    runs = sj.Runs(dict(runs.columns), {"loss": np.ones(loss.shape, bool)})
+    fit = sj.fit(law, runs, starts=16)
+    study = make_study(fit, sj.laplace(fit, 100), None, None, 0.9)
+    text = said(study)
+    assert "Half of the 180 points of 6 curves lie within" in text and "too little to trust its exponent" not in text
+    (quality,) = sections.quality(study)
+    assert [isinstance(block, page.Picture) for block in quality.blocks] == [True, True]
+    ax = plot.curves(fit)
+    assert len(ax.get_lines()) == 12 and ax.get_xlabel() == "step"  # dots and a line for every curve
+    drawn = plot.curves(fit, residuals=True).get_lines()
+    np.testing.assert_allclose(drawn[0].get_ydata(), 100 * np.expm1(fit.residuals[worst(fit)]), rtol=1e-9)
+    with pytest.raises(sj.FitError, match="needs a fit of loss curves"):
+        plot.curves(sj.fit("power_law", {"x": np.logspace(3, 6, 8), "loss": 1 + np.logspace(1, 0, 8)}))
+
+
+def worst(fit) -> int:
+    return int(np.argmax((fit.residuals**2).mean(axis=1)))
+
+
+def test_only_inputs_with_an_exponent_are_too_narrow_for_it():
+    assert verdict._has_exponent(CHINCHILLA, "N") and verdict._has_exponent(sj.laws.kaplan, "N")
+    assert verdict._has_exponent(sj.laws.power_law, "x") and verdict._has_exponent(sj.laws.data_constrained, "D")
+    assert not verdict._has_exponent(sj.laws.llama3_accuracy, "nll") and not verdict._has_exponent(sj.laws.multi_power, "W")
+
+
+def test_the_running_median_goes_to_both_ends_and_does_not_zigzag():
+    rng = np.random.default_rng(0)
+    x = np.repeat(np.logspace(18, 22, 40), 3)  # runs that share a budget
+    y = np.log10(x) - 20 + 0.1 * rng.standard_normal(120)
+    centre, median, spread = marks.running(x, y)
+    assert centre[0] == x[0] and centre[-1] == x[-1] and (np.diff(centre) > 0).all()
+    np.testing.assert_allclose(median, np.log10(centre) - 20, atol=0.35)
+    assert (np.diff(median) > -0.05).all() and np.median(spread) == pytest.approx(0.1, abs=0.12)

@@ -12,15 +12,19 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from ..core.checks import rows_text
 from ..core.errors import DataError, DataWarning, suggest
 from ..core.readers import Role, read_runs
-from ..core.runs import Runs
+from ..core.runs import Flag, Runs
 
 _EMBEDDED = {"pylib": "pylib.csv"}
 
@@ -40,6 +44,11 @@ _ROLES: dict[str, tuple[str, dict[str, Role]]] = {
         {"N": "N", "D": "D", "loss": "loss_c4_val", "train_set": "train_set", "multiplier": "chinchilla_multiplier", "model": "model"},
     ),
     "unidentifiable_d20n": ("runs.csv", {"N": "N", "D": "D", "loss": "final_val_loss"}),
+}
+
+# Rows that the paper of a set leaves out of its fits, and why.
+_LEFT_OUT: dict[str, tuple[Callable[[Runs], np.ndarray], str]] = {
+    "chinchilla_epoch": (lambda runs: np.argsort(runs["loss"])[-5:], "the five highest losses, as in Besiroglu et al. 2024"),
 }
 
 
@@ -68,12 +77,13 @@ def info(name: str) -> dict[str, Any]:
     return dict(_entry(name))
 
 
-def load(name: str, file: str | None = None, **options: Any) -> Runs:
-    """Runs of a data set.
+def load(name: str, file: str | None = None, *, everything: bool = False, **options: Any) -> Runs:
+    """Runs of a data set. Rows that its paper leaves out are in the table, but flagged and excluded from fits.
 
     Args:
         name: one of `list()`.
         file: which of its tables; the first is the default.
+        everything: use the rows, too, that the paper of the set leaves out: 245 runs of "chinchilla_epoch" instead of 240.
         **options: passed to `read_runs`, such as on_bad="flag" or roles of your own.
 
     Returns:
@@ -91,7 +101,19 @@ def load(name: str, file: str | None = None, **options: Any) -> Runs:
         return read_runs(Path(str(table)), **{**roles, **options})
     default, roles = _ROLES.get(name, (_entry(name)["files"][0]["file"], {}))
     named = any(key not in ("on_bad", "scale") for key in options)
-    return read_runs(path(name, file or default), **{**({} if file not in (None, default) or named else roles), **options})
+    plain = file in (None, default) and not named
+    runs = read_runs(path(name, file or default), **{**(roles if plain else {}), **options})
+    return _without(name, runs) if plain and name in _LEFT_OUT and not everything else runs
+
+
+def _without(name: str, runs: Runs) -> Runs:
+    """The runs with what the paper leaves out excluded."""
+    which, why = _LEFT_OUT[name]
+    rows = np.sort(which(runs))
+    excluded = runs.excluded.copy()
+    excluded[rows] = True
+    message = f"{rows_text(rows).capitalize()} are left out: {why}. datasets.load({name!r}, everything=True) uses them."
+    return replace(runs, excluded=excluded, flags=(*runs.flags, Flag("left-out", "", tuple(map(int, rows)), message, excluded=True)))
 
 
 def path(name: str, file: str) -> Path:

@@ -95,7 +95,8 @@ _ALL = (
     Recipe(
         "besiroglu2024", chinchilla, huber(1e-3),
         "Besiroglu et al. 2024, arXiv:2404.10102",
-        "Runs digitised from figure 4 of Hoffmann et al. without the five highest losses (240 of 245).",
+        "Runs digitised from figure 4 of Hoffmann et al. without the five highest losses (240 of 245), which "
+        "datasets.load('chinchilla_epoch') leaves out.",
         "The optimum of the stated objective, the Huber sum, is A = 477.83, B = 2143.4, E = 1.81722, alpha = 0.34731, beta = 0.36717 at "
         "0.0010182740. The printed A = 482.01 and B = 2085.43 differ because the authors' likelihood has a free scale: it falls to about "
         "5e-6, where the Huber density is Laplace's, so they are the least absolute deviations in effect (fit with loss=sj.absolute() to "

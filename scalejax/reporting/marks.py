@@ -44,13 +44,34 @@ def group_colour(fit: Fit, group: str | None) -> str:
     return style.VERMILION if group is None else style.PALETTE[fit.groups.index(group) % len(style.PALETTE)]
 
 
-def running(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Centre, median and 1.4826 median absolute deviations of y in a window that slides over sorted x."""
-    order, width = np.argsort(x, kind="stable"), max(len(x) // 6, 7)
-    windows = np.lib.stride_tricks.sliding_window_view
-    values, median = windows(y[order], width), np.median(windows(y[order], width), axis=1)
-    spread = 1.4826 * np.median(np.abs(values - median[:, None]), axis=1)
-    return np.median(windows(x[order], width), axis=1), median, spread
+def running(x: np.ndarray, y: np.ndarray, places: int = 60) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Places from the smallest to the largest x (every x if they are few), and there the median and 1.4826 median absolute deviations of y.
+
+    Medians of the nearest sixth of the runs (seven at least) by rank, weighed down towards the rim of the window, so that the line is
+    smooth and goes to both ends, also where many runs share an x.
+    """
+    order = np.argsort(x, kind="stable")
+    x, y, n = x[order], y[order], len(x)
+    width = min(max(n // 6, 7), n)
+    known, first, count = np.unique(x, return_index=True, return_counts=True)
+    middle = first + (count - 1) / 2
+    rank = np.repeat(middle, count)  # runs with one x share their rank
+    spread_out = np.linspace if x[0] <= 0 else np.geomspace
+    centre = known if len(known) <= places else spread_out(x[0], x[-1], places)
+    far = np.abs(rank - np.interp(centre, known, middle)[:, None])  # (places, runs)
+    reach = np.partition(far, width - 1, axis=1)[:, width - 1 : width] + 1
+    weight = np.clip(1 - (far / reach) ** 3, 0, None) ** 3
+    median = _weighted_medians(y, weight)
+    return centre, median, 1.4826 * _weighted_medians(np.abs(y - median[:, None]), weight)
+
+
+def _weighted_medians(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """(places,) medians of values, (runs,) or (places, runs), interpolated so that they change smoothly with the weights."""
+    values = np.broadcast_to(values, weight.shape)
+    order = np.argsort(values, axis=1)
+    values, weight = np.take_along_axis(values, order, axis=1), np.take_along_axis(weight, order, axis=1)
+    share = (np.cumsum(weight, axis=1) - weight / 2) / weight.sum(axis=1, keepdims=True)
+    return np.asarray([np.interp(0.5, s, v) for s, v in zip(share, values, strict=True)])
 
 
 def round_levels(levels: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ from ..fitting.profile import Profile
 from ..fitting.result import Fit
 from . import marks, points, style
 from .check_plots import predictive_check, prior_predictive, ranks
+from .curve_plots import curves
 from .decision_plots import break_even, choice, design, equivalent, front, mixture, multiplier, regret, valley
 from .posterior_plots import fan, pairs
 from .schedule_plots import schedule
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
-    "break_even", "choice", "curve", "design", "equivalent", "fan", "fit_against_observed", "front", "intervals", "iso_loss",
+    "break_even", "choice", "curve", "curves", "design", "equivalent", "fan", "fit_against_observed", "front", "intervals", "iso_loss",
     "loss_against_compute", "mixture", "multiplier", "optimal_sizes", "pairs", "predictive_check", "prior_predictive", "profile", "ranks",
     "regret", "residuals", "schedule", "valley",
 ]  # fmt: skip

@@ -9,11 +9,13 @@ from importlib.metadata import version
 
 import numpy as np
 
+from ..core.checks import rows_text
 from ..core.table import Table, number
 from ..decisions.allocation import Allocation
 from ..posteriors.diagnostics import Chains
 from ..posteriors.priors import describe
 from . import plot, points
+from .curve_plots import MOST
 from .page import Block, Bullets, Code, Heading, Numbers, Picture, Section, Text, Verdict
 from .study import FACTORS, Study, compute_wasted, wrong_sizes
 from .style import flops, listed, quantity
@@ -23,7 +25,9 @@ def data(study: Study) -> Section:
     """What was fitted."""
     runs, used = study.fit.runs, study.fit.runs.used
     left_out = len(runs) - used
-    text = f"{used} runs were fitted" + (f"; {left_out} more {'is' if left_out == 1 else 'are'} left out." if left_out else ".")
+    text = f"{points.counted(study.fit)} were fitted" + (
+        f"; {left_out} more {'is' if left_out == 1 else 'are'} left out." if left_out else "."
+    )
     names = [name for name in runs.names if runs[name].dtype.kind == "f" and runs[name].ndim == 1]
     names += ["C"] if {"N", "D"} <= set(names) and "C" not in names else []
     rows = []
@@ -33,18 +37,11 @@ def data(study: Study) -> Section:
         rows.append([f"{name} = 6ND" if name == "C" and name not in runs else name, *map(show, np.quantile(values, [0, 0.5, 1]))])
     blocks: list[Block] = [Text([text]), Numbers(Table(["column", "smallest", "median", "largest"], rows))]
     if study.fit.groups:
-        blocks.append(Numbers(_groups(study)))
-    blocks.append(Bullets([f"{flag.message} ({flag.code})" for flag in runs.flags]) if runs.flags else Text(["No run looks suspicious."]))
+        blocks.append(Numbers(study.fit.diagnosis.table()))
+    suspicious = [f"{flag.message} ({flag.code})" for flag in runs.flags]
+    suspicious += [f"{r.message[0].upper()}{r.message[1:]}" for r in study.fit.diagnosis.remarks if r.code in ("outliers", "leverage")]
+    blocks.append(Bullets(suspicious) if suspicious else Text(["No run looks suspicious."]))
     return Section("Data", blocks)
-
-
-def _groups(study: Study) -> Table:
-    index = points.group_of(study.fit)
-    rows = []
-    for g, group in enumerate(study.fit.groups):
-        error = number(100 * np.median(np.abs(points.relative_errors(study.fit)[index == g])), 2) if study.one_output else "—"
-        rows.append([group, str(int((index == g).sum())), error])
-    return Table([study.fit.request.by or "group", "runs", "median error (%)"], rows)
 
 
 def law(study: Study) -> Section:
@@ -87,8 +84,17 @@ def estimates(study: Study) -> Section:
 
 
 def quality(study: Study) -> list[Section]:
-    """Pictures of the fit; none for laws that predict several numbers a run."""
+    """Pictures of the fit; none for laws of several targets."""
     fit = study.fit
+    if fit.request.curves:
+        shown = f" The {MOST} worst fitted of {fit.runs.used:,} curves." if fit.runs.used > MOST else ""
+        loss = f"Observed losses (dots) and the law (lines).{shown}"
+        rest = "Residuals along the curves. Stretches on one side of zero are what the law misses: neighbouring steps err together."
+        return [
+            Section(
+                "How well it fits", [Picture(partial(plot.curves, fit), loss), Picture(partial(plot.curves, fit, residuals=True), rest)]
+            )
+        ]
     if not study.one_output:
         return []
     pictures: list[Block] = [
@@ -152,6 +158,9 @@ def advice(study: Study) -> list[Section]:
     for group, plan in study.plans.items():
         blocks += [Heading(group)] if group else []
         blocks.append(Numbers(_plan_table(study, plan)))
+        if group in study.without:
+            without = rows_text(study.fit.diagnosis.outliers.rows)
+            blocks += [Text([f"The same without {without}, far from the law:"]), Numbers(_plan_table(study, study.without[group]))]
         if np.size(plan.compute) > 1:
             caption = f"Compute-optimal parameters and tokens, with {study.percent} bands."
             blocks.append(Picture(partial(plot.optimal_sizes, plan, level=study.level), caption))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -20,6 +20,7 @@ from ..fitting.result import Fit
 from ..posteriors.laplace import laplace
 from ..posteriors.posterior import Posterior
 from . import points
+from .ahead import Ahead, look_ahead
 
 FACTORS = {"half the best N": 0.5, "twice the best N": 2.0, "4 times the best N": 4.0}  # wrong choices
 
@@ -35,6 +36,8 @@ class Study:
         level: of all intervals.
         posterior: one of the sources.
         comparison: of laws, see `report`.
+        without: plans of the fit without its outliers, by group; empty if it has none.
+        ahead: what a hold-out of the largest runs showed, None where there is none.
     """
 
     fit: Fit
@@ -43,6 +46,8 @@ class Study:
     level: float
     posterior: Posterior | None = None
     comparison: Any = None
+    without: Mapping[str | None, Allocation] = field(default_factory=dict)
+    ahead: Ahead | None = None
 
     @property
     def draws(self) -> Draws:
@@ -92,15 +97,18 @@ def make_study(
     if isinstance(draws, Posterior) and posterior is None:
         draws, posterior = None, draws
     sources = _sources(fit, bootstrap(fit, 1000) if draws is None else draws, posterior)
+    others, without = fit.diagnosis.without, {}
     if allocation is not None:
         plans = {None: allocation}
     elif set(fit.law.inputs) == {"N", "D"}:
         budgets = default_budgets(fit) if compute is None else np.atleast_1d(np.asarray(compute, dtype=np.float64))
         relied = posterior or next(iter(sources.values()))
         plans = {group: allocate(relied, compute=budgets, group=group) for group in points.chosen_groups(fit, None)}
+        if others is not None:
+            without = {group: allocate(others, compute=budgets, group=group) for group in plans}
     else:
         plans = {}
-    return Study(fit, sources, plans, level, posterior, comparison)
+    return Study(fit, sources, plans, level, posterior, comparison, without, look_ahead(others or fit, level))
 
 
 def _sources(fit: Fit, draws: Draws, posterior: Posterior | None) -> dict[str, Draws]:

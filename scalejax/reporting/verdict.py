@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
 import numpy as np
 
+from ..core.checks import rows_text
+from ..core.law import Law
 from ..core.table import number
 from ..fitting.identify import inseparable_inputs
 from ..fitting.status import Status
@@ -18,9 +24,12 @@ FEW = 4  # groups that the verdict can speak of one by one
 
 
 def verdict(study: Study) -> Section:
-    """Status, goodness of fit, key numbers, cautions."""
-    status = study.fit.status
-    blocks: list[Block] = [Verdict([_opening(status), *_goodness(study), *_advice(study)], care=status is not Status.CONVERGED)]
+    """Whether to believe the fit and why not, goodness of fit, key numbers, cautions."""
+    against = speaks_against(study)
+    summary = [_opening(study, against), *_goodness(study), *_ahead(study), *_advice(study), *_without(study)]
+    blocks: list[Block] = [Verdict(summary, care=bool(against))]
+    if against:
+        blocks += [Heading("What speaks against it"), Bullets(against)]
     facts = _facts(study)
     if facts:
         blocks.append(Facts(facts))
@@ -30,32 +39,68 @@ def verdict(study: Study) -> Section:
     return Section("In short", blocks)
 
 
+def speaks_against(study: Study) -> list[str]:
+    """The reasons of the fit's verdict, and the hold-out's."""
+    reasons = [sentence[0].upper() + sentence[1:] for sentence in study.fit.verdict.reasons]
+    if study.ahead is not None and study.ahead.failed:
+        reasons.append(
+            f"The {study.percent} band for new runs held only {study.ahead.inside} of the {study.ahead.count} largest runs when they were "
+            "left out: beyond the runs the intervals of this report are too narrow."
+        )
+    return reasons
+
+
 def cautions(study: Study) -> list[str]:
-    """Everything that should lower a reader's trust, a sentence or two each."""
+    """What else should lower a reader's trust, a sentence or two each."""
     posterior = study.posterior.complaints if study.posterior is not None else []
     return [
         *_about_parameters(study), *posterior, *_about_laws(study), *_about_search(study), *_about_data(study), *_about_reach(study),
     ]  # fmt: skip
 
 
-def _opening(status: Status) -> str:
-    if status is Status.CONVERGED:
-        return "The fit converged."
-    if status.usable:
-        return f"The fit is usable with care: {status.value}. {status.sentence}"
-    return f"The fit failed ({status.value}); do not use its numbers. {status.sentence}"
+def _opening(study: Study, against: Sequence[str]) -> str:
+    status, level = study.fit.status, study.fit.verdict.level
+    ended = "The fit converged." if status is Status.CONVERGED else f"The fit ended with: {status.value}."
+    if not status.usable:
+        return f"The fit failed ({status.value}); do not use its numbers. {status.sentence}"
+    if level == "poor":
+        return f"{ended} It is of no use as it stands, for the reasons below."
+    if against:
+        return f"{ended} Believe it with care: {'one thing speaks' if len(against) == 1 else f'{len(against)} things speak'} against it."
+    return f"{ended} Nothing was found that speaks against it."
 
 
 def _goodness(study: Study) -> list[str]:
-    if not study.one_output:
-        return []
-    errors = np.abs(points.relative_errors(study.fit))
-    half, most = np.median(errors), np.quantile(errors, 0.9)
-    how = "very closely" if half < 0.005 else "closely" if half < 0.02 else "roughly" if half < 0.05 else "poorly"
-    return [
-        f"The law {study.fit.law.name} follows the {len(errors)} runs {how}: half of them lie within {_percent(half)} of it, "
-        f"nine in ten within {_percent(most)}."
-    ]
+    fit = study.fit
+    errors = np.concatenate([np.abs(rows.residual[rows.weight > 0]) for rows in fit.diagnosis.rows])
+    worst = min(fit.diagnosis.groups, key=lambda g: g.r_squared)
+    over = f"R² {worst.r_squared:.3f} against a constant" + (f" in the worst group, {worst.name}" if len(fit.diagnosis.groups) > 1 else "")
+    half, most = (_size(study, float(np.quantile(errors, q))) for q in (0.5, 0.9))
+    return [f"Half of the {points.counted(study.fit)} lie within {half} of the law {fit.law.name}, nine in ten within {most} ({over})."]
+
+
+def _size(study: Study, residual: float) -> str:
+    return _percent(np.expm1(residual)) if study.fit.request.on == "log" else number(residual, 2)
+
+
+def _ahead(study: Study) -> list[str]:
+    return [] if study.ahead is None else [study.ahead.sentence]
+
+
+def _without(study: Study) -> list[str]:
+    """The plan of the fit without the outliers, beside the one above."""
+    sentences = []
+    for group, plan in study.without.items() if len(study.without) <= FEW else ():
+        compute, N, D, ratio = (np.atleast_1d(v)[-1] for v in (plan.compute, plan.N, plan.D, plan.tokens_per_parameter))
+        before = np.atleast_1d(study.plans[group].tokens_per_parameter)[-1]
+        found = study.fit.diagnosis.outliers.rows
+        where = f" for {group}" if group else ""
+        sentences.append(
+            f"Without {rows_text(found)}, which {'lies' if len(found) == 1 else 'lie'} far from the law, the best model{where} at "
+            f"{flops(compute)} FLOP has {quantity(N)} parameters and sees {quantity(D)} tokens: {number(ratio, 3)} tokens per parameter "
+            f"instead of {number(before, 3)}."
+        )
+    return sentences
 
 
 def _advice(study: Study) -> list[str]:
@@ -72,9 +117,14 @@ def _advice(study: Study) -> list[str]:
                 "tokens per parameter are possible."
             )
             continue
+        ends = plan.interval(study.level) if plan.draws else {}
+
+        def with_ends(name: str, value: float, show: Callable[[float], str], ends: Mapping[str, Any] = ends) -> str:
+            return f"{show(value)}" + (f" ({' to '.join(show(np.atleast_1d(end)[-1]) for end in ends[name])})" if ends else "")
+
         sentences.append(
-            f"{where} {flops(compute)} FLOP the best model has {quantity(N)} parameters and sees {quantity(D)} tokens. "
-            f"Its predicted loss is {number(loss, 4)}."
+            f"{where} {flops(compute)} FLOP the best model has {with_ends('N', N, quantity)} parameters and sees "
+            f"{with_ends('D', D, quantity)} tokens. Its predicted loss is {with_ends('loss', loss, lambda v: number(v, 4))}."
         )
     return sentences
 
@@ -87,9 +137,8 @@ def _ratio(study: Study, group: str | None) -> tuple[float, float]:
 
 def _facts(study: Study) -> list[tuple[str, str, str]]:
     fit, facts = study.fit, []
-    if study.one_output:
-        error = np.median(np.abs(points.relative_errors(fit)))
-        facts.append(("Median error", _percent(error), f"over {len(fit.observed)} runs"))
+    half = float(np.median(np.concatenate([np.abs(rows.residual[rows.weight > 0]) for rows in fit.diagnosis.rows])))
+    facts.append(("Median error", _size(study, half), f"over {points.counted(study.fit)}"))
     for name in FLOOR:
         if name in fit.params and np.ndim(fit.params[name]) == 0 and name not in fit.curvature[0].boundary:
             low, high = study.limits[name]
@@ -159,7 +208,7 @@ def _about_laws(study: Study) -> list[str]:
 
 def _about_search(study: Study) -> list[str]:
     starts, sentences = study.fit.starts, []
-    if starts.refined > 1 and starts.agreeing < 0.25 * starts.refined:
+    if starts.refined > 1 and starts.agreeing < 0.25 * starts.refined and "starts" not in study.fit.verdict.codes:
         sentences.append(
             f"Only {starts.agreeing} of {starts.refined} refined starts reached the best optimum; fit again with more starts to be sure."
         )
@@ -176,7 +225,7 @@ def _about_data(study: Study) -> list[str]:
         sentences.append(f"There are only {runs} runs for {free} free parameters; intervals from so few are optimistic.")
     for name in points.scalar_inputs(fit):
         values = points.column(fit, name)
-        if values.min() > 0 and values.max() < 10 * values.min():
+        if _has_exponent(fit.law, name) and values.min() > 0 and values.max() < 10 * values.min():
             sentences.append(
                 f"{name} varies only {values.max() / values.min():.2g}-fold over the runs, too little to trust its exponent far."
             )
@@ -192,6 +241,11 @@ def _about_data(study: Study) -> list[str]:
                 "what it says of larger runs may be wrong in the same direction."
             )
     return sentences + [f"{flag.message} ({flag.code})" for flag in fit.runs.flags]
+
+
+def _has_exponent(law: Law, name: str) -> bool:
+    """Does a power of this input stand in the law's formula?"""
+    return re.search(rf"\b{re.escape(name)}'?\s*[)\]]?\s*\^", law.formula) is not None
 
 
 def _about_reach(study: Study) -> list[str]:

@@ -20,8 +20,7 @@ BESIROGLU = SETS["besiroglu2024"]
 
 @cache
 def digitised(everything: bool = False):
-    runs = sj.datasets.load("chinchilla_epoch")
-    return runs if everything else runs.where(runs["loss"] < np.sort(runs["loss"])[-5])
+    return sj.datasets.load("chinchilla_epoch", everything=everything)
 
 
 @cache

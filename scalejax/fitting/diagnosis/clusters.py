@@ -211,11 +211,16 @@ def said(found: Sequence[Cluster], sets: Sequence[Rows], on: str, outliers: np.n
     if most is None:
         return []
     same = f" (as by {', '.join(most.same)})" if most.same else ""
-    cure = "name them in a column and pass it as groups" if most.vectors else f"pass groups={most.column!r}"
+    if most.vectors:
+        units = "name them in a column and pass it as groups"
+    elif most.strong:
+        units = f"intervals take the groups as units by default (groups={most.column!r})"
+    else:
+        units = f"pass groups={most.column!r}"
     sentences = [
         f"residuals cluster by {most.column}{same}: {most.groups} groups, F = {most.F:.3g}, p = {most.p:.1g}, {100 * most.share:.0f} % of "
-        f"their variance. Rows of one group are not independent, and intervals that count them as such are too narrow: {cure}, or fit a "
-        f"law that follows {most.column}."
+        "their variance. Rows of one group are not independent, and intervals that count them as such are too narrow: "
+        f"{units}, or fit a law that follows {most.column}."
     ]
     row = np.concatenate([s.row[s.counted] for s in sets])
     for name in most.odd[:3]:

@@ -100,7 +100,7 @@ class Diagnosis:
             *(Remark("outliers", s) for s in self._of_outliers()),
             *(Remark("leverage", s) for s in outliers.decisive(self.outliers, self.fit)),
             *(Remark("clusters", s) for s in clusters.said(self.clusters, self.rows, self.fit.request.on, self.outliers.rows)),
-            *(Remark("trend", s) for s in trends.said(self._bend, self.neighbours, self._size)),
+            *(Remark("trend", s) for s in trends.said(*self._bend, self._size)),
         ]
         return tuple(found)
 
@@ -110,9 +110,10 @@ class Diagnosis:
         return judged(self.remarks)
 
     @property
-    def _bend(self) -> tuple[trends.Trend, ...]:
-        """Trends of the fit without the outliers, which would bend it."""
-        return self.without.diagnosis.trends if self.without is not None else self.trends
+    def _bend(self) -> tuple[tuple[trends.Trend, ...], float | None]:
+        """Trends and correlation of neighbours of the fit without the outliers, which would bend it."""
+        source = self if self.without is None else self.without.diagnosis
+        return source.trends, source.neighbours
 
     @property
     def _size(self) -> str:

@@ -341,9 +341,8 @@ def compared(fit: Fit, without: Fit) -> str:
             place = next(itertools.islice(np.ndindex(np.shape(fit.params[name])), i, None))
             if abs(a - b) > _NOTICED * abs(b) or (np.isfinite(error[i]) and abs(a - b) > error[i]):
                 moved.append(f"{name}{fit._index_text(name, place)} {number(b, 4)} instead of {number(a, 4)}")
-    if not moved:
-        return "Without them no parameter moves noticeably."
-    return f"Without them: {', '.join(moved[:8])}."
+    them = "it" if without.runs.used == fit.runs.used - 1 else "them"
+    return f"Without {them}: {', '.join(moved[:8])}." if moved else f"Without {them} no parameter moves noticeably."
 
 
 def decisive(found: Outliers, fit: Fit) -> list[str]:
