@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import sys
-import tomllib
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from scalejax import ScalejaxError
 
-from .claim import Claim, every
+from .claim import CATALOGUE, COUNTED, STATES, Claim, entry_of, every, names, state
 
-CATALOGUE = tomllib.loads(Path(__file__).parents[1].joinpath("catalogue.toml").read_text(encoding="utf-8"))
+WORDS = dict(zip(STATES, ("provided", "expressible", "in two files", "planned", "not coming, with a reason"), strict=True))
 
 
 def chosen(words: list[str]) -> dict[str, dict[str, Any]]:
-    """Entries of the catalogue by id: those of the named files and ids, or all."""
-    found: dict[str, dict[str, Any]] = {}
-    for file, entries in CATALOGUE.items():
-        for name, entry in entries.items():
-            if not words or {file, name} & set(words):
-                found.setdefault(name, entry)  # a paper may stand in two files
-    return found
+    """Entries of the catalogue by id, each paper once: those of the named files and ids, or all."""
+    picked = [name for file, entries in CATALOGUE.items() for name in entries if not words or {file, name} & set(words)]
+    return dict(map(entry_of, picked))
 
 
 def figures(value: Any) -> str:
@@ -43,24 +37,37 @@ def compared(claim: Claim) -> str:
     return f"  {claim.what} ({claim.kind})\n      stated {figures(claim.stated)}; ours {figures(ours)}{verdict}{note}"
 
 
+def totals(entries: dict[str, dict[str, Any]], claims: list[Any]) -> list[str]:
+    """How many entries are in each state, and how many claims there are."""
+    states = Counter(state(entry) for entry in entries.values())
+    own = [c for c in claims if entry_of(c.id)[0] in entries]
+    kinds = Counter("counted" if c.kind in COUNTED else c.kind for c in own if isinstance(c, Claim))
+    rest = sum(not isinstance(c, Claim) for c in own)
+    return [
+        f"{len(entries)} entries: " + ", ".join(f"{states[s]} {WORDS[s]}" for s in STATES if states[s]),
+        f"{kinds['counted']} claims checked; {kinds['identity']} identities and {kinds['data']} figures read off data beside them; "
+        f"{rest} that nothing here can check",
+    ]
+
+
 def main(words: list[str]) -> None:
     entries, claims = chosen(words), list(every())
-    count = Counter(c.id for c in claims if isinstance(c, Claim))
+    count = Counter(entry_of(c.id)[0] for c in claims if isinstance(c, Claim) and c.kind in COUNTED)
     for kind in ("law", "theory_law", "procedure", "finding", "out_of_scope"):
         rows = [
-            [name, str(count[name]), ", ".join(np.atleast_1d(entry["provides"])) if "provides" in entry else entry.get("reason", "planned")]
+            f"  {name:32}{count[name]:>3}  {', '.join(names(entry)) or entry.get('reason', 'planned')}"
+            + (" (expressible)" if "expressible" in entry else "")
             for name, entry in entries.items()
             if entry["kind"] == kind
         ]
         if rows:
-            provided = sum("provides" in entry for entry in entries.values() if entry["kind"] == kind)
-            print(f"{kind}: {provided} of {len(rows)} provided (name, claims checked, provided by)")
-            print("\n".join(f"  {name:32}{claims:>3}  {by}" for name, claims, by in rows), end="\n\n")
+            print(f"{kind}: {len(rows)} (name, claims checked, provided by)", *rows, sep="\n", end="\n\n")
     for name in entries:
-        own = [c for c in claims if c.id == name]
+        own = [c for c in claims if entry_of(c.id)[0] == name]
         if own:
             print(name)
             print("\n".join(compared(c) if isinstance(c, Claim) else f"  {c.what}\n      not checked: {c.why}" for c in own))
+    print("", *totals(entries, claims), sep="\n")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
@@ -50,6 +51,34 @@ class Unchecked:
     id: str
     what: str
     why: str
+
+
+CATALOGUE: dict[str, dict[str, dict[str, Any]]] = tomllib.loads(
+    Path(__file__).parents[1].joinpath("catalogue.toml").read_text(encoding="utf-8")
+)
+STATES = ("provides", "expressible", "same_as", "planned", "reason")
+
+
+def state(entry: dict[str, Any]) -> str:
+    """What the catalogue says of an entry: exactly one of the states."""
+    (found,) = (name for name in STATES if name in entry)
+    return found
+
+
+def names(entry: dict[str, Any]) -> list[str]:
+    """Public names, below scalejax, that provide an entry or express it."""
+    found = entry.get("provides", entry.get("expressible", []))
+    return [found] if isinstance(found, str) else found
+
+
+def entry_of(id: str) -> tuple[str, dict[str, Any]]:
+    """(id, entry) that counts for this id: papers that stand in two files of the catalogue have one."""
+    entries = [file[id] for file in CATALOGUE.values() if id in file]
+    for entry in entries:
+        if "same_as" not in entry:
+            return id, entry
+    file, other = entries[0]["same_as"].split(".")
+    return other, CATALOGUE[file][other]
 
 
 def files() -> list[str]:

@@ -270,6 +270,8 @@ _OTHERS = [
           note="beta / alpha, for any A, B and delta."),
     Unchecked("scalingnote_retrieval", "the law holds for retrievers in an industrial setting",
               "no coefficients are printed, and no runs are public"),
+    Claim("information_capacity", "least energy of 1e9 parameters of 2 bits at 300 K: 2e9 x 1.380649e-23 x 300 ln 2 J", 5.74196e-12,
+          lambda: procedures.landauer_energy(2.0, 1e9), 5e-18, kind="exact"),
     Claim("information_capacity", "eta N and D (H - L) are the same bits", 1.0, both_sides, 1e-12, kind="identity"),
 ]  # fmt: skip
 

@@ -167,6 +167,14 @@ def _ddo_kkt():
     return np.abs(np.maximum((b / multiplier) ** (1 / (b + 1)) - a, 0.2) - x).max()
 
 
+def _ddo_from_losses():
+    a, b, x = np.array([3.0, 3.0]), np.array([1.5, 1.0]), np.array([1 / 3, 1.0, 3.0])
+    losses = (x + a[:, None]) ** -b[:, None] + np.array([[0.9], [0.8]])
+    amounts = procedures.direct_data_optimisation(x, losses).amounts
+    slope = b * (amounts + a) ** -(b + 1)
+    return [slope[0] / slope[1], amounts.sum()]
+
+
 def _bimix_closed():
     """Largest difference of the optimum from h_i proportional to (w_i F_i)^(1 / (1 + alpha)), equal alpha."""
     F = _BIMIX["B"] * 2e4 ** -_BIMIX["beta"] + _BIMIX["C"]
@@ -263,6 +271,15 @@ CLAIMS = [
     Claim(
         "aioli_unified_mixing", "share of arxiv at the optimum against the closed form", _aioli_closed(), lambda: _aioli()[0], 1e-8, "exact"
     ),
+    Claim(
+        "aioli_unified_mixing",
+        "similarity of gains with column sums 3, 1, 2 and 1, 3, 2: mean of the cosine 10 / 14 and the rank correlation -1",
+        -1 / 7,
+        lambda: procedures.interaction_similarity([[2.0, 1.0, 0.0], [1.0, 0.0, 2.0]], [[1.0, 1.0, 1.0], [0.0, 2.0, 1.0]]),
+        1e-12,
+        "exact",
+        note="the measure is recalled, not traced",
+    ),
     Unchecked("aioli_unified_mixing", "0.27 perplexity below stratified sampling on six data sets", "Recalled; the runs are not public."),
     Claim("mixture_optimisers", "mirror descent against Newton steps: largest difference of a weight", 0.0, _solvers, 1e-5, "exact"),
     Claim("mixture_optimisers", "the optimum does not depend on the constants c", 0.0, _without_c, 1e-9, "identity"),
@@ -334,9 +351,26 @@ CLAIMS = [
         "corrected",
         note="The printed amounts are not optimal under their own fits: projected gradient descent stopped early.",
     ),
+    Claim(
+        "autoscale_ddo",
+        "from losses at 1/3, 1 and 3 times the amounts: slopes b (x + a)^-(b + 1) at the optimum, one over the other, and the sum",
+        [1.0, 2.0],
+        _ddo_from_losses,
+        1e-5,
+        "exact",
+        slow=True,
+    ),
     Claim("autoscale_ddo", "optimum against x = max((b / lambda)^(1 / (b + 1)) - a, 0.2)", 0.0, _ddo_kkt, 1e-7, "exact"),
     Unchecked("autoscale_ddo", "perplexity 25 % lower, 38 % faster", "Training runs that are not public."),
     Claim("bimix", "optimum against h proportional to (w F)^(1 / (1 + alpha)) for equal alpha", 0.0, _bimix_closed, 1e-8, "exact"),
+    Claim(
+        "bimix",
+        "shares without training of domains whose tokens are even over 3, 1 and 4 words: as 3, 1 and 4",
+        [3 / 8, 1 / 8, 1 / 2],
+        lambda: procedures.entropy_mixture(np.log([3.0, 1.0, 4.0])),
+        1e-12,
+        "exact",
+    ),
     Unchecked("bimix", "extrapolation errors below 0.2 %, R2 above 0.97 on unseen mixtures", "The losses are not public."),
     Claim(
         "optimal_mixture_additive_joint", "optimum against C^(1 / (1 - gamma)) / sum for a common gamma", 0.0, _corner_form, 1e-8, "exact"

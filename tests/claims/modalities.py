@@ -109,10 +109,10 @@ CLAIMS = [
     Claim(
         "wukong_recsys",
         "gain of fourfold compute, per cent",
-        [0.1, 0.1, 0.1],
+        [0.0981, 0.0981, 0.0981],
         _fourfold,
-        0.0025,
-        "paper",
-        note="The paper says 0.1; the constants, which are recalled, give 0.098, and 3 % more or less of either is noticed.",
+        5e-4,
+        "corrected",
+        note="The paper says 0.1, rounded: the fitted curve, whose constants are recalled, rises by 0.0980 to 0.0982.",
     ),
 ]

@@ -208,9 +208,11 @@ def survey(places: list[Place], provided: Mapping[str, list[str]]) -> Survey:
                 fallen.add(place)
                 noticed.add(mutant)
 
+        read: dict[Place, set[Mutant]] = {}  # constants that the files take in when they are imported
         for place in places:
-            claim = fresh(place)
             watch.touched = set()
+            claim = fresh(place)
+            read[place], watch.touched = watch.touched, set()
             claim.ours()
             touched[place] = watch.touched | {("law", name) for name in provided.get(claim.id, ())}
         for place, mutants in touched.items():
@@ -218,7 +220,7 @@ def survey(places: list[Place], provided: Mapping[str, list[str]]) -> Survey:
                 try_on(place, mutant, OFF)
         for place, mutants in touched.items():
             for factor in (OFF, FAR_OFF):
-                for mutant in sorted(mutants):
+                for mutant in [*sorted(mutants), *sorted(read[place] - mutants)]:
                     if place not in fallen:
                         try_on(place, mutant, factor)
         survivors = [f"{fresh(place).id}: {fresh(place).what}" for place in touched if place not in fallen]
