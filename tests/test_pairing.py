@@ -100,7 +100,7 @@ def test_fits_whose_residuals_correlate_are_paired_without_being_asked(fits, dra
 def test_equal_inputs_are_units_without_a_name_for_them(tables):
     bare = {name: fitted({c: v for c, v in table.items() if c != "config"}) for name, table in tables.items()}
     assert "paired by N and D" in sj.choose(bare, compute=1e22).table().text()
-    with pytest.raises(sj.DataError, match="config"):
+    with pytest.raises(sj.FitError, match="config"):
         sj.choose(bare, compute=1e22, pair="config")
 
 
