@@ -99,3 +99,23 @@ def test_an_input_that_no_run_varied_is_not_chosen():
             sj.allocate(source, compute=1e22)
         with pytest.raises(sj.DecisionError, match=r"D is 2e.10 in all"):
             sj.choose({"a": source, "b": (chinchilla, chinchilla.published["hoffmann2022"])}, compute=1e22)
+
+
+def test_random_mixtures_of_regmix_keep_what_never_varied():
+    columns = table()
+    h = np.stack([columns[name] for name in ("web", "code", "books", "maths")], axis=1)
+    found = sj.procedures.regmix(h, {"on_web": columns["on_web"]}, starts=8)
+    best = found.simulate([0.25] * 4, "on_web", samples=5000)
+    assert best[3] == 0 and best.sum() == pytest.approx(1.0) and best[0] > 0.8
+
+
+def test_few_resampled_units_have_no_interval():
+    rng = np.random.default_rng(4)
+    curves = np.cumsum(rng.random((3, 20)), axis=1)
+    three = sj.procedures.first_passage(np.arange(1, 21.0), curves, [3.0])
+    assert np.isfinite(three.data).all() and np.isinf(three.standard_error).all()
+    recipes = rng.random(4)
+    few = sj.procedures.decision_accuracy({"small": recipes}, recipes, replicates=50)
+    assert "no interval: 4 recipes" in repr(few)
+    with pytest.raises(sj.DecisionError, match="no interval"):
+        few.interval()
