@@ -100,7 +100,7 @@ def test_fits_whose_residuals_correlate_are_paired_without_being_asked(fits, dra
 def test_equal_inputs_are_units_without_a_name_for_them(tables):
     bare = {name: fitted({c: v for c, v in table.items() if c != "config"}) for name, table in tables.items()}
     assert "paired by N and D" in sj.choose(bare, compute=1e22).table().text()
-    with pytest.raises(sj.DataError, match="config"):
+    with pytest.raises(sj.FitError, match="config"):
         sj.choose(bare, compute=1e22, pair="config")
 
 
@@ -186,3 +186,18 @@ def test_a_group_with_too_few_runs_is_not_the_others_trouble(fits):
     many = sj.allocate(fit, compute=1e22, group="many")
     low, high = many.interval(0.9)["N"]
     assert 0 < low < many.N < high < np.inf
+
+
+def test_equal_parameters_are_tested_on_paired_draws(draws):
+    """What both recipes share leaves the difference of their parameters: with it the test would see nothing."""
+    test = sj.procedures.equality_test
+    paired = test(draws["new"], draws["old"], names=["alpha", "E"])
+    apart = test(draws["new"], sj.bootstrap(draws["old"].fit, 1000), names=["alpha", "E"])
+    assert paired.standard_error["alpha"] < apart.standard_error["alpha"] / 2
+
+
+def test_a_fit_that_cannot_tell_its_noise_is_not_taken_as_exact(exact, fits):
+    with pytest.raises(sj.DecisionError, match="no interval"):
+        sj.procedures.equality_test(fits["old"], exact, names=["alpha"])
+    with pytest.raises(sj.DecisionError, match="no interval"):
+        sj.procedures.two_stage(fits["old"], exact, through="D").interval(N=1e9, D=1e10)

@@ -27,6 +27,11 @@ def table(last: float = 0.0) -> dict[str, np.ndarray]:
     return {**shares, "maths": np.full(30, last), **noisy}
 
 
+def copies(fit: sj.Fit) -> sj.Draws:
+    """Draws of one's own making, of a fit that `bootstrap` refuses."""
+    return sj.Draws(fit, np.repeat(fit.theta[:, :, None], 3, axis=2), "copies")
+
+
 ASK = {"weights": ["web", "code", "books", "maths"], "losses": ["on_web", "on_code"], "draws": 50, "starts": 16}
 
 
@@ -63,7 +68,7 @@ def test_domains_in_one_proportion_are_refused_by_name():
     h = rng.dirichlet([1.0, 1.0], 30)
     mixtures = np.column_stack([h[:, 0], h[:, 1] / 2, h[:, 1] / 2])
     fit = sj.fit(LAW, {"h": mixtures, "loss": LAW(mixtures, c=2.0, t=np.asarray([-1.0, 0.5, 0.5]))}, starts=8)
-    for source in (sj.bootstrap(fit, 20), (LAW, fit.params)):
+    for source in (copies(fit), (LAW, fit.params)):
         with pytest.raises(sj.DecisionError, match=r"vary in 1 directions.*shares of code, books apart"):
             sj.optimal_mixture(source, domains=["web", "code", "books"], trained=mixtures)
 
@@ -76,7 +81,7 @@ def test_allocate_keeps_a_share_that_no_run_varied():
     truth = {"E": 1.5, "C": np.asarray([1.0, 2.0]), "gamma": np.asarray([0.3, 0.5]), "A": 300.0, "alpha": 0.35, "B": 900.0, "beta": 0.33}
     loss = np.asarray(law(h, N, D, **truth)) * np.exp(0.001 * rng.standard_normal(80))
     fit = sj.fit(law, {"h": np.column_stack([h, np.zeros(80)]), "N": N, "D": D, "loss": loss}, starts=16)
-    plan = sj.allocate(sj.bootstrap(fit, 20), compute=1e21)
+    plan = sj.allocate(copies(fit), compute=1e21, over=("N", "D", "h"))
     best = sj.allocate((law, truth), compute=1e21, over=("N", "D"), h=[0.5, 0.5])
     assert plan.inputs["h"][2] == pytest.approx(0.0, abs=1e-8) and plan.inputs["h"].sum() == pytest.approx(1.0)
     assert "h[2] is 0 in all runs, and kept" in plan.table().text()
@@ -89,8 +94,28 @@ def test_an_input_that_no_run_varied_is_not_chosen():
     chinchilla = sj.laws.chinchilla
     loss = chinchilla(N, 2e10, **chinchilla.published["hoffmann2022"]) * np.exp(0.002 * rng.standard_normal(24))
     fit = sj.fit(chinchilla, {"N": N, "D": np.full(24, 2e10), "loss": loss}, starts=16)
-    for source in (fit, sj.bootstrap(fit, 20)):
+    for source in (fit, copies(fit)):
         with pytest.raises(sj.DecisionError, match=r"D is 2e.10 in all"):
             sj.allocate(source, compute=1e22)
         with pytest.raises(sj.DecisionError, match=r"D is 2e.10 in all"):
             sj.choose({"a": source, "b": (chinchilla, chinchilla.published["hoffmann2022"])}, compute=1e22)
+
+
+def test_random_mixtures_of_regmix_keep_what_never_varied():
+    columns = table()
+    h = np.stack([columns[name] for name in ("web", "code", "books", "maths")], axis=1)
+    found = sj.procedures.regmix(h, {"on_web": columns["on_web"]}, starts=8)
+    best = found.simulate([0.25] * 4, "on_web", samples=5000)
+    assert best[3] == 0 and best.sum() == pytest.approx(1.0) and best[0] > 0.8
+
+
+def test_few_resampled_units_have_no_interval():
+    rng = np.random.default_rng(4)
+    curves = np.cumsum(rng.random((3, 20)), axis=1)
+    three = sj.procedures.first_passage(np.arange(1, 21.0), curves, [3.0])
+    assert np.isfinite(three.data).all() and np.isinf(three.standard_error).all()
+    recipes = rng.random(4)
+    few = sj.procedures.decision_accuracy({"small": recipes}, recipes, replicates=50)
+    assert "no interval: 4 recipes" in repr(few)
+    with pytest.raises(sj.DecisionError, match="no interval"):
+        few.interval()

@@ -84,7 +84,7 @@ def _resampled(sources: Sequence[Any], groups: Sequence[str | None], pair: Pair,
     if columns is None:
         return list(sources), ""
     fits = {id(source): source for source in sources if isinstance(source, Fit)}
-    made = {i: bootstrap(fit, REPLICATES, groups=columns or None) for i, fit in fits.items()}
+    made = {i: bootstrap(fit, REPLICATES, kind=None if columns else "cases", groups=columns or None) for i, fit in fits.items()}
     return [made.get(id(source), source) for source in sources], note
 
 

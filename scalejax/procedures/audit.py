@@ -10,11 +10,12 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from ..core.errors import ConvergenceWarning, IdentifiabilityWarning
+from ..core.errors import ConvergenceWarning, FitError, IdentifiabilityWarning, LawError
 from ..core.law import Law
 from ..core.precision import double
 from ..core.runs import Runs
 from ..fitting.fit import fit
+from ..fitting.problem import residuals
 from ..fitting.result import Fit
 from ..fitting.status import Status
 
@@ -57,7 +58,8 @@ def audit(law: Law, runs: Runs, params: Mapping[str, Any], *, start: Mapping[str
         Audit: `status`, `objective` and the `best` that a descent from there reaches, its `fit`.
 
     Raises:
-        LawError: if `params` does not name the law's parameters.
+        LawError: if `params` does not name the law's parameters, or fix= contradicts them.
+        FitError: if by= is among the options.
 
     Example:
         >>> import numpy as np, scalejax as sj
@@ -69,10 +71,17 @@ def audit(law: Law, runs: Runs, params: Mapping[str, Any], *, start: Mapping[str
     Source: a case in the data of Porian et al. 2024, arXiv:2406.19146, and again in those of Li et al. 2025, arXiv:2502.18969.
     """
     law.check_params(params)
+    held = {**(options.get("fix") or {})}
+    for name, value in held.items():
+        if name in params and not np.allclose(params[name], value, rtol=_SAME, atol=0.0):
+            raise LawError(f"fix={{{name!r}: {value!r}}} contradicts params, which has {name}={params[name]!r}; leave one out.")
+    if options.get("by"):
+        raise FitError("audit() checks one set of parameters; call it for each group's runs, such as runs.where(...).")
+    begin = {name: value for name, value in params.items() if name not in held}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.simplefilter("ignore", IdentifiabilityWarning)
-        found = fit(law, runs, starts=[dict(params)], unidentified="warn", **options)
+        found = fit(law, runs, starts=[begin], unidentified="warn", **options)
     given = _objective(found, params)
     if found.objective >= given * (1 - _SAME):
         status = Status.CONVERGED
@@ -84,10 +93,10 @@ def audit(law: Law, runs: Runs, params: Mapping[str, Any], *, start: Mapping[str
 
 @double
 def _objective(found: Fit, params: Mapping[str, Any]) -> float:
-    """The fit's objective at other parameters."""
+    """The fit's objective at other parameters: of all used steps of curves, with the weights of the fit."""
     request = found.request
-    used = ~request.runs.excluded
-    observed = request.runs[request.law.output][used]
-    predicted = request.law(*(request.runs[name][used] for name in request.law.inputs), **params)
-    residual = np.log(observed) - np.log(predicted) if request.on == "log" else observed - predicted
-    return float(np.sum(request.row_weights[0][used] * np.asarray(request.loss.rho(jnp.asarray(residual)))))
+    theta = request.layout.inverse(params)[:, None]
+    data = request.bank.gather(np.zeros(1, int))
+    residual = np.asarray(residuals(request.spec, request.bank.batched, theta, data))
+    counts = data.weight > 0  # beyond the end of a curve nothing was observed
+    return float(np.sum(data.weight[counts] * np.asarray(request.loss.rho(jnp.asarray(residual[counts])))))

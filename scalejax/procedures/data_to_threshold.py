@@ -10,6 +10,7 @@ import numpy as np
 from ..core.errors import DataError, DecisionError
 from ..core.table import Shown, Table, number
 from ..decisions.roots import between
+from ..fitting.resampling import FEWEST
 from ..zoo.reinforcement import rl_compute, value_based_rl
 
 _FAR = 60.0  # e-folds of the updates ratio on either side of beta_J within which an optimum is looked for
@@ -58,16 +59,18 @@ class FirstPassage(Shown):
         thresholds: (J,).
         data: (J,) of the mean curve; infinite where it never gets there.
         draws: (replicates, J) of resampled curves.
+        runs: how many curves there are.
     """
 
     thresholds: np.ndarray
     data: np.ndarray
     draws: np.ndarray
+    runs: int
 
     @property
     def standard_error(self) -> np.ndarray:
-        """(J,) standard deviation over the resampled curves; infinite where one of them never gets there."""
-        reached = np.isfinite(self.draws).all(axis=0)
+        """(J,) standard deviation over the resampled curves; infinite where one of them never gets there, or fewer than ten curves are."""
+        reached = np.isfinite(self.draws).all(axis=0) & (self.runs >= FEWEST)
         return np.where(reached, np.where(reached, self.draws, 0.0).std(axis=0, ddof=1), np.inf)
 
 
@@ -103,7 +106,7 @@ def first_passage(steps: Any, returns: Any, thresholds: Any, *, replicates: int 
     rng = np.random.default_rng(seed)
     picks = rng.integers(0, len(curves), (replicates, len(curves)))
     draws = np.stack([_passage(steps, curves[pick].mean(axis=0), levels) for pick in picks])
-    return FirstPassage(levels, _passage(steps, curves.mean(axis=0), levels), draws)
+    return FirstPassage(levels, _passage(steps, curves.mean(axis=0), levels), draws, len(curves))
 
 
 def _passage(steps: np.ndarray, curve: np.ndarray, levels: np.ndarray) -> np.ndarray:

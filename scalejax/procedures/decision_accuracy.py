@@ -11,6 +11,7 @@ import numpy as np
 from ..core.errors import DataError
 from ..core.table import Shown, Table, number
 from ..decisions.answer import Answer
+from ..fitting.resampling import FEWEST
 from .shape_choice import spearman
 
 
@@ -105,7 +106,10 @@ def decision_accuracy(
     draws = _resampled(guess, seeds, replicates, np.random.default_rng(seed))
     n = len(seeds)
     share = _share(guess, seeds.mean(axis=1), np.arange(n))
-    return DecisionAccuracy(tuple(map(str, table)), share, n * (n - 1) // 2, costs, {"accuracy": draws} if replicates else {})
+    few = f"no interval: {n} recipes are too few to resample, {FEWEST} are the least" if n < FEWEST else ""
+    found = {"accuracy": draws} if replicates and not few else {}
+    kind = few if not found else f"of recipes and seeds drawn with replacement (seed {seed})"
+    return DecisionAccuracy(tuple(map(str, table)), share, n * (n - 1) // 2, costs, found, kind=kind)
 
 
 def _share(guess: np.ndarray, truth: np.ndarray, recipes: np.ndarray) -> np.ndarray:

@@ -12,7 +12,9 @@ from jax.scipy.special import betainc, gammaincc
 from ..core.errors import DecisionError, suggest
 from ..core.precision import double
 from ..core.table import Shown, Table, number
-from ..decisions.sources import Source, known
+from ..decisions.answer import without
+from ..decisions.pairing import Pair, knowns
+from ..decisions.sources import Source
 from ..fitting.draws import Draws
 from ..fitting.intervals import freedom
 from ..fitting.result import Fit
@@ -51,12 +53,14 @@ def equality_test(
     names: Sequence[str] | None = None,
     logs: Sequence[str] = (),
     groups: tuple[str | None, str | None] = (None, None),
+    pair: Pair = None,
 ) -> Equality:
     r"""Test whether two parameter vectors are equal, such as a refit and published constants, or the fits of two laboratories.
 
-        chi2 = (theta_1 - theta_2)' (Cov_1 + Cov_2)^-1 (theta_1 - theta_2),    df = number of parameters compared
+        chi2 = (theta_1 - theta_2)' Cov(theta_1 - theta_2)^-1 (theta_1 - theta_2),    df = number of parameters compared
 
-    with the covariances of the draws; known constants have none. The joint test depends on the scale: parameters named in `logs` are
+    with the covariance of the draws' differences: Cov_1 + Cov_2 where the sources are independent, less where their runs share units, and
+    that of the first alone beside known constants. The joint test depends on the scale: parameters named in `logs` are
     compared as logarithms, where factors such as A and B are nearer to normal. Each alone is compared on its own scale.
 
     Args:
@@ -65,6 +69,7 @@ def equality_test(
         names: the parameters to compare; default all that the first source leaves free. They are numbers, not vectors.
         logs: parameters to compare as logarithms.
         groups: which group of each, for fits with groups.
+        pair: columns that name what the runs of both share, as in `sj.compute_multiplier`.
 
     Returns:
         Equality with `.chi2`, `.df`, `.p`, `.p_each`, `.table()`.
@@ -84,25 +89,30 @@ def equality_test(
 
     References: Besiroglu et al. 2024, arXiv:2404.10102, who compare (log A, log B, log E, alpha, beta).
     """
-    mine = known(first, groups[0], "equality_test")
-    if mine.draws is None:
+    if isinstance(first, tuple):
         raise DecisionError("equality_test() needs a first source with uncertainty: a fit, or draws such as sj.bootstrap(fit).")
-    fit = first.fit if isinstance(first, Draws) else first
+    fixed = isinstance(second, Mapping | tuple)
+    sources = [first] if isinstance(second, Mapping) else [first, second]
+    mine, *rest = knowns(sources, groups[: len(sources)], pair, "equality_test")
+    if mine.draws is None:
+        raise DecisionError(without("comparison", mine.kind))
+    fit = mine.fit
     chosen = _names(fit, names, mine.law.parameters)
-    other, spread = (dict(second), None) if isinstance(second, Mapping) else known(second, groups[1], "equality_test")[1:3]
+    other = dict(rest[0].point if rest else second)
+    draws = [mine.draws] if fixed else [mine.draws, rest[0].draws]
     for name in (*chosen, *logs):
         if name not in mine.point or name not in other:
             raise DecisionError(f"equality_test() knows no {name!r} on both sides; {suggest(name, mine.point)}")
         if np.ndim(mine.point[name]) or np.ndim(other[name]):
             raise DecisionError(f"equality_test() compares numbers, and {name} is a vector; leave it out of names=.")
     points = (mine.point, other)
-    covariance = sum(_covariance(draws, chosen, logs) for draws in (mine.draws, spread) if draws)
+    covariance = _covariance(draws, chosen, logs)
     theta = [_vector(point, chosen, logs) for point in points]
     difference = theta[0] - theta[1]
     chi2 = float(difference @ np.linalg.solve(covariance, difference))
     plain = [_vector(point, chosen, ()) for point in points]
-    errors = np.sqrt(np.diag(sum(_covariance(draws, chosen, ()) for draws in (mine.draws, spread) if draws)))
-    n = float(freedom(fit.request).min())
+    errors = np.sqrt(np.diag(_covariance(draws, chosen, ())))
+    n = float(min(freedom(k.fit.request).min() for k in (mine, *rest) if k.fit is not None))
     t2 = ((plain[0] - plain[1]) / errors) ** 2
     each = np.asarray(betainc(n / 2, 0.5, n / (n + t2)))  # Student's t, both tails
     return Equality(
@@ -129,9 +139,11 @@ def _vector(point: Mapping[str, Any], names: Sequence[str], logs: Sequence[str])
     return np.stack(columns, axis=-1)
 
 
-def _covariance(draws: Mapping[str, Any], names: Sequence[str], logs: Sequence[str]) -> np.ndarray:
-    values = _vector(draws, names, logs)
-    deviation = values.std(axis=0)
+def _covariance(draws: Sequence[Mapping[str, Any]], names: Sequence[str], logs: Sequence[str]) -> np.ndarray:
+    """Covariance of the parameters, or of the difference between those of two sources, draw by draw."""
+    each = [_vector(one, names, logs) for one in draws]
+    deviation = np.min([values.std(axis=0) for values in each], axis=0)
+    values = each[0] if len(each) == 1 else each[0] - each[1]
     if not (np.isfinite(deviation) & (deviation > 0)).all():
         bad = names[int(np.argmax(~(np.isfinite(deviation) & (deviation > 0))))]
         raise DecisionError(f"The draws of {bad} do not vary, or are not finite; leave it out of names=.")

@@ -75,7 +75,7 @@ def prediction_horizon(
     """
     found = known(source, group, "prediction_horizon")
     if not found.draws:
-        raise DecisionError("prediction_horizon() takes a fit or draws; bare parameters know no uncertainty.")
+        raise DecisionError(found.kind or "prediction_horizon() takes a fit or draws; bare parameters know no uncertainty.")
     if {name, *given} != set(found.law.inputs) or name in given:
         raise DecisionError(f"prediction_horizon() needs {name!r} and one value for every other input of {', '.join(found.law.inputs)}.")
     if not (0 < between[0] < between[1] < np.inf) or not widest > 0:

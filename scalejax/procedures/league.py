@@ -203,7 +203,8 @@ def _score(law: Law, runs: Runs, curve: str, index: np.ndarray, fitted: np.ndarr
     for k in np.unique(index[scored & long]):
         mine = square[index[scored & long] == k]
         rmse[k] = np.sqrt(mine.mean())
-        error[k] = np.sqrt(mine.mean() + mine.std() / np.sqrt(len(mine))) - rmse[k]
+        if len(mine) > 1:
+            error[k] = np.sqrt(mine.mean() + mine.std(ddof=1) / np.sqrt(len(mine))) - rmse[k]
     return rmse, error
 
 

@@ -16,6 +16,7 @@ from ..core.table import Table, number
 from ..decisions.answer import Answer
 from ..decisions.sources import Source, known
 from ..fitting.draws import ends
+from ..fitting.resampling import FEWEST
 from ..zoo.chinchilla import chinchilla, chinchilla_outer
 from ..zoo.loss_to_loss import kaplan_irreducible, loss_to_loss
 
@@ -245,7 +246,11 @@ def translate(
         reference = np.asarray(found.law.function(N, D, **own))
         drawn.append(_carried(found.law, own, _searched(reference, loss, weights, own["E"], E_1)))
     params = _carried(found.law, point, link)
-    return Translation(_TARGETS[found.law.function], params, link, {n: np.asarray([d[n] for d in drawn]) for n in params})
+    few = f"no interval: {len(loss)} runs are too few to resample, {FEWEST} are the least" if len(loss) < FEWEST else ""
+    why = few or (found.kind if found.draws is None else "")  # bare parameters are taken as exact; a fit that cannot tell its noise is not
+    draws = {} if why else {n: np.asarray([d[n] for d in drawn]) for n in params}
+    base_kind = f", {found.kind}" if found.draws is not None else ""
+    return Translation(_TARGETS[found.law.function], params, link, draws, kind=why or f"of reweighted runs (seed {seed}){base_kind}")
 
 
 _TARGETS = {

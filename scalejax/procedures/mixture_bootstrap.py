@@ -10,12 +10,10 @@ from ..core.errors import ConvergenceWarning, DecisionError
 from ..fitting.data import Bank, usable_rows
 from ..fitting.draws import Draws
 from ..fitting.lm import LM
-from ..fitting.resampling import resampled
+from ..fitting.resampling import FEWEST, resampled
 from ..fitting.result import Fit
 from ..fitting.runaways import noted, refit
 from ..fitting.status import Ends, Status, code
-
-_FEWEST = 3
 
 
 def bootstrap_mixtures(fitted: Fit, draws: int, seed: int) -> Draws:
@@ -31,8 +29,8 @@ def mixture_counts(mixtures: int, draws: int, seed: int) -> np.ndarray:
     """(mixtures, draws): how often each mixture is drawn in every replicate."""
     if draws < 2:
         raise DecisionError(f"draws={draws!r} must be at least 2.")
-    if mixtures < _FEWEST:
-        raise DecisionError(f"The table has only {mixtures} mixtures; resampling them needs at least {_FEWEST}: ask for no intervals.")
+    if mixtures < FEWEST:
+        raise DecisionError(f"The table has only {mixtures} mixtures; resampling them needs at least {FEWEST}: ask for no intervals.")
     return resampled(mixtures, draws, np.random.default_rng(seed))
 
 

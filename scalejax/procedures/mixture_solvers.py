@@ -13,6 +13,7 @@ from ..core.domains import Unit
 from ..core.errors import DecisionError
 from ..core.precision import double
 from ..core.table import Shown
+from ..decisions.answer import without
 from ..decisions.optimal_mixture import optimal_mixture
 from ..decisions.sources import Source, known
 from ..fitting.draws import ends
@@ -199,17 +200,18 @@ class CriticalShare(Shown):
 
     Attributes:
         share: the share, 1 if every share is within the bound.
-        bound: largest loss allowed. draws: shares of the draws, (draws,), empty without uncertainty.
+        bound: largest loss allowed. draws: shares of the draws, (draws,), empty without uncertainty. kind: how they were made, or why not.
     """
 
     share: float
     bound: float
     draws: np.ndarray
+    kind: str = ""
 
     def interval(self, level: float = 0.9) -> tuple[float, float]:
         """(low, high) of the share at this confidence `level`."""
         if not len(self.draws):
-            raise DecisionError("This share comes from bare parameters, which know no uncertainty; start from a fit or draws.")
+            raise DecisionError(without("share", self.kind))
         low, high = ends(self.draws, level)
         return float(low), float(high)
 
@@ -282,7 +284,7 @@ def critical_share(
 
     point, bound = solved(k.leading())
     drawn = solved(k.draws)[0] if k.draws is not None else np.zeros(0)
-    return CriticalShare(float(point[0]), float(bound[0]), drawn)
+    return CriticalShare(float(point[0]), float(bound[0]), drawn, k.kind)
 
 
 def mixture_rounds(gains: Any, eta: float, *, start: Any = None) -> np.ndarray:

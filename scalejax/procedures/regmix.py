@@ -12,6 +12,7 @@ import numpy as np
 from ..core.errors import DataError, DecisionError, FitError, suggest
 from ..core.precision import double
 from ..core.table import Shown
+from ..decisions.varied import kept_shares
 from ..fitting.fit import fit
 from ..fitting.losses import squared
 from ..fitting.result import Fit
@@ -88,10 +89,12 @@ class RegMix(Shown):
     Attributes:
         targets: names of the losses.
         model: the fit by target, or one fitted regressor a target.
+        kept: domain (its place) to the share that it has in all mixtures, where it has one: nothing tells what another one does.
     """
 
     targets: tuple[str, ...]
     model: Fit | tuple[Regressor, ...]
+    kept: Mapping[int, float]
 
     @double
     def predict(self, h: Any) -> np.ndarray:
@@ -114,6 +117,8 @@ class RegMix(Shown):
     ) -> np.ndarray:
         """The mean of the `keep` best predicted of `samples` random mixtures: RegMix's optimum, (domains,).
 
+        A domain that has one share in all mixtures keeps it: 0, if it was never trained on.
+
         Args:
             prior: natural shares p; mixtures are drawn from Dirichlet(p).
             target: the loss to make small, or weights of several.
@@ -131,6 +136,10 @@ class RegMix(Shown):
             if name not in self.targets:
                 raise DecisionError(f"{name!r} is no target; {suggest(name, self.targets)}")
         h = np.random.default_rng(seed).dirichlet(p / p.sum(), samples)
+        if self.kept:
+            free = np.setdiff1d(np.arange(len(p)), list(self.kept))
+            h[:, free] *= (1 - sum(self.kept.values())) / h[:, free].sum(axis=1, keepdims=True)
+            h[:, list(self.kept)] = list(self.kept.values())
         score = self.predict(h) @ np.asarray([aims.get(name, 0.0) for name in self.targets])
         return h[np.argpartition(score, keep - 1)[:keep]].mean(axis=0)
 
@@ -179,13 +188,14 @@ def regmix(h: Any, losses: Any, *, model: Any = "exponential", targets: Any = No
     names = tuple(map(str, targets)) if targets is not None else tuple(f"target {i}" for i in range(y.shape[1]))
     if len(names) != y.shape[1]:
         raise DataError(f"targets names {len(names)} losses of {y.shape[1]}.")
+    kept = kept_shares([h], [f"domain {i}" for i in range(h.shape[1])])
     if isinstance(model, str) and model in _MODELS:
-        return RegMix(names, _fitted(_MODELS[model], h, y, names, starts, seed))
+        return RegMix(names, _fitted(_MODELS[model], h, y, names, starts, seed), kept)
     fresh = _maker(model)
     regressors = tuple(fresh() for _ in names)
     for one, column in zip(regressors, y.T, strict=True):
         one.fit(h, column)
-    return RegMix(names, regressors)
+    return RegMix(names, regressors, kept)
 
 
 def _fitted(law: Any, h: np.ndarray, y: np.ndarray, names: tuple[str, ...], starts: int, seed: int) -> Fit:
