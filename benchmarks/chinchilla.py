@@ -66,9 +66,9 @@ def replicates(count: int = 512):
     weight = np.random.default_rng(0).multinomial(len(runs), np.full(len(runs), 1 / len(runs)), size=count).T.astype(float)
     rows = measure(fit, np.repeat(fit.theta, count, axis=1), weight, scipy_count=24, warm=True)
     begun = time.perf_counter()
-    sj.bootstrap(fit, 4000, progress=False)
+    sj.bootstrap(fit, 4000, kind="cases", progress=False)
     first = time.perf_counter() - begun
-    _, seconds, _ = timed(lambda: sj.bootstrap(fit, 4000, progress=False))
+    _, seconds, _ = timed(lambda: sj.bootstrap(fit, 4000, kind="cases", progress=False))
     base = float(rows[0][1])
     rows.append(
         ["sj.bootstrap(fit, 4000)", f"{1e3 * seconds / 4000:.3f}", f"{base / (1e3 * seconds / 4000):.0f}", "", f"{first - seconds:.1f}"]

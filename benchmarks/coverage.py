@@ -64,7 +64,7 @@ def posteriors(fit: sj.Fit) -> Posteriors:
 
 # What is compared: a fit of many sets to draws of the same sets.
 METHODS: dict[str, Callable[[sj.Fit], sj.Draws | Posteriors]] = {
-    "bootstrap, cases (default)": lambda fit: sj.bootstrap(fit, 200, progress=False),
+    "bootstrap, cases": lambda fit: sj.bootstrap(fit, 200, kind="cases", progress=False),
     "bootstrap, residual": lambda fit: sj.bootstrap(fit, 200, kind="residual", progress=False),
     "Laplace, sandwich (default)": lambda fit: sj.laplace(fit, 1000),
     "Laplace, model": lambda fit: sj.laplace(fit, 1000, covariance="model"),

@@ -27,7 +27,7 @@ from .common import chinchilla_runs, show, timed
 COLD = """
 import sys, scalejax as sj
 fit = sj.fit(None, sj.read_runs(sys.argv[1]), recipe="hoffmann2022")
-sj.bootstrap(fit, 4000).interval()
+sj.bootstrap(fit, 4000, kind="cases").interval()
 """
 
 
@@ -45,7 +45,7 @@ def waiting():
         return sj.fit(None, runs, recipe="hoffmann2022")
 
     first_fit, warm_fit, found = timed(fit, repeat=5)
-    first_draws, warm_draws, _ = timed(lambda: sj.bootstrap(found, 4000).interval(), repeat=5)
+    first_draws, warm_draws, _ = timed(lambda: sj.bootstrap(found, 4000, kind="cases").interval(), repeat=5)
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "runs.csv"
         columns = np.stack([runs[n] for n in ("N", "D", "loss")], axis=1)

@@ -373,7 +373,7 @@ USES = {
     "one draw": (sj.FitError, ["draws=1"], lambda f: sj.laplace(f, 1)),
     "unknown bootstrap": (sj.FitError, ["'case'", "did you mean 'cases'"], lambda f: sj.bootstrap(f, 10, kind="case")),
     "groups not named": (sj.FitError, ["groups="], lambda f: sj.bootstrap(f, 10, kind="groups")),
-    "groups not there": (sj.DataError, ["'sweep'"], lambda f: sj.bootstrap(f, 10, groups="sweep")),
+    "groups not there": (sj.FitError, ["'sweep'"], lambda f: sj.bootstrap(f, 10, groups="sweep")),
     "unknown prediction": (sj.FitError, ["'runs'", "'run'"], lambda f: sj.laplace(f, 10).predict(kind="runs", N=1e9, D=1e10)),
 }
 
@@ -446,7 +446,7 @@ def test_groups_must_be_named(table):
     refused(sj.DecisionError, ["group=", "did you mean 'code'"], lambda: sj.allocate(fitted, compute=1e21, group="cod"))
     refused(sj.DataError, ["group=", "web, code"], lambda: fitted.predict(N=1e9, D=1e10))
     refused(sj.DataError, ["'cod'", "did you mean 'code'"], lambda: fitted.predict(N=1e9, D=1e10, group="cod"))
-    refused(sj.FitError, ["only 2 groups", "3"], lambda: sj.bootstrap(fitted, 10, groups="group"))
+    refused(sj.FitError, ["at least 10", "there are 2"], lambda: sj.bootstrap(fitted, 10, groups="group"))
 
 
 @pytest.mark.parametrize("group", [1, 1.0, np.int64(1), "1"])

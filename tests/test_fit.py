@@ -36,7 +36,7 @@ def test_default_fit_reaches_the_known_optimum(fitted):
 
 
 def test_bootstrap_standard_errors_are_the_published_ones(fitted):
-    draws = sj.bootstrap(fitted, 4000, seed=0)
+    draws = sj.bootstrap(fitted, 4000, kind="cases", seed=0)
     published = {"A": 124.5, "B": 1293.0, "E": 0.0257, "alpha": 0.0154, "beta": 0.0206}
     assert draws.params["A"].shape == (4000,)
     for name, value in published.items():
@@ -286,11 +286,11 @@ def test_bootstrap_kinds_agree_for_least_squares_with_equal_noise(curve, kind):
 def test_bootstrap_of_groups_is_wider_when_groups_differ():
     law, rng = sj.laws.power_law, np.random.default_rng(5)
     runs = sj.simulate(law, {"E": 1.0, "A": 20.0, "alpha": 0.3}, x=np.logspace(3, 9, 60), noise=0.003, seed=1)
-    batch = np.arange(60) % 6
-    runs = sj.Runs({"x": runs["x"], "loss": runs["loss"] * np.exp(0.03 * rng.standard_normal(6))[batch], "sweep": batch.astype(str)})
+    batch = np.arange(60) % 12
+    runs = sj.Runs({"x": runs["x"], "loss": runs["loss"] * np.exp(0.03 * rng.standard_normal(12))[batch], "sweep": batch.astype(str)})
     fit = sj.fit(law, runs, loss=sj.squared())
     clustered = sj.bootstrap(fit, 300, groups="sweep")
-    cases = sj.bootstrap(fit, 300)
+    cases = sj.bootstrap(fit, 300, kind="cases")
     level = [np.std(np.log(d.predict(x=1e6))) for d in (clustered, cases)]
     assert level[0] > 1.3 * level[1]
 

@@ -30,7 +30,7 @@ def refit(loss: str = "huber", everything: bool = False):
 
 @cache
 def replicates():
-    return sj.bootstrap(refit(), 4000, progress=False)
+    return sj.bootstrap(refit(), 4000, kind="cases", progress=False)
 
 
 def values(fit):
