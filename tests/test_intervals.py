@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import scalejax as sj
+from scalejax.fitting import resampling
 
 LAW = sj.laws.chinchilla
 TRUTH = LAW.published["besiroglu2024"]
@@ -130,9 +131,8 @@ def test_two_curves_are_resampled_in_blocks():
     assert "blocks" in draws.kind and len(np.unique(draws.params["E"])) > 150
     with pytest.raises(sj.FitError, match="kind='blocks'"):
         sj.bootstrap(fit, 100, kind="cases")
-    short = sj.fit(decay, curves(2, 12, 0.95), loss=sj.squared())
     with pytest.raises(sj.FitError, match="stretches that are independent"):
-        sj.bootstrap(short, 100, kind="blocks")
+        resampling.blocks(np.ones((2, 12), bool), 100, 0.95, np.random.default_rng(0))
 
 
 @pytest.mark.slow

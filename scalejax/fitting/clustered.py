@@ -1,15 +1,15 @@
 r"""Covariances of fits whose residuals are not independent: rows that share a run, a size or a seed, and neighbours on a curve.
 
-The scores u (roots of the weights times psi(r)) have the covariance
+The residuals u, times the roots of their weights, have the covariance
 
     units:    R = a I + b Z Z',    Z_ig = 1 where residual i belongs to unit g;
     curves:   R = a T,             T_ij = rho^|i - j| within a curve,
 
-so that theta has the covariance A R A', A = (X'X)^-1 X' / c, X the derivatives times the roots of the weights and c the mean curvature of
-the loss. What the fit took from the residuals is reckoned with: u'u and |Z'u|^2 have the means a (n - p) + b tr K and a tr K + b tr K^2,
-K = Z'MZ, M = I - X (X'X)^-1 X'. A sandwich from sums over units needs dozens of them; two numbers are known from a few units, with the
-degrees of freedom that K's eigenvalues give (Satterthwaite). Where the parameters could explain every difference between the units, none
-is left and the interval is infinite.
+so that theta has the covariance A R A', A = sqrt(k) (X'X)^-1 X', X the derivatives times the roots of the weights and k >= 1 what the loss
+gives away beside least squares where noise is normal. What the fit took from the residuals is reckoned with: u'u and |Z'u|^2 have the means
+a (n - p) + b tr K and a tr K + b tr K^2, K = Z'MZ, M = I - X (X'X)^-1 X'. A sandwich from sums over units needs dozens of them; two numbers
+are known from a few units, with the degrees of freedom that K's eigenvalues give (Satterthwaite). Where the parameters could explain every
+difference between the units, none is left and the interval is infinite.
 
 References: Henderson 1953, Biometrics 9, 226 (moments of variance components); Moulton 1986, J. Econometrics 32, 385.
 """
@@ -27,7 +27,7 @@ import numpy as np
 from ..core.errors import FitError, suggest
 from .data import usable_rows
 from .problem import Data, Spec, jacobian
-from .rows import DenseRows, mean_curvature
+from .rows import DenseRows, excess, mean_curvature
 from .units import column_names, unit_names
 
 if TYPE_CHECKING:
@@ -91,23 +91,26 @@ def clustered_parts(fit: Fit, groups: str | Sequence[str] | None) -> tuple[str, 
 
 def _by_unit(one: DataSet, names: np.ndarray) -> list[tuple[np.ndarray, float]]:
     """The share of single residuals and that of units, with the degrees of freedom of their sizes."""
-    rows, sizes = one.rows, unit_sizes(one.rows, names)
-    if sizes is None:
+    rows = one.rows
+    sizes, scores = (unit_sizes(rows, names, seen[0]) for seen in (rows.errors, rows.score))
+    if sizes is None or scores is None:
         endless = np.full((len(one.free),) * 2, np.inf)
         return [(endless, 0.0), (endless, 0.0)]
-    inverse, push = _influence(rows)
+    push = _influence(rows)
     carried = _totals(names, push.T)
-    return [(sizes.row * inverse, sizes.row_freedom), (sizes.unit * carried.T @ carried, sizes.unit_freedom)]
+    c = mean_curvature(rows.loss, rows.jac.shape[2], rows.weight, rows.r)[0]
+    own = scores.row / c**2 * rows.inverse[0]  # inside units a robust loss looks at the scores, which errors of the units cut off
+    return [(own, scores.row_freedom), (sizes.unit * carried.T @ carried, sizes.unit_freedom)]
 
 
-def unit_sizes(rows: DenseRows, names: np.ndarray) -> Sizes | None:
-    """Variance of the scores of single residuals and of units; None where the parameters could explain all differences between units.
+def unit_sizes(rows: DenseRows, names: np.ndarray, u: np.ndarray) -> Sizes | None:
+    """Variance of single residuals and of units; None where the parameters could explain all differences between units.
 
     Args:
         rows: of one set.
-        names: (n,) the unit of every residual.
+        names: (n,) the unit of every residual. u: (n,) the residuals, or the scores of the loss.
     """
-    p, used, u, Q = rows.jac.shape[2], rows.weight[0] > 0, rows.score[0], rows.basis[0]
+    p, used, Q = rows.jac.shape[2], rows.weight[0] > 0, rows.basis[0]
     n, taken = int(used.sum()), _totals(names, Q)
     eigen = np.linalg.eigvalsh(np.diag(_totals(names, used.astype(float))) - taken @ taken.T)
     eigen = np.where(eigen > _ZERO * max(eigen.max(), 1.0), eigen, 0.0)
@@ -139,7 +142,7 @@ def _serial(one: DataSet, per_run: int) -> tuple[np.ndarray, float]:
     """Covariance with correlated neighbours, and the degrees of freedom of its size; `per_run` residuals are one curve, or padding."""
     rows, p = one.rows, len(one.free)
     used = rows.weight[0] > 0
-    u, Q, n = rows.score[0][used], rows.basis[0][used], int(used.sum())
+    u, Q, n = rows.errors[0][used], rows.basis[0][used], int(used.sum())
     curve = np.flatnonzero(used) // per_run
     curves = np.split(np.arange(n), np.flatnonzero(np.diff(curve)) + 1)
     if n <= p:
@@ -177,17 +180,16 @@ def _serial(one: DataSet, per_run: int) -> tuple[np.ndarray, float]:
     ratio = np.asarray([product / square for square, product in map(means, grid)])
     rho = float(grid[np.argmin(np.abs(ratio - wanted))])
     square = means(rho)[0]
-    push = _influence(rows)[1][:, used]
+    push = _influence(rows)[:, used]
     matrix = (u @ u) / square * push @ correlated(push.T.copy(), rho)
     spread = n * (1 + rho**2) / (1 - rho**2)  # sum of the squared entries of T
     return matrix, max(square**2 / spread - p * (rho == 0), 1.0)
 
 
-def _influence(rows: DenseRows) -> tuple[np.ndarray, np.ndarray]:
-    """(X'X)^-1 / c^2, and A = (X'X)^-1 X' / c, (p, n)."""
-    c = mean_curvature(rows.loss, rows.jac.shape[2], rows.weight, rows.r)[0]
-    inverse = rows.inverse[0]
-    return inverse / c**2, inverse @ rows.root[0].T / c
+def _influence(rows: DenseRows) -> np.ndarray:
+    """A, (p, n)."""
+    k = excess(rows.loss, rows.jac.shape[2], rows.weight, rows.r)[0]
+    return np.sqrt(k) * rows.inverse[0] @ rows.root[0].T
 
 
 def sets_of(fit: Fit, which: Sequence[int] | None = None) -> Iterator[DataSet]:

@@ -15,7 +15,6 @@ from .intervals import freedom, no_freedom
 from .problem import residuals
 from .request import Request
 from .result import Fit
-from .rows import mean_curvature
 from .units import Units, resampled_units, unit_names
 
 FEWEST = 10  # units below which resampling them says nothing: there are too few different samples
@@ -177,16 +176,15 @@ def _of_units(fit: Fit, s: int, columns: tuple[str, ...], count: int, rows: int,
     """(rows, count) normal noise with one error a unit and one a residual, of sizes as uncertain as they are."""
     one = next(sets_of(fit, [s]))
     names = unit_names(fit.request.tables[s], one.run, columns)
-    sizes = unit_sizes(one.rows, names)
+    sizes = unit_sizes(one.rows, names, one.rows.errors[0])
     if sizes is None:
         raise IdentifiabilityError(
             f"The parameters of {fit.law.name!r} can explain every difference between the values of {' and '.join(columns)!r}, so nothing "
             "is left to tell how much these err together; add values, or fix a parameter."
         )
     known, index = np.unique(names, return_inverse=True)
-    c = mean_curvature(one.rows.loss, one.rows.jac.shape[2], one.rows.weight, one.rows.r)[0]
     own, shared = (
-        np.sqrt(size * nu / rng.chisquare(nu, count)) / c for size, nu in ((sizes.row, sizes.row_freedom), (sizes.unit, sizes.unit_freedom))
+        np.sqrt(size * nu / rng.chisquare(nu, count)) for size, nu in ((sizes.row, sizes.row_freedom), (sizes.unit, sizes.unit_freedom))
     )
     drawn = own * rng.standard_normal((len(index), count)) + (shared * rng.standard_normal((len(known), count)))[index]
     weight = one.rows.weight[0]

@@ -21,6 +21,7 @@ _NORMAL = np.asarray([NormalDist().inv_cdf((k + 0.5) / 200) for k in range(200)]
 _NORMAL /= np.std(_NORMAL)  # a sample of the normal distribution whose variance is 1, so that least squares come out exactly
 _ALONE = 0.02  # one minus the leverage below which a residual says nothing of its own variance
 _LOCAL = 50  # degrees of freedom at which the curvature of the loss is half the local and half the mean one, see `row_curvature`
+_FAR = 4.0
 _KNOWN = 20  # degrees of freedom at which the variance of a residual is half its own square and half the mean of all
 
 
@@ -67,6 +68,13 @@ class DenseRows:
     def leverage(self) -> np.ndarray:
         """(sets, n) leverage, between 0 and 1."""
         return np.minimum((self.basis**2).sum(axis=2), 1.0)
+
+    @cached_property
+    def errors(self) -> np.ndarray:
+        """(sets, n) root of the weight times the residual, no further out than `_FAR` robust standard deviations."""
+        unit = np.sqrt(self.weight) * self.r
+        far = _FAR * _spread(self.jac.shape[2], self.weight, unit)[:, None]
+        return np.clip(unit, -far, far)
 
     @cached_property
     def score(self) -> np.ndarray:
@@ -247,11 +255,22 @@ def mean_score(loss: Loss, p: int, weight: np.ndarray, r: np.ndarray) -> np.ndar
 
 def mean_curvature(loss: Loss, p: int, weight: np.ndarray, r: np.ndarray) -> np.ndarray:
     """(sets,) c of `model_covariance`."""
+    spread = _spread(p, weight, r)
+    return np.mean(_NORMAL * np.asarray(loss.psi(spread[:, None] * _NORMAL)), axis=1) / spread
+
+
+def _spread(p: int, weight: np.ndarray, r: np.ndarray) -> np.ndarray:
+    """(sets,) d of `model_covariance`."""
     size = np.sort(np.where(weight > 0, np.abs(r), -1.0), axis=1)[:, ::-1]
     largest = np.where(np.arange(size.shape[1]) < _spare(p, weight)[:, None], size, np.nan)
     deviation, middle = np.sqrt(np.nanmean(largest**2, axis=1)), np.nanmedian(largest, axis=1) / 0.6745
-    spread = np.maximum(np.where(middle > 0, np.minimum(deviation, middle), deviation), 1e-150)[:, None]
-    return np.mean(_NORMAL * np.asarray(loss.psi(spread * _NORMAL)), axis=1) / spread[:, 0]
+    return np.maximum(np.where(middle > 0, np.minimum(deviation, middle), deviation), 1e-150)
+
+
+def excess(loss: Loss, p: int, weight: np.ndarray, r: np.ndarray) -> np.ndarray:
+    """(sets,) variance of estimates beside that of least squares, were residuals normal: 1 for these, pi/2 for absolute losses."""
+    psi = np.asarray(loss.psi(_spread(p, weight, r)[:, None] * _NORMAL))
+    return np.mean(psi**2, axis=1) / np.mean(_NORMAL * psi, axis=1) ** 2
 
 
 def row_curvature(loss: Loss, r: np.ndarray, weight: np.ndarray, p: int) -> np.ndarray:
