@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,6 +29,7 @@ from .solvers import Solver
 from .spread import Covariance, Spread, spread
 from .status import CODES, Status, failures
 
+_GROUPS = 12  # that a printed fit shows one by one
 _BLOCKED = 1e-3  # share of the objective that a Newton step promises where no optimum is: what converged promises a millionth of it at most
 
 
@@ -301,10 +303,17 @@ class Fit:
         )
 
     def __repr__(self) -> str:
-        return f"{self.law.name}: {self._head}\n{self.summary().text()}"
+        parts = [f"{self.law.name}: {self._head}", self.summary().text(), *(table.text() for table in self._groups_table)]
+        return "\n".join(parts)
 
     def _repr_html_(self) -> str:
-        return f"<p><b>{self.law.name}</b>: {self._head}</p>{self.summary().html()}"
+        tables = "".join(table.html() for table in (self.summary(), *self._groups_table))
+        return f"<p><b>{self.law.name}</b>: {html.escape(self._head)}</p>{tables}"
+
+    @property
+    def _groups_table(self) -> list[Table]:
+        """How well the law describes every group, the worst of many."""
+        return [self.diagnosis.table(_GROUPS)] if self.groups else []
 
     @property
     def _head(self) -> str:

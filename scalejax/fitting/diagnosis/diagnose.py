@@ -10,6 +10,7 @@ import numpy as np
 
 from ...core.precision import double
 from ...core.table import Table, number
+from ..status import Status, failures
 from . import baseline, clusters, groups, outliers, trends
 from .rows import Rows, rows_of
 from .verdict import Remark, Verdict, judged
@@ -17,6 +18,7 @@ from .verdict import Remark, Verdict, judged
 if TYPE_CHECKING:
     from ..result import Fit
 
+_ENOUGH = 2  # degrees of freedom, fewer are said
 _AGREE = 0.1  # share of the refined starts that must have found the best optimum
 
 
@@ -80,9 +82,9 @@ class Diagnosis:
     def __repr__(self) -> str:
         return "\n".join([f"{self.fit.law.name}: {self.verdict}", self.table().text(), *(f"{r.code}: {r.message}" for r in self.remarks)])
 
-    def table(self) -> Table:
-        """`groups` as a table."""
-        return groups.table(self.groups, self.fit.request.by)
+    def table(self, most: int | None = None) -> Table:
+        """`groups` as a table, or the `most` of them that the law describes worst."""
+        return groups.table(self.groups, self.fit.request.by, most)
 
     @cached_property
     @double
@@ -112,7 +114,8 @@ class Diagnosis:
     @property
     def _bend(self) -> tuple[tuple[trends.Trend, ...], float | None]:
         """Trends and correlation of neighbours of the fit without the outliers, which would bend it."""
-        source = self if self.without is None else self.without.diagnosis
+        alone = len(self.rows) == 1 and self.without is not None  # of many sets the one that is bent hardly counts
+        source = self.without.diagnosis if alone else self
         return source.trends, source.neighbours
 
     @property
@@ -122,25 +125,28 @@ class Diagnosis:
         return f"{100 * half:.2g} %" if self.fit.request.on == "log" else number(half, 2)
 
     def _of_search(self) -> list[Remark]:
-        """Status, degrees of freedom and agreeing starts."""
+        """Status, degrees of freedom and agreeing starts; of sets fitted apart, which."""
         fit, found = self.fit, []
-        if not fit.status.usable:
-            found.append(Remark("status", f"the fit ended with {fit.status.value!r}: {fit.status.sentence}", grave=True))
-        elif fit.status.value != "converged":
-            found.append(Remark("status", f"{fit.status.value}: {fit.status.sentence}"))
-        spare = min(r.freedom for r in self.rows)
-        if spare < 2:
-            size = self.rows[0].size
-            found.append(
-                Remark(
-                    "freedom",
-                    f"{size + spare} observations for {size} parameters leave {max(spare, 0)} degrees of freedom: the law passes close to "
-                    "the runs whatever they are, and they do not say how far off it is elsewhere.",
-                    grave=spare < 1,
-                )
-            )  # fmt: skip
+        lost = failures(fit.groups, fit.statuses) if len(fit.statuses) > 1 else ""
+        if lost:
+            found.append(Remark("status", f"without an answer: {lost}", grave=not any(s.usable for s in fit.statuses)))
+        elif fit.status is Status.DOUBTFUL:
+            which = fit.statuses.index(fit.status)
+            found.append(Remark("status", f"{_of(fit, which)}{fit.status.value}: {'; '.join(fit.doubts[which])}."))
+        elif fit.status is not Status.CONVERGED:
+            which = fit.statuses.index(fit.status)
+            found.append(Remark("status", f"{_of(fit, which)}{fit.status.value}: {fit.status.sentence}", grave=not fit.status.usable))
+        spare = [r.freedom if status.usable else _ENOUGH for r, status in zip(self.rows, fit.statuses, strict=True)]
+        which = int(np.argmin(spare))
+        if spare[which] < _ENOUGH:
+            size, left = self.rows[which].size, max(spare[which], 0)
+            message = (
+                f"{_of(fit, which)}{size + spare[which]} observations for {size} parameters leave {left} degrees of freedom: the law "
+                "passes close to the runs whatever they are, and they do not say how far off it is elsewhere."
+            )
+            found.append(Remark("freedom", message, grave=len(spare) == 1 and spare[0] < 1))
         agreeing, refined = fit.starts.agreeing, fit.starts.refined
-        if refined >= 8 and agreeing < max(_AGREE * refined, 2):
+        if refined >= 8 and agreeing < max(_AGREE * refined, 2) and fit.status is not Status.DOUBTFUL:
             found.append(
                 Remark(
                     "starts",
@@ -162,3 +168,8 @@ class Diagnosis:
         if len(self.rows) > 1:
             return [sentence]
         return [f"{sentence} {outliers.compared(fit, self.without)}"]
+
+
+def _of(fit: Fit, which: int) -> str:
+    """The group of a set fitted apart."""
+    return f"{fit.request.by} {fit.groups[which]}: " if len(fit.statuses) > 1 else ""

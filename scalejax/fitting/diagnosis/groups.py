@@ -25,7 +25,7 @@ class Described:
         status: how its fit ended. agreeing, refined: starts.
         r_squared: 1 - the sum of squared residuals over that around a constant, both on the scale of the fit.
         r_squared_without: the same of the fit without the outliers, of the other runs.
-        half: median absolute residual.
+        half: median absolute residual. objective: weighted sum of losses.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Described:
     r_squared: float
     r_squared_without: float
     half: float
+    objective: float
 
 
 def described(fit: Fit, sets: Sequence[Rows], others: Sequence[Rows], outliers: np.ndarray) -> tuple[Described, ...]:
@@ -54,6 +55,7 @@ def described(fit: Fit, sets: Sequence[Rows], others: Sequence[Rows], outliers: 
             Described(
                 name, int((weight > 0).any(axis=1).sum()), len(r), status, int(agree[s]), int(ran[s]),
                 _r_squared(weight, rows.residual, target, whole), _r_squared(kept, others[s].residual, target, whole), half,
+                float(np.sum(weight * rows.rho)),
             )
         )  # fmt: skip
     return tuple(out)
@@ -85,9 +87,22 @@ def _r_squared(weight: np.ndarray, residual: np.ndarray, target: np.ndarray, who
     return float(1 - np.sum(weight * residual**2) / around) if around > 0 else float("nan")
 
 
-def table(found: Sequence[Described], by: str | None) -> Table:
-    """One row a group."""
+def table(found: Sequence[Described], by: str | None, most: int | None = None) -> Table:
+    """One row a group, or only those that the law describes worst."""
+    shown, notes = list(found), []
+    if most is not None and len(found) > most:
+        shown = sorted(found, key=lambda d: np.nan_to_num(d.r_squared, nan=-np.inf))[:most]
+        notes = [f"the {most} of {len(found)} groups with the lowest R²"]
     rows = [
-        [d.name or "all", str(d.runs), d.status, number(d.r_squared, 4), f"{d.agreeing} of {d.refined}", number(d.half, 3)] for d in found
+        [
+            d.name or "all",
+            str(d.runs),
+            d.status,
+            number(d.r_squared, 4),
+            number(d.objective),
+            f"{d.agreeing} of {d.refined}",
+            number(d.half, 3),
+        ]
+        for d in shown
     ]
-    return Table([by or "runs", "runs", "status", "R²", "agreeing starts", "median |residual|"], rows)
+    return Table([by or "runs", "runs", "status", "R²", "objective", "agreeing starts", "median |residual|"], rows, notes=notes)

@@ -263,7 +263,7 @@ def _proposed(rows: Rows, judged: Judged | None) -> np.ndarray:
     """
     if judged is None:
         return np.zeros(len(rows.row), bool)
-    if rows.slope is None or rows.weight.shape[1] > 1 or len(rows.row) > _RESISTANT:
+    if rows.slope is None or rows.weight.shape[1] > 1 or len(rows.row) > _RESISTANT or not _yielding(rows):
         return judged.far
     used = rows.counted
     r = _least_absolute(rows.unit[used, 0], rows.unit_slope[used, 0])
@@ -273,6 +273,13 @@ def _proposed(rows: Rows, judged: Judged | None) -> np.ndarray:
         z[used] = r / scale
         return judged.far | replace(judged, z=z, limit=limit(z[used], rows.size)).far
     return judged.far
+
+
+def _yielding(rows: Rows) -> bool:
+    """Does the largest residual pull about as hard as least squares let it?"""
+    used = rows.weight > 0
+    curvature = float(np.mean(rows.bend[used]))
+    return float(np.abs(rows.psi[used]).max()) > 0.5 * curvature * float(np.abs(rows.residual[used]).max())
 
 
 def _least_absolute(r: np.ndarray, slope: np.ndarray) -> np.ndarray:

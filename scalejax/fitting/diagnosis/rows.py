@@ -29,7 +29,7 @@ class Rows:
         residual: (n, T) observed - predicted, of logarithms if the fit is on logs; 0 where the weight is 0.
         slope: (n, T, p) its derivatives along theta, or None where there would be too many of them.
         size: p, free parameters.
-        psi, bend: (n, T) derivative of the loss at every residual, and its mean second derivative around it.
+        rho, psi, bend: (n, T) loss of every residual, its derivative, and its mean second derivative around the residual.
         level: 1 for residuals of logarithms, else the median absolute observation: what rounding errors are relative to.
     """
 
@@ -38,6 +38,7 @@ class Rows:
     weight: np.ndarray
     residual: np.ndarray
     slope: np.ndarray | None
+    rho: np.ndarray
     psi: np.ndarray
     bend: np.ndarray
     size: int
@@ -105,20 +106,20 @@ def rows_of(request: Request, theta: np.ndarray) -> list[Rows]:
     for s, (table, place, arrays) in enumerate(zip(request.tables, request.places, found, strict=True)):
         rows, runs = usable_rows(request.law, table), len(bank.group)
         weight = bank.weight[:, s].reshape(runs, -1)[: len(rows)]
-        residual, psi, bend = (np.where(weight > 0, a.reshape(runs, -1)[: len(rows)], 0.0) for a in arrays[:3])
-        jac = arrays[3]
+        *arrays, jac = arrays
+        numbers = [np.where(weight > 0, a.reshape(runs, -1)[: len(rows)], 0.0) for a in arrays]  # residual, rho, psi, bend
         slope = None if jac is None else np.where((weight > 0)[..., None], jac.reshape(runs, -1, len(theta))[: len(rows)], 0.0)
         level = 1.0 if request.on == "log" else float(np.median(np.abs(table[request.law.output][rows])))
-        out.append(Rows(place[rows], request.group_of_row[place[rows]], weight, residual, slope, psi, bend, len(theta), level))
+        out.append(Rows(place[rows], request.group_of_row[place[rows]], weight, numbers[0], slope, *numbers[1:], len(theta), level))
     return out
 
 
 def _of_sets(request: Request, theta: np.ndarray) -> list[tuple[np.ndarray, ...]]:
-    """Residuals, psi and bend (rows,), and derivatives (rows, p) of every set, by the programs that `second_order` has compiled."""
+    """Residuals, rho, psi and bend (rows,), and derivatives (rows, p) of every set, by the programs that `second_order` has compiled."""
     bank = request.bank
     r, jac, _ = derivatives(request.spec, bank.batched, theta, bank.gather(np.arange(theta.shape[1])))
-    psi, bend = _of_loss(request, r, bank.weight)
-    return list(zip(r.T, psi.T, bend.T, np.moveaxis(jac, (2, 1, 0), (0, 1, 2)), strict=True))
+    numbers = (a.T for a in (r, *_of_loss(request, r, bank.weight)))
+    return list(zip(*numbers, np.moveaxis(jac, (2, 1, 0), (0, 1, 2)), strict=True))
 
 
 def _of_blocks(request: Request, theta: np.ndarray) -> list[tuple[np.ndarray | None, ...]]:
@@ -136,18 +137,19 @@ def _of_blocks(request: Request, theta: np.ndarray) -> list[tuple[np.ndarray | N
             own = jac.reshape(len(jac), -1, steps, jac.shape[-1])[:, high, :, block]  # (places, local size, steps)
             slope[blocks.place[:, part][high, block][:, None], :, place[:, part][:, block].T] = own
     high, block = np.nonzero(blocks.used)
-    whole = np.zeros((3, runs, steps))
+    whole = np.zeros((4, runs, steps))
     for out, array in zip(whole, (cut, *_of_loss(request, cut, weight)), strict=True):
         out[blocks.place[high, block]] = array.reshape(-1, steps, array.shape[-1])[high, :, block]
     return [(*whole, slope)]
 
 
-def _of_loss(request: Request, r: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """psi and bend at residuals (rows, sets) or (rows, blocks)."""
+def _of_loss(request: Request, r: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """rho, psi and bend at residuals (rows, sets) or (rows, blocks)."""
     joint = request.joint or request.bank.blocks
     flat = (r.reshape(1, -1), weight.reshape(1, -1)) if joint else (r.T, weight.T)
     bend = row_curvature(request.loss, *flat, request.layout.size)
-    return np.asarray(loss_terms(request.loss, r)[1]), bend.reshape(r.shape) if joint else bend.T
+    rho, psi, _ = (np.asarray(a) for a in loss_terms(request.loss, r))
+    return rho, psi, bend.reshape(r.shape) if joint else bend.T
 
 
 def share(residual: float, on: str, digits: int = 2) -> str:
