@@ -200,6 +200,7 @@ METHODS: dict[str, Method] = {
     "model": by_covariance("model"),
     "sandwich": by_covariance("sandwich"),
     "clustered by run": by_covariance("clustered", groups=UNIT),
+    "bootstrap, default": by_bootstrap(),
     "bootstrap, cases": by_bootstrap(kind="cases"),
     "bootstrap, residual": by_bootstrap(kind="residual"),
     "bootstrap, runs": by_bootstrap(groups=UNIT),

@@ -164,6 +164,7 @@ CLAIMS = [
         "repro",
         data="colpret_curves",
         slow=True,
+        note="printed as 4 %",
     ),
     Claim(
         "hitchhiker",
