@@ -119,3 +119,15 @@ def test_few_resampled_units_have_no_interval():
     assert "no interval: 4 recipes" in repr(few)
     with pytest.raises(sj.DecisionError, match="no interval"):
         few.interval()
+
+
+def test_only_the_coefficient_of_the_domain_never_trained_is_unknown():
+    columns = table()
+    h = np.stack([columns[name] for name in ("web", "code", "books", "maths")], axis=1)
+    fit = sj.fit(LAW, {"h": h, "loss": columns["on_web"]}, starts=16)
+    three = sj.fit(LAW, {"h": h[:, :3], "loss": columns["on_web"]}, starts=16)
+    assert fit.curvature[0].flat == ("t[3]",)
+    errors, (low, high) = fit.errors("model")["t"], fit.interval(0.9)["t"]
+    np.testing.assert_allclose(errors[:3], three.errors("model")["t"], rtol=0.05)
+    assert np.isinf(errors[3]) and np.isfinite(low[:3]).all() and np.isfinite(high[:3]).all()
+    assert not np.isfinite(high[3] - low[3])

@@ -61,6 +61,11 @@ def _aligned(sources: Sequence[Known]) -> list[Known]:
     return out
 
 
+def belong(one: Known, other: Known) -> bool:
+    """Do the draws of one belong to those of the other, so that their errors are shared?"""
+    return _paired(one.source, other.source)
+
+
 def _paired(one: Draws | None, other: Draws | None) -> bool:
     """Does draw i of one belong to draw i of the other?"""
     if one is None or other is None:

@@ -48,11 +48,12 @@ def standard_errors(request: Request, theta: np.ndarray, covariance: np.ndarray)
     out = {name: np.zeros((theta.shape[1], *np.shape(value))) for name, value in request.fix.items()}
     for slot in request.layout.slots:
         here = _places(slot)
-        jac = np.asarray(jax.vmap(jax.vmap(jax.jacfwd(_natural(slot))))(theta.T[:, here]))
+        jac = _slopes(slot, theta, here)
         block = covariance[:, here[:, :, None], here[:, None, :]]
-        finite = np.isfinite(block).all(axis=(2, 3))
-        variance = np.einsum("sgij,sgjk,sgik->sgi", jac, np.where(finite[..., None, None], block, 0.0), jac)
-        variance[~finite] = np.where(np.isnan(block[~finite]).any(axis=(1, 2)), np.nan, np.inf)[:, None]
+        variance = np.einsum("sgij,sgjk,sgik->sgi", jac, np.where(np.isfinite(block), block, 0.0), jac)
+        # An entry of a vector is as unknown as what it depends on; the others keep their errors.
+        own = np.where(jac != 0, np.diagonal(block, axis1=2, axis2=3)[:, :, None], 0.0)
+        variance = np.where(np.isfinite(own).all(axis=-1), variance, np.where(np.isnan(own).any(axis=-1), np.nan, np.inf))
         errors = np.sqrt(variance) if slot.size is not None else np.sqrt(variance[..., 0])
         out[slot.name] = errors if slot.grouped else errors[:, 0]
     out.update({name: out[other] for name, other in request.tie.items()})
@@ -78,11 +79,16 @@ def interval_end(request: Request, theta: np.ndarray, covariance: np.ndarray, z:
         else:
             value = np.asarray(jax.vmap(jax.vmap(slot.domain.forward))(theta.T[:, here]))
             value = value if slot.grouped else value[:, 0]
-            reach = np.sign(z[:, :1]) * np.abs(z[:, here]).max(axis=2)  # (sets, copies): entries of a vector share their parameters
-            reach = reach if slot.grouped else reach[:, 0]
-            out[slot.name] = value + reach[..., None] * errors[slot.name]
+            reach = np.where(_slopes(slot, theta, here) != 0, np.abs(z[:, here])[:, :, None], 0.0).max(axis=-1)  # (sets, copies, entries)
+            reach = np.sign(z[:, :1]) * (reach if slot.grouped else reach[:, 0]).reshape(len(z), -1)
+            out[slot.name] = value + reach.reshape(value.shape) * errors[slot.name]
     out.update({name: out[other] for name, other in request.tie.items()})
     return out
+
+
+def _slopes(slot: Slot, theta: np.ndarray, here: np.ndarray) -> np.ndarray:
+    """(sets, copies, entries, free) derivatives of the natural values."""
+    return np.asarray(jax.vmap(jax.vmap(jax.jacfwd(_natural(slot))))(theta.T[:, here]))
 
 
 def _places(slot: Slot) -> np.ndarray:

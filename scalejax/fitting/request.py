@@ -87,11 +87,11 @@ class Request:
 
     @property
     def _widths(self) -> dict[str, int]:
-        """Length of every axis that a column of the runs has: an input's, or that of an output with several values a run."""
+        """Length of every axis that parameters lie along, from an input, or an output with several values a run; curves lie along none."""
         axes = [(name, self.law.domains[name].axis) for name in self.law.inputs] + [(self.law.output, self.law.output_axis)]
-        widths: dict[str, int] = {}
+        along, widths = {self.law.domains[name].axis for name in self.law.parameters}, {}
         for name, axis in axes:
-            if not axis or name not in self.runs or self.runs[name].ndim < 2:
+            if not axis or axis not in along or name not in self.runs or self.runs[name].ndim < 2:
                 continue
             width = self.runs[name].shape[1]
             if widths.setdefault(axis, width) != width:

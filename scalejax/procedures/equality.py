@@ -13,7 +13,7 @@ from ..core.errors import DecisionError, suggest
 from ..core.precision import double
 from ..core.table import Shown, Table, number
 from ..decisions.answer import without
-from ..decisions.pairing import Pair, knowns
+from ..decisions.pairing import Pair, belong, knowns
 from ..decisions.sources import Source
 from ..fitting.draws import Draws
 from ..fitting.intervals import freedom
@@ -100,18 +100,19 @@ def equality_test(
     chosen = _names(fit, names, mine.law.parameters)
     other = dict(rest[0].point if rest else second)
     draws = [mine.draws] if fixed else [mine.draws, rest[0].draws]
+    together = not fixed and belong(mine, rest[0])
     for name in (*chosen, *logs):
         if name not in mine.point or name not in other:
             raise DecisionError(f"equality_test() knows no {name!r} on both sides; {suggest(name, mine.point)}")
         if np.ndim(mine.point[name]) or np.ndim(other[name]):
             raise DecisionError(f"equality_test() compares numbers, and {name} is a vector; leave it out of names=.")
     points = (mine.point, other)
-    covariance = _covariance(draws, chosen, logs)
+    covariance = _covariance(draws, chosen, logs, together)
     theta = [_vector(point, chosen, logs) for point in points]
     difference = theta[0] - theta[1]
     chi2 = float(difference @ np.linalg.solve(covariance, difference))
     plain = [_vector(point, chosen, ()) for point in points]
-    errors = np.sqrt(np.diag(_covariance(draws, chosen, ())))
+    errors = np.sqrt(np.diag(_covariance(draws, chosen, (), together)))
     n = float(min(freedom(k.fit.request).min() for k in (mine, *rest) if k.fit is not None))
     t2 = ((plain[0] - plain[1]) / errors) ** 2
     each = np.asarray(betainc(n / 2, 0.5, n / (n + t2)))  # Student's t, both tails
@@ -139,12 +140,12 @@ def _vector(point: Mapping[str, Any], names: Sequence[str], logs: Sequence[str])
     return np.stack(columns, axis=-1)
 
 
-def _covariance(draws: Sequence[Mapping[str, Any]], names: Sequence[str], logs: Sequence[str]) -> np.ndarray:
-    """Covariance of the parameters, or of the difference between those of two sources, draw by draw."""
+def _covariance(draws: Sequence[Mapping[str, Any]], names: Sequence[str], logs: Sequence[str], together: bool) -> np.ndarray:
+    """Covariance of the parameters, or of the difference between those of two sources: draw by draw if they belong `together`."""
     each = [_vector(one, names, logs) for one in draws]
     deviation = np.min([values.std(axis=0) for values in each], axis=0)
-    values = each[0] if len(each) == 1 else each[0] - each[1]
     if not (np.isfinite(deviation) & (deviation > 0)).all():
         bad = names[int(np.argmax(~(np.isfinite(deviation) & (deviation > 0))))]
         raise DecisionError(f"The draws of {bad} do not vary, or are not finite; leave it out of names=.")
-    return np.atleast_2d(np.cov(values, rowvar=False))
+    each = [each[0] - each[1]] if together else each
+    return sum(np.atleast_2d(np.cov(values, rowvar=False)) for values in each)
