@@ -25,8 +25,117 @@ def test_parabola_has_the_known_bias_and_cubic_almost_none():
     assert parabola.a == pytest.approx(A_TRUE, abs=1e-9)  # a centred grid leaves the exponent unbiased
     np.testing.assert_allclose(parabola.N / best.N - 1, 0.003, atol=0.0005)
     assert np.abs(cubic.N / best.N - 1).max() < 1e-4
-    wide = sj.isoflop(sweep(2.41)[0])
+    wide = sj.isoflop(sweep(2.41)[0], method="polynomial")
     assert (wide.N / best.N - 1).min() > 10 * (parabola.N / best.N - 1).max()
+
+
+def test_sizes_far_apart_are_interpolated_or_windowed():
+    runs, best = sweep(2.41)
+    found = sj.isoflop(runs)
+    assert "interpolation" in found.method and any("the minima are interpolated" in note for note in found.notes)
+    np.testing.assert_allclose(found.N, best.N, rtol=0.01)
+    near = sj.isoflop(runs, method="polynomial", window=0.35)
+    np.testing.assert_allclose(near.N, best.N, rtol=0.01)
+
+
+# Sizes three decades apart: every training curve is read at every budget, as in Porian et al. 2024.
+
+SIZES = np.geomspace(5e6, 9e8, 16)
+BUDGETS = 1.25e16 * 2.0 ** np.arange(12)
+
+
+def after_warmup(N, D, warmup):
+    """Loss where tokens of a linear warm-up count by their rate."""
+    seen = np.where(warmup > D, D**2 / (2 * warmup), D - warmup / 2)
+    return 1.7 + 330 * N**-0.33 + 560 * seen**-0.3
+
+
+@pytest.mark.parametrize("warmup", [lambda N: N, lambda N: 1.57e9 + 0 * N], ids=["short", "long"])
+@pytest.mark.parametrize("seed", range(3))
+def test_exponents_over_sizes_three_decades_apart(warmup, seed):
+    fine = np.geomspace(1e6, 3e9, 40001)
+    best = np.asarray([fine[after_warmup(fine, c / (6 * fine), warmup(fine)).argmin()] for c in BUDGETS])
+    inside = (best > 1.3 * SIZES[0]) & (best < SIZES[-1] / 1.3)
+    truth = np.polyfit(np.log(BUDGETS[inside]), np.log(best[inside]), 1)[0]
+    C, N = (a.ravel() for a in np.meshgrid(BUDGETS, SIZES, indexing="ij"))
+    reached = (C / (6 * N) > 1e6) & (C / (6 * N) < 800 * N)
+    C, N = C[reached], N[reached]
+    loss = after_warmup(N, C / (6 * N), warmup(N))
+    loss = loss * np.exp(2e-4 * np.random.default_rng(seed).standard_normal(len(loss)))
+    runs = sj.Runs({"N": N, "D": C / (6 * N), "C": C, "loss": loss})
+    found, plain = sj.isoflop(runs), sj.isoflop(runs, method="polynomial")
+    assert abs(found.a - truth) < 0.01 and abs(plain.a - truth) > 0.02
+    assert found.a == pytest.approx(sj.procedures.noise_isoflop(runs, noise=0.001, replicates=200).a, abs=0.01)
+
+
+# The tokens of the runs
+
+
+def transformers():
+    """Depth 6 to 20: 6 N D counts no attention and no embeddings."""
+    d, C = (a.ravel() for a in np.meshgrid(np.arange(6, 21, 2), [1e18, 3e18, 1e19, 3e19]))
+    width = 64 * d
+    body, embedding = 12.0 * d * width**2, 2.0 * 50304 * width
+    D = C / (6 * (body + embedding / 2) + 6.0 * d * width * 2048)
+    return {"C": C, "N": body, "D": D, "loss": LAW(body + embedding, D, **LAW.published["besiroglu2024"])}
+
+
+def test_tokens_are_those_of_the_runs():
+    """At 1e18 FLOPs the loss is least at 3.07e9 tokens; C / (6 N) has 7.6e9 there. A parabola through the eight sizes has 2.90e9."""
+    with pytest.warns(sj.DataWarning, match=r"C is 1.3 to 3.26 times 6 N D: the tokens at the optimum are those of the runs"):
+        found = sj.isoflop(transformers())
+    assert found.D[0] == pytest.approx(3.0746e9, rel=0.01) and "times 6 N D" in repr(found)
+    with pytest.warns(sj.DataWarning):
+        parabola = sj.isoflop(transformers(), method="polynomial")
+    np.testing.assert_allclose(parabola.D[:2], [2.898e9, 5.37e9], rtol=2e-3)
+    n, d = parabola.allocate(1e18)
+    assert d == pytest.approx(parabola.k_D * 1e18**parabola.b) and n == pytest.approx(parabola.k_N * 1e18**parabola.a)
+    without = {name: column for name, column in transformers().items() if name != "D"}
+    np.testing.assert_allclose(sj.isoflop(without).D * sj.isoflop(without).N * 6, [1e18, 3e18, 1e19, 3e19])
+
+
+# Few sizes
+
+THREE = {
+    "C": np.repeat([1e18, 3e18], [3, 4]),
+    "D": np.array([5.77e9, 2.33e9, 9.23e8, 1.73e10, 7.00e9, 2.77e9, 1.57e9]),
+    "loss": np.array([3.399, 3.364, 3.456, 3.298, 3.204, 3.224, 3.289]),
+}
+
+
+def test_three_sizes_make_an_exact_parabola():
+    runs = sj.read_runs({**THREE, "N": THREE["C"] / (6 * THREE["D"])})
+    found = sj.isoflop(runs, replicates=100)
+    assert found.D[0] == pytest.approx(2.837e9, rel=1e-3) and found.loss[0] == pytest.approx(3.361, abs=5e-4)
+    assert "goes exactly through its 3 sizes, without an error of its own, at 1e+18" in repr(found)
+    low, high = found.interval()["a"]  # one degree of freedom, at the other budget
+    assert low < found.a < high and high - low > 0.1
+
+
+def test_no_interval_without_a_degree_of_freedom():
+    runs = sj.read_runs({**THREE, "N": THREE["C"] / (6 * THREE["D"])}).take(np.arange(6))
+    found = sj.isoflop(runs, replicates=100)
+    assert found.interval()["a"] == (-np.inf, np.inf) and "nothing tells the noise" in repr(found)
+    assert sj.isoflop(runs, degree=2).draws == {}
+    with pytest.raises(sj.FitError, match="only 3 sizes"):
+        sj.isoflop(runs, degree=3)
+
+
+def test_the_lowest_loss_of_equal_sizes_counts():
+    runs, _ = sweep(0.6)
+    twice = {name: np.concatenate([runs[name]] * 2) for name in ("N", "D", "C")}
+    doubled = sj.Runs({**twice, "loss": np.concatenate([runs["loss"] + 0.1, runs["loss"]])})
+    assert sj.isoflop(doubled).a == sj.isoflop(runs).a
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say():
+    runs, _ = sweep(1.0, points=7)
+    rng, inside = np.random.default_rng(0), []
+    for _ in range(200):
+        noisy = runs.with_columns(loss=runs["loss"] + 0.004 * rng.standard_normal(len(runs)))
+        low, high = sj.isoflop(noisy, replicates=200).interval(0.9)["a"]
+        inside.append(low < A_TRUE < high)
+    assert 0.85 <= np.mean(inside) <= 0.98
 
 
 def test_equal_exponents_have_no_bias():

@@ -10,7 +10,7 @@ import pytest
 
 import scalejax as sj
 from scalejax import procedures
-from scalejax.procedures.interpolation import akima
+from scalejax.core.interpolation import akima
 
 CHINCHILLA = sj.laws.chinchilla
 TRUE = dict(CHINCHILLA.published["hoffmann2022"])
@@ -170,6 +170,34 @@ def test_audit_says_that_such_a_fit_did_not_move(frontier):
     assert elsewhere.status.value == "max iterations"
     with pytest.raises(sj.LawError):
         procedures.audit(sj.laws.power_law, runs, {"A": 1.0})
+
+
+def test_audit_of_what_is_held():
+    law, true = sj.laws.power_law, {"E": 2.0, "A": 130.0, "alpha": 0.106}
+    runs = sj.simulate(law, true, x=np.geomspace(1e16, 5e17, 8), noise=0.001)
+    best = sj.fit(law, runs, fix={"E": 2.0})
+    found = procedures.audit(law, runs, best.params, fix={"E": 2.0})
+    assert found.status.value == "converged" and found.objective == pytest.approx(best.objective, rel=1e-9)
+    assert procedures.audit(law, runs, {**best.params, "A": 120.0}, fix={"E": 2.0}).status.value == "max iterations"
+    sweep = isoflop_runs(0.01)
+    tied = procedures.audit(CHINCHILLA, sweep, {**TRUE, "beta": TRUE["alpha"]}, tie={"beta": "alpha"}, loss=sj.squared())
+    off = np.log(sweep["loss"]) - np.log(CHINCHILLA(sweep["N"], sweep["D"], **{**TRUE, "beta": TRUE["alpha"]}))
+    assert tied.objective == pytest.approx(0.5 * np.sum(off**2), rel=1e-9) and tied.best < tied.objective
+    with pytest.raises(sj.FitError, match=r"for each group's runs, such as runs\.where"):
+        procedures.audit(law, runs.with_columns(g="a"), true, by="g")
+
+
+def test_audit_of_curves():
+    law, true = sj.laws.lr_annealing, {"L0": 2.6, "A": 0.5, "alpha": 0.5, "C": 0.5}
+    t = [np.arange(150, 2000, 50), np.arange(150, 1000, 50)]
+    table = {f"run {i}": {"step": s, "loss": law(sj.schedules.cosine(2000, 1e-3), s, 0.0, **true)} for i, s in enumerate(t)}
+    curves = sj.read_curves(table, schedules=lambda name: sj.schedules.cosine(2000, 1e-3))
+    found = procedures.audit(law, curves, true, loss=sj.squared())
+    assert found.status.value == "converged" or found.objective < 1e-20
+    moved = procedures.audit(law, curves, {**true, "L0": 2.5}, loss=sj.squared(), start={**true, "L0": 2.5})
+    assert moved.status.value == "did not move"
+    off = [np.log(c["loss"] / (c["loss"] - 0.1)) for c in table.values()]
+    assert moved.objective == pytest.approx(sum(0.5 * np.sum(r**2) for r in off), rel=1e-6)
 
 
 def test_our_fit_moves_whatever_the_scale_of_the_weights(frontier):

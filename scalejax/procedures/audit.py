@@ -77,7 +77,7 @@ def audit(law: Law, runs: Runs, params: Mapping[str, Any], *, start: Mapping[str
             raise LawError(f"fix={{{name!r}: {value!r}}} contradicts params, which has {name}={params[name]!r}; leave one out.")
     if options.get("by"):
         raise FitError("audit() checks one set of parameters; call it for each group's runs, such as runs.where(...).")
-    begin = {name: value for name, value in params.items() if name not in held}
+    begin = {name: value for name, value in params.items() if name not in held and name not in (options.get("tie") or {})}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.simplefilter("ignore", IdentifiabilityWarning)

@@ -54,7 +54,7 @@ def isoflop_model_scale(runs: Runs, **options: Any) -> ModelScale:
 
     Args:
         runs: with columns M (FLOPs per token), loss, and the budget C in FLOPs.
-        **options: of `isoflop`: budget, degree, tolerance, weighted, replicates, seed.
+        **options: of `isoflop`: budget, method, degree, window, tolerance, weighted, replicates, seed.
 
     Returns:
         ModelScale; `.frontier.interval()["a"]` has the interval when replicates were asked for.
@@ -76,6 +76,6 @@ def isoflop_model_scale(runs: Runs, **options: Any) -> ModelScale:
     """
     if "M" not in runs:
         raise DataError("isoflop_model_scale() needs the column M, FLOPs per token; add it with runs.with_columns(M=...).")
-    # isoflop() takes D as C / (6 N); with N = M / 6 that is C / M.
+    # With N = M / 6 the tokens C / (6 N) are C / M.
     found = isoflop(runs.with_columns(N=runs["M"] / 6.0), **options)
     return ModelScale(6.0 * found.k_N, found.a, found.k_D, found.b, found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -12,8 +12,8 @@ from ..core.errors import DataError, FitError, suggest
 from ..core.runs import Runs
 from ..core.table import Table, number
 from ..fitting.draws import ends
-from ..fitting.frontier import Frontier
-from .interpolation import akima
+from ..fitting.frontier import Frontier, disagreement, line
+from ..fitting.minima import Minimum, interpolated, sizes_by_budget
 
 # Loss and standard deviation of the loss between seeds, at two losses (nats/token).
 SEED_NOISE = {"refinedweb": ((3.0, 0.002), (7.0, 0.05)), "openwebtext2": ((3.0, 0.01), (6.0, 0.1))}
@@ -96,98 +96,34 @@ def noise_isoflop(
     Source: Porian et al. 2024, arXiv:2406.19146.
     """
     runs, sd_of, rng = runs.where(~runs.excluded), _noise(noise), np.random.default_rng(seed)
-    log_c = np.log(runs[budget])
-    order = np.argsort(log_c)
-    groups = np.split(order, np.flatnonzero(np.diff(log_c[order]) > np.log1p(tolerance)) + 1)
-    sampling = _Sampling(sd_of, replicates, points, floor)
-    found = [_budget(runs, rows, float(np.exp(log_c[rows].mean())), sampling, rng) for rows in groups]
-    return _regressed(found, weighted, replicates, rng)
+    sizes = sizes_by_budget(runs, budget, tolerance)
+    found = [interpolated(s, sd_of(s.loss), replicates=replicates, points=points, floor=floor, rng=rng) for s in sizes]
+    return _regressed([s.compute for s in sizes], found, weighted, replicates, rng, disagreement(runs, budget))
 
 
-class _Sampling(NamedTuple):
-    """How the optimum of a budget is drawn; see the arguments of `noise_isoflop`."""
-
-    sd_of: Callable[[np.ndarray], np.ndarray]
-    replicates: int
-    points: int
-    floor: float
-
-
-class _Budget(NamedTuple):
-    """The optimum of one budget: log N* and log D*, its loss, sd and share of replicates kept, the draws (kept, 2), and what is wrong."""
-
-    compute: float
-    log: np.ndarray
-    loss: float
-    sd: float
-    kept: float
-    draws: np.ndarray
-    reason: str = ""
-
-
-def _budget(runs: Runs, rows: np.ndarray, compute: float, sampling: _Sampling, rng: np.random.Generator) -> _Budget:
-    log_n, log_d, loss = _lowest(runs, rows, compute)
-
-    def rejected(reason: str, kept: float = 0.0) -> _Budget:
-        return _Budget(compute, np.full(2, np.nan), np.nan, np.nan, kept, np.zeros((0, 2)), reason)
-
-    if len(log_n) < 3:
-        return rejected(f"only {len(log_n)} sizes")
-    grid = np.linspace(log_n[0], log_n[-1], (len(log_n) - 1) * sampling.points)
-    noisy = loss + sampling.sd_of(loss) * rng.standard_normal((sampling.replicates, len(loss)))
-    noisy = np.maximum(noisy, 1e-3 * loss)  # a logarithm follows
-    place = akima(log_n, np.log(noisy), grid).argmin(axis=1)
-    inner = (place > 0) & (place < len(grid) - 1)
-    kept = float(inner.mean())
-    best = akima(log_n, np.log(loss), grid)
-    if kept < 0.5:
-        return rejected(f"minimum at the edge of the sizes in {100 * (1 - kept):.0f} % of the replicates", kept)
-    if best.argmin() in (0, len(grid) - 1):
-        return rejected("minimum at the edge of the sizes", kept)
-    stars = grid[place[inner]]
-    draws = np.stack([stars, np.interp(stars, log_n, log_d)], axis=1)
-    step = (log_n[-1] - log_n[0]) / (len(log_n) - 1)
-    sd = max(float(stars.std()), sampling.floor * step) / kept
-    return _Budget(compute, np.median(draws, axis=0), float(np.exp(best.min())), sd, kept, draws)
-
-
-def _regressed(found: list[_Budget], weighted: bool, replicates: int, rng: np.random.Generator) -> NoiseIsoflop:
+def _regressed(
+    compute: list[float], found: list[Minimum], weighted: bool, replicates: int, rng: np.random.Generator, notes: tuple[str, ...]
+) -> NoiseIsoflop:
     """The lines through the optima, and through draws of them."""
-    good = [b for b in found if not b.reason]
+    good = [i for i, b in enumerate(found) if not b.reason]
     if len(good) < 2:
-        reasons = "; ".join(f"{b.compute:.3g}: {b.reason}" for b in found)
+        reasons = "; ".join(f"{c:.3g}: {b.reason}" for c, b in zip(compute, found, strict=True))
         raise FitError(f"Fewer than two budgets have an inner minimum ({reasons}); add sizes on both sides of it, or budgets.")
-    x, weight = np.log([b.compute for b in good]), np.asarray([1 / b.sd**2 if weighted else 1.0 for b in good])
-    y = np.asarray([b.log for b in good])  # log N*, log D*
-    (a, b), (k_n, k_d) = _line(x, y, weight)
-    picked = np.stack([p.draws[rng.integers(0, len(p.draws), replicates)] for p in good])  # (budgets, replicates, N and D)
-    slopes, constants = _line(x, picked, weight)
+    x = np.log([compute[i] for i in good])
+    weight = np.asarray([1 / found[i].sd ** 2 if weighted else 1.0 for i in good])
+    y = np.asarray([found[i].log for i in good])  # log N*, log D*
+    (a, b), (k_n, k_d) = line(x, y, weight)
+    picked = np.stack([found[i].draws[rng.integers(0, len(found[i].draws), replicates)] for i in good])  # (budgets, replicates, N and D)
+    slopes, constants = line(x, picked, weight)
     draws = {"a": slopes[:, 0], "b": slopes[:, 1], "log_k_N": constants[:, 0], "log_k_D": constants[:, 1]}
     spread = y[:, 0] - np.average(y[:, 0], weights=weight)
     r_squared = 1 - np.sum(weight * (y[:, 0] - a * x - k_n) ** 2) / np.sum(weight * spread**2)
     logs, loss, sd, kept = (np.asarray([getattr(p, name) for p in found]) for name in ("log", "loss", "sd", "kept"))
     return NoiseIsoflop(
-        np.asarray([p.compute for p in found]), np.exp(logs[:, 0]), np.exp(logs[:, 1]), loss, np.asarray([not p.reason for p in found]),
+        np.asarray(compute), np.exp(logs[:, 0]), np.exp(logs[:, 1]), loss, np.asarray([not p.reason for p in found]),
         tuple(p.reason for p in found), float(a), float(b), float(np.exp(k_n)), float(np.exp(k_d)), draws, "isoFLOP by interpolation",
-        sd, kept, float(r_squared),
+        notes, sd, kept, float(r_squared),
     )  # fmt: skip
-
-
-def _lowest(runs: Runs, rows: np.ndarray, compute: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of every size the run with the lowest loss: log N rising, log D and the loss."""
-    N, loss = runs["N"][rows], runs["loss"][rows]
-    order = np.lexsort((loss, N))
-    first = order[np.unique(N[order], return_index=True)[1]]
-    D = runs["D"][rows][first] if "D" in runs else compute / (6 * N[first])
-    return np.log(N[first]), np.log(D), loss[first]
-
-
-def _line(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Slope and constant of the weighted regression of y (points, ...) on x (points,)."""
-    share = weight / weight.sum()
-    middle, level = share @ x, np.tensordot(share, y, axes=1)
-    slope = np.tensordot(share * (x - middle), y - level, axes=1) / (share @ (x - middle) ** 2)
-    return slope, level - slope * middle
 
 
 def _noise(noise: Noise) -> Callable[[np.ndarray], np.ndarray]:
