@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..core.domains import Positive
+from ..core.domains import Positive, Real
 from ..core.errors import DataError
 from ..core.runs import Runs
 from ..fitting.layout import Slot
@@ -19,6 +19,8 @@ from .level import Level, level_of, log_level
 from .likelihoods import Likelihood
 from .priors import default_prior, spread_prior
 
+UNIT_SPREAD = 1.5  # of the logarithm of the units' standard deviation: its prior's scale, as that of the noise
+UNIT = "unit"  # name of the effects of units, the rows of which are not independent
 NOISE_SPREAD = 1.0  # of the logarithms of the noise in groups: its prior's scale, so that a factor of ten between groups is no surprise
 
 
@@ -56,24 +58,27 @@ class Model:
         spec: law, layout (with a group axis for parameters that groups do not share) and scale of the residuals.
         likelihood: how runs scatter.
         pooled: parameters whose values in the groups are draws from one population.
+        units: names of the units whose rows share an effect on the residuals; empty where rows are independent.
     """
 
     spec: Spec
     likelihood: Likelihood
     pooled: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
 
     @property
     def noise(self) -> tuple[str, ...]:
-        """Names of the noise parameters."""
-        return tuple(self.likelihood.priors(1.0))
+        """Names of the noise parameters, the effects of units among them."""
+        return tuple(self.likelihood.priors(1.0)) + ((UNIT,) if self.units else ())
 
     @property
     def blocks(self) -> tuple[tuple[Slot, ...], ...]:
-        """Numbers that come from populations, by what they are grouped by: the law's, and the noise's, whose groups may be others."""
+        """Numbers that come from populations, by what they are grouped by: the law's, the noise's, whose groups may be others, units'."""
         law = tuple(slot for slot in self.spec.layout.slots if slot.name in self.pooled)
         groups = len(self.likelihood.groups)
         noise = tuple(Slot(name, Positive(), None, 0, 1, groups, True) for name in self.likelihood.pooled)
-        return tuple(block for block in (law, noise) if block)
+        units = (Slot(UNIT, Real(), None, 0, 1, len(self.units), True),) if self.units else ()
+        return tuple(block for block in (law, noise, units) if block)
 
     def __call__(self, evidence: Evidence) -> None:
         """The NumPyro model: a site for every parameter and noise number, and the factors "log_likelihood" and "log_level"."""
@@ -99,6 +104,14 @@ class Model:
         value = at_params(self.spec, dict(params), evidence.inputs, evidence.group)
         return jnp.log(value) if self.spec.on == "log" else value
 
+    def located(self, params: Mapping[str, Any], noise: Mapping[str, Any], evidence: Evidence) -> Any:
+        """What every row scatters around: the law, moved by the effect of the row's unit."""
+        predicted = self.predict(params, evidence)
+        if not self.units:
+            return predicted
+        effect = noise[UNIT][evidence.rows[UNIT]]
+        return predicted + effect.reshape(effect.shape + (1,) * (jnp.ndim(predicted) - 1))
+
     def log_level(self, params: Mapping[str, Any], evidence: Evidence) -> Any:
         """Log density of the level of the observed outputs under these parameters: a part of the prior; 0 where it is left out."""
         if evidence.level is None:
@@ -107,7 +120,7 @@ class Model:
 
     def log_density(self, params: Mapping[str, Any], noise: Mapping[str, Any], evidence: Evidence, left_out: bool = False) -> Any:
         """Weighted log density of every observation, shaped like the target; `left_out`: given all the others."""
-        predicted, rows = self.predict(params, evidence), {**evidence.rows, "weight": evidence.weight}
+        predicted, rows = self.located(params, noise, evidence), {**evidence.rows, "weight": evidence.weight}
         if left_out:
             density = self.likelihood.left_out(noise, predicted, rows, evidence.target)
         else:
@@ -145,6 +158,8 @@ def hyper_sites(name: str, evidence: Evidence) -> tuple[str, ...]:
 
 def centers(slot: Slot, sites: Mapping[str, Any], evidence: Evidence) -> Any:
     """(groups,) centers of the population on the unconstrained scale: the typical value, moved by the covariates."""
+    if f"{slot.name}_typical" not in sites:  # effects of units
+        return jnp.zeros(slot.copies)
     center = jnp.broadcast_to(slot.domain.inverse(sites[f"{slot.name}_typical"]), (slot.copies,))
     slope = sites.get(f"{slot.name}_slope")
     return center if slope is None else center + evidence.covariates @ slope
@@ -186,15 +201,21 @@ def default_priors(model: Model, size: float, covariates: int = 0) -> dict[str, 
     noise = model.likelihood.priors(size)
     for name in model.likelihood.pooled:
         out[f"{name}_typical"], out[f"{name}_spread"] = noise.pop(name), dist.HalfNormal(NOISE_SPREAD)
+    if model.units:
+        noise[f"{UNIT}_spread"] = dist.LogNormal(float(np.log(size)), UNIT_SPREAD)
     return {**out, **noise}
 
 
 def evidence_of(model: Model, runs: Runs, index: np.ndarray, weight: np.ndarray, group: np.ndarray, fixed: Mapping[str, Any],
-                priors: Mapping[str, Any], covariates: np.ndarray, length: int, level: bool = False) -> Evidence:  # fmt: skip
-    """Arrays of the runs `index`, padded to `length` rows by repeating the first with weight zero; `level`: part of the prior?"""
+                priors: Mapping[str, Any], covariates: np.ndarray, length: int, level: bool = False,
+                unit: np.ndarray | None = None) -> Evidence:  # fmt: skip
+    """Arrays of the runs `index`, padded to `length` rows by repeating the first with weight zero.
+
+    `level`: is that of the outputs a part of the prior? `unit`: index of every run's unit, if they have any.
+    """
     law, padded = model.spec.law, np.concatenate([index, np.full(length - len(index), index[0])])
-    rows = {name: np.concatenate([v, np.repeat(v[:1], length - len(index))]) for name, v in
-            model.likelihood.rows(runs, index).items()}  # fmt: skip
+    rows = model.likelihood.rows(runs, index) | ({} if unit is None else {UNIT: unit})
+    rows = {name: np.concatenate([v, np.repeat(v[:1], length - len(index))]) for name, v in rows.items()}
     target = runs[law.output][padded]
     if model.likelihood.counts:
         if target.ndim > 1:
