@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..core.domains import Positive, Real
+from ..core.domains import Positive
 from ..core.errors import DataError
 from ..core.runs import Runs
 from ..fitting.layout import Slot
@@ -73,12 +73,11 @@ class Model:
 
     @property
     def blocks(self) -> tuple[tuple[Slot, ...], ...]:
-        """Numbers that come from populations, by what they are grouped by: the law's, the noise's, whose groups may be others, units'."""
+        """Numbers that come from populations, by what they are grouped by: the law's, and the noise's, whose groups may be others."""
         law = tuple(slot for slot in self.spec.layout.slots if slot.name in self.pooled)
         groups = len(self.likelihood.groups)
         noise = tuple(Slot(name, Positive(), None, 0, 1, groups, True) for name in self.likelihood.pooled)
-        units = (Slot(UNIT, Real(), None, 0, 1, len(self.units), True),) if self.units else ()
-        return tuple(block for block in (law, noise, units) if block)
+        return tuple(block for block in (law, noise) if block)
 
     def __call__(self, evidence: Evidence) -> None:
         """The NumPyro model: a site for every parameter and noise number, and the factors "log_likelihood" and "log_level"."""
@@ -89,7 +88,10 @@ class Model:
             evidence,
         )
         grouped = {slot.name: slot for block in self.blocks for slot in block}
-        noise = {n: _population(grouped[n], evidence) if n in grouped else numpyro.sample(n, evidence.priors[n]) for n in self.noise}
+        alone = self.likelihood.priors(1.0)
+        noise = {n: _population(grouped[n], evidence) if n in grouped else numpyro.sample(n, evidence.priors[n]) for n in alone}
+        if self.units:
+            noise[UNIT] = _effects(len(self.units), evidence)
         numpyro.factor("log_likelihood", jnp.sum(self.log_density(params, noise, evidence)))
         if evidence.level is not None:
             numpyro.factor("log_level", self.log_level(params, evidence))
@@ -151,6 +153,16 @@ def _population(slot: Slot, evidence: Evidence) -> Any:
     return numpyro.deterministic(slot.name, slot.domain.forward(u))
 
 
+def _effects(count: int, evidence: Evidence) -> Any:
+    """Effects of the units, Normal(0, unit_spread^2)."""
+    import numpyro
+    import numpyro.distributions as dist
+
+    spread = numpyro.sample(f"{UNIT}_spread", evidence.priors[f"{UNIT}_spread"])
+    u = numpyro.sample(f"{UNIT}_group", dist.Normal(0.0, spread).expand([count]).to_event(1))
+    return numpyro.deterministic(UNIT, u)
+
+
 def hyper_sites(name: str, evidence: Evidence) -> tuple[str, ...]:
     """Sites of a pooled parameter's population."""
     return tuple(site for site in (f"{name}_typical", f"{name}_spread", f"{name}_slope") if site in evidence.priors)
@@ -158,8 +170,6 @@ def hyper_sites(name: str, evidence: Evidence) -> tuple[str, ...]:
 
 def centers(slot: Slot, sites: Mapping[str, Any], evidence: Evidence) -> Any:
     """(groups,) centers of the population on the unconstrained scale: the typical value, moved by the covariates."""
-    if f"{slot.name}_typical" not in sites:  # effects of units
-        return jnp.zeros(slot.copies)
     center = jnp.broadcast_to(slot.domain.inverse(sites[f"{slot.name}_typical"]), (slot.copies,))
     slope = sites.get(f"{slot.name}_slope")
     return center if slope is None else center + evidence.covariates @ slope
@@ -171,6 +181,8 @@ def site_shapes(model: Model, evidence: Evidence) -> dict[str, tuple[int, ...]]:
 
     shapes = {name: biject_to(prior.support).inverse_shape(prior.shape()) for name, prior in evidence.priors.items()}
     shapes.update({f"{slot.name}_group": (slot.copies,) for block in model.blocks for slot in block})
+    if model.units:
+        shapes[f"{UNIT}_group"] = (len(model.units),)
     for slot in model.spec.layout.slots:
         if slot.name in model.pooled:
             continue

@@ -189,7 +189,7 @@ class Posterior(Draws):
         given = weight if weight is None or np.ndim(weight) == 0 else np.broadcast_to(weight, points).ravel()
         seen = np.asarray(self.evidence.weight)
         new = weight_of_new(self.fit, given, int(np.prod(points)))
-        return np.sqrt(seen[seen > 0].mean() / new).reshape(*points, *(1,) * steps)
+        return np.sqrt(seen[seen > 0].mean() / new).reshape(points + (1,) * steps)
 
     def _of_new_units(self, shape: tuple[int, ...], seed: int) -> np.ndarray | float:
         """Effects (draws, ...) of units that nobody has seen, one for every run; steps of a curve share it."""
