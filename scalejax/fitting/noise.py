@@ -48,7 +48,7 @@ def new_noise(fit: Fit, rng: np.random.Generator, value: np.ndarray, group: np.n
     Raises:
         FitError: if no degree of freedom is left, or the weight is missing or not positive.
     """
-    weights = _weight_of_new(fit, weight, value.shape[1])
+    weights = weight_of_new(fit, weight, value.shape[1])
     out = np.empty(value.shape)
     for g in np.unique(group):
         here = np.flatnonzero(group == g)
@@ -78,7 +78,8 @@ def group_noise(fit: Fit, group: int) -> list[Noise]:
     return [Noise(unit, len(unit) * left / counts) for unit in found]
 
 
-def _weight_of_new(fit: Fit, weight: Any, points: int) -> np.ndarray:
+def weight_of_new(fit: Fit, weight: Any, points: int) -> np.ndarray:
+    """(points,) weights of new runs, by default that of all runs of the fit."""
     used = np.concatenate([w[~table.excluded] for w, table in zip(fit.request.row_weights, fit.request.tables, strict=True)])
     used = used[used > 0]
     if weight is None:

@@ -12,6 +12,7 @@ from ..core.version import __version__
 from ..fitting.data import usable_rows
 from .checks import observed_rows, pointwise
 from .diagnostics import Chains
+from .model import UNIT
 from .posterior import Posterior
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ def _groups(posterior: Posterior) -> Groups:
     rows = observed_rows(posterior)
     axes = _axes(posterior)
     table = {name: posterior.fit.runs[name][rows] for name in (output, *posterior.law.inputs)}
-    labels = {"run": rows, "group": request.groups, "noise_group": list(posterior.model.likelihood.groups)}
+    labels = {"run": rows, "group": request.groups, "noise_group": list(posterior.model.likelihood.groups),
+              "of_unit": list(posterior.model.units)}  # fmt: skip
 
     def data(variables: dict[str, np.ndarray], *leading: str) -> xarray.Dataset:
         made = xarray.Dataset({name: (_names(name, np.ndim(v), leading, axes), v) for name, v in variables.items()})
@@ -108,7 +110,7 @@ def _axes(posterior: Posterior) -> dict[str, tuple[str, ...]]:
     """Names of the axes of every parameter and input that has any, beside those of draws and runs."""
     inputs = {name: (domain.axis,) for name, domain in posterior.law.domains.items() if domain.axis}
     slots = posterior.model.spec.layout.slots
-    noise = dict.fromkeys(posterior.model.likelihood.pooled, ("noise_group",))
+    noise = dict.fromkeys(posterior.model.likelihood.pooled, ("noise_group",)) | {UNIT: ("of_unit",)}
     return inputs | noise | {s.name: ("group",) * s.grouped + ((s.domain.axis,) if s.size is not None else ()) for s in slots}
 
 

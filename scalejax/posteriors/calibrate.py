@@ -113,12 +113,12 @@ def calibrate(
 
     Args:
         law, warmup, accept: as in `sample`.
-        runs: inputs (and groups); an output column is not needed. Where there is one, the prior takes the level of the outputs from it (the
-            same level in all simulations, which belongs to the prior and not to the simulated data), and `on="linear"` the scale of the noise.
+        runs: inputs (and groups); an output column is not needed. Where there is one, the prior takes the level of the outputs from it (one
+            level for all simulations: it belongs to the prior, not to the simulated outputs), and `on="linear"` the scale of the noise.
         simulations: how many data sets. draws: kept draws of each posterior.
         seed: of simulations and chains. progress: as in `fit`.
         **options: those of `sample` that make the model: likelihood, priors, on, fix, tie, bounds, by, share, pool, covariates, sizes,
-            level.
+            level_prior, groups.
 
     Returns:
         Calibration; printing it gives the table.
@@ -137,7 +137,7 @@ def calibrate(
     if min(simulations, draws, warmup) < 1 or not 0 < accept < 1:
         raise FitError(f"simulations={simulations}, draws={draws}, warmup={warmup} must be 1 or more, accept={accept} between 0 and 1.")
     check_options("calibrate", options, tuple(name for name in OPTIONS if name != "weights"))
-    options = {**options, "level": options.get("level", True) and _observed(law, runs)}
+    options = {**options, "level_prior": options.get("level_prior", True) and _observed(law, runs)}
     setup = set_up(law, _with_output(law, runs), padded=False, **options)
     model, evidence = setup.model, setup.evidence
     evidence = evidence._replace(weight=(evidence.weight > 0).astype(np.float64))

@@ -11,7 +11,8 @@ into values u ~ Normal(mu, S^2) given what the group's runs say, a normal likeli
 
 which is the non-centred form where runs say little (P = 0: u = mu + S e) and the centred one where they say all, for every spread S and
 every center mu on the way: e is independent of both as far as the likelihood is normal, so that the funnel is gone (Papaspiliopoulos,
-Roberts and Skold 2007 choose one share of centring a parameter; here it is the matrix that is right at the current spread).
+Roberts and Skold 2007 choose one share of centring a parameter; here it is the matrix that is right at the current spread). Effects
+of units are standardised alike.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..fitting.layout import Slot
-from .model import Evidence, Model, centers, hyper_sites, site_shapes
+from .model import UNIT, Evidence, Model, centers, hyper_sites, site_shapes
 
 
 class Place(NamedTuple):
@@ -146,7 +147,30 @@ def transport(model: Model, groups: tuple[Groups, ...], evidence: Evidence, w: A
         u, volume = _values(known, mu, spread, others, e)
         sites.update({f"{slot.name}_group": u[:, i] for i, slot in enumerate(block)})
         slope = slope + volume
+    if model.units:
+        sites[f"{UNIT}_group"], volume = _effects(model, evidence, sites)
+        slope = slope + volume
     return sites, slope
+
+
+def _effects(model: Model, evidence: Evidence, sites: dict[str, Any]) -> tuple[Any, Any]:
+    """Effects of units from standardised ones, given all other sites, and the log determinant of the map.
+
+    By `_values` with P and b of normal rows around the law as it is at these sites, not as it was at the mode: with few units the law may
+    bend by more than rows scatter where the effects make up for it.
+    """
+    from numpyro.infer.util import constrain_fn
+
+    values = constrain_fn(model, (evidence,), {}, sites, return_deterministic=True)
+    predicted = model.predict(model.params(values, evidence), evidence)
+    rows = evidence.weight / model.likelihood.scale(values, predicted, evidence.rows) ** 2
+
+    def of_units(x: Any) -> Any:
+        return jax.ops.segment_sum(x.reshape(len(x), -1).sum(axis=1), evidence.rows[UNIT], len(model.units))
+
+    precision, pull = of_units(rows), of_units(jnp.where(rows > 0, rows * (evidence.target - predicted), 0.0))
+    variance = 1 / (1 / values[f"{UNIT}_spread"] ** 2 + precision)
+    return variance * pull + jnp.sqrt(variance) * sites[f"{UNIT}_group"], 0.5 * jnp.sum(jnp.log(variance))
 
 
 def _values(groups: Groups, mu: Any, spread: Any, others: Any, e: Any) -> tuple[Any, Any]:

@@ -5,9 +5,9 @@ All runs of a group together therefore count as one observation, with a wide err
 
     log p(level | theta) = -1/2 sum_g mean_(i in g) ((eta_i - c_g) / s_g)^2,    s_g^2 = s_0^2 + spread_g^2
 
-eta_i is the law at run i (its logarithm when on logs), c_g the median of what the group observed and spread_g its robust standard deviation.
-s_0 = 0.5 is a factor of 2.7 either way. Among laws that follow the runs this hardly differs, so that posteriors stay as they are; what it
-removes are priors on predictions that no run could have shown.
+eta_i is the law at run i (its logarithm when on logs), c_g the median of what the group observed and spread_g its robust standard
+deviation; s_0 = 0.5 is a factor of 2.7 either way. Among laws that follow the runs this hardly differs, so posteriors stay as they are;
+what goes are predictions that nobody who had seen the runs would have expected.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Level(NamedTuple):
     """What is expected of the law at every run.
 
     Attributes:
-        center: shaped like the targets, level of the run's group. power: the same, weight of the squared distance, 0 where nothing was seen.
+        center: shaped like the targets, level of the run's group. power: the same, weight of the squared distance, 0 where none was seen.
         ends: (2, groups) central 95 % of the level, on the scale of the outputs.
     """
 
@@ -64,5 +64,5 @@ def sentence(level: Level | None) -> str:
     where = f"{number(float(low[0]), 2)} to {number(float(high[0]), 2)}" + ("" if len(low) == 1 else " in the first group")
     return (
         f"Beside these, the law's values at the runs are expected at the level of {whose}, {where} (central 95 %, all runs as one "
-        "observation); level=False leaves this out."
+        "observation); level_prior=False leaves this out."
     )

@@ -152,6 +152,9 @@ class Normal(_Scale):
         return density.log_prob(value) if self.replicates is None else density.log_prob_left_out(value)
 
 
+_TAILS = (10.0, 15.0)  # location and scale of the degrees of freedom's prior, which begins at 1
+
+
 @dataclass(frozen=True)
 class StudentT(_Scale):
     """See `student_t`."""
@@ -161,7 +164,7 @@ class StudentT(_Scale):
     def priors(self, size: float) -> dict[str, Any]:
         import numpyro.distributions as dist
 
-        return {**super().priors(size), **({} if self.nu else {"nu": dist.Gamma(2.0, 0.1)})}
+        return {**super().priors(size), **({} if self.nu else {"nu": dist.TruncatedNormal(*_TAILS, low=1.0)})}
 
     def start(self, residuals: np.ndarray) -> dict[str, float]:
         return {**super().start(residuals), **({} if self.nu else {"nu": 5.0})}
@@ -263,7 +266,8 @@ def student_t(nu: float | None = None, *, evaluation: str | None = None, by: str
         log sigma_g ~ Normal(log sigma_typical, sigma_spread^2),    sigma_spread ~ HalfNormal(1)
 
     Args:
-        nu: degrees of freedom, of all groups; None learns them (prior Gamma(2, 0.1), above 30 it is as good as normal).
+        nu: degrees of freedom, of all groups; None learns them. Their prior is Normal(10, 15^2) above 1 (above 30 it is as good as normal;
+            at 1 and below a spread has no meaning, and a law through a few runs would pass for one through all).
         evaluation: as in `normal`.
         by: column, of text or numbers, that names the groups; it need not be that of `sample(by=...)`. `Posterior.predict(kind="run")`
             takes the group of a new run under the column's name (where it is that of `sample(by=...)`, as `group`); without it the run is
@@ -313,12 +317,13 @@ def beta_binomial(trials: str = "trials") -> Likelihood:
 _NAMES = {"normal": normal, "student_t": student_t, "huber": huber, "binomial": binomial, "beta_binomial": beta_binomial}
 
 
-def as_likelihood(likelihood: Likelihood | str) -> Likelihood:
-    """A likelihood from itself or its name."""
+def as_likelihood(likelihood: Likelihood | str, by: str | None = None) -> Likelihood:
+    """A likelihood from itself or its name; `by` names the groups of the law, each of which then has noise of its own."""
     if isinstance(likelihood, Likelihood):
         return likelihood
     if likelihood in _NAMES:
-        return _NAMES[likelihood]()
+        found = _NAMES[likelihood]()
+        return replace(found, by=by) if isinstance(found, _Scale) else found
     raise FitError(f"likelihood={likelihood!r} is unknown; {suggest(str(likelihood), _NAMES)} Or build one with sj.likelihoods.")
 
 

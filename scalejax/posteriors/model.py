@@ -19,6 +19,8 @@ from .level import Level, level_of, log_level
 from .likelihoods import Likelihood
 from .priors import default_prior, spread_prior
 
+UNIT_SPREAD = 1.5  # of the logarithm of the units' standard deviation: its prior's scale, as that of the noise
+UNIT = "unit"  # name of the effects of units, the rows of which are not independent
 NOISE_SPREAD = 1.0  # of the logarithms of the noise in groups: its prior's scale, so that a factor of ten between groups is no surprise
 
 
@@ -56,16 +58,18 @@ class Model:
         spec: law, layout (with a group axis for parameters that groups do not share) and scale of the residuals.
         likelihood: how runs scatter.
         pooled: parameters whose values in the groups are draws from one population.
+        units: names of the units whose rows share an effect on the residuals; empty where rows are independent.
     """
 
     spec: Spec
     likelihood: Likelihood
     pooled: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
 
     @property
     def noise(self) -> tuple[str, ...]:
-        """Names of the noise parameters."""
-        return tuple(self.likelihood.priors(1.0))
+        """Names of the noise parameters, the effects of units among them."""
+        return tuple(self.likelihood.priors(1.0)) + ((UNIT,) if self.units else ())
 
     @property
     def blocks(self) -> tuple[tuple[Slot, ...], ...]:
@@ -84,7 +88,10 @@ class Model:
             evidence,
         )
         grouped = {slot.name: slot for block in self.blocks for slot in block}
-        noise = {n: _population(grouped[n], evidence) if n in grouped else numpyro.sample(n, evidence.priors[n]) for n in self.noise}
+        alone = self.likelihood.priors(1.0)
+        noise = {n: _population(grouped[n], evidence) if n in grouped else numpyro.sample(n, evidence.priors[n]) for n in alone}
+        if self.units:
+            noise[UNIT] = _effects(len(self.units), evidence)
         numpyro.factor("log_likelihood", jnp.sum(self.log_density(params, noise, evidence)))
         if evidence.level is not None:
             numpyro.factor("log_level", self.log_level(params, evidence))
@@ -99,6 +106,14 @@ class Model:
         value = at_params(self.spec, dict(params), evidence.inputs, evidence.group)
         return jnp.log(value) if self.spec.on == "log" else value
 
+    def located(self, params: Mapping[str, Any], noise: Mapping[str, Any], evidence: Evidence) -> Any:
+        """What every row scatters around: the law, moved by the effect of the row's unit."""
+        predicted = self.predict(params, evidence)
+        if not self.units:
+            return predicted
+        effect = noise[UNIT][evidence.rows[UNIT]]
+        return predicted + effect.reshape(effect.shape + (1,) * (jnp.ndim(predicted) - 1))
+
     def log_level(self, params: Mapping[str, Any], evidence: Evidence) -> Any:
         """Log density of the level of the observed outputs under these parameters: a part of the prior; 0 where it is left out."""
         if evidence.level is None:
@@ -107,7 +122,7 @@ class Model:
 
     def log_density(self, params: Mapping[str, Any], noise: Mapping[str, Any], evidence: Evidence, left_out: bool = False) -> Any:
         """Weighted log density of every observation, shaped like the target; `left_out`: given all the others."""
-        predicted, rows = self.predict(params, evidence), {**evidence.rows, "weight": evidence.weight}
+        predicted, rows = self.located(params, noise, evidence), {**evidence.rows, "weight": evidence.weight}
         if left_out:
             density = self.likelihood.left_out(noise, predicted, rows, evidence.target)
         else:
@@ -138,6 +153,16 @@ def _population(slot: Slot, evidence: Evidence) -> Any:
     return numpyro.deterministic(slot.name, slot.domain.forward(u))
 
 
+def _effects(count: int, evidence: Evidence) -> Any:
+    """Effects of the units, Normal(0, unit_spread^2)."""
+    import numpyro
+    import numpyro.distributions as dist
+
+    spread = numpyro.sample(f"{UNIT}_spread", evidence.priors[f"{UNIT}_spread"])
+    u = numpyro.sample(f"{UNIT}_group", dist.Normal(0.0, spread).expand([count]).to_event(1))
+    return numpyro.deterministic(UNIT, u)
+
+
 def hyper_sites(name: str, evidence: Evidence) -> tuple[str, ...]:
     """Sites of a pooled parameter's population."""
     return tuple(site for site in (f"{name}_typical", f"{name}_spread", f"{name}_slope") if site in evidence.priors)
@@ -156,6 +181,8 @@ def site_shapes(model: Model, evidence: Evidence) -> dict[str, tuple[int, ...]]:
 
     shapes = {name: biject_to(prior.support).inverse_shape(prior.shape()) for name, prior in evidence.priors.items()}
     shapes.update({f"{slot.name}_group": (slot.copies,) for block in model.blocks for slot in block})
+    if model.units:
+        shapes[f"{UNIT}_group"] = (len(model.units),)
     for slot in model.spec.layout.slots:
         if slot.name in model.pooled:
             continue
@@ -186,15 +213,21 @@ def default_priors(model: Model, size: float, covariates: int = 0) -> dict[str, 
     noise = model.likelihood.priors(size)
     for name in model.likelihood.pooled:
         out[f"{name}_typical"], out[f"{name}_spread"] = noise.pop(name), dist.HalfNormal(NOISE_SPREAD)
+    if model.units:
+        noise[f"{UNIT}_spread"] = dist.LogNormal(float(np.log(size)), UNIT_SPREAD)
     return {**out, **noise}
 
 
 def evidence_of(model: Model, runs: Runs, index: np.ndarray, weight: np.ndarray, group: np.ndarray, fixed: Mapping[str, Any],
-                priors: Mapping[str, Any], covariates: np.ndarray, length: int, level: bool = False) -> Evidence:  # fmt: skip
-    """Arrays of the runs `index`, padded to `length` rows by repeating the first with weight zero; `level`: part of the prior?"""
+                priors: Mapping[str, Any], covariates: np.ndarray, length: int, level: bool = False,
+                unit: np.ndarray | None = None) -> Evidence:  # fmt: skip
+    """Arrays of the runs `index`, padded to `length` rows by repeating the first with weight zero.
+
+    `level`: is that of the outputs a part of the prior? `unit`: index of every run's unit, if they have any.
+    """
     law, padded = model.spec.law, np.concatenate([index, np.full(length - len(index), index[0])])
-    rows = {name: np.concatenate([v, np.repeat(v[:1], length - len(index))]) for name, v in
-            model.likelihood.rows(runs, index).items()}  # fmt: skip
+    rows = model.likelihood.rows(runs, index) | ({} if unit is None else {UNIT: unit})
+    rows = {name: np.concatenate([v, np.repeat(v[:1], length - len(index))]) for name, v in rows.items()}
     target = runs[law.output][padded]
     if model.likelihood.counts:
         if target.ndim > 1:

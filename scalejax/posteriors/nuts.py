@@ -2,13 +2,13 @@
 
 The valleys of scaling laws are a thousand times longer than wide. Around the mode with its Hessian every direction has unit width, so that
 the warm-up has little to learn and a draw costs a few gradients. Where groups have few runs the mode may lie at the narrow end of a valley:
-a warm-up that labours is used to widen the coordinates, and then repeated. The evidence is an argument: data sets of one shape share the
-program.
+a warm-up that labours is used to widen the coordinates, and then repeated. Chains are a `Walk`, which goes on when asked to. The evidence
+is an argument: data sets of one shape share the program.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -25,7 +25,9 @@ _DEPTH = (6, 10)  # of the tree, at most, in the warm-up and after it
 _LABOUR = 20  # steps a draw at the end of the warm-up, from which on the coordinates are looked at again
 _WIDE = 4.0  # variance of a coordinate that should have 1
 _WIDENED = 2  # times at most
-_PIECE = 100  # draws between two reports of progress
+_PIECE = 100  # steps in one program
+
+Tell = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -98,17 +100,74 @@ def _advance(
     return jax.lax.scan(draw, states, None, length=count)
 
 
-def nuts(
-    model: Model, settings: Settings, place: Place, groups: tuple[Groups, ...], evidence: Evidence, *, chains: int, draws: int,
-    accept: float, seed: int, progress: Callable[[int, int], None] | None = None,
-) -> tuple[Trace, Place]:  # fmt: skip
-    """Draws of all chains of all data sets after the warm-up, and their coordinates; `accept` is the target acceptance."""
+class Walk:
+    """Chains of all data sets on their way: every call of `steps` goes on where the last one ended.
+
+    Args:
+        z: (sets, chains, size) where they begin; None: spread as the coordinates say.
+    """
+
+    def __init__(
+        self, model: Model, settings: Settings, place: Place, groups: tuple[Groups, ...], evidence: Evidence, *, chains: int, accept: float,
+        seed: int, z: np.ndarray | None = None,
+    ) -> None:  # fmt: skip
+        sets, size = place.center.shape
+        z = np.random.default_rng(seed).standard_normal((sets, chains, size)) if z is None else z
+        value, slope = _potential(local(model, groups, evidence), place, z)
+        keys = jax.random.split(jax.random.key(seed), sets * chains)
+        self.place, self.accept, self.shape = place, accept, (sets, chains)
+        self._states = _begin(model, settings, accept, z.reshape(-1, size), value.reshape(-1), slope.reshape(-1, size), keys)
+        # One axis of all chains traces in half the time of two nested ones.
+        each, groups, inputs, target = jax.tree.map(
+            lambda v: np.repeat(v, chains, axis=0), (place, groups, evidence.inputs, evidence.target)
+        )
+        self._advance = partial(_advance, model, settings, _PIECE, accept)
+        self._arguments = each, groups, evidence._replace(inputs=inputs, target=target)
+        self._ready = Trace(*(np.zeros((0, sets, chains)),) * 4)
+
+    def steps(self, count: int, tell: Tell | None = None) -> Trace:
+        """The next `count` steps; programs run `_PIECE` of them at a time, and `tell` is called with the number after each."""
+        pieces = [self._ready] if len(self._ready.steps) else []
+        while sum(len(piece.steps) for piece in pieces) < count:
+            self._states, piece = self._advance(self._states, *self._arguments)
+            pieces.append(Trace(*(np.asarray(part).reshape(_PIECE, *self.shape, *part.shape[2:]) for part in piece)))
+            if tell:
+                tell(_PIECE)
+        whole = joined(pieces)
+        self._ready = Trace(*(part[count:] for part in whole))
+        return Trace(*(part[:count] for part in whole))
+
+
+def joined(traces: Sequence[Trace]) -> Trace:
+    """Steps one after the other."""
+    return Trace(*(np.concatenate(parts) for parts in zip(*traces, strict=True)))
+
+
+def warmed(
+    model: Model, settings: Settings, place: Place, groups: tuple[Groups, ...], evidence: Evidence, *, chains: int, accept: float,
+    seed: int, z: np.ndarray | None = None, tell: Tell | None = None,
+) -> tuple[Walk, int]:  # fmt: skip
+    """Chains after their warm-up, in coordinates that were widened where it laboured, and the gradients that it took."""
+    spent = 0
     for attempt in range(_WIDENED + 1):
-        trace, wider = _run(model, settings, place, groups, evidence, chains, draws, accept, seed, progress, attempt < _WIDENED)
+        walk = Walk(model, settings, place, groups, evidence, chains=chains, accept=accept, seed=seed, z=z)
+        learned = walk.steps(settings.warmup, tell)
+        spent += int(learned.steps.sum())
+        second = Trace(*(part[settings.warmup // 2 :] for part in learned))
+        wider = widened(place, second.z) if attempt < _WIDENED and second.steps.mean() > _LABOUR else None
         if wider is None:
             break
-        place = wider
-    return trace, place
+        place, z = wider, None
+    return walk, spent
+
+
+def nuts(
+    model: Model, settings: Settings, place: Place, groups: tuple[Groups, ...], evidence: Evidence, *, chains: int, draws: int,
+    accept: float, seed: int,
+) -> tuple[Trace, Place]:  # fmt: skip
+    """Draws of all chains of all data sets after the warm-up, and their coordinates; `accept` is the target acceptance."""
+    walk, _ = warmed(model, settings, place, groups, evidence, chains=chains, accept=accept, seed=seed)
+    return walk.steps(draws), walk.place
 
 
 def widened(place: Place, z: np.ndarray) -> Place | None:
@@ -118,37 +177,6 @@ def widened(place: Place, z: np.ndarray) -> Place | None:
     variances, axes = np.linalg.eigh(np.swapaxes(centred, 1, 2) @ centred / centred.shape[1])
     wide = variances > _WIDE
     return place._replace(root=place.root @ (axes * np.sqrt(np.where(wide, variances, 1.0))[:, None, :])) if wide.any() else None
-
-
-def _run(
-    model: Model, settings: Settings, place: Place, groups: tuple[Groups, ...], evidence: Evidence, chains: int, draws: int,
-    accept: float, seed: int, progress: Callable[[int, int], None] | None, watch: bool,
-) -> tuple[Trace, Place | None]:  # fmt: skip
-    """Draws after the warm-up; if `watch` and it labours in coordinates that are too narrow, its second half instead, and wider ones."""
-    sets, size = place.center.shape
-    z = np.random.default_rng(seed).standard_normal((sets, chains, size))
-    value, slope = _potential(local(model, groups, evidence), place, z)
-    keys = jax.random.split(jax.random.key(seed), sets * chains)
-    states = _begin(model, settings, accept, z.reshape(-1, size), value.reshape(-1), slope.reshape(-1, size), keys)
-    # One axis of all chains traces in half the time of two nested ones.
-    each, groups, inputs, target = jax.tree.map(lambda v: np.repeat(v, chains, axis=0), (place, groups, evidence.inputs, evidence.target))
-    evidence, pieces, total = evidence._replace(inputs=inputs, target=target), [], settings.warmup + draws
-
-    def steps(first: int, last: int) -> Trace:
-        whole = (np.concatenate(parts)[first:last] for parts in zip(*pieces, strict=True))
-        return Trace(*(part.reshape(last - first, sets, chains, *part.shape[2:]) for part in whole))
-
-    for done in range(_PIECE, total + _PIECE, _PIECE):
-        states, piece = _advance(model, settings, _PIECE, accept, states, each, groups, evidence)
-        pieces.append(jax.tree.map(np.asarray, piece))
-        if progress:
-            progress(min(done, total), total)
-        if watch and done - _PIECE < settings.warmup <= done:
-            learned = steps(settings.warmup // 2, settings.warmup)
-            wider = widened(place, learned.z) if learned.steps.mean() > _LABOUR else None
-            if wider is not None:
-                return learned, wider
-    return steps(settings.warmup, total), None
 
 
 def _potential(local: Callable[[np.ndarray], Any], place: Place, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

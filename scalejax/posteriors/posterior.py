@@ -15,11 +15,13 @@ from ..core.errors import FitError
 from ..core.precision import double
 from ..core.table import Table, entry, number
 from ..fitting.draws import Draws, ends
+from ..fitting.identify import inseparable_inputs
+from ..fitting.noise import weight_of_new
 from ..fitting.predict import inputs_by_name
 from ..fitting.request import label
 from . import checks, predictive, prior_predictive
 from .diagnostics import Chains, Importance
-from .model import Model
+from .model import UNIT, Model
 from .predictive import PredictiveCheck, Statistic
 from .prior_predictive import PriorPredictive
 from .priors import Priors
@@ -70,19 +72,26 @@ class Posterior(Draws):
     @cached_property
     def complaints(self) -> list[str]:
         """What speaks against trusting the draws, a sentence each; empty if nothing does."""
-        return self.sampler.complaints(self.values)
+        return self.sampler.complaints(self.values, self.label)
 
     def diagnostics(self) -> Table:
         """How far the draws can be trusted, with a verdict below."""
         table = self.sampler.table(self.values, self.label)
-        return replace(table, notes=[*table.notes, *(self.complaints or ["Nothing speaks against them."])])
+        return replace(table, notes=[*table.notes, *(self.complaints or ["Nothing speaks against them."]), *self._undetermined])
+
+    @property
+    def _undetermined(self) -> list[str]:
+        """What the inputs of the runs cannot tell apart, as `fit` says it; chains may have mixed all the same, as the priors allow."""
+        sentence = inseparable_inputs(self.request)
+        return [sentence, "How they share the loss is what the priors say, not the runs."] if sentence else []
 
     def label(self, name: str, index: tuple[int, ...] = ()) -> str:
         """Name of one sampled number, such as "alpha", "t[0]", or with its group "A[dense]", "sigma[lab]"."""
         if name in self.law.parameters:
             return name + self.fit._index_text(name, index)
         likelihood = self.model.likelihood
-        return entry(name, tuple(likelihood.groups[i] for i in index) if name in likelihood.pooled else index)
+        named = likelihood.groups if name in likelihood.pooled else self.model.units if name == UNIT else None
+        return entry(name, index if named is None else tuple(named[i] for i in index))
 
     @property
     def log_likelihood(self) -> np.ndarray:
@@ -112,6 +121,8 @@ class Posterior(Draws):
         """Median and interval of the noise and of the populations of pooled parameters."""
         rows = []
         for name, draws in self.sites.items():
+            if name == UNIT:
+                continue  # the effects of single units; their standard deviation says it
             (low, high), middle = ends(draws, level), np.median(draws, axis=0)
             for index in np.ndindex(np.shape(middle)):
                 rows.append([self.label(name, index), *(number(np.asarray(v)[index]) for v in (middle, low, high))])
@@ -124,10 +135,11 @@ class Posterior(Draws):
 
         Args:
             kind: "mean" for the law's value; "run" for what a new run would show, scattered as the likelihood says (a run of a new
-                configuration, if the likelihood knows replicates; of the noise group that its column's name says, see
-                `likelihoods.student_t`). For counts "run" needs `trials=` and gives the share of successes.
+                configuration, if the likelihood knows replicates; of a new unit, if the posterior has `groups`; of the noise group that its
+                column's name says, see `likelihoods.student_t`). For counts "run" needs `trials=` and gives the share of successes.
             seed: of the scatter.
-            **inputs: as in `Fit.predict`.
+            **inputs: as in `Fit.predict`; for "run" also `weight=` of the new runs, whose noise has a variance that falls as 1/weight.
+                Needed where the runs have different weights.
         """
         if kind != "run":
             return super().predict(kind=kind, **inputs)
@@ -149,24 +161,46 @@ class Posterior(Draws):
         """Inputs of the law, and what `scattered` takes beside them; `new`: of a group that no run is of."""
         inputs, column = dict(inputs), self._noise_column
         place = inputs.pop(column, None) if column else None if new else inputs.get("group")
-        return inputs, {"trials": inputs.pop("trials", None), "place": place}
+        weight = None if "weight" in self.law.inputs else inputs.pop("weight", None)
+        return inputs, {"trials": inputs.pop("trials", None), "place": place, "weight": weight}
 
     @double
-    def scattered(self, values: np.ndarray, seed: int = 0, trials: Any = None, place: Any = None) -> np.ndarray:
+    def scattered(self, values: np.ndarray, seed: int = 0, trials: Any = None, place: Any = None, weight: Any = None) -> np.ndarray:
         """What new runs would show where the law has these values (draws, ...): `predict(kind="run")` after the law is evaluated.
 
-        `place` names the runs' noise groups; None: one that nobody has seen.
+        `place` names the runs' noise groups; None: one that nobody has seen. `weight` as in `predict`.
         """
         likelihood = self.model.likelihood
         if likelihood.counts and trials is None:
             raise FitError("A new run of counts needs the number of trials: pass trials=... .")
         if trials is not None and not likelihood.counts:
             raise FitError("trials= is for likelihoods of counts; this posterior's outputs are no counts, so leave it out.")
-        noise = {name: self._noise_at(name, values.shape[1:], seed, place) for name in self.model.noise}
+        noise = {name: self._noise_at(name, values.shape[1:], seed, place) for name in self.model.noise if name != UNIT}
         log = self.request.on == "log" and not likelihood.counts
         rows = {"trials": np.broadcast_to(np.asarray(trials, float), values.shape)} if likelihood.counts else {}
-        drawn = np.asarray(likelihood.distribution(noise, np.log(values) if log else values, rows).sample(jax.random.key(seed)))
+        center = np.log(values) if log else values
+        drawn = np.asarray(likelihood.distribution(noise, center, rows).sample(jax.random.key(seed)))
+        if not likelihood.counts:
+            drawn = center + (drawn - center) * self._louder(weight, values.shape[1:]) + self._of_new_units(values.shape, seed)
         return np.exp(drawn) if log else drawn / rows["trials"] if likelihood.counts else drawn
+
+    def _louder(self, weight: Any, shape: tuple[int, ...]) -> np.ndarray:
+        """Standard deviation of the noise of new runs of this weight over sigma, which is that of runs of the mean weight."""
+        steps = np.ndim(self.evidence.target) - 1
+        points = shape[: len(shape) - steps]
+        given = weight if weight is None or np.ndim(weight) == 0 else np.broadcast_to(weight, points).ravel()
+        seen = np.asarray(self.evidence.weight)
+        new = weight_of_new(self.fit, given, int(np.prod(points)))
+        return np.sqrt(seen[seen > 0].mean() / new).reshape(points + (1,) * steps)
+
+    def _of_new_units(self, shape: tuple[int, ...], seed: int) -> np.ndarray | float:
+        """Effects (draws, ...) of units that nobody has seen, one for every run; steps of a curve share it."""
+        if not self.model.units:
+            return 0.0
+        steps = np.ndim(self.evidence.target) - 1
+        runs = shape[: len(shape) - steps] + (1,) * steps
+        deviation = np.asarray(jax.random.normal(jax.random.fold_in(jax.random.key(seed), 2), runs))
+        return self.sites[f"{UNIT}_spread"].reshape((-1,) + (1,) * (len(shape) - 1)) * deviation
 
     def _noise_at(self, name: str, shape: tuple[int, ...], seed: int, place: Any) -> np.ndarray:
         """Draws of a noise parameter that broadcast with (draws, *shape)."""

@@ -139,7 +139,7 @@ def _replicates(model: Model, batch: int, params: Any, noise: Any, keys: Any, ev
 
     def one(draw: Any) -> tuple[Any, Any]:
         own, scatter, key = draw
-        predicted = model.predict({**evidence.fixed, **own}, evidence)
+        predicted = model.located({**evidence.fixed, **own}, scatter, evidence)
         return predicted, model.likelihood.distribution(scatter, predicted, evidence.rows).sample(key)
 
     return jax.lax.map(one, (params, noise, keys), batch_size=batch)

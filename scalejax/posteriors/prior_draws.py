@@ -85,7 +85,7 @@ def outputs(model: Model, evidence: Evidence, drawn: Any, key: Any) -> Any:
     """Simulated targets (draws, rows, ...) at every draw of the sites."""
 
     def one(drawn: Any, key: Any) -> Any:
-        predicted = model.predict(model.params(drawn, evidence), evidence)
+        predicted = model.located(model.params(drawn, evidence), drawn, evidence)
         return model.likelihood.distribution(drawn, predicted, evidence.rows).sample(key)
 
     count = jnp.shape(next(iter(drawn.values())))[0]

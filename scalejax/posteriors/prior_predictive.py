@@ -65,14 +65,14 @@ class PriorPredictive:
 def prior_predictive(law: Law | str, runs: Runs | Any, *, draws: int = 200, seed: int = 0, **options: Any) -> PriorPredictive:
     """Outputs that the priors expect at the inputs of the runs, noise included: is what was observed among them? Nothing is fitted.
 
-    Default priors know the level of the observed outputs, see `level` of `sample`; `level=False` shows what the parameters' ranges alone say.
+    Default priors know the level of the observed outputs, see `level_prior` of `sample`; without it ranges of parameters speak alone.
 
     Args:
         law, runs: as in `sample`.
         draws: how many draws of the prior.
         seed: of the draws.
         **options: those of `sample` that make the model: likelihood, priors, on, fix, tie, bounds, by, share, pool, covariates, weights,
-            sizes, level.
+            sizes, level_prior, groups.
 
     Returns:
         PriorPredictive: `outputs` (draws, observations), `interval(level)`, `table()`.

@@ -22,12 +22,11 @@ from .diagnostics import Chains, Importance
 from .likelihoods import Likelihood
 from .many import sets
 from .mode import locate
-from .model import Evidence, Model
-from .nuts import Settings, nuts, sites
+from .nuts import sites
+from .persist import BUDGET, LADDER, Judge, Order, Quality, persist
 from .posterior import Posterior
 from .setup import Setup, point_fit, set_up, starts
 
-_ACCEPT = (0.8, 0.95, 0.99)  # until no draw diverges
 _METHODS = ("nuts", "laplace", "svi")
 
 
@@ -48,12 +47,14 @@ def sample(
     covariates: Sequence[str] | str = (),
     weights: Any = None,
     sizes: Mapping[str, int] | None = None,
-    level: bool = True,
+    level_prior: bool = True,
+    groups: str | None = None,
     method: Literal["nuts", "laplace", "svi"] = "nuts",
     chains: int = 4,
     draws: int = 1000,
     warmup: int = 300,
     accept: float | None = None,
+    budget: int = BUDGET,
     seed: int = 0,
     progress: bool | Progress | None = None,
 ) -> Posterior:
@@ -71,22 +72,30 @@ def sample(
             range holds the central 95 % of its default prior.
         on: residuals of logarithms (default) or of values.
         fix, tie, bounds, weights, sizes: as in `fit`; weights are powers of the likelihood.
-        by: a column that names groups. share: parameters that all groups have in common.
+        by: a column that names groups; a likelihood given by its name then has noise of its own in every group, from one population (give
+            `likelihoods.student_t()` for the same noise in all). share: parameters that all groups have in common.
         pool: parameters whose values in the groups come from one population, so that groups with few runs borrow from the others; default
             all single numbers that are not shared. `pool=()` gives every group its own. The population's center is `<name>_typical`, its
             standard deviation `<name>_spread`: relative for positive parameters, else on the domain's unconstrained scale.
         covariates: columns with one number a group that move the centers of all pooled parameters, standardised over the groups; their
             effects on the unconstrained scale are `<name>_slope`.
-        level: default priors come from plausible ranges of single parameters, which together may expect losses of 10^5. With True (default)
-            the level of the observed outputs is prior knowledge, too: at the runs of a group the law's values are expected around their
-            median, within a factor of 2.7 either way (and their own spread), all runs together counting as one such observation. It says
-            nothing where every parameter of the law has a prior of yours. `Posterior.priors` tells the range; `prior_predictive` shows it.
+        level_prior: default priors come from plausible ranges of single parameters, which together may expect losses of 10^5. With True
+            (default) the level of the observed outputs is prior knowledge, too: at the runs of a group the law's values are expected around
+            their median, within a factor of 2.7 either way (and their own spread), all runs together counting as one such observation. It
+            is left out where every parameter of the law has a prior of yours. `Posterior.priors` tells it; `prior_predictive` shows it.
+        groups: a column whose equal values mark rows that are not independent, such as the checkpoints of a run, or runs of one size,
+            corpus or seed. Every unit g has an effect on the residuals of its rows, u_g ~ Normal(0, unit_spread^2), beside their own
+            noise. Intervals are then those that so many units, not so many rows, allow, and `predict(kind="run")` is of a new unit. Not
+            for counts.
         method: "nuts"; or a fast path, which says when it fails (`Posterior.complaints`): "laplace" draws from a Student t in the same
             coordinates, "svi" from a normal fitted there by variational inference, for large hierarchies; both are resampled with
             Pareto-smoothed importance weights.
         chains, draws: kept draws are chains times draws. warmup: steps before them.
-        accept: target acceptance of the sampler; by default 0.8, and where draws diverge once more with 0.95 and at last with 0.99, which
+        accept: target acceptance of the sampler; by default 0.8, and where draws diverge once more with 0.95, 0.99 and at last 0.998, which
             takes smaller steps.
+        budget: gradients of all chains together, a million by default (half a minute to some minutes for tables of runs), within which
+            sampling goes on until its criteria hold for every number: R-hat at most 1.01, bulk and tail effective sizes of 400 (of half the
+            kept draws, if that is less), no divergence. Kept draws are spaced evenly over all steps. Fewer than 400 are not judged.
         seed: of chains and starts.
         progress: as in `fit`.
 
@@ -107,14 +116,16 @@ def sample(
 
     References: Hoffman and Gelman (2014) for the sampler; Phan, Pradhan and Jankowiak (2019) for NumPyro.
     """
-    if min(chains, draws, warmup) < 1 or not 0 < (_ACCEPT[0] if accept is None else accept) < 1:
-        raise FitError(f"chains={chains}, draws={draws} and warmup={warmup} must be 1 or more, accept={accept} between 0 and 1.")
+    if min(chains, draws, warmup, budget) < 1 or not 0 < (LADDER[0] if accept is None else accept) < 1:
+        raise FitError(
+            f"chains={chains}, draws={draws}, warmup={warmup} and budget={budget} must be 1 or more, accept={accept} between 0 and 1."
+        )
     if method not in _METHODS:
         raise FitError(f"method={method!r} is unknown; {suggest(method, _METHODS)}")
     begun = time.perf_counter()
     setup = set_up(law, runs, likelihood=likelihood, priors=priors, on=on, fix=fix, tie=tie, bounds=bounds, by=by, share=share, pool=pool,
                    covariates=covariates, weights=weights, sizes=sizes,
-                   level=level)  # fmt: skip
+                   level_prior=level_prior, groups=groups)  # fmt: skip
     fitted = point_fit(setup.request, seed)
     many = sets(setup.evidence, setup.evidence.target[None])
     place, groups, value = locate(setup.model, many, starts(setup, fitted, seed))
@@ -122,17 +133,16 @@ def sample(
         raise FitError("The posterior density is zero at the point fit: a prior excludes it, or the likelihood does; look at both.")
     report = reporter("sample", progress)
     if method == "nuts":
-        ladder = _ACCEPT if accept is None else (accept,)
-        z, sampler, how, place = _chains(
-            setup.model, place, groups, many, warmup, ladder, chains=chains, draws=draws, seed=seed, progress=report
-        )
+        order = Order(chains, draws, warmup, LADDER if accept is None else (accept,), budget, seed)
+        z, sampler, place = persist(setup.model, place, groups, many, order, _judge(setup, groups), report)
+        how = f"{chains} chains, accept {sampler.accept:g}, {sampler.gradients:,} gradients"
     place, groups = jax.tree.map(lambda part: part[0], (place, groups))
     if method != "nuts":
         z, sampler, how = _approximated(setup, place, groups, method, draws=chains * draws, seed=seed)
     kind = f"posterior ({type(setup.model.likelihood).__name__}, {how}, seed {seed}, {time.perf_counter() - begun:.1f} s)"
-    values = {name: np.asarray(v) for name, v in sites(setup.model, place, groups, setup.evidence, z).items()}
+    values = _named(setup, sites(setup.model, place, groups, setup.evidence, z))
     free = {slot.name for slot in setup.model.spec.layout.slots}
-    others = {name: v for name, v in values.items() if name not in free and not name.endswith(("_free", "_group"))}
+    others = {name: v for name, v in values.items() if name not in free}
     posterior = Posterior(
         fitted, _theta(setup.request, values), kind, sites=others, priors=setup.priors, model=setup.model, evidence=setup.evidence,
         sampler=sampler, covariates=(covariates,) if isinstance(covariates, str) else tuple(covariates),
@@ -142,20 +152,22 @@ def sample(
     return posterior
 
 
-def _chains(
-    model: Model, place: Place, groups: tuple[Groups, ...], many: Evidence, warmup: int, ladder: tuple[float, ...], *, chains: int,
-    draws: int, seed: int, progress: Progress | None,
-) -> tuple[np.ndarray, Chains | Importance, str, Place]:  # fmt: skip
-    """Draws (chains * draws, size) of NUTS with the first target acceptance of the ladder at which no draw diverges; their coordinates."""
-    for accept in ladder:
-        trace, place = nuts(
-            model, Settings(warmup), place, groups, many, chains=chains, draws=draws, accept=accept, seed=seed, progress=progress
-        )
-        if not trace.diverging.any():
-            break
-    z = np.swapaxes(trace.z[:, 0], 0, 1).reshape(chains * draws, -1)
-    sampler = Chains(*(part[:, 0].T for part in (trace.diverging, trace.energy, trace.steps)))
-    return z, sampler, f"{chains} chains, accept {accept:g}", place
+def _judge(setup: Setup, groups: tuple[Groups, ...]) -> Judge:
+    """Judges draws by every number that the posterior will have."""
+    first = jax.tree.map(lambda part: part[0], groups)
+
+    def judge(z: np.ndarray, place: Place, sampler: Chains) -> Quality:
+        at = jax.tree.map(lambda part: part[0], place)
+        values = _named(setup, sites(setup.model, at, first, setup.evidence, z))
+        return Quality(*sampler.passed(values))
+
+    return judge
+
+
+def _named(setup: Setup, values: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """The law's free parameters and all other sampled numbers; standardised and unconstrained ones are nobody's business."""
+    free = {slot.name for slot in setup.model.spec.layout.slots}
+    return {name: np.asarray(v) for name, v in values.items() if name in free or not name.endswith(("_free", "_group"))}
 
 
 def _approximated(

@@ -25,12 +25,14 @@ from ..fitting.solvers import as_solver
 from .coordinates import unconstrained
 from .level import sentence
 from .likelihoods import Likelihood, as_likelihood
-from .model import Evidence, Model, default_priors, evidence_of
+from .model import UNIT, Evidence, Model, default_priors, evidence_of
 from .priors import Priors, describe, inside, replaced
+from .units import units_of
 
 # Arguments of `sample` that make the model.
 OPTIONS = ("likelihood", "priors", "on", "fix", "tie", "bounds", "by", "share", "pool", "covariates", "weights", "sizes",
-           "level")  # fmt: skip
+           "level_prior",
+           "groups")  # fmt: skip
 RELATIVE_ERROR = 0.01  # of ordinary residuals on logs: the median of the prior of their scale
 
 
@@ -60,11 +62,12 @@ def set_up(
     covariates: Sequence[str] | str = (),
     weights: Any = None,
     sizes: Mapping[str, int] | None = None,
-    level: bool = True,
+    level_prior: bool = True,
+    groups: str | None = None,
     padded: bool = True,
 ) -> Setup:
     """Check the arguments of `sample` and build model and evidence; `padded` lets data sets of similar size share a program."""
-    likelihood = as_likelihood(likelihood)
+    likelihood = as_likelihood(likelihood, by)
     on = "linear" if likelihood.counts else on
     request = make_request(law, runs, loss=huber(RELATIVE_ERROR), on=on, fix=fix, tie=tie, bounds=bounds, by=by, share=share,
                            weights=weights, sizes=sizes)  # fmt: skip
@@ -78,7 +81,8 @@ def set_up(
             f"by={likelihood.by!r} is an input of the law, so that a new value of it would have no noise; name the groups in a column of "
             "their own."
         )
-    model = Model(Spec(law, layout, request.loss, on), likelihood, _pooled(layout, pool))
+    units, of_unit = units_of(runs, groups, rows, likelihood)
+    model = Model(Spec(law, layout, request.loss, on), likelihood, _pooled(layout, pool), units)
     if clash := sorted(set(model.noise) & set(law.parameters)):
         raise LawError(f"{law.name!r} has a parameter {clash[0]!r}, which is also the name of the likelihood's noise; rename the law's.")
     weight = request.ungrouped.row_weights[0]
@@ -90,7 +94,7 @@ def set_up(
     _check_supports(model, used, priors or {})
     evidence = evidence_of(
         model, runs, rows, weight, request.group_of_row, request.fix, dict(used), columns, _length(len(rows)) if padded else len(rows),
-        level and _has_defaults(model, priors or {}),
+        level_prior and _has_defaults(model, priors or {}), of_unit,
     )  # fmt: skip
     return Setup(request, model, replace(used, note=sentence(evidence.level)), evidence)
 
@@ -145,6 +149,11 @@ def start_at(setup: Setup, params: Mapping[str, Any], residuals: np.ndarray) -> 
     for name in likelihood.pooled:
         typical = values.pop(name)
         values |= {f"{name}_typical": typical, f"{name}_spread": 0.5, f"{name}_group": np.full(len(likelihood.groups), np.log(typical))}
+    if setup.model.units:
+        values |= {
+            f"{UNIT}_spread": likelihood.start(residuals).get("sigma", RELATIVE_ERROR),
+            f"{UNIT}_group": np.zeros(len(setup.model.units)),
+        }
     for slot in setup.model.spec.layout.slots:
         low, high = (np.min(slot.domain.sample(np.zeros(slot.free))) - 3, np.max(slot.domain.sample(np.ones(slot.free))) + 3)
         inverse = slot.domain.inverse if slot.size is None or not slot.grouped else jax.vmap(slot.domain.inverse)
