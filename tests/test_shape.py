@@ -50,7 +50,7 @@ def test_a_factory_law_has_a_readable_signature():
     assert law.formula == "L = (E + (A_N N^-alpha + A_D D^-alpha)^q) (1 + gamma_R R^alpha)"
     assert law.linear == ("E",) and additive("N", "D").linear == ("E", "A_N", "A_D")
     assert law.domains["N"] == laws.chinchilla.domains["N"]
-    with pytest.raises(TypeError, match="alpha"):
+    with pytest.raises(sj.LawError, match="alpha"):
         law(1.0, 1.0, 1.0, E=1.0, A_N=1.0, A_D=1.0, q=1.0, gamma_R=0.1)
 
 

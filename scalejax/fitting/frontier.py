@@ -102,8 +102,8 @@ def isoflop(
     The minimum is that of a polynomial of the loss in log N, as in the paper, where a polynomial describes the sizes. Over sizes decades
     apart it does not, and its minimum is biased, differently at every budget: then it is that of Akima's interpolation of log L over
     log N, the median over losses shaken by the noise. "auto" decides for all budgets together: the polynomials are given up where the mean
-    square about them exceeds that of four neighbouring sizes about a parabola, pooled over the budgets, by more than three standard errors of its
-    logarithm.
+    square about them exceeds that of four neighbouring sizes about a parabola, pooled over the budgets, by more than three standard errors
+    of its logarithm.
 
     Args:
         runs: with columns N, loss and the nominal budget in FLOPs; of equal sizes the lowest loss counts. A column D gives the tokens at

@@ -87,11 +87,12 @@ class Request:
 
     @property
     def _widths(self) -> dict[str, int]:
-        """Length of every axis that parameters lie along, from an input, or an output with several values a run; curves lie along none."""
+        """Length of the axes of vector parameters, from the columns that have them: inputs, or an output with several values a run."""
         axes = [(name, self.law.domains[name].axis) for name in self.law.inputs] + [(self.law.output, self.law.output_axis)]
-        along, widths = {self.law.domains[name].axis for name in self.law.parameters}, {}
+        wanted = {self.law.domains[name].axis for name in self.law.parameters}
+        widths: dict[str, int] = {}
         for name, axis in axes:
-            if not axis or axis not in along or name not in self.runs or self.runs[name].ndim < 2:
+            if not axis or axis not in wanted or name not in self.runs or self.runs[name].ndim < 2:
                 continue
             width = self.runs[name].shape[1]
             if widths.setdefault(axis, width) != width:
