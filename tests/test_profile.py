@@ -84,7 +84,7 @@ def test_a_parameter_at_its_boundary_has_an_upper_end():
 def test_chinchilla_is_close_to_the_bootstrap(chinchilla_runs):
     fit = sj.fit("chinchilla", chinchilla_runs)
     p = profile(fit)
-    draws = sj.bootstrap(fit, 1000).interval()
+    draws = sj.bootstrap(fit, 1000, kind="cases").interval()
     assert p.failed == 0
     for name in ("alpha", "beta"):
         assert np.subtract(*p.interval()[name]) == pytest.approx(np.subtract(*draws[name]), rel=0.3)

@@ -152,8 +152,8 @@ _ALL = (
         "it from a cosine three times as long. WSD curves as long as the training curves are fitted better by the optimum. "
         "B is that of the first stage, less the 4 % that weight decay takes. Which step is the best is chance: the path overshoots at "
         "every step, and its last dips lie within 0.4 % of each other. A first stage that differs by 1e-4 to 1e-3 ends the path of 25M at "
-        "step 19, 72, 74, 75 or 91 instead of 80 (held-out R² 0.9990 to 0.9991, one step later 0.9887 to 0.9992), that of 100M at 85 instead of "
-        "87; constants rounded to single precision change nothing. So on the curves of 400M, whose files are not among the public ones "
+        "step 19, 72, 74, 75 or 91 instead of 80 (held-out R² 0.9990 to 0.9991, one step later 0.9887 to 0.9992), that of 100M at 85 "
+        "instead of 87; constants rounded to single precision change nothing. So on the curves of 400M, whose files are not among those "
         "that the claims read, ours stops at another step than theirs: held-out R² 0.9970 where they print 0.9978.",
         starts=_after_immediate_falls, solver=_adamw_of_luo(),
     ),
