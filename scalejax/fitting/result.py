@@ -155,7 +155,15 @@ class Fit:
     @property
     def r_squared(self) -> float:
         """Share of the variance of the output that the law explains."""
-        return float(1 - np.sum((self.fitted - self.observed) ** 2) / np.sum((self.observed - self.observed.mean()) ** 2))
+        fitted, observed = self.fitted[self._seen], self.observed[self._seen]
+        return float(1 - np.sum((fitted - observed) ** 2) / np.sum((observed - observed.mean()) ** 2))
+
+    @cached_property
+    def _seen(self) -> np.ndarray:
+        """Which of `observed` is data, not the padding of a curve."""
+        name = self.law.output
+        masks = [t.masks.get(name, np.ones(t[name].shape, bool))[~t.excluded] for t in self.request.tables]
+        return np.concatenate(masks)
 
     @cached_property
     def diagnosis(self) -> Diagnosis:
@@ -272,12 +280,13 @@ class Fit:
 
     def _notes(self) -> list[str]:
         shape, starts = self.curvature[0], self.starts
-        used, rows = len(self.observed), len(self.runs)
+        rows, plain = len(self.runs), self.observed.ndim == 1
+        counted = f"{len(self.observed)} observations" if plain else self.diagnosis.counted
         notes = [
             f"objective {self.objective:.8g} ({type(self.request.loss).__name__.lower()} on {self.request.on}), R² {self.r_squared:.5f}, "
-            f"median |residual| {np.median(np.abs(self.residuals)):.3g}",
+            f"median |residual| {np.median(np.abs(self.residuals[self._seen])):.3g}",
             f"{starts.agreeing} of {starts.refined} refined starts agree ({starts.screened:,} screened), {starts.optima} distinct optima",
-            f"{used} observations" + (f", {rows - self.runs.used} runs left out" if rows > self.runs.used else "")
+            counted + (f", {rows - self.runs.used} runs left out" if rows > self.runs.used else "")
             + f", data {self.runs.digest}; {self.solver} in {self.seconds:.2f} s",
         ]  # fmt: skip
         notes += [f"uncertain: {doubt}" for doubt in self.doubts[0]] if len(self.statuses) == 1 else []

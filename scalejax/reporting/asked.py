@@ -40,8 +40,8 @@ def _fitted(study: Study) -> str:
     logs = f"logarithms of {fit.law.output}" if fit.request.on == "log" else fit.law.output
     return (
         f"To answer, the law {fit.law.name}{reference} with the free parameter{'s' if len(free) > 1 else ''} {listed(free)} was fitted to "
-        f"{points.counted(fit)}{' with ' * bool(spans)}{listed(spans)}; the fit minimises the sum of {fit.request.loss!r} of the residuals "
-        f"of {logs}."
+        f"{fit.diagnosis.counted}{' with ' * bool(spans)}{listed(spans)}; the fit minimises the sum of {fit.request.loss!r} of the "
+        f"residuals of {logs}."
     )
 
 

@@ -58,14 +58,6 @@ def column(fit: Fit, name: str) -> np.ndarray:
     return runs[name][rows]
 
 
-def counted(fit: Fit) -> str:
-    """How much was fitted, in words: runs, points of curves, or losses of several targets."""
-    runs, numbers = fit.runs.used, sum(int((rows.weight > 0).sum()) for rows in fit.diagnosis.rows)
-    if fit.runs[fit.law.output].ndim == 1:
-        return f"{numbers:,} runs"
-    return f"{numbers:,} points of {runs:,} curves" if fit.request.curves else f"{numbers:,} losses of {runs:,} runs"
-
-
 def default_scale(fit: Fit) -> str | None:
     """Compute for laws of N and D, else the first scalar input."""
     return "C" if has_sizes(fit) else next(iter(scalar_inputs(fit)), None)

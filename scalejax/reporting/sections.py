@@ -25,7 +25,7 @@ def data(study: Study) -> Section:
     """What was fitted."""
     runs, used = study.fit.runs, study.fit.runs.used
     left_out = len(runs) - used
-    text = f"{points.counted(study.fit)} were fitted" + (
+    text = f"{study.fit.diagnosis.counted} were fitted" + (
         f"; {left_out} more {'is' if left_out == 1 else 'are'} left out." if left_out else "."
     )
     names = [name for name in runs.names if runs[name].dtype.kind == "f" and runs[name].ndim == 1]

@@ -76,7 +76,7 @@ def _goodness(study: Study) -> list[str]:
     worst = min(fit.diagnosis.groups, key=lambda g: g.r_squared)
     over = f"R² {worst.r_squared:.3f} against a constant" + (f" in the worst group, {worst.name}" if len(fit.diagnosis.groups) > 1 else "")
     half, most = (_size(study, float(np.quantile(errors, q))) for q in (0.5, 0.9))
-    return [f"Half of the {points.counted(study.fit)} lie within {half} of the law {fit.law.name}, nine in ten within {most} ({over})."]
+    return [f"Half of the {study.fit.diagnosis.counted} lie within {half} of the law {fit.law.name}, nine in ten within {most} ({over})."]
 
 
 def _size(study: Study, residual: float) -> str:
@@ -138,7 +138,7 @@ def _ratio(study: Study, group: str | None) -> tuple[float, float]:
 def _facts(study: Study) -> list[tuple[str, str, str]]:
     fit, facts = study.fit, []
     half = float(np.median(np.concatenate([np.abs(rows.residual[rows.weight > 0]) for rows in fit.diagnosis.rows])))
-    facts.append(("Median error", _size(study, half), f"over {points.counted(study.fit)}"))
+    facts.append(("Median error", _size(study, half), f"over {study.fit.diagnosis.counted}"))
     for name in FLOOR:
         if name in fit.params and np.ndim(fit.params[name]) == 0 and name not in fit.curvature[0].boundary:
             low, high = study.limits[name]

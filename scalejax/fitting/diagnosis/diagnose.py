@@ -11,7 +11,7 @@ import numpy as np
 from ...core.precision import double
 from ...core.table import Table, number
 from ..status import Status, failures
-from . import baseline, clusters, groups, outliers, trends
+from . import baseline, clusters, groups, naming, outliers, trends
 from .rows import Rows, rows_of
 from .verdict import Remark, Verdict, judged
 
@@ -37,6 +37,14 @@ class Diagnosis:
     def rows(self) -> list[Rows]:
         """Residuals with their derivatives, set by set."""
         return rows_of(self.fit.request, self.fit.theta)
+
+    @property
+    def counted(self) -> str:
+        """How much was fitted, in words: runs, points of curves, or losses of several targets."""
+        fit, numbers = self.fit, sum(int((rows.weight > 0).sum()) for rows in self.rows)
+        if fit.runs[fit.law.output].ndim == 1:
+            return f"{numbers:,} runs"
+        return f"{numbers:,} points of {fit.runs.used:,} curves" if fit.request.curves else f"{numbers:,} losses of {fit.runs.used:,} runs"
 
     @cached_property
     def clusters(self) -> tuple[clusters.Cluster, ...]:
@@ -100,7 +108,7 @@ class Diagnosis:
             return tuple(found)
         found += [
             *(Remark("outliers", s) for s in self._of_outliers()),
-            *(Remark("leverage", s) for s in outliers.decisive(self.outliers, self.fit)),
+            *(Remark("leverage", s) for s in naming.decisive(self.outliers, self.fit)),
             *(Remark("clusters", s) for s in clusters.said(self.clusters, self.rows, self.fit.request.on, self.outliers.rows)),
             *(Remark("trend", s) for s in trends.said(*self._bend, self._size)),
         ]
@@ -161,13 +169,11 @@ class Diagnosis:
             return []
         total, lie = sum(int(r.counted.sum()) for r in self.rows), "lies" if len(found) == 1 else "lie"
         sentence = f"{len(found)} of {total:,} runs {lie} far from the law, "
-        sentence += (
-            outliers.named(found, fit.request.on) + f", where half of the others lie within {outliers.usual(found, fit.request.on)}."
-        )
-        sentence += outliers.one_group(fit.request, found.rows)
+        sentence += naming.named(found, fit.request.on) + f", where half of the others lie within {naming.usual(found, fit.request.on)}."
+        sentence += naming.one_group(fit.request, found.rows)
         if len(self.rows) > 1:
             return [sentence]
-        return [f"{sentence} {outliers.compared(fit, self.without)}"]
+        return [f"{sentence} {naming.compared(fit, self.without)}"]
 
 
 def _of(fit: Fit, which: int) -> str:
