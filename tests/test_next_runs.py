@@ -229,7 +229,7 @@ def test_report(fit):
     plan = sj.next_runs(fit, GRID, target=FAR, budget=1e20)
     text = repr(plan)
     assert "now" in text and "of a budget of 1e+20" in text and "if the law is right" in text
-    assert len(plan.table().rows) == len(plan) + 1 and "<table>" in plan._repr_html_()
+    assert len(plan.table().rows) == (len(plan) + 1 if len(plan) <= 24 else 24) and "<table>" in plan._repr_html_()
     assert plan.interval()["before"][0] < plan.interval()["after"][0] < plan.target < plan.interval()["after"][1]
     assert sj.next_runs(fit, GRID, target=FAR).deviation.shape == (2,)
 

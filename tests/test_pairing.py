@@ -201,3 +201,16 @@ def test_a_fit_that_cannot_tell_its_noise_is_not_taken_as_exact(exact, fits):
         sj.procedures.equality_test(fits["old"], exact, names=["alpha"])
     with pytest.raises(sj.DecisionError, match="no interval"):
         sj.procedures.two_stage(fits["old"], exact, through="D").interval(N=1e9, D=1e10)
+
+
+def test_recipes_of_one_input_are_paired():
+    """Interval of the difference at the largest run: shared noise of 1 % leaves it."""
+    law, rng, x = sj.laws.power_law, np.random.default_rng(5), np.geomspace(1e3, 1e6, 16)
+    common = 0.01 * rng.standard_normal(16)
+    fits = []
+    for A in (20.0, 19.0):
+        loss = np.asarray(law(x, E=1.5, A=A, alpha=0.3)) * np.exp(common + 0.002 * rng.standard_normal(16))
+        fits.append(sj.fit(law, {"x": x, "loss": loss}, loss=sj.squared(), starts=16))
+    found, apart = (sj.procedures.compare_recipes(*fits, (1e6, 1e7), points=2, pair=pair) for pair in (None, False))
+    assert (found.high - found.low < (apart.high - apart.low) / 3).all()
+    assert "paired by x" in found.crossing.kind
