@@ -230,8 +230,9 @@ def test_fits(runs, case):
 def test_fewer_runs_than_parameters(runs):
     refused(sj.FitError, ["5 free parameters", "only 4", "add runs", "fix"], lambda: sj.fit(LAW, runs.take(np.arange(4))))
     grouped = runs.with_columns(group=np.array(["few"] * 4 + ["many"] * 26))
-    with pytest.warns(sj.ConvergenceWarning, match=r"few \(too few runs\); 1 of 2 groups have their answers"):
-        assert sj.fit(LAW, grouped, by="group", starts=64).statuses[1].usable  # a group among others has a status instead
+    with pytest.warns(sj.ConvergenceWarning, match=r"fewer observations than parameters.*so of few \(too few runs\); 1 of 2 groups"):
+        fitted = sj.fit(LAW, grouped, by="group", starts=256)
+    assert [status.usable for status in fitted.statuses] == [False, True]
 
 
 def test_runs_that_lack_what_the_law_needs(table):

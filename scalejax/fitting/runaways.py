@@ -25,14 +25,16 @@ _FAR = 1.0  # widths of its plausible range that a parameter may lie outside it,
 _TRIED = 12  # refined starts from which it says something that few of them agree,
 _SHARE = 0.05  # fewer than this share
 _FARTHER = 3.0  # and so many units (e-folds of a positive parameter) at least
+_NATS = 10.0  # no loss in nats per token is higher
 _SMALLEST = 1e-30  # weight of a prior where the runs have no noise at all
 
 
-def beyond(layout: Layout, theta: np.ndarray) -> np.ndarray:
+def beyond(layout: Layout, theta: np.ndarray, unit: float = 1.0) -> np.ndarray:
     """Which entries of theta (size, members) have left their plausible range by orders of magnitude.
 
     Published sets lie within 0.64 widths of the middle, 0.14 beyond an end. Positive parameters count upwards only: a term that falls to 0
-    is at the edge of its support, which may well be the truth. Shares, bounded and ordered parameters have no far away.
+    is at the edge of its support, which may well be the truth. Shares, bounded and ordered parameters have no far away. `unit` is how many
+    times larger the outputs are than losses in nats: amplitudes may be so much larger, too.
     """
     known = ranges(layout)
     low, high = np.full((2, layout.size), [[-np.inf], [np.inf]])
@@ -40,7 +42,7 @@ def beyond(layout: Layout, theta: np.ndarray) -> np.ndarray:
     for slot in layout.slots:
         here = slice(slot.start, slot.stop)
         if isinstance(slot.domain, Positive | Real):
-            high[here] = (known.high + reach)[here]
+            high[here] = (known.high + reach)[here] + (np.log(unit) if isinstance(slot.domain, Positive) else 0.0)
         if isinstance(slot.domain, Real):
             low[here] = (known.low - reach)[here]
     return ~((theta >= low[:, None]) & (theta <= high[:, None]))
@@ -60,7 +62,8 @@ def doubts(request: Request, objective: np.ndarray, theta: np.ndarray, shape: Cu
     out = []
     if len(objective) >= _TRIED and same < max(ENOUGH, _SHARE * len(objective)):
         out.append(f"only {same} of {len(objective)} refined starts found this optimum")
-    far = beyond(request.layout, theta[:, None])[:, 0]
+    level = float(np.median(np.abs(request.runs[request.law.output][~request.runs.excluded])))
+    far = beyond(request.layout, theta[:, None], max(level / _NATS, 1.0))[:, 0]
     names = [n for n, b in zip(request.layout.labels, far, strict=True) if b and n not in (*shape.boundary, *shape.flat)]
     if names:
         out.append(f"{', '.join(names)} left the plausible range by orders of magnitude")
