@@ -206,6 +206,37 @@ def test_seeds_are_no_independent_evidence(repeats, repeated):
         assert repeated.standard_errors[name] == pytest.approx(of_means.standard_errors[name], rel=0.1)
 
 
+def test_effects_of_units_are_those_of_configurations(repeats, repeated):
+    """`sample(groups=)` samples the effects that `replicates=` integrates out: law, noise and spread are the same."""
+    drawn = sj.sample(POWER, repeats, likelihood="normal", groups="config", method="laplace")
+    assert drawn.complaints == [] and drawn.sites["unit"].shape == (len(drawn), CONFIGURATIONS)
+    for name in TRUTH:
+        assert abs(drawn.center[name] - repeated.center[name]) < 0.15 * repeated.standard_errors[name]
+        assert drawn.standard_errors[name] == pytest.approx(repeated.standard_errors[name], rel=0.1)
+    for mine, other in (("sigma", "sigma"), ("unit_spread", "tau")):
+        np.testing.assert_allclose(*(np.quantile(p.sites[s], [0.05, 0.5, 0.95]) for p, s in ((drawn, mine), (repeated, other))), rtol=0.06)
+    scatter = np.log(drawn.predict(x=1e6, kind="run") / drawn.predict(x=1e6))
+    assert np.std(scatter) == pytest.approx(np.sqrt(np.mean(drawn.sites["sigma"] ** 2 + drawn.sites["unit_spread"] ** 2)), rel=0.06)
+    assert "unit_spread" in drawn.noise().text() and "unit[" not in drawn.noise().text()
+    assert drawn.label("unit", (0,)) == f"unit[{repeats['config'][0]}]"
+
+
+@pytest.mark.parametrize(
+    ("column", "options", "sentence"),
+    [
+        ("confg", {}, "did you mean 'config'"),
+        ("row", {}, "differs between all rows"),
+        ("same", {}, "is the same in all rows"),
+        ("config", {"likelihood": "binomial"}, "is for measured outputs"),
+        ("config", {"likelihood": REPEATS}, "leave one out"),
+    ],
+)
+def test_groups_that_are_no_units_are_one_sentence(repeats, column, options, sentence):
+    runs = repeats.with_columns(row=np.arange(float(len(repeats))), same=np.ones(len(repeats)), loss=repeats["loss"] / 100)
+    with pytest.raises(sj.ScalejaxError, match=sentence):
+        sj.sample(POWER, runs, groups=column, **options)
+
+
 def test_a_new_run_is_of_a_new_configuration(repeated):
     scatter = np.log(repeated.predict(x=1e6, kind="run") / repeated.predict(x=1e6))
     expected = np.sqrt(np.mean(repeated.sites["sigma"] ** 2 + repeated.sites["tau"] ** 2))
@@ -252,6 +283,24 @@ def test_repeats_that_tell_nothing(column, sentence):
         sj.sample(POWER, runs, likelihood=sj.likelihoods.normal(replicates=column))
 
 
+# --- runs of different weight
+
+
+def test_noise_of_a_new_run_falls_with_its_weight():
+    """Errors of 0.05 (x/1000)^-0.35, weights 1/sigma^2: at x = 1e9 a new run scatters by 0.0004 and not as the runs do on the average."""
+    x = np.logspace(3, 8, 40)
+    sigma = 0.05 * (x / 1e3) ** -0.35
+    runs = {"x": x, "loss": 1.5 + 20 * x**-0.3 + sigma * np.random.default_rng(5).standard_normal(40)}
+    drawn = sj.sample(POWER, runs, likelihood="normal", on="linear", weights=1 / sigma**2, method="laplace")
+    new = 0.05 * 1e6**-0.35
+    scatter = drawn.predict(kind="run", x=1e9, weight=1 / new**2) - drawn.predict(x=1e9)
+    assert np.std(scatter) == pytest.approx(new, rel=0.4)
+    two = drawn.predict(kind="run", x=[1e3, 1e9], weight=[400.0, 1 / new**2]) - drawn.predict(x=[1e3, 1e9])
+    assert np.std(two[:, 0]) == pytest.approx(0.05, rel=0.4) and np.std(two[:, 1]) == pytest.approx(np.std(scatter), rel=0.1)
+    with pytest.raises(sj.FitError, match="pass weight="):
+        drawn.predict(kind="run", x=1e9)
+
+
 # --- groups of runs that scatter differently
 
 LABS = {"careful": 0.002, "usual": 0.006, "quick": 0.03}
@@ -285,6 +334,16 @@ def test_every_group_has_its_own_noise(own_noise):
     assert own_noise.label("sigma", (1,)) == "sigma[usual]" and own_noise.label("alpha") == "alpha"
     for table in (own_noise.noise(), own_noise.prior_sensitivity()):
         assert "sigma[careful]" in table.text() and "sigma[0]" not in table.text()
+
+
+def test_groups_of_the_law_have_noise_of_their_own():
+    """Noise of 0.001 and of 0.1: a new run of the quiet group is not as uncertain as one of the loud group."""
+    x, arm = np.tile(np.logspace(3, 8, 20), 2), np.repeat(["quiet", "loud"], 20)
+    noise = np.where(arm == "quiet", 0.001, 0.1) * np.random.default_rng(0).standard_normal(40)
+    runs = {"x": x, "loss": POWER(x, **TRUTH) * np.exp(noise), "arm": arm}
+    drawn = sj.sample(POWER, runs, by="arm", share=("E", "A", "alpha"), likelihood="normal", method="laplace")
+    quiet, loud = (np.std(np.log(drawn.predict(kind="run", x=1e5, group=g) / drawn.predict(x=1e5, group=g))) for g in ("quiet", "loud"))
+    assert quiet == pytest.approx(0.001, rel=0.4) and loud == pytest.approx(0.1, rel=0.4)
 
 
 def test_runs_of_few_careful_groups_count_more(labs, own_noise):

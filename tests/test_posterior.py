@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import jax
 import numpy as np
 import numpyro.distributions as dist
@@ -10,10 +12,12 @@ from scipy import integrate, special
 
 import scalejax as sj
 from scalejax.fitting.problem import trace_counts
-from scalejax.posteriors.coordinates import Groups, bent, straight, transport
+from scalejax.posteriors.coordinates import Groups, Place, bent, straight, transport, unravel
 from scalejax.posteriors.densities import huber_density
 from scalejax.posteriors.diagnostics import Chains
 from scalejax.posteriors.model import site_shapes
+from scalejax.posteriors.nuts import Trace
+from scalejax.posteriors.persist import Order, _kept, rounder
 from scalejax.posteriors.priors import default_prior
 from scalejax.posteriors.setup import set_up
 
@@ -79,6 +83,90 @@ def test_chains_that_never_moved_are_not_trusted():
     chains = Chains(np.zeros((2, 1000), bool), np.random.default_rng(1).standard_normal((2, 1000)), np.ones((2, 1000)))
     assert chains.complaints({"a": moving}) == []
     assert chains.complaints({"a": moving, "stuck": np.ones(2000)}) != []
+
+
+def test_complaints_name_what_to_fix_and_never_what_is_set():
+    rng = np.random.default_rng(0)
+    slow = np.repeat(rng.standard_normal(20), 100)  # every value stays for a hundred draws
+    values = {"A": slow, "alpha": slow + 0.01 * rng.standard_normal(2000), "E": rng.standard_normal(2000)}
+    energy, steps, stray = rng.standard_normal((2, 1000)), np.ones((2, 1000)), np.zeros((2, 1000), bool)
+    said = " ".join(Chains(stray, energy, steps, 0.8, 5_000, 5_000).complaints(values))
+    assert "after 5,000 gradients" in said and "Raise budget=" in said
+    assert "fix A or alpha, which move together (correlation 1.00)" in said or "fix alpha or A" in said
+    stray = stray | (np.arange(1000) == 3)
+    (said,) = Chains(stray, energy, steps, 0.998).complaints({"E": values["E"]})
+    assert "diverged (0.1 %) at accept=0.998" in said and "Raise accept" not in said
+    assert "Raise accept, to 0.99" in Chains(stray, energy, steps, 0.8).complaints({"E": values["E"]})[0]
+    (few,) = Chains(stray[:, :150] & False, energy[:, :150], steps[:, :150]).complaints({"E": values["E"][:300]})
+    assert "Ask for more draws" in few
+
+
+def test_sampling_goes_on_within_its_budget_until_the_draws_are_enough():
+    """A shallow ridge: 250 draws of two chains at small steps are too few, so that more are made, and kept ones spaced over all."""
+    options = {"likelihood": "normal", "accept": 0.8, "chains": 2, "draws": 250, "warmup": 100}
+    short = sj.sample("power_law", power_runs(1), **options, budget=1)
+    assert short.sampler.gradients > 1 and len(short) == 500
+    longer = sj.sample("power_law", power_runs(1), **options)
+    assert len(longer) == 500 and longer.sampler.gradients >= short.sampler.gradients
+    assert longer.sampler.passed(longer.values)[0]
+
+
+def test_kept_draws_are_spaced_evenly_and_forget_no_divergence():
+    diverging = np.zeros((10, 1, 2), bool)
+    diverging[3, 0, 1] = True
+    trace = Trace(np.arange(20.0).reshape(10, 1, 2, 1), diverging, np.zeros((10, 1, 2)), np.ones((10, 1, 2)))
+    z, sampler = _kept(trace, Order(2, 4, 1, (0.8,), 1, 0), 0.8, 20)
+    assert z[:, 0].tolist() == [0, 6, 12, 18, 1, 7, 13, 19]
+    assert sampler.diverging.tolist() == [[False] * 4, [False, True, False, False]]
+
+
+def test_rounder_coordinates_are_the_same_places():
+    rng = np.random.default_rng(0)
+    z = (rng.standard_normal((500, 1, 2, 3)) @ np.array([[3.0, 0, 0], [2.9, 0.1, 0], [0, 0, 1]]).T).reshape(500, 1, 2, 3)
+    place = Place(np.zeros((1, 3)), rng.standard_normal((1, 3, 3)), np.zeros((1, 3)))
+    made, start = rounder(place, z, 1000.0)
+    np.testing.assert_allclose(made.root[0] @ start[0, 1], place.root[0] @ z[-1, 0, 1], rtol=1e-9)
+    at = np.linalg.solve(made.root[0], place.root[0] @ z.reshape(-1, 3).T)
+    np.testing.assert_allclose(np.cov(at), np.eye(3), atol=0.1)
+
+
+def test_soiled_sweeps_mix():
+    """Two of 24 runs diverged, at 7.5 and 11 nats: tails as long as theirs, but a law through all the other runs."""
+    law, g = sj.laws.chinchilla, np.random.default_rng(3)
+    N, D = np.tile(np.logspace(7, 9.5, 6), 4), np.repeat(np.logspace(9, 11, 4), 6)
+    truth = law.published["besiroglu2024"]
+    loss = np.asarray(law(N, D, **truth)) * np.exp(0.003 * g.standard_normal(24))
+    loss[[4, 17]] = 7.5, 11.0
+    drawn = sj.sample(law, {"N": N, "D": D, "loss": loss})
+    assert drawn.complaints == [] and drawn.sites["nu"].min() > 1
+    assert all(low < truth[name] < high for name, (low, high) in drawn.interval(0.998).items())
+
+
+def test_a_line_of_runs_is_named():
+    law, N = sj.laws.chinchilla, np.logspace(8.05, 10.1, 7)
+    noise = np.exp(0.003 * np.random.default_rng(3).standard_normal(7))
+    runs = {"N": N, "D": 20 * N, "loss": np.asarray(law(N, 20 * N, **law.published["besiroglu2024"])) * noise}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", sj.ConvergenceWarning)
+        drawn = sj.sample(law, runs, method="laplace", draws=100)
+    assert "D = 20 N in all 7 runs" in repr(drawn) and "what the priors say, not the runs" in repr(drawn)
+
+
+def test_the_coordinates_of_units_have_the_volume_they_claim():
+    rng = np.random.default_rng(0)
+    runs = {"x": np.tile(np.logspace(3, 6, 4), 3), "loss": rng.uniform(1, 2, 12), "run": np.repeat(["a", "b", "c"], 4)}
+    with jax.enable_x64(True):
+        setup = set_up("power_law", runs, groups="run")
+        size = sum(int(np.prod(shape)) for shape in site_shapes(setup.model, setup.evidence).values())
+        w = jax.numpy.asarray(0.3 * rng.standard_normal(size))
+        at = np.asarray(unravel(setup.model, setup.evidence, np.arange(size))["unit_group"], int)
+
+        def moved(e):
+            sites, volume = transport(setup.model, (), setup.evidence, w.at[at].set(e))
+            return sites["unit_group"], volume
+
+        matrix, (_, volume) = jax.jacfwd(moved)(w[at])[0], moved(w[at])
+    assert float(volume) == pytest.approx(np.linalg.slogdet(matrix)[1], abs=1e-9)
 
 
 def test_groups_are_told_apart_by_value():
