@@ -211,28 +211,52 @@ def first_row(columns: list[np.ndarray]) -> list[Any]:
 # (f) a fit finds the parameters that made the runs
 
 
-def design(law: sj.Law, n: int = 64) -> dict[str, Any]:
+# Laws whose fit to these runs with noise must say that its optimum is none to rely on, and why.
+LOOSE = {
+    "bimodal": "runs on both modalities cannot tell E_i, E_j and C_ij apart, as its docstring says",
+    "bnsl": "the breaks of the published set lie beyond the runs",
+    "d_cpt_cross": "C (r + eps)^-gamma tends to an exponential of r, with C, gamma and eps growing without end",
+    "loss_to_error": "nearly all runs have the error of random guesses",
+}
+
+
+def design(law: sj.Law, n: int = 96) -> dict[str, Any]:
     if law.name in DESIGNS:
         return dict(DESIGNS[law.name](random_of(law, "design")))
     return dict(zip(law.inputs, some_inputs(law, n, "design"), strict=True))
 
 
-@pytest.mark.parametrize("law", [pytest.param(law, id=law.name, marks=[] if law.name in QUICK else pytest.mark.slow) for law in LAWS])
-def test_a_fit_recovers_the_law(law):
-    inputs = design(law)
-    parameters = {**plausible_parameters(law), **{k: inputs.pop(k) for k in law.parameters if k in inputs}}
-    runs = sj.simulate(law, parameters, **inputs)
-    axes = {law.domains[name].axis: np.shape(parameters[name])[0] for name in law.parameters if np.ndim(parameters[name])}
+def fitted_to(law: sj.Law, runs: sj.Runs, parameters: Mapping[str, Any], on: str) -> sj.Fit:
+    axes = {law.domains[name].axis: np.shape(value)[0] for name, value in parameters.items() if np.ndim(value)}
     with warnings.catch_warnings():
         # A law may be barely determined at this point; its predictions must be right all the same.
         warnings.simplefilter("ignore", sj.IdentifiabilityWarning)
-        fitted = sj.fit(law, runs, on="log" if (runs[law.output] > 0).all() else "linear", starts=512, sizes=axes)
+        warnings.simplefilter("ignore", sj.ConvergenceWarning)
+        return sj.fit(law, runs, on=on, starts=512, sizes=axes)
+
+
+@pytest.mark.parametrize("law", [pytest.param(law, id=law.name, marks=[] if law.name in QUICK else pytest.mark.slow) for law in LAWS])
+def test_a_fit_recovers_the_law(law):
+    """Without noise exactly; with noise of 0.5 % within 4 standard errors, and the status says if an optimum is none to rely on."""
+    inputs = design(law)
+    parameters = {**plausible_parameters(law), **{k: inputs.pop(k) for k in law.parameters if k in inputs}}
+    runs = sj.simulate(law, parameters, **inputs)
+    on = "log" if (runs[law.output] > 0).all() else "linear"
+    fitted = fitted_to(law, runs, parameters, on)
     assert fitted.objective < 1e-12
     np.testing.assert_allclose(fitted.fitted, fitted.observed, rtol=1e-6)
+    determined = {name: true for name, true in parameters.items() if np.all(np.asarray(true) != 0)}  # 0 is only approached
     if fitted.curvature[0].condition < 1e8:
-        for name, true in parameters.items():
-            if np.all(np.asarray(true) != 0):  # a parameter that is 0 lies at its boundary and is only approached
-                np.testing.assert_allclose(fitted.params[name], true, rtol=1e-4, err_msg=name)
+        for name, true in determined.items():
+            np.testing.assert_allclose(fitted.params[name], true, rtol=1e-4, err_msg=name)
+
+    size = 0.005 if on == "log" else 0.005 * float(np.std(runs[law.output]))
+    noisy = fitted_to(law, sj.simulate(law, parameters, noise=size, seed=3, on=on, **inputs), parameters, on)
+    sound = ("converged", "at boundary") if len(determined) < len(parameters) else ("converged",)
+    assert (noisy.status in sound) == (law.name not in LOOSE), noisy.status
+    for name, true in determined.items() if noisy.status in sound else ():
+        away = (np.asarray(noisy.params[name]) - np.asarray(true)) / np.asarray(noisy.errors()[name])
+        assert (np.abs(away) < 4.0).all(), (name, away.tolist())
 
 
 # (g) what a reader finds
