@@ -145,7 +145,7 @@ def test_the_catalogue_is_whole():
     assert {(f"{file}.{id}", kind) for id, file, kind, *_ in rows} == {(name, entry["kind"]) for name, entry in ENTRIES.items()}
 
 
-@pytest.mark.parametrize("words", [["minicpm_wsd"], ["overtrain_downstream"]])
+@pytest.mark.parametrize("words", [["minicpm_wsd"], ["mixed_modal_competition"]])
 def test_the_printer_counts(capsys, words):
     """Claims of a paper that stands in two files are printed with the one entry that counts."""
     show(words)
