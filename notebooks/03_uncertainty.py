@@ -27,8 +27,10 @@ law = sj.laws.chinchilla_outer
 # %% [markdown]
 # ## Before the runs count
 #
-# Priors come from the law's domains: a parameter's plausible range holds the central 95 % of its prior. Do losses drawn from them look
-# like losses at all? If the observed ones lay outside, the priors would be wrong before anything is fitted.
+# Priors come from the law's domains: a parameter's plausible range holds the central 95 % of its prior. Beside them stands the level of the
+# observed losses, as if it were known to a factor of about three: without it (`level_prior=False`) the ranges together allow losses of
+# thousands. Do losses drawn from the priors look like losses? If the observed ones lay outside, the priors would be wrong before anything
+# is fitted.
 
 # %%
 before = sj.prior_predictive(law, runs)
@@ -39,14 +41,14 @@ ax = sj.plot.prior_predictive(before, runs)
 ax.figure
 
 # %% [markdown]
-# The observed losses lie at the lower edge: the ranges of A and B were made for models a thousand times larger than these. Such priors are
+# The observed losses lie in the lower half: the ranges of A and B were made for models a thousand times larger than these. Such priors are
 # wide rather than wrong, but whether they move the answer is to be looked at below.
 
 # %% [markdown]
 # ## The posterior
 #
-# Four chains of the No-U-Turn sampler. Below the estimates stand the noise and the diagnostics: R-hat compares the chains (1.01 at most),
-# ESS is how many independent draws they are worth.
+# Four chains of the No-U-Turn sampler, which go on until these numbers are good enough. Below the estimates stand the noise and the
+# diagnostics: R-hat compares the chains (1.01 at most), ESS is how many independent draws they are worth.
 
 # %%
 posterior = sj.sample(law, runs, draws=500)

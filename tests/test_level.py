@@ -20,7 +20,8 @@ TRUTH = {"E": 1.0, "A": 20.0, "alpha": 0.3}
 
 
 def power_runs() -> dict[str, np.ndarray]:
-    return {"x": X, "loss": np.asarray(sj.laws.power_law(X, **TRUTH))}
+    noise = 0.01 * np.random.default_rng(0).standard_normal(len(X))
+    return {"x": X, "loss": np.asarray(sj.laws.power_law(X, **TRUTH)) * np.exp(noise)}
 
 
 def chinchilla_runs() -> dict[str, np.ndarray]:
@@ -30,8 +31,8 @@ def chinchilla_runs() -> dict[str, np.ndarray]:
 
 
 def small_units() -> dict[str, np.ndarray]:
-    """Losses a hundred times smaller than those of language models, on a linear scale."""
-    return {"x": X, "loss": 0.01 * power_runs()["loss"]}
+    """x."""
+    return {"x": X, "loss": 0.1 * power_runs()["loss"]}
 
 
 TABLES = {

@@ -86,7 +86,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     add("--chains", type=int, default=4, help="chains (default 4)")
     add("--draws", type=int, default=1000, help="draws a chain (default 1000)")
     add("--warmup", type=int, default=300, help="steps before them (default 300)")
-    add("--accept", type=float, help="target acceptance (default 0.8, and 0.95, 0.99 while draws diverge); larger takes smaller steps")
+    add("--accept", type=float, help="target acceptance (default 0.8, rising to 0.998 while draws diverge); larger takes smaller steps")
     add("--seed", type=int, default=0, help="of chains and starts")
     add("--level", type=float, default=0.9, help="level of the intervals (default 0.9)")
     add("--out", type=Path, help="save the posterior, such as posterior.npz, for the verbs that decide, compare and report")

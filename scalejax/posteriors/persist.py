@@ -85,7 +85,7 @@ def persist(
             trace, spent = joined([trace, further]), spent + int(further.steps.sum())
         if more < 1 or not (stray or (lag and not quality.passed)):
             return kept, sampler, walk.place
-        place, z = rounder(walk.place, trace.z, quality.effective)
+        place, z = rounder(walk.place, trace.z)
         rung, rounded = rung + stray, rounded + (not stray)
 
 
@@ -97,13 +97,12 @@ def _kept(trace: Trace, order: Order, accept: float, spent: int) -> tuple[np.nda
     return z, Chains(diverging.T, trace.energy[at, 0].T, trace.steps[at, 0].T, accept, spent, order.budget)
 
 
-def rounder(place: Place, z: np.ndarray, effective: float) -> tuple[Place, np.ndarray]:
+def rounder(place: Place, z: np.ndarray) -> tuple[Place, np.ndarray]:
     """Coordinates in which draws z (steps, 1, chains, size) are uncorrelated and of unit width, and where their chains end in them.
 
-    Correlations are shrunk as if as many independent draws as there are coordinates had shown none.
+    Nothing is shrunk: chains that crawl along a valley know its narrow directions best.
     """
-    pooled = z[:, 0].reshape(-1, z.shape[3])
-    covariance = np.cov(pooled, rowvar=False).reshape(z.shape[3], z.shape[3])
-    share = max(effective, 1.0) / (max(effective, 1.0) + z.shape[3])
-    root = np.linalg.cholesky(share * covariance + (1 - share) * np.diag(np.diag(covariance)))
+    size = z.shape[3]
+    covariance = np.cov(z[:, 0].reshape(-1, size), rowvar=False).reshape(size, size)
+    root = np.linalg.cholesky(covariance + 1e-9 * np.diag(np.diag(covariance)))
     return place._replace(root=place.root @ root[None]), np.linalg.solve(root, z[-1, 0].T).T[None]
