@@ -159,6 +159,10 @@ def test_a_call_that_cannot_be_meant_gets_one_sentence(call, error, words):
     assert all(word in text for word in words) and "\n" not in text, text
 
 
+def test_a_coefficient_of_zero_leaves_its_term_out():
+    assert sj.laws.chinchilla(1e9, 1e10, **{**CHINCHILLA, "A": 0.0, "B": 0.0}) == CHINCHILLA["E"]
+
+
 def test_jax_arrays_are_not_looked_into():
     assert np.isnan(sj.laws.chinchilla(jax.numpy.asarray(-1e9), 1e10, **CHINCHILLA))
     assert jax.jit(sj.laws.chinchilla)(1e9, 1e10, **CHINCHILLA) == pytest.approx(sj.laws.chinchilla(1e9, 1e10, **CHINCHILLA), rel=1e-6)

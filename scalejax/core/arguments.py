@@ -43,7 +43,7 @@ def checked(law: Law, values: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """The arguments as float64 arrays.
 
     Raises:
-        DataError: if an input is no number or lies outside its support. LawError: the same of a parameter.
+        DataError: if an input is no number or lies outside its support. LawError: the same of a parameter, but for coefficients of 0.
     """
     arrays = {}
     for name, value in values.items():
@@ -57,6 +57,8 @@ def checked(law: Law, values: Mapping[str, Any]) -> dict[str, np.ndarray]:
             inside = domain.contains(array)
         except (ValueError, IndexError):  # one number where a vector is asked for
             inside = np.False_
+        if name in law.linear:  # a coefficient of 0 leaves its term out, though a fit of a positive one never gets there
+            inside = inside | (array == 0)
         if not np.all(inside):
             shown = _first_outside(array, inside)
             raise error(f"The {kind} {name} of law {law.name!r} is {shown}; it must be {domain.support}.")

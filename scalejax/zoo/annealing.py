@@ -69,6 +69,7 @@ def lr_annealing(eta, t, W, *, L0, A, alpha, C, lam):
 
 @law(
     reference=f"{_TISSUE}, eq. 7",
+    linear=("L0", "A", "B", "C"),
     **INPUTS,
     N=_MILLIONS,
     L0=ranges.E,
