@@ -134,7 +134,7 @@ def isoflop(
         >>> N = (C / 6) ** 0.45 * 1.3 * np.tile(np.logspace(-0.5, 0.5, 9), 3)
         >>> runs = sj.simulate(law, law.published["hoffmann2022"], N=N, D=C / (6 * N)).with_columns(C=C)
         >>> round(sj.isoflop(runs).a, 2)
-        0.45
+        0.46
 
     References: Hoffmann et al. 2022, arXiv:2203.15556 (parabolas); Porian et al. 2024, arXiv:2406.19146 (interpolation); Czech et al. 2026,
     arXiv:2603.22339 (the bias of parabolas over wide grids).
