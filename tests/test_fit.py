@@ -297,7 +297,7 @@ def test_bootstrap_of_groups_is_wider_when_groups_differ():
 
 def test_bootstrap_replicates_are_optima(fitted, chinchilla_runs):
     """A replicate is the fit of its own weights: the same as a full multi-start fit of the same resample."""
-    draws = sj.bootstrap(fitted, 3, seed=4)
+    draws = sj.bootstrap(fitted, 3, kind="cases", seed=4)
     counts = resampled(240, 3, np.random.default_rng(4)).T
     for i in range(3):
         full = sj.fit("chinchilla", chinchilla_runs, weights=counts[i])

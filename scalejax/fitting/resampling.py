@@ -15,6 +15,7 @@ from .intervals import freedom, no_freedom
 from .problem import residuals
 from .request import Request
 from .result import Fit
+from .spread import default
 from .units import Units, resampled_units, unit_names
 
 FEWEST = 10  # units below which resampling them says nothing: there are too few different samples
@@ -25,7 +26,7 @@ def usual(fit: Fit) -> tuple[str, tuple[str, ...]]:
     request, few = fit.request, min(map(len, _resampled_together(fit.request))) < FEWEST
     if request.curves:
         return ("blocks" if few else "cases"), ()
-    column = fit.diagnosis.units
+    column = default(fit)[1]
     if column is None:
         return ("residual" if few else "cases"), ()
     enough = min(len(set(unit_names(table, rows, [column]))) for table, rows in _tables(request)) >= FEWEST

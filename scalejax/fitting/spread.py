@@ -10,6 +10,7 @@ import numpy as np
 
 from ..core.errors import FitError, suggest
 from .clustered import clustered_parts
+from .data import usable_rows
 from .intervals import freedom
 
 if TYPE_CHECKING:
@@ -91,4 +92,11 @@ def default(fit: Fit) -> tuple[Covariance, str | None]:
     if fit.request.curves:
         return "clustered", None
     units = fit.diagnosis.units
-    return ("clustered", units) if units is not None else ("sandwich", None)
+    if units is None or not all(_shared(table[units][usable_rows(fit.law, table)]) for table in fit.request.tables):
+        return "sandwich", None
+    return "clustered", units
+
+
+def _shared(names: np.ndarray) -> bool:
+    """Do some rows share a unit?"""
+    return len(np.unique(names)) < len(names)

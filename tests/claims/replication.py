@@ -20,7 +20,8 @@ BESIROGLU = SETS["besiroglu2024"]
 
 @cache
 def digitised(everything: bool = False):
-    return sj.datasets.load("chinchilla_epoch", everything=everything)
+    runs = sj.datasets.load("chinchilla_epoch", everything=everything)
+    return runs.where(~runs.excluded)
 
 
 @cache

@@ -23,7 +23,7 @@ def _misfit(name: str) -> sj.Allocation:
 def _line(compute: float, a: float, k_N: float, b: float, k_D: float) -> tuple[float, float]:
     """N and D on published power laws of compute."""
     none = np.zeros(0)
-    return sj.Frontier(none, none, none, none, none, (), a, b, k_N, k_D, {}, "published").allocate(compute)
+    return sj.Frontier(none, none, none, none, none, (), a, b, k_N, k_D, {}, "published", ()).allocate(compute)
 
 
 # ImageNet robustness sets: training compute in GMACs and mean top-1 accuracy (LAION-AI/scaling-laws-openclip, zeroshot_results.csv).
