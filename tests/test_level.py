@@ -84,7 +84,7 @@ def test_the_level_counts_as_one_observation_in_the_prior_of_a_posterior():
     runs = power_runs()
     with_level, without = (sj.sample("power_law", runs, method="laplace", draws=50, level_prior=asked) for asked in (True, False))
     level = with_level.evidence.level
-    predicted = np.log(np.stack([sj.laws.power_law(X, *(with_level.params[n][i] for n in TRUTH)) for i in range(len(with_level))]))
+    predicted = np.log(np.stack([sj.laws.power_law(X, **{n: with_level.params[n][i] for n in TRUTH}) for i in range(len(with_level))]))
     expected = -0.5 * np.sum(level.power[: len(X)] * (predicted - level.center[: len(X)]) ** 2, axis=1)
     same = with_level.evidence._replace(level=None)
     alone = log_prior(Posterior(**{**vars_of(with_level), "evidence": same}))

@@ -140,8 +140,8 @@ def test_runs_in_one_table_give_what_each_gives():
     np.testing.assert_allclose(laws.multi_power(eta, t[:, 0], np.zeros(2), **PARAMS), both[:, 0], rtol=1e-13)
 
 
-def test_a_fit_of_noisy_curves_recovers_the_law_and_its_residuals_are_resampled_by_run():
-    """One row is one run: the bootstrap resamples whole curves, as neighbours on a curve share their errors."""
+def test_a_fit_of_noisy_curves_recovers_the_law_and_its_intervals_know_that_neighbours_go_together():
+    """Neighbours on a curve share their errors; fewer than ten curves are resampled in blocks, not as wholes."""
     law, rng = laws.lr_annealing, np.random.default_rng(0)
     true = {"L0": 2.6, "A": 0.5, "alpha": 0.5, "C": 0.5}
     eta = np.stack([s.with_warmup(s.cosine(1900, p, 0.1 * p), 100) for p in (1e-3, 2e-3, 3e-3)] + [s.constant(2000, 2e-3)] * 3)
@@ -150,8 +150,11 @@ def test_a_fit_of_noisy_curves_recovers_the_law_and_its_residuals_are_resampled_
     fit = sj.fit(law, sj.read_runs({"eta": eta, "t": t, "W": np.zeros(6), "loss": loss}), starts=16)
     for name, value in true.items():
         assert fit.params[name] == pytest.approx(value, rel=0.1)
-    by_run = sj.bootstrap(fit, 40, progress=False)
-    assert by_run.standard_errors["L0"] > 2 * fit.standard_errors["L0"]  # 37 observations of a run are not 37 runs
+    assert fit.standard_errors["L0"] > 2 * fit.errors("model")["L0"]  # 37 observations of a run are not 37 runs
+    blocks = sj.bootstrap(fit, 40, progress=False)
+    assert "blocks" in blocks.kind and blocks.standard_errors["L0"] > 1.5 * fit.errors("model")["L0"]
+    with pytest.raises(sj.FitError, match="only 6"):
+        sj.bootstrap(fit, 40, kind="cases")
 
 
 # Decisions

@@ -11,11 +11,12 @@ import numpy as np
 
 from ..fitting.problem import traced
 from .coordinates import Groups, Place, energy
-from .diagnostics import Importance
+from .diagnostics import ENOUGH, Importance
 from .model import Evidence, Model
 from .psis import effective_size, pareto_smooth
 
-_MORE = 4  # proposals for every draw
+_MORE = 4  # proposals for every draw, at first
+_ROUNDS, _STRIDE = 8, 7919  # of proposals, and between the seeds of two of them
 _FREEDOM = 10.0  # of the Student t around Laplace's mode: tails of posteriors are heavier than normal ones
 _CHUNK = 500  # proposals weighed at once
 _STEPS, _RATE = 3000, 0.01  # of the variational optimiser
@@ -69,13 +70,24 @@ def variational_guide(model: Model, place: Place, groups: tuple[Groups, ...], ev
 def importance(
     model: Model, place: Place, groups: tuple[Groups, ...], evidence: Evidence, guide: Guide, *, draws: int, seed: int
 ) -> tuple[np.ndarray, Importance]:
-    """Draws z (draws, size) resampled from the guide by smoothed importance weights, and how far they can be trusted."""
+    """Draws z (draws, size) resampled from the guide by smoothed importance weights, and how far they can be trusted.
+
+    Proposals go on, up to `_ROUNDS` times as many, until they are worth as many independent draws as percentiles need.
+    """
     count = -(-_MORE * draws // _CHUNK) * _CHUNK
-    z, density = guide.draw(count, seed)
-    target = np.concatenate([np.asarray(_log_densities(model, place, groups, evidence, part)) for part in np.split(z, count // _CHUNK)])
-    weights, khat = pareto_smooth(np.where(np.isnan(target), -np.inf, target) - density)
-    chosen = np.random.default_rng(seed).choice(count, draws, p=np.exp(weights) / np.exp(weights).sum())
-    return z[chosen], Importance(float(khat), float(effective_size(weights)), count)
+    parts: list[tuple[np.ndarray, np.ndarray]] = []
+    for more in range(_ROUNDS):
+        fresh, density = guide.draw(count, seed + _STRIDE * more)
+        pieces = np.split(fresh, count // _CHUNK)
+        target = np.concatenate([np.asarray(_log_densities(model, place, groups, evidence, part)) for part in pieces])
+        parts.append((fresh, np.where(np.isnan(target), -np.inf, target) - density))
+        z, ratio = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        weights, khat = pareto_smooth(ratio)
+        effective = float(effective_size(weights))
+        if effective >= min(ENOUGH, draws):
+            break
+    chosen = np.random.default_rng(seed).choice(len(z), draws, p=np.exp(weights) / np.exp(weights).sum())
+    return z[chosen], Importance(float(khat), effective, len(z))
 
 
 def _potential(model: Model, place: Place, groups: tuple[Groups, ...], evidence: Evidence, z: Any) -> Any:
