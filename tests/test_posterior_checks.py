@@ -28,8 +28,9 @@ def line(x, *, a, b):
 
 
 def sampled(y: np.ndarray, **options) -> sj.Posterior:
+    """With the priors of the parameters alone, which textbooks know."""
     runs = sj.Runs({"x": X, "loss": y}, excluded=np.arange(len(X)) == LEFT_OUT)
-    return sj.sample(line, runs, likelihood="normal", on="linear", **options)
+    return sj.sample(line, runs, likelihood="normal", on="linear", level_prior=False, **options)
 
 
 def scattered(seed: int = 0) -> np.ndarray:
@@ -134,7 +135,7 @@ def test_tails_count_ties_half():
 
 
 def test_the_prior_predicts_what_its_parameters_say(posterior):
-    found = prior_predictive(line, posterior.request.runs, on="linear", likelihood="normal", draws=4000)
+    found = prior_predictive(line, posterior.request.runs, on="linear", likelihood="normal", level_prior=False, draws=4000)
     np.testing.assert_array_equal(found.outputs, from_setup(posterior, 4000).outputs)
     assert found.outputs.shape == (4000, len(SEEN)) and found.rows.tolist() == SEEN.tolist()
     np.testing.assert_array_equal(found.observed, posterior.fit.observed)
