@@ -95,7 +95,9 @@ def test_the_mixture_has_draws_of_every_law_by_its_weight(compared):
     assert mixed.weights["still"] == pytest.approx(weight, abs=1e-6)
     drawn = mixed.predict(x=2.0)  # exp(2.5) by growth, about exp(2) by still
     assert drawn.shape == (4000,)
-    assert np.mean(drawn < np.exp(2.25)) == pytest.approx(weight, abs=1e-3)
+    below = {name: np.mean(posterior.predict(x=2.0) < np.exp(2.25)) for name, posterior in compared.posteriors.items()}
+    assert below["still"] > 0.99 > 0.01 > below["growth"]
+    assert np.mean(drawn < np.exp(2.25)) == pytest.approx(weight * below["still"] + (1 - weight) * below["growth"], abs=1e-3)
     assert mixed.predict(x=X, kind="run").shape == (4000, 24)
     low, high = mixed.predict_interval(0.9, x=2.0)
     assert low == pytest.approx(np.quantile(drawn, 0.05)) and high == pytest.approx(np.quantile(drawn, 0.95))
