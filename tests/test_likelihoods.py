@@ -607,7 +607,9 @@ def test_a_new_group_is_what_decisions_and_predictions_take(explained):
     wider = np.mean([new.predict_interval(0.98, N=1e9, D=2e10, kind="run", seed=s) for s in range(30)], axis=0)
     assert wider[0] < low and high < wider[1]
     scatter = np.log(new.predict(N=1e9, D=2e10, kind="run") / new.predict(N=1e9, D=2e10))
-    assert np.std(scatter) == pytest.approx(np.sqrt(np.mean(explained.sites["sigma"] ** 2)), rel=0.06)
+    rng, (typical, spread) = np.random.default_rng(0), (np.ravel(explained.sites[f"sigma_{name}"]) for name in ("typical", "spread"))
+    noise = typical * np.exp(spread * rng.standard_normal((50, len(typical)))) * rng.standard_normal((50, len(typical)))
+    assert np.median(np.abs(scatter)) == pytest.approx(np.median(np.abs(noise)), rel=0.06)  # each group has noise of its own
     alpha, beta = exponent(40.0), KNOWN["beta"]
     best = (alpha * 480.0 / (beta * KNOWN["B"])) ** (1 / (alpha + beta)) * (1e22 / 6) ** (beta / (alpha + beta))
     low, high = sj.allocate(new, compute=1e22).interval(0.98)["N"]
