@@ -55,10 +55,10 @@ def bootstrap(
     "residual" with that column's errors where it has fewer; else "cases" from ten runs on, "residual" below; curves are resampled whole
     from ten on, in blocks below. Fewer than ten units are never resampled: there are too few different samples.
 
-    How well do they cover? On simulated runs with equal noise "residual" is within 3 points of 50, 80, 90 and 95 % for 12, 30, 100 and
-    300 runs (Huber: up to 4 above), where "cases" covers 59, 89, 97 and 99 % at 12 runs and 50, 79, 90 and 95 % at 30 (Huber: 65, 92,
-    98, 99 and 57, 87, 95, 98). With 30 runs of each of four public sweeps and the default loss, 95 % intervals of "cases" held the
-    optimum of the whole sweep in 96 to 98 % of the draws, those of "residual" in 79 to 96 %. See `python -m benchmarks.coverage`.
+    How well do they cover? On simulated runs with equal noise "residual" is within 3 points of 50, 80, 90 and 95 % for 30, 100 and 300
+    runs (Huber: up to 4 above), where "cases" covers 59, 89, 97 and 99 % at 12 runs and 50, 79, 90 and 95 % at 30 (Huber: 65, 92, 98, 99
+    and 57, 87, 95, 98). With 30 runs of each of four public sweeps and the default loss, 95 % intervals of "cases" held the optimum of the
+    whole sweep in 96 to 98 % of the draws, those of "residual" in 79 to 96 %. See `python -m benchmarks.coverage`.
 
     Args:
         fit: a fit.
