@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -68,8 +70,24 @@ def test_groups_that_are_all_too_small_are_refused():
 @pytest.mark.slow
 def test_learning_curves_of_which_some_run_off(public_data):
     """Where a parameter has left the numbers that can be held, second derivatives are not finite; eigenvalues of these ended the batch."""
-    table = sj.read_runs(public_data / "scalebench" / "sft__train.csv", x="sft_data_size", loss="sft_loss")
+    table = sj.read_runs(public_data / "scalebench" / "sft__train.csv", x="sft_data_size", loss="sft_loss", group="group")
     with pytest.warns((sj.ConvergenceWarning, sj.IdentifiabilityWarning)):
         fit = sj.fit("m4", table, by="group", unidentified="warn")
     assert len(fit.statuses) == 42
     assert sum(s.usable for s in fit.statuses) >= 21
+
+
+@pytest.mark.slow
+def test_sets_of_a_batch_try_each_others_optima():
+    """Most starts end in a worse optimum, in some sets of the batch all of the few that are refined; fitted alone each finds the best."""
+    truth = {"E": 1.2, "A": 400.0, "alpha": 0.34, "B": 1200.0, "beta": 0.36, "C": [1.0, 2.0, 4.0], "gamma": [0.7, 0.9, 1.2]}
+    law, rng = sj.laws.mixture_additive, np.random.default_rng(0)
+    n = 96 * 12
+    inputs = {"h": rng.dirichlet(np.ones(3), n), "N": 10 ** rng.uniform(7, 10, n), "D": 10 ** rng.uniform(9, 12, n)}
+    runs = sj.simulate(law, {k: np.asarray(v) for k, v in truth.items()}, **inputs, noise=0.002, seed=0)
+    runs = sj.Runs({**inputs, "loss": np.asarray(runs["loss"]), "set": np.repeat(np.arange(12), 96)})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", sj.ConvergenceWarning)
+        batch = sj.fit(law, runs, by="set", loss=sj.squared(), unidentified="warn")
+        alone = [sj.fit(law, runs.where(lambda r, i=i: r["set"] == i), loss=sj.squared(), unidentified="warn") for i in range(12)]
+    assert batch.objective == pytest.approx(sum(fit.objective for fit in alone), rel=1e-6)

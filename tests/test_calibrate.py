@@ -26,12 +26,12 @@ def test_posteriors_of_a_law_are_calibrated_and_wrong_ones_are_caught(monkeypatc
     assert right.complaints == [] and "as even as those of right posteriors" in repr(right)
     share = np.asarray([right.coverage(0.9)[name] for name in ("E", "A", "alpha", "sigma")])
     assert np.abs(share - 0.9).max() < 4 * np.sqrt(0.09 / 100)
-    outputs = module._outputs
+    outputs = module.outputs
 
     def noisier(model, evidence, sites, key):
         return outputs(model, evidence, {**sites, "sigma": 2 * sites["sigma"]}, key)
 
-    monkeypatch.setattr(module, "_outputs", noisier)
+    monkeypatch.setattr(module, "outputs", noisier)
     wrong = sj.calibrate("power_law", X, likelihood="normal", simulations=100, seed=3)
     assert any("posterior of sigma is not calibrated" in text for text in wrong.complaints)
 
@@ -75,7 +75,7 @@ def pooled():
     truth = np.repeat([0.25, 0.3, 0.33], (10, 3, 8))
     loss = (1.0 + 20.0 * x**-truth) * np.exp(0.01 * np.random.default_rng(0).standard_normal(len(x)))
     with jax.enable_x64(True):
-        setup = set_up("power_law", {"x": x, "loss": loss, "g": group}, by="g", share=("E",), likelihood="normal")
+        setup = set_up("power_law", {"x": x, "loss": loss, "g": group}, by="g", share=("E",), likelihood=sj.likelihoods.normal())
         found = starts(setup, point_fit(setup.request, 0), 0)
         place, groups, _ = locate(setup.model, sets(setup.evidence, setup.evidence.target[None]), found)
     return setup, *jax.tree.map(lambda v: v[0], (place, groups))

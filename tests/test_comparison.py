@@ -40,7 +40,7 @@ def pair() -> dict[str, sj.Posterior]:
     import numpyro.distributions as dist
 
     priors = {"still": {"b": dist.Normal(0.0, 1e-3)}, "growth": {}}
-    return {name: sj.sample(growth, grown(), likelihood="normal", priors=prior) for name, prior in priors.items()}
+    return {name: sj.sample(growth, grown(), likelihood="normal", priors=prior, level_prior=False) for name, prior in priors.items()}
 
 
 @pytest.fixture(scope="module")

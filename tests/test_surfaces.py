@@ -283,7 +283,8 @@ def test_fits_to_the_routed_runs(public_data, key, cutoff):
     worth = sj.procedures.effective_parameters(fitted, N=1e9, E=64)
     low, high = worth.interval(0.9)["cutoff"]
     assert low < cutoff < high and low < worth.cutoff < high
-    assert high > 3 * low  # the cut-off is known to a factor
+    low, high = sj.procedures.effective_parameters(sj.bootstrap(fitted, 200, kind="cases"), N=1e9, E=64).interval(0.9)["cutoff"]
+    assert low < cutoff < high and high > 3 * low  # by other runs of the same kind the cut-off is known to a factor
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ import numpy as np
 import numpyro.distributions as dist
 import pytest
 from drawing import arguments, draw, edges, length, random_of, some_inputs, value_and_gradient
+from scipy import stats
 
 import scalejax as sj
 from scalejax.core.domains import Interval, Positive, Simplex
@@ -173,7 +174,7 @@ def whole_inputs(law: sj.Law) -> list[np.ndarray] | None:
             continue
         top = min(domain.high, 7e10)
         shape = (3,) if length(domain) is None else (3, length(domain))
-        columns.append((int(top) - np.arange(np.prod(shape))[::-1].reshape(shape)).astype(np.int64))
+        columns.append(np.maximum(int(top) - np.arange(np.prod(shape))[::-1].reshape(shape), 1).astype(np.int64))
     return columns if any((c > 2**31).any() for c in columns if c.dtype.kind == "i") else None
 
 
@@ -216,9 +217,18 @@ LOOSE = {
     "bimodal": "runs on both modalities cannot tell E_i, E_j and C_ij apart, as its docstring says",
     "bnsl": "the breaks of the published set lie beyond the runs",
     "d_cpt_cross": "C (r + eps)^-gamma tends to an exponential of r, with C, gamma and eps growing without end",
-    "rl_compute": "a_B scales all of it, and D_min and beta_J do together",
+    "forward_momentum": "lam_M moves losses by less than a hundredth of the noise",
     "loss_to_error": "nearly all runs have the error of random guesses",
+    "m2": "y_inf is 0.2 % of the lowest output",
+    "m4": "all outputs lie within 0.1 % of y_0",
+    "mixture_full": "23 numbers from 96 runs: power means of any order between nearly equal factors",
+    "mixture_simple": "the mixture moves losses of 65 to 685 by less than one",
+    "multilingual_pairs": "where c1 is large only its product with beta_1 counts",
+    "offset_power_law": "B is nothing beside the compute of the smallest run",
+    "rl_compute": "a_B scales all of it, and D_min and beta_J do together",
 }
+# Laws some of whose parameters the noise leaves open to a factor: errors are no measure of such a distance, the likelihood is.
+OPEN = {"mixture_joint_linear": "the floor of a mixture between domains of which none was ever trained alone"}
 
 
 def design(law: sj.Law, n: int = 96) -> dict[str, Any]:
@@ -255,6 +265,12 @@ def test_a_fit_recovers_the_law(law):
     noisy = fitted_to(law, sj.simulate(law, parameters, noise=size, seed=3, on=on, **inputs), parameters, on)
     sound = ("converged", "at boundary") if len(determined) < len(parameters) else ("converged",)
     assert (noisy.status in sound) == (law.name not in LOOSE), noisy.status
+    if law.name in OPEN:
+        assert on == "log"
+        true = np.asarray(law(*inputs.values(), **parameters))
+        behind = np.sum((np.log(noisy.observed) - np.log(true).ravel()) ** 2) - np.sum(noisy.residuals**2)
+        assert behind / size**2 < stats.chi2(noisy.request.layout.size).isf(1e-4)
+        return
     for name, true in determined.items() if noisy.status in sound else ():
         found, error = np.asarray(noisy.params[name]), np.asarray(noisy.errors()[name])
         # Positive parameters in logarithms, as intervals are: they are far from normal where they are badly determined.

@@ -12,6 +12,7 @@ _EXCHANGES = 40  # runs up to which a plan is improved by exchanges
 _PASSES = 10
 _SWEEPS = 3
 _SMALLEST_STEP = 1e-3
+_WORTH = 1e-9  # of the target's variance, or of a unit of information: a run that brings less is not worth its cost
 
 
 @dataclass(frozen=True)
@@ -135,11 +136,15 @@ def plan(pool: Pool, limits: Limits, criterion: str) -> list[int]:
 
 
 def greedy(pool: Pool, limits: Limits, criterion: str, power: float, chosen: Sequence[int] = ()) -> Iterator[int]:
-    """One candidate after the other, each with the largest gain per cost^power given those before it."""
+    """One candidate after the other, each with the largest gain per cost^power given those before it, until none brings anything."""
     taken, state = list(chosen), Posterior(pool, chosen)
     price = pool.cost**power
-    while (fits := limits.open(pool, taken)).any():
-        run = int(np.argmax(np.where(fits, state.gain(criterion) / price, -1.0)))
+    while True:
+        gain = state.gain(criterion)
+        useful = limits.open(pool, taken) & (gain > _WORTH * (1.0 if criterion == "D" else state.variance.sum()))
+        if not useful.any():
+            break
+        run = int(np.argmax(np.where(useful, gain / price, -1.0)))
         taken.append(run)
         yield run
         state.add([run])

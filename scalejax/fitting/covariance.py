@@ -97,7 +97,8 @@ def _stack(layout: Layout, edge: np.ndarray, rows: Rows) -> list[Curvature]:
     values, vectors = np.linalg.eigh(hessian / outer)
     good = values > _SINGULAR * values.max(axis=1, keepdims=True)
     inverse = (vectors * np.where(good, 1 / np.where(good, values, 1.0), 0.0)[:, None]) @ np.swapaxes(vectors, 1, 2) / outer
-    small = inverse @ rows.scatter() @ inverse
+    half = inverse @ _root(rows.scatter())
+    small = half @ np.swapaxes(half, 1, 2)
     load = ((np.abs(vectors) > 0.05) & ~good[:, None]).any(axis=2)
     load |= (rows.n <= size)[:, None]  # as many parameters as observations: nothing is left to tell the noise by
     whole, freedom = np.full((2, sets, size, size), np.nan), np.repeat((rows.n - size)[:, None].astype(float), size, axis=1)
@@ -117,6 +118,13 @@ def _stack(layout: Layout, edge: np.ndarray, rows: Rows) -> list[Curvature]:
         )
         for i in range(sets)
     ]  # fmt: skip
+
+
+def _root(scatter: np.ndarray) -> np.ndarray:
+    """(sets, p, p) L with L L' = scatter: from it, no variance along a nearly flat direction is rounded below 0."""
+    scale = np.sqrt(np.maximum(np.diagonal(scatter, axis1=1, axis2=2), 1e-300))
+    values, vectors = np.linalg.eigh(scatter / (scale[:, :, None] * scale[:, None]))
+    return scale[:, :, None] * vectors * np.sqrt(np.maximum(values, 0.0))[:, None]
 
 
 def _at_boundary(layout: Layout, theta: np.ndarray, influence: np.ndarray) -> np.ndarray:

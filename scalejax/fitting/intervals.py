@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from ..core.domains import Ordered, Simplex
 from ..core.errors import FitError
 from .layout import Slot
 from .request import Request
@@ -61,7 +62,8 @@ def standard_errors(request: Request, theta: np.ndarray, covariance: np.ndarray)
 
 
 def interval_end(request: Request, theta: np.ndarray, covariance: np.ndarray, z: np.ndarray) -> dict[str, np.ndarray]:
-    """One end of the interval of every set's parameters: a scalar moves on its unconstrained scale, a vector by its standard error.
+    """One end of the interval of every set's parameters: a number moves on its unconstrained scale, and so do the entries of a vector whose
+    entries are free of each other; those of a simplex or an ordered vector move by their standard errors.
 
     Args:
         theta, covariance: as in `standard_errors`.
@@ -73,8 +75,8 @@ def interval_end(request: Request, theta: np.ndarray, covariance: np.ndarray, z:
     out = {name: np.repeat(np.asarray(value, dtype=np.float64)[None], len(moved), axis=0) for name, value in request.fix.items()}
     for slot in request.layout.slots:
         here = _places(slot)
-        if slot.size is None:
-            value = np.asarray(slot.domain.forward(moved[:, here[:, 0]]))
+        if slot.size is None or not isinstance(slot.domain, Simplex | Ordered):
+            value = np.asarray(slot.domain.forward(moved[:, here if slot.size is not None else here[:, 0]]))
             out[slot.name] = value if slot.grouped else value[:, 0]
         else:
             value = np.asarray(jax.vmap(jax.vmap(slot.domain.forward))(theta.T[:, here]))

@@ -113,7 +113,8 @@ class DenseRows:
 
         v = u'(A + k M)u with A the share of single squares and k that of their mean, M what the fit leaves of the scores u.
         """
-        push = np.einsum("skl,snl->skn", inverse, self.root) ** 2  # squared influence of every score
+        push = np.einsum("skl,snl->skn", inverse, self.root)
+        push = (push / np.maximum(np.abs(push).max(axis=2, keepdims=True), 1e-300)) ** 2  # squared influence of every score, in any unit
         total = np.maximum(self.n - self.jac.shape[2], 1)[:, None]
         a = push * ((1 - self._shared) * self._own)[:, None]
         single = np.einsum("skn,sn->sk", a, 1 - self.leverage)

@@ -29,6 +29,10 @@ ENOUGH = 3  # starts that must agree before the search of a data set ends
 FEWEST = 64  # starts evaluated a set, at least
 _EVALUATIONS = 2**24  # of the law at one run, to evaluate the starts: a fraction of a second
 _WAVES = (1, 1, 2, 4)  # sizes of the waves of refined starts, relative to the first
+_OTHER = 1e-3  # relative difference of objectives that tells another optimum from one reached imprecisely
+_DONORS = 64  # sets whose optima are offered to the others
+_LENT = 2  # of them the best by value, and as many at random, are refined for each set
+_ROUNDS = 5  # of lending
 _PATIENCE = 4  # a start is given up after so many times the iterations in which `ENOUGH` others agreed
 
 
@@ -49,6 +53,11 @@ class Found:
     iterations: np.ndarray
     screened: int
     closed: bool = False
+
+    @property
+    def converged(self) -> np.ndarray:
+        """(sets, refined) starts that converged."""
+        return self.status == code(Status.CONVERGED)
 
     @property
     def best(self) -> np.ndarray:
@@ -150,7 +159,8 @@ def rounding_level(spec: Spec, bank: Bank) -> float:
 def search(request: Request, starts: Starts | None, solver: Solver, seed: int, progress: Callable[[int, int], None] | None) -> Found:
     """Screen the starts of every set and refine them in waves, until `ENOUGH` converged on the best optimum of the set or none is left.
 
-    A wave fills the processor: many starts for one data set, three each for hundreds of them.
+    A wave fills the processor: many starts for one data set, three each for hundreds of them. So few can all miss the best optimum: where
+    starts of any set ended in several, the sets try each other's.
     """
     spec, bank, sets = request.spec, request.bank, len(request.tables)
     if type(solver) is LM and is_linear(spec, bank):
@@ -178,9 +188,43 @@ def search(request: Request, starts: Starts | None, solver: Solver, seed: int, p
         objective[np.isnan(objective)] = np.inf
         confirmed = (agreement(objective) & (status == code(Status.CONVERGED))).sum(axis=1) >= ENOUGH
         done, open_sets = end, np.flatnonzero(~confirmed)
-    ranks = np.argsort(objective[:, :done], axis=1, kind="stable")
-    sorted_theta = np.take_along_axis(theta[:, :, :done], ranks[None], axis=2)
-    return Found(sorted_theta, *(np.take_along_axis(a[:, :done], ranks, axis=1) for a in (objective, status, iterations)), count)
+    found = _ranked(theta[:, :, :done], objective[:, :done], status[:, :done], iterations[:, :done], count)
+    for turn in range(_ROUNDS if sets > 1 else 0):
+        if not (found.converged & (found.objective > found.objective[:, :1] * (1 + _OTHER))).any():
+            break
+        found, better = _lend(found, spec, bank, solver, np.random.default_rng([seed, turn]), progress)
+        if not better:
+            break
+    return found
+
+
+def _ranked(theta: np.ndarray, objective: np.ndarray, status: np.ndarray, iterations: np.ndarray, screened: int) -> Found:
+    ranks = np.argsort(objective, axis=1, kind="stable")
+    sorted_theta = np.take_along_axis(theta, ranks[None], axis=2)
+    return Found(sorted_theta, *(np.take_along_axis(a, ranks, axis=1) for a in (objective, status, iterations)), screened)
+
+
+def _lend(
+    found: Found, spec: Spec, bank: Bank, solver: Solver, rng: np.random.Generator, progress: Callable[[int, int], None] | None
+) -> tuple[Found, bool]:
+    """Refine, for every set, optima of other sets: the best by value and some at random. Was a better optimum found for any set?"""
+    sets = found.objective.shape[0]
+    donors = np.sort(rng.permutation(np.flatnonzero(np.isfinite(found.objective[:, 0])))[:_DONORS])
+    values = screen(spec, bank, np.tile(found.best[:, donors], sets), np.repeat(np.arange(sets), len(donors))).reshape(sets, -1)
+    values = np.where(donors == np.arange(sets)[:, None], np.inf, values)
+    ranked = donors[np.argsort(values, axis=1)[:, : len(donors) - 1]]
+    lent = np.concatenate([ranked[:, :_LENT], rng.permuted(ranked[:, _LENT:], axis=1)[:, :_LENT]], axis=1)
+    state = minimise(spec, bank, found.best[:, lent.ravel()], np.repeat(np.arange(sets), lent.shape[1]), solver, progress=progress)
+    objective = np.nan_to_num(state.objective.reshape(lent.shape), nan=np.inf)
+    more = _ranked(
+        np.concatenate([found.theta, state.theta.reshape(-1, *lent.shape)], axis=2),
+        *(
+            np.concatenate([old, new.reshape(lent.shape)], axis=1)
+            for old, new in ((found.objective, objective), (found.status, state.status), (found.iterations, state.iterations))
+        ),
+        found.screened,
+    )
+    return more, bool((objective.min(axis=1) < found.objective[:, 0] * (1 - _OTHER)).any())
 
 
 def _count(bank: Bank) -> int:

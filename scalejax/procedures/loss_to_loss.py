@@ -239,17 +239,23 @@ def translate(
     held = dict(found.law.bound)
     point = {**held, **{name: float(v) for name, v in found.point.items()}}
     link = fit_link(found.law(N, D, **found.point), loss, E_0=point["E"], E_1=E_1)
-    rng, drawn = np.random.default_rng(seed), []
+    rng, drawn, flat = np.random.default_rng(seed), [], 0
     for weights in rng.exponential(size=(replicates, len(loss))):  # Rubin's bootstrap: no run is ever lost
         pick = int(rng.integers(found.count)) if found.draws else None
         own = point if pick is None else {**held, **{name: float(v[pick]) for name, v in found.draws.items()}}
         reference = np.asarray(found.law.function(N, D, **own))
+        if np.ptp(reference) < 1e-9 * np.abs(reference).max():
+            flat += 1
+            continue
         drawn.append(_carried(found.law, own, _searched(reference, loss, weights, own["E"], E_1)))
     params = _carried(found.law, point, link)
     few = f"no interval: {len(loss)} runs are too few to resample, {FEWEST} are the least" if len(loss) < FEWEST else ""
+    if flat > 0.05 * replicates:
+        few = f"no interval: in {flat} of {replicates} draws the base's law is the same number at all of these runs"
     why = few or (found.kind if found.draws is None else "")  # bare parameters are taken as exact; a fit that cannot tell its noise is not
     draws = {} if why else {n: np.asarray([d[n] for d in drawn]) for n in params}
     base_kind = f", {found.kind}" if found.draws is not None else ""
+    base_kind += f"; {flat} draws whose base is the same number at all of these runs are left out" if flat else ""
     return Translation(_TARGETS[found.law.function], params, link, draws, kind=why or f"of reweighted runs (seed {seed}){base_kind}")
 
 

@@ -128,8 +128,8 @@ def mixing_pipeline(
     Example:
         >>> import numpy as np, scalejax as sj
         >>> from scalejax.procedures import mixing_pipeline
-        >>> h = np.random.default_rng(0).dirichlet([1.0, 1.0], 8)
-        >>> i, N, S = (a.ravel() for a in np.meshgrid(np.arange(8), [1e8, 2e8, 4e8], [1e4, 2e4, 4e4]))
+        >>> h = np.random.default_rng(0).dirichlet([1.0, 1.0], 12)
+        >>> i, N, S = (a.ravel() for a in np.meshgrid(np.arange(12), [1e8, 2e8, 4e8], [1e4, 2e4, 4e4]))
         >>> i = i.astype(int)
         >>> loss = sj.laws.data_mixing_m4(h[i], c=2.0, t=np.array([-2.0, 0.0])) + (1e7 / N) ** 0.5 + (100 / S) ** 0.5
         >>> table = {"web": h[i, 0], "code": h[i, 1], "N": N, "S": S, "loss": loss}
