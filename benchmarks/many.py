@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 import scalejax as sj
-from scalejax.fitting.problem import trace_counts
+from scalejax.core.batching import trace_counts
 from scalejax.fitting.search import minimise
 from scalejax.fitting.solvers import as_solver
 from scalejax.fitting.starts import make_starts

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import scalejax as sj
+from scalejax.core.linear import cholesky, solve_damped
 from scalejax.decisions.interior import solve as solve_interior
 from scalejax.fitting import lm, problem, search, solvers
-from scalejax.fitting.linear import cholesky, solve_damped
 
 
 def systems(size: int, members: int, span: float, seed: int = 0) -> np.ndarray:

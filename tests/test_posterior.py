@@ -11,7 +11,7 @@ import pytest
 from scipy import integrate, special
 
 import scalejax as sj
-from scalejax.fitting.problem import trace_counts
+from scalejax.core.batching import trace_counts
 from scalejax.posteriors.coordinates import Groups, Place, bent, straight, transport, unravel
 from scalejax.posteriors.densities import huber_density
 from scalejax.posteriors.diagnostics import Chains

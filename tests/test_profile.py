@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import scalejax as sj
+from scalejax.core.batching import trace_counts
 from scalejax.fitting.intervals import quantile_of
-from scalejax.fitting.problem import trace_counts
 from scalejax.fitting.profile import profile
 
 

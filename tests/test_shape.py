@@ -7,7 +7,7 @@ import pytest
 
 import scalejax as sj
 from scalejax import costs, laws, procedures
-from scalejax.fitting.problem import trace_counts
+from scalejax.core.batching import trace_counts
 from scalejax.zoo.additive import additive
 
 HOT = laws.gemstones_shape_params.published["hot"]

@@ -11,8 +11,8 @@ import numpy as np
 
 from ..core.errors import DataError, FitError, suggest
 from ..core.precision import double
+from ..core.statistics import ends
 from ..core.table import Table
-from ..fitting.draws import ends
 from ..posteriors.checks import loo as leave_one_out
 from ..posteriors.checks import observed_rows
 from ..posteriors.posterior import Posterior

@@ -10,10 +10,10 @@ from typing import Any, ClassVar, Literal
 import jax
 import numpy as np
 
+from ..core.answer import Answer
 from ..core.errors import DecisionError
 from ..core.precision import double
 from ..core.table import Table, number
-from .answer import Answer
 from .diagnosis import profile, slopes, valley
 from .optima import Optima
 from .question import Question, numbers

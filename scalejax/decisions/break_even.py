@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..core.answer import Answer, share
 from ..core.errors import DecisionError, suggest
 from ..core.precision import double
 from ..core.table import Table
-from .answer import Answer, share
 from .costs import six_nd
 from .pairing import Pair
 from .question import numbers

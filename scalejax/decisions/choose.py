@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..core.answer import Answer, shaped
 from ..core.errors import DecisionError, suggest
 from ..core.precision import double
 from ..core.table import Table, number
-from .answer import Answer, shaped
 from .break_even import BreakEven, at_best, crossings
 from .costs import six_nd
 from .diagnosis import unlimited

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..core.answer import Answer, shaped, share
 from ..core.precision import double
 from ..core.table import Table
-from .answer import Answer, shaped, share
 from .costs import six_nd
 from .diagnosis import explain, reach
 from .pairing import Pair

@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..core.answer import Answer, shaped, share
 from ..core.errors import DecisionError, suggest
 from ..core.law import Law
 from ..core.precision import double
 from ..core.table import Table
-from .answer import Answer, shaped, share
 from .pairing import Pair
 from .question import numbers
 from .roots import between, changes

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ..fitting.problem import traced
+from ..core.batching import traced
 from .program import Program
 
 _ROUNDS = 60  # bisections of the projection's factor

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from ..fitting.problem import traced
+from ..core.batching import traced
 from . import barrier
 from .program import Program, Values, evaluate, first_order
 from .settle import settle

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from ..core.answer import drawn_by, without
 from ..core.errors import DecisionError
 from ..core.precision import double
+from ..core.statistics import ends
 from ..core.table import Shown, Table, number
-from ..fitting.draws import ends
-from .answer import drawn_by, without
 from .blend import Blend, evaluated
 from .question import numbers
 from .varied import note

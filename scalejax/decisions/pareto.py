@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 
+from ..core.answer import Answer, share
 from ..core.errors import DecisionError
 from ..core.precision import double
 from ..core.table import Table
-from .answer import Answer, share
 from .costs import six_nd
 from .diagnosis import explain, unlimited
 from .optima import Optima

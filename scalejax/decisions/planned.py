@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ..core.answer import without
 from ..core.errors import DecisionError
 from ..core.table import Shown, Table, number
 from ..fitting.intervals import quantile_of
-from .answer import without
 
 _SHOWN = 20  # runs of a long plan that a table shows
 _SAYS = {

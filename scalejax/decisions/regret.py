@@ -12,11 +12,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..core.answer import Answer, shaped
 from ..core.errors import DecisionError, suggest
 from ..core.law import Law
 from ..core.precision import double
 from ..core.table import Table
-from .answer import Answer, shaped
 from .costs import six_nd
 from .question import law_condition, name_of, numbers
 from .sides import Side, sides

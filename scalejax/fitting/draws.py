@@ -11,6 +11,7 @@ import numpy as np
 from ..core.errors import FitError
 from ..core.law import Law
 from ..core.precision import double
+from ..core.statistics import ends
 from ..core.table import Table, number
 from .noise import new_noise
 from .predict import arrange, evaluate, inputs_by_name
@@ -132,20 +133,6 @@ class Draws:
 
     def _repr_html_(self) -> str:
         return self.summary().html()
-
-
-def ends(draws: np.ndarray, level: float) -> tuple[Any, Any]:
-    """Central percentiles along the leading axis; infinite draws count, NaN are left out."""
-    if not 0 < level < 1:
-        raise FitError(f"level={level!r} must lie between 0 and 1, such as 0.9.")
-    shares = np.asarray([0.5 - level / 2, 0.5 + level / 2])
-    if np.isfinite(draws).all():
-        low, high = np.quantile(draws, shares, axis=0)
-        return low, high
-    last = np.maximum(np.sum(~np.isnan(draws), axis=0) - 1, 0)  # the nearest draw, for between infinite ones there is none
-    at = np.rint(np.multiply.outer(shares, last)).astype(int)
-    low, high = np.take_along_axis(np.sort(draws, axis=0), at, axis=0)  # NaN come last
-    return np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)  # nothing is known where all are NaN
 
 
 def _plain(value: Any) -> Any:

@@ -32,7 +32,7 @@ import numpy as np
 
 from ..core.domains import Domain, Interval, Positive, Real
 from ..core.errors import FitError
-from .linear import solve_damped
+from ..core.linear import solve_damped
 from .lm import LM, State, damping_unit
 from .problem import Data, Spec, normal_equations, residuals
 from .system import dense_diagonal, weighed

@@ -11,13 +11,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..core.batching import in_parallel, over_devices, over_hosts, traced
 from .closed_form import is_linear
 from .closed_form import solve as closed_form
 from .data import Bank
 from .lm import LM, Late, chunk_size
 from .lm import solve as levenberg_marquardt
-from .parallel import data_axes, in_parallel, over_devices, over_hosts
-from .problem import Data, Spec, traced
+from .problem import Data, Spec, data_axes
 from .request import Request
 from .solvers import Solver, descend
 from .starts import DEFAULT, Starts, make_starts

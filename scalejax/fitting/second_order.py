@@ -15,9 +15,8 @@ from .covariance import Curvature, curvatures
 from .data import Blocks, make_blocks
 from .layout import one_group
 from .losses import Loss
-from .parallel import data_axes
 from .penalty import penalty
-from .problem import Data, Spec, jacobian, residuals
+from .problem import Data, Spec, data_axes, jacobian, residuals
 from .request import Request
 from .rows import BlockRows, DenseRows
 from .search import rounding_level

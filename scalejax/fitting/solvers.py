@@ -13,12 +13,12 @@ import numpy as np
 import optax
 from jax.flatten_util import ravel_pytree
 
+from ..core.batching import over_devices, traced
 from ..core.errors import FitError, suggest
+from ..core.linear import cholesky, solve_damped, solve_transposed
 from .layout import Layout
-from .linear import cholesky, solve_damped, solve_transposed
 from .lm import LM, chunk_size
-from .parallel import data_axes, over_devices
-from .problem import Data, Spec, traced
+from .problem import Data, Spec, data_axes
 from .projection import VarPro
 from .status import Ends, Status, code, no_ends
 from .system import dense_diagonal, evaluate, objective

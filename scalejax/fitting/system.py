@@ -20,8 +20,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..core.linear import solve_damped
 from .layout import Layout, one_group
-from .linear import solve_damped
 from .losses import Loss
 from .penalty import penalty
 from .problem import Data, Spec, jacobian, normal_equations, residuals

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..fitting.problem import traced
+from ..core.batching import traced
 from .coordinates import Groups, Place, energy
 from .diagnostics import ENOUGH, Importance
 from .model import Evidence, Model

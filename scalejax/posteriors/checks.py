@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
+from ..core.batching import traced
 from ..core.precision import double
 from ..core.table import Table
 from ..fitting.data import usable_rows
-from ..fitting.problem import traced
 from . import psis
 from .convergence import ess_mean
 from .diagnostics import Chains

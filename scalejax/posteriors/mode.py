@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from ..fitting.problem import traced
+from ..core.batching import traced
 from .coordinates import Groups, Place, energy, free_values, populations, split, unravel
 from .model import Evidence, Model, hyper_sites
 

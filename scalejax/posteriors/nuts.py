@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from ..fitting.problem import traced
+from ..core.batching import traced
 from .coordinates import Groups, Place, energy, transport
 from .mode import SETS, local
 from .model import Evidence, Model

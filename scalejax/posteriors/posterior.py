@@ -13,8 +13,9 @@ import numpy as np
 
 from ..core.errors import FitError
 from ..core.precision import double
+from ..core.statistics import ends
 from ..core.table import Table, entry, number
-from ..fitting.draws import Draws, ends
+from ..fitting.draws import Draws
 from ..fitting.identify import inseparable_inputs
 from ..fitting.noise import weight_of_new
 from ..fitting.predict import inputs_by_name

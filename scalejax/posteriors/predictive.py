@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
+from ..core.batching import traced
 from ..core.errors import FitError
 from ..core.precision import double
 from ..core.table import Table, number
 from ..fitting.data import usable_rows
-from ..fitting.problem import traced
 from .checks import draws_of
 from .model import Evidence, Model
 

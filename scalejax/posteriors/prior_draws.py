@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..core.batching import traced
 from ..core.errors import FitError
-from ..fitting.problem import traced
 from .coordinates import unconstrained
 from .many import sets
 from .mode import locate

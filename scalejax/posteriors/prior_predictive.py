@@ -12,9 +12,9 @@ from ..core.errors import FitError
 from ..core.law import Law
 from ..core.precision import double
 from ..core.runs import Runs
+from ..core.statistics import ends
 from ..core.table import Table, number
 from ..fitting.data import usable_rows
-from ..fitting.draws import ends
 from .predictive import seen_by, trials_of
 from .prior_draws import from_prior, outputs
 from .setup import Setup, check_options, set_up

@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..core.answer import Answer
 from ..core.errors import DecisionError, FitError
 from ..core.precision import double
 from ..core.table import Table
-from ..decisions.answer import Answer
 from ..decisions.costs import six_nd
 from ..decisions.sources import Source, known
 from ..fitting.fit import fit

@@ -8,8 +8,9 @@ import numpy as np
 
 from ..core.errors import DecisionError
 from ..core.precision import double
+from ..core.statistics import ends
 from ..decisions.sources import known
-from ..fitting.draws import Draws, ends
+from ..fitting.draws import Draws
 from ..fitting.result import Fit
 
 _GRID = 257

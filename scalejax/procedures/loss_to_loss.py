@@ -8,14 +8,14 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from ..core.answer import Answer
 from ..core.errors import DataError, DecisionError
 from ..core.law import Law
 from ..core.precision import double
 from ..core.runs import Runs
+from ..core.statistics import ends
 from ..core.table import Table, number
-from ..decisions.answer import Answer
 from ..decisions.sources import Source, known
-from ..fitting.draws import ends
 from ..fitting.resampling import FEWEST
 from ..zoo.chinchilla import chinchilla, chinchilla_outer
 from ..zoo.loss_to_loss import kaplan_irreducible, loss_to_loss

@@ -13,9 +13,10 @@ from ..core.law import Law
 from ..core.precision import double
 from ..core.readers import read_runs
 from ..core.runs import Runs
+from ..core.statistics import ends
 from ..core.table import Shown, Table, number
 from ..fitting.data import Bank
-from ..fitting.draws import Draws, ends
+from ..fitting.draws import Draws
 from ..fitting.fit import fit
 from ..fitting.losses import huber
 from ..fitting.result import Fit

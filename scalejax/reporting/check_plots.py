@@ -9,9 +9,9 @@ import numpy as np
 
 from ..core.errors import DataError, FitError, suggest
 from ..core.runs import Runs
+from ..core.statistics import ends
 from ..core.table import entry
 from ..decisions.costs import six_nd
-from ..fitting.draws import ends
 from ..posteriors.calibrate import Calibration
 from ..posteriors.predictive import PredictiveCheck
 from ..posteriors.prior_predictive import PriorPredictive

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.errors import DecisionError, FitError, suggest
+from ..core.statistics import ends
 from ..decisions.allocation import Allocation
 from ..decisions.costs import six_nd
-from ..fitting.draws import Draws, ends
+from ..fitting.draws import Draws
 from ..fitting.profile import Profile
 from ..fitting.result import Fit
 from . import marks, points, style

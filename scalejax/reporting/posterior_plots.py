@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.errors import FitError, suggest
+from ..core.statistics import ends
 from ..decisions.allocate import allocate
 from ..decisions.sources import known
-from ..fitting.draws import Draws, ends
+from ..fitting.draws import Draws
 from ..fitting.result import Fit
 from ..posteriors.laplace import laplace
 from ..posteriors.posterior import Posterior

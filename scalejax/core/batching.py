@@ -1,4 +1,4 @@
-"""Members of a batch side by side: on the cores of a CPU, on all local devices, and on several hosts.
+"""Members of a batch side by side: on the cores of a CPU, on all local devices, and on several hosts; and how often programs were traced.
 
 Members never speak to each other, so a device or a host works on its share alone, by the same compiled program, and the numbers do not
 depend on how many there are.
@@ -7,6 +7,7 @@ depend on how many there are.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -16,9 +17,10 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
-from ..core.precision import double
-from .problem import Data
+from .precision import double
 
+# Above this many parameters unrolled sums and factorisations cost more compile time than they save run time.
+UNROLLED = 12
 _AXIS = "members"
 
 
@@ -63,11 +65,6 @@ def over_devices(function: Callable[..., Any], arguments: tuple[Any, ...], axes:
     return jax.shard_map(function, mesh=mesh, in_specs=specs, out_specs=out, check_vma=False)(*arguments)
 
 
-def data_axes(batched: tuple[bool, ...]) -> Data:
-    """Which arrays of `Data` have a member axis, for `over_devices`."""
-    return Data(tuple(-1 if b else None for b in batched[:-1]), -1 if batched[-1] else None, -1, None, None, -1)
-
-
 @lru_cache
 def _mesh(devices: tuple[Any, ...]) -> Mesh:
     return Mesh(np.asarray(devices), (_AXIS,))
@@ -88,3 +85,17 @@ def over_hosts(function: Callable[[np.ndarray], Any], members: int) -> Any:
     mine = np.minimum(np.arange(share) + share * jax.process_index(), members - 1)
     parts = process_allgather(function(mine))  # a new leading axis of hosts
     return jax.tree.map(lambda a: np.moveaxis(np.asarray(a), 0, -2).reshape(*a.shape[1:-1], -1)[..., :members], parts)
+
+
+# How often each compiled program was traced; tests and curious users read it through `trace_counts`.
+_TRACES: Counter[str] = Counter()
+
+
+def trace_counts() -> dict[str, int]:
+    """How often each compiled program has been traced in this process: {"solve": 1, "screen": 1, ...}."""
+    return dict(_TRACES)
+
+
+def traced(name: str) -> None:
+    """Called inside a compiled function: counts its traces, not its runs."""
+    _TRACES[name] += 1

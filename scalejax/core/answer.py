@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..core.errors import DecisionError
-from ..core.table import Shown, number
-from ..fitting.draws import ends
+from .errors import DecisionError
+from .statistics import ends
+from .table import Shown, number
 
 
 class _Drawn(Shown):

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from .problem import UNROLLED
+from .batching import UNROLLED
 
 _PANEL = 16  # columns that are factorised by one loop
 _PANELS = 4  # loops at most: more cost more compile time than they save
