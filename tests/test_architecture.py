@@ -21,6 +21,7 @@ RANK = {
     "core": 0,
     "zoo": 1,
     "datasets": 1,
+    "optimum": 1,
     "fitting": 2,
     "posteriors": 3,
     "decisions": 4,

@@ -14,8 +14,8 @@ from ..core.answer import Answer
 from ..core.errors import DecisionError
 from ..core.precision import double
 from ..core.table import Table, number
+from ..optimum.many import Optima
 from .diagnosis import profile, slopes, valley
-from .optima import Optima
 from .question import Question, numbers
 from .sources import Known
 

@@ -15,8 +15,8 @@ from ..core.errors import DecisionError
 from ..core.law import Law
 from ..fitting.draws import Draws
 from ..fitting.result import Fit
+from ..optimum.program import Condition, Program, Variable
 from .pairing import knowns
-from .program import Condition, Program, Variable
 from .sources import Known, Source
 from .varied import trained_mixtures
 

@@ -11,12 +11,12 @@ import numpy as np
 from ..core.answer import Answer, share
 from ..core.errors import DecisionError, suggest
 from ..core.precision import double
+from ..core.roots import between as root_between
+from ..core.roots import changes
 from ..core.table import Table
 from .costs import six_nd
 from .pairing import Pair
 from .question import numbers
-from .roots import between as root_between
-from .roots import changes
 from .sides import Side, made_by, no_cost, one_each, positive, sides
 
 _GRID = 65

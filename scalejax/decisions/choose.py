@@ -13,10 +13,10 @@ from ..core.answer import Answer, shaped
 from ..core.errors import DecisionError, suggest
 from ..core.precision import double
 from ..core.table import Table, number
+from ..optimum.many import Optima
 from .break_even import BreakEven, at_best, crossings
 from .costs import six_nd
 from .diagnosis import unlimited
-from .optima import Optima
 from .pairing import Pair
 from .question import Cost, name_of
 from .sides import Best, Side, made_by, one_each, positive, sides

@@ -13,10 +13,10 @@ from ..core.answer import Answer, shaped, share
 from ..core.errors import DecisionError, suggest
 from ..core.law import Law
 from ..core.precision import double
+from ..core.roots import between, changes
 from ..core.table import Table
 from .pairing import Pair
 from .question import numbers
-from .roots import between, changes
 from .sides import Side, made_by, no_cost, sides
 from .space import limits
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from ..core.batching import traced
-from .program import Program
+from ..optimum.program import Program
 
 _ROUNDS = 60  # bisections of the projection's factor
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from ..core.errors import DecisionError, suggest
 from ..core.precision import double
+from ..optimum.many import Box, Optima, optimise
 from . import first_order, mixing
 from .blend import Blend, blend, collect, logits
 from .mixture import Mixture
-from .optima import Box, Optima, optimise
 from .sources import Source
 from .varied import check_directions, keep, kept_shares
 

@@ -13,9 +13,9 @@ from ..core.answer import Answer, share
 from ..core.errors import DecisionError
 from ..core.precision import double
 from ..core.table import Table
+from ..optimum.many import Optima
 from .costs import six_nd
 from .diagnosis import explain, unlimited
-from .optima import Optima
 from .question import Question, name_of, numbers
 from .sides import Side, positive, sides
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from ..core.errors import DecisionError, suggest
 from ..core.law import Law
+from ..optimum.many import Optima
 from .allocate import answers, best_choice
 from .diagnosis import explain, unlimited
-from .optima import Optima
 from .pairing import Pair, knowns
 from .question import Cost, Question, law_condition, name_of, numbers, pose
 from .sources import Known

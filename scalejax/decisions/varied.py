@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..core.errors import DecisionError
-from .optima import Box
+from ..optimum.many import Box
 from .question import Question
 from .sources import Known
 

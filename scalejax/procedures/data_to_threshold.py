@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import DataError, DecisionError
+from ..core.roots import between
 from ..core.statistics import isotonic
 from ..core.table import Shown, Table, number
-from ..decisions.roots import between
 from ..fitting.resampling import FEWEST
 from ..zoo.reinforcement import rl_compute, value_based_rl
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from ..core.errors import DecisionError, suggest
 from ..core.law import Law
+from ..core.roots import between
 from ..core.table import Shown, Table, number
-from ..decisions.roots import between
 from ..fitting.result import Fit
 
 Source = Fit | tuple[Law, Mapping[str, Any]]

@@ -18,8 +18,8 @@ import jax.numpy as jnp
 
 from ..core.batching import traced
 from . import barrier
+from .polish import settle
 from .program import Program, Values, evaluate, first_order
-from .settle import settle
 
 _NEARLY = 1e-6  # residual of the barrier at which settling is tried first
 _AT = 1e-9  # a start nearer to a bound than this is held by it
