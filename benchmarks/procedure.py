@@ -14,12 +14,12 @@ from pathlib import Path
 
 import jax
 import numpy as np
+from scalejax.fitting.solvers.gradient.gradient import LM
+from scalejax.fitting.solvers.gradient.search import minimise
 from scipy.optimize import minimize
 
 import scalejax as sj
-from scalejax.fitting.resampling import resampled
-from scalejax.fitting.search import minimise
-from scalejax.fitting.solvers import LM
+from scalejax.fitting.uncertainty.resampling import resampled
 
 from .chinchilla import numpy_objective
 from .common import chinchilla_runs, show, timed

@@ -118,7 +118,7 @@ def _report(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_report(options: argparse.Namespace) -> None:
-    from .fitting.bootstrap import bootstrap
+    from .fitting.uncertainty.bootstrap import bootstrap
     from .posteriors.laplace import laplace
     from .posteriors.posterior import Posterior
     from .reporting.report import report

@@ -15,8 +15,8 @@ from .core.runs import Runs
 from .core.table import Table, number
 from .datasets import load
 from .decisions.allocate import allocate
-from .fitting.bootstrap import bootstrap
 from .fitting.fit import fit
+from .fitting.uncertainty.bootstrap import bootstrap
 from .posteriors.sample import sample
 from .reporting import plot
 from .reporting.report import report

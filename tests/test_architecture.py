@@ -119,7 +119,7 @@ LONG = {
     "scalejax.posteriors.checks",
     "scalejax.comparison.compare",
     "scalejax.decisions.argmin",
-    "scalejax.decisions.pareto",
+    "scalejax.decisions.recipes.pareto",
 }
 EXAMPLES = [n for n, f in zip(MODULES, SOURCES, strict=True) if ">>>" in f.read_text()]
 

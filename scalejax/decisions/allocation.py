@@ -16,8 +16,8 @@ from ..core.precision import double
 from ..core.table import Table, number
 from ..optimum.many import Optima
 from .diagnosis import profile, slopes, valley
+from .known import Known
 from .question import Question, numbers
-from .sources import Known
 
 
 @dataclass(frozen=True, eq=False, repr=False)

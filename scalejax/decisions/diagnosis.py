@@ -13,8 +13,8 @@ from ..core.errors import DecisionError
 from ..optimum.implicit import attached
 from ..optimum.many import Optima, optimise
 from ..optimum.program import Condition, Program
+from .known import Known
 from .question import Question
-from .sources import Known
 
 
 @lru_cache(maxsize=256)

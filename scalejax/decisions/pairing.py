@@ -10,14 +10,14 @@ import numpy as np
 
 from ..core.errors import DecisionError
 from ..core.runs import Runs
-from ..fitting.bootstrap import bootstrap
 from ..fitting.data import usable_rows
-from ..fitting.draws import Draws
 from ..fitting.layout import one_group
 from ..fitting.request import Request, label
 from ..fitting.result import Fit
-from ..fitting.units import column_names, same_runs, unit_names
-from .sources import Known, known
+from ..fitting.uncertainty.bootstrap import bootstrap
+from ..fitting.uncertainty.draws import Draws
+from ..fitting.uncertainty.units import column_names, same_runs, unit_names
+from .known import Known, known
 
 Pair = str | Sequence[str] | bool | None
 REPLICATES = 1000

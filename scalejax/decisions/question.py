@@ -17,7 +17,7 @@ from ..core.errors import DecisionError
 from ..core.law import Law
 from ..optimum.many import Box, Optima, optimise
 from ..optimum.program import Condition, Program, Variable
-from .sources import Known
+from .known import Known
 from .space import box, variable
 
 Cost = Callable[..., Any]

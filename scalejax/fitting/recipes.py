@@ -18,9 +18,9 @@ from ..zoo.overtraining import downstream_error
 from ..zoo.shape import gemstones
 from .losses import Loss, huber, squared
 from .request import Request
-from .search import search
-from .solvers import Optax, Solver, as_solver
-from .starts import Starts
+from .solvers.gradient import Optax, Solver, as_solver
+from .solvers.search import search
+from .solvers.starts import Starts
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import numpy as np
 
 from ..core.errors import DataError, FitError, suggest
 from ..core.precision import double
-from ..fitting.draws import Draws
 from ..fitting.layout import Slot
+from ..fitting.uncertainty.draws import Draws
 from .posterior import Posterior, medians
 from .setup import group_covariates, point_fit
 

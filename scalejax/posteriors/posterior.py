@@ -15,11 +15,11 @@ from ..core.errors import FitError
 from ..core.precision import double
 from ..core.statistics import ends
 from ..core.table import Table, entry, number
-from ..fitting.draws import Draws
 from ..fitting.identify import inseparable_inputs
-from ..fitting.noise import weight_of_new
 from ..fitting.predict import inputs_by_name
 from ..fitting.request import label
+from ..fitting.uncertainty.draws import Draws
+from ..fitting.uncertainty.noise import weight_of_new
 from . import checks, predictive, prior_predictive
 from .diagnostics import Chains, Importance
 from .model import UNIT, Model

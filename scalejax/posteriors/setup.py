@@ -20,8 +20,8 @@ from ..fitting.losses import huber
 from ..fitting.problem import Spec
 from ..fitting.request import Request
 from ..fitting.result import Fit, finish
-from ..fitting.search import search
-from ..fitting.solvers import as_solver
+from ..fitting.solvers.gradient import as_solver
+from ..fitting.solvers.search import search
 from .coordinates import unconstrained
 from .level import sentence
 from .likelihoods import Likelihood, as_likelihood

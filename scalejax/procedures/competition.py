@@ -13,7 +13,7 @@ from ..core.errors import DecisionError, FitError
 from ..core.precision import double
 from ..core.table import Table
 from ..decisions.costs import six_nd
-from ..decisions.sources import Source, known
+from ..decisions.known import Source, known
 from ..fitting.fit import fit
 from ..fitting.result import Fit
 from ..zoo.chinchilla import chinchilla

@@ -12,7 +12,7 @@ from ..core.answer import Answer
 from ..core.errors import DataError
 from ..core.statistics import spearman
 from ..core.table import Shown, Table, number
-from ..fitting.resampling import FEWEST
+from ..fitting.uncertainty.resampling import FEWEST
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -12,8 +12,8 @@ from ..core.answer import Answer, shaped
 from ..core.errors import DecisionError
 from ..core.precision import double
 from ..core.table import Table
+from ..decisions.known import Source, known
 from ..decisions.question import numbers
-from ..decisions.sources import Source, known
 from ..zoo.routing import routed_lm, saturated_experts
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from ..core.errors import DecisionError
 from ..core.precision import double
 from ..core.statistics import ends
-from ..decisions.sources import known
-from ..fitting.draws import Draws
+from ..decisions.known import known
 from ..fitting.result import Fit
+from ..fitting.uncertainty.draws import Draws
 
 _GRID = 257
 

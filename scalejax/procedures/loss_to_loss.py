@@ -15,8 +15,8 @@ from ..core.precision import double
 from ..core.runs import Runs
 from ..core.statistics import ends
 from ..core.table import Table, number
-from ..decisions.sources import Source, known
-from ..fitting.resampling import FEWEST
+from ..decisions.known import Source, known
+from ..fitting.uncertainty.resampling import FEWEST
 from ..zoo.chinchilla import chinchilla, chinchilla_outer
 from ..zoo.loss_to_loss import kaplan_irreducible, loss_to_loss
 

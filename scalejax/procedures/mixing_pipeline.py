@@ -16,11 +16,11 @@ from ..core.runs import Runs
 from ..core.statistics import ends
 from ..core.table import Shown, Table, number
 from ..fitting.data import Bank
-from ..fitting.draws import Draws
 from ..fitting.fit import fit
 from ..fitting.losses import huber
 from ..fitting.result import Fit
 from ..fitting.runaways import noted
+from ..fitting.uncertainty.draws import Draws
 from ..zoo.data_mixing import data_mixing_m4, mixing_steps
 from ..zoo.power import henighan
 from .mixture_bootstrap import as_draws, mixture_counts, refit_mixtures

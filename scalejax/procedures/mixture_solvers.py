@@ -15,8 +15,8 @@ from ..core.errors import DecisionError
 from ..core.precision import double
 from ..core.statistics import ends, spearman
 from ..core.table import Shown
-from ..decisions.optimal_mixture import optimal_mixture
-from ..decisions.sources import Source, known
+from ..decisions.known import Source, known
+from ..decisions.mixtures.optimal_mixture import optimal_mixture
 from ..fitting.fit import fit
 from ..fitting.result import Fit
 from ..zoo.domain_shares import autoscale, ddo

@@ -20,7 +20,7 @@ from ..core.precision import double
 from ..core.registry import laws
 from ..core.statistics import ends
 from ..core.table import Shown, Table, number
-from ..decisions.sources import Source, known
+from ..decisions.known import Source, known
 from ..fitting.result import Fit
 
 Shape = Literal["free", "wsd"]

@@ -13,7 +13,7 @@ from ..core.errors import DataError, DecisionError, FitError, suggest
 from ..core.precision import double
 from ..core.statistics import spearman
 from ..core.table import Shown
-from ..decisions.varied import kept_shares
+from ..decisions.unvaried import kept_shares
 from ..fitting.fit import fit
 from ..fitting.losses import squared
 from ..fitting.result import Fit

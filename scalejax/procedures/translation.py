@@ -12,9 +12,9 @@ from ..core.answer import Answer
 from ..core.errors import DecisionError, suggest
 from ..core.runs import Runs
 from ..core.table import Table
-from ..decisions.sources import known
-from ..fitting.draws import Draws
+from ..decisions.known import known
 from ..fitting.result import Fit
+from ..fitting.uncertainty.draws import Draws
 
 
 class EncoderDecoderSplit(NamedTuple):

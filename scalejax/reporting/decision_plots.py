@@ -9,14 +9,14 @@ import numpy as np
 
 from ..core.errors import DecisionError
 from ..decisions.allocation import Allocation
-from ..decisions.break_even import BreakEven
-from ..decisions.choose import Choice
-from ..decisions.efficiency import ComputeMultiplier
-from ..decisions.equivalent import Equivalent
-from ..decisions.mixture import Mixture
-from ..decisions.pareto import Pareto
-from ..decisions.planned import NextRuns
-from ..decisions.regret import Regret
+from ..decisions.design.plan import NextRuns
+from ..decisions.mixtures.mixture import Mixture
+from ..decisions.recipes.break_even import BreakEven
+from ..decisions.recipes.choose import Choice
+from ..decisions.recipes.equivalent import Equivalent
+from ..decisions.recipes.multiplier import ComputeMultiplier
+from ..decisions.recipes.pareto import Pareto
+from ..decisions.recipes.regret import Regret
 from . import marks, style
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from ..core.errors import DecisionError, FitError, suggest
 from ..core.statistics import ends
 from ..decisions.allocation import Allocation
 from ..decisions.costs import six_nd
-from ..fitting.draws import Draws
-from ..fitting.profile import Profile
 from ..fitting.result import Fit
+from ..fitting.uncertainty.draws import Draws
+from ..fitting.uncertainty.profile import Profile
 from . import marks, points, style
 from .check_plots import predictive_check, prior_predictive, ranks
 from .curve_plots import curves

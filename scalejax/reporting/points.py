@@ -13,8 +13,8 @@ from ..core.errors import DecisionError, FitError, suggest
 from ..decisions.allocate import allocate
 from ..decisions.allocation import Allocation
 from ..decisions.costs import six_nd
-from ..fitting.draws import Draws
 from ..fitting.result import Fit
+from ..fitting.uncertainty.draws import Draws
 from ..posteriors.usual import usual_draws
 
 ENOUGH = 256  # draws behind a drawn band: more cannot be seen

@@ -10,9 +10,9 @@ import numpy as np
 from ..core.errors import FitError, suggest
 from ..core.statistics import ends
 from ..decisions.allocate import allocate
-from ..decisions.sources import known
-from ..fitting.draws import Draws
+from ..decisions.known import known
 from ..fitting.result import Fit
+from ..fitting.uncertainty.draws import Draws
 from ..posteriors.laplace import laplace
 from ..posteriors.posterior import Posterior
 from . import marks, points, style

@@ -6,9 +6,9 @@ import numpy as np
 
 from ..core.precision import double
 from ..core.table import number
-from ..fitting.draws import Draws
 from ..fitting.identify import inseparable_inputs
 from ..fitting.result import Fit
+from ..fitting.uncertainty.draws import Draws
 from ..posteriors.posterior import Posterior
 from .style import listed
 

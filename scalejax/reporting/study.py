@@ -13,10 +13,10 @@ import numpy as np
 from ..core.errors import DataError, IdentifiabilityError
 from ..decisions.allocate import allocate
 from ..decisions.allocation import Allocation
-from ..decisions.sources import known
-from ..fitting.bootstrap import bootstrap
-from ..fitting.draws import Draws
+from ..decisions.known import known
 from ..fitting.result import Fit
+from ..fitting.uncertainty.bootstrap import bootstrap
+from ..fitting.uncertainty.draws import Draws
 from ..posteriors.laplace import laplace
 from ..posteriors.posterior import Posterior
 from . import points
