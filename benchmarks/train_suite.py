@@ -5,7 +5,7 @@ Question
     when every (N, D) point is a run of its own, with its own learning-rate schedule that ends at D?
 
 How to run (needs jax, optax and numpy; no network, no accelerator)
-    python benchmarks/train_suite.py                        # the "small" suite behind datasets/embedded/pylib.*
+    python benchmarks/train_suite.py                        # the "small" suite behind data/embedded/pylib.*
     python benchmarks/train_suite.py --suite smoke --out smoke               # a minute, to try the script
     python benchmarks/train_suite.py --only n7k --budget-minutes 5           # some of the runs, for some time
     Each finished run is written at once, to a temporary file that then replaces the table, so a stopped suite loses
@@ -86,7 +86,7 @@ CURVE = {
     "lr": "learning rate of the last of these steps",
     "train_loss": "nats per byte, mean over the steps since the row before, each batch scored before it is trained on",
 }
-OUT = pathlib.Path(__file__).resolve().parent.parent / "scalejax" / "datasets" / "embedded"
+OUT = pathlib.Path(__file__).resolve().parent.parent / "scalejax" / "data" / "embedded"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,15 +16,15 @@ from .core.errors import (
     ScalejaxError,
 )
 from .core.law import Law, Published, law
-from .core.readers import read_runs
-from .core.curves import read_curves
+from .data.readers import read_runs
+from .data.curves import read_curves
 from .core import schedules
 from .core.runs import Flag, Runs
 from .core.simulation import simulate
 from .core.version import __version__
 from .zoo import laws
 from .zoo.additive import additive
-from . import datasets
+from .data import datasets
 from .fitting.losses import Loss, absolute, asymmetric, huber, log_cosh, squared, student_t
 from .fitting.solvers.lm import LM
 from .fitting.solvers.projection import VarPro
@@ -38,11 +38,11 @@ from .fitting.uncertainty.draws import Draws
 from .fitting.uncertainty.bootstrap import bootstrap
 from .fitting.uncertainty.profile import Profile, profile
 from .posteriors import likelihoods
-from .posteriors.calibrate import Calibration, calibrate
+from .posteriors.checks.calibrate import Calibration, calibrate
 from .posteriors.laplace import laplace
 from .posteriors.posterior import Posterior
 from .posteriors.new_group import NewGroup
-from .posteriors.prior_predictive import PriorPredictive, prior_predictive
+from .posteriors.checks.prior_predictive import PriorPredictive, prior_predictive
 from .posteriors.sample import sample
 from .posteriors.storage import load_posterior
 from .decisions import costs

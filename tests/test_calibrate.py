@@ -5,17 +5,17 @@ from __future__ import annotations
 import jax
 import numpy as np
 import pytest
+from scalejax.posteriors.checks.influence.calibrate import Calibration
+from scalejax.posteriors.checks.influence.uniformity import band, p_value
+from scalejax.posteriors.model.density.coordinates import Place, energy, transport
+from scalejax.posteriors.model.density.many import sets
+from scalejax.posteriors.model.density.mode import locate
+from scalejax.posteriors.model.density.setup import point_fit, set_up, starts
 from scipy import stats
 
 import scalejax as sj
 from scalejax.core.errors import FitError
-from scalejax.posteriors import calibrate as module
-from scalejax.posteriors.calibrate import Calibration
-from scalejax.posteriors.coordinates import Place, energy, transport
-from scalejax.posteriors.many import sets
-from scalejax.posteriors.mode import locate
-from scalejax.posteriors.setup import point_fit, set_up, starts
-from scalejax.posteriors.uniformity import band, p_value
+from scalejax.posteriors.checks.influence import calibrate as module
 
 X = {"x": np.logspace(3, 8, 12)}
 

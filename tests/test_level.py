@@ -6,14 +6,14 @@ import jax
 import numpy as np
 import numpyro.distributions as dist
 import pytest
+from scalejax.posteriors.checks.influence.influence import log_prior
+from scalejax.posteriors.model.density.level import WIDTH, level_of
+from scalejax.posteriors.model.density.prior_draws import from_prior
+from scalejax.posteriors.model.density.setup import set_up
 
 import scalejax as sj
-from scalejax.posteriors import prior_draws
-from scalejax.posteriors.checks import log_prior
-from scalejax.posteriors.level import WIDTH, level_of
+from scalejax.posteriors.model.density import prior_draws
 from scalejax.posteriors.posterior import Posterior
-from scalejax.posteriors.prior_draws import from_prior
-from scalejax.posteriors.setup import set_up
 
 X = np.logspace(3, 8, 24)
 TRUTH = {"E": 1.0, "A": 20.0, "alpha": 0.3}

@@ -8,18 +8,18 @@ import jax
 import numpy as np
 import numpyro.distributions as dist
 import pytest
+from scalejax.posteriors.checks.influence.diagnostics import Chains
+from scalejax.posteriors.model.density.coordinates import Groups, Place, bent, straight, transport, unravel
+from scalejax.posteriors.model.density.densities import huber_density
+from scalejax.posteriors.model.density.density import site_shapes
+from scalejax.posteriors.model.density.nuts import Trace
+from scalejax.posteriors.model.density.persist import Order, _kept, rounder
+from scalejax.posteriors.model.density.setup import set_up
 from scipy import integrate, special
 
 import scalejax as sj
 from scalejax.core.batching import trace_counts
-from scalejax.posteriors.coordinates import Groups, Place, bent, straight, transport, unravel
-from scalejax.posteriors.densities import huber_density
-from scalejax.posteriors.diagnostics import Chains
-from scalejax.posteriors.model import site_shapes
-from scalejax.posteriors.nuts import Trace
-from scalejax.posteriors.persist import Order, _kept, rounder
 from scalejax.posteriors.priors import default_prior
-from scalejax.posteriors.setup import set_up
 
 TRUTH = {"E": 1.0, "A": 20.0, "alpha": 0.3}
 X = np.logspace(3, 8, 40)

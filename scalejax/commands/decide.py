@@ -234,7 +234,7 @@ def _run_next_runs(options: argparse.Namespace) -> None:
 
     candidates = None
     if options.candidates:
-        from ..core.readers import read_runs
+        from ..data.readers import read_runs
 
         candidates = read_runs(options.candidates)
     space: dict[str, Any] | None = None

@@ -21,8 +21,8 @@ from ..fitting.penalty import CENTRAL, ranges
 from ..fitting.problem import Spec, predictions
 from ..fitting.result import Fit
 from ..fitting.status import Status
-from ..posteriors.checks import densities
-from ..posteriors.predictive import replicates
+from ..posteriors.checks.influence import densities
+from ..posteriors.checks.predictive import replicates
 from ..posteriors.sample import sample
 from .splits import Split
 

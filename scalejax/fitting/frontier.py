@@ -13,10 +13,10 @@ from typing import Any, Literal
 import numpy as np
 
 from ..core.errors import DataWarning, FitError, suggest
-from ..core.readers import read_runs
 from ..core.runs import Runs
 from ..core.statistics import ends, lower_hull
 from ..core.table import Table, number
+from ..data.readers import read_runs
 from .minima import Minimum, Sizes, contrasts, interpolated, misfit, polynomial, sizes_by_budget, within
 
 _METHODS = ("auto", "polynomial", "interpolation")

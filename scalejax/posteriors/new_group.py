@@ -13,8 +13,8 @@ from ..core.errors import DataError, FitError, suggest
 from ..core.precision import double
 from ..fitting.layout import Slot
 from ..fitting.uncertainty.draws import Draws
+from .model.setup import group_covariates, point_fit
 from .posterior import Posterior, medians
-from .setup import group_covariates, point_fit
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

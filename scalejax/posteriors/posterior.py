@@ -20,13 +20,14 @@ from ..fitting.predict import inputs_by_name
 from ..fitting.request import label
 from ..fitting.uncertainty.draws import Draws
 from ..fitting.uncertainty.noise import weight_of_new
-from . import checks, predictive, prior_predictive
-from .diagnostics import Chains, Importance
-from .model import UNIT, Model
-from .predictive import PredictiveCheck, Statistic
-from .prior_predictive import PriorPredictive
+from .checks import influence as checks
+from .checks import predictive, prior_predictive
+from .checks.diagnostics import Chains, Importance
+from .checks.predictive import PredictiveCheck, Statistic
+from .checks.prior_predictive import PriorPredictive
+from .checks.psis import Loo
+from .model.density import UNIT, Model
 from .priors import Priors
-from .psis import Loo
 
 if TYPE_CHECKING:
     from .new_group import NewGroup

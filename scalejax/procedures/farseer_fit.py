@@ -9,9 +9,9 @@ import numpy as np
 
 from ..core.errors import DataError
 from ..core.precision import double
-from ..core.readers import read_runs
 from ..core.runs import Runs
 from ..core.table import Shown, Table, number
+from ..data.readers import read_runs
 from ..fitting.data import usable_rows
 from ..zoo.farseer import SIZE, farseer
 

@@ -11,10 +11,10 @@ import numpy as np
 from ..core.errors import DataError, DecisionError
 from ..core.law import Law
 from ..core.precision import double
-from ..core.readers import read_runs
 from ..core.runs import Runs
 from ..core.statistics import ends
 from ..core.table import Shown, Table, number
+from ..data.readers import read_runs
 from ..fitting.data import Bank
 from ..fitting.fit import fit
 from ..fitting.losses import huber

@@ -11,8 +11,8 @@ import numpy as np
 from ..core.errors import DecisionError
 from ..core.law import Law
 from ..core.precision import double
-from ..core.readers import OnBad
 from ..core.table import Table
+from ..data.readers import OnBad
 from ..decisions.mixtures.mixture import Mixture
 from ..decisions.mixtures.optimal_mixture import optimal_mixture
 from ..fitting.fit import find_law, fit

@@ -19,8 +19,8 @@ from ..fitting.uncertainty.bootstrap import bootstrap
 from ..fitting.uncertainty.draws import Draws
 from ..posteriors.laplace import laplace
 from ..posteriors.posterior import Posterior
-from . import points
 from .ahead import Ahead, look_ahead
+from .plots import points
 
 FACTORS = {"half the best N": 0.5, "twice the best N": 2.0, "4 times the best N": 4.0}  # wrong choices
 

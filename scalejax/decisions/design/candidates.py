@@ -13,8 +13,8 @@ import numpy as np
 
 from ...core.checks import COUNTS
 from ...core.errors import DataWarning, DecisionError, ScalejaxError, suggest
-from ...core.readers import read_runs
 from ...core.runs import Runs
+from ...data.readers import read_runs
 from ...fitting.result import Fit
 from ..costs import six_nd
 
