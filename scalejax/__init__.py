@@ -23,7 +23,7 @@ from .core.runs import Flag, Runs
 from .core.simulation import simulate
 from .core.version import __version__
 from .zoo import laws
-from .zoo.additive import additive
+from .zoo.scale.additive import additive
 from .data import datasets
 from .fitting.losses import Loss, absolute, asymmetric, huber, log_cosh, squared, student_t
 from .fitting.solvers.lm import LM

@@ -19,8 +19,8 @@ def results() -> list[type]:
     """All dataclasses of decisions and procedures that hold arrays or results of fits."""
     found = set()
     for package in (sj.decisions, sj.procedures):
-        for module in pkgutil.iter_modules(package.__path__):
-            content = vars(importlib.import_module(f"{package.__name__}.{module.name}"))
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            content = vars(importlib.import_module(module.name))
             found |= {c for n, c in content.items() if inspect.isclass(c) and is_dataclass(c) and not n.startswith("_")}
     held = ("ndarray", "Any", "Known", "Fit", "Draws", "Runs", "Mapping", "dict")
     mine = [c for c in found if c.__module__.startswith(("scalejax.decisions", "scalejax.procedures"))]

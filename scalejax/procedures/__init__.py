@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..core.statistics import isotonic, spearman, undominated
-from ..zoo.bounded import bounded
-from ..zoo.data_mixing import implicit_mixing
-from ..zoo.hyperparameters import hyperparameter_exponents
-from ..zoo.power_product import power_product
+from ..zoo.downstream.bounded import bounded
+from ..zoo.hyperparameters.rates import hyperparameter_exponents
+from ..zoo.mixtures.data_mixing import implicit_mixing
+from ..zoo.scale.power_product import power_product
 from .adaptive_shape import AdaptiveSchedule, adaptive_schedule
 from .audit import Audit, audit
 from .backtest import Backtest, backtest

@@ -16,8 +16,8 @@ from ..decisions.costs import six_nd
 from ..decisions.known import Source, known
 from ..fitting.fit import fit
 from ..fitting.result import Fit
-from ..zoo.chinchilla import chinchilla
-from ..zoo.mixed_modal import bimodal, modal_competition
+from ..zoo.fields.mixed_modal import bimodal, modal_competition
+from ..zoo.scale.chinchilla import chinchilla
 
 
 @dataclass(frozen=True, eq=False, repr=False)

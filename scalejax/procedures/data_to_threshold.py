@@ -12,7 +12,7 @@ from ..core.roots import between
 from ..core.statistics import isotonic
 from ..core.table import Shown, Table, number
 from ..fitting.uncertainty.resampling import FEWEST
-from ..zoo.reinforcement import rl_compute, value_based_rl
+from ..zoo.fields.reinforcement import rl_compute, value_based_rl
 
 _FAR = 60.0  # e-folds of the updates ratio on either side of beta_J within which an optimum is looked for
 

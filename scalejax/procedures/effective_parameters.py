@@ -14,7 +14,7 @@ from ..core.precision import double
 from ..core.table import Table
 from ..decisions.known import Source, known
 from ..decisions.question import numbers
-from ..zoo.routing import routed_lm, saturated_experts
+from ..zoo.architecture.routing import routed_lm, saturated_experts
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -21,8 +21,8 @@ from ..fitting.losses import huber
 from ..fitting.result import Fit
 from ..fitting.runaways import noted
 from ..fitting.uncertainty.draws import Draws
-from ..zoo.data_mixing import data_mixing_m4, mixing_steps
-from ..zoo.power import henighan
+from ..zoo.mixtures.data_mixing import data_mixing_m4, mixing_steps
+from ..zoo.scale.power import henighan
 from .mixture_bootstrap import as_draws, mixture_counts, refit_mixtures
 from .mixture_tables import normalised
 

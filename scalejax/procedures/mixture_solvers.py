@@ -19,7 +19,7 @@ from ..decisions.known import Source, known
 from ..decisions.mixtures.optimal_mixture import optimal_mixture
 from ..fitting.fit import fit
 from ..fitting.result import Fit
-from ..zoo.domain_shares import autoscale, ddo
+from ..zoo.mixtures.domain_shares import autoscale, ddo
 
 _HALVINGS = 60
 
