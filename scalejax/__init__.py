@@ -3,65 +3,118 @@
 Runs in, a fitted law with its uncertainty out, and the decision that follows: `read_runs`, `fit`, `bootstrap`, `allocate`, `report`.
 """
 
-from .core.domains import Fixed, Integer, Interval, Ordered, Positive, Real, Simplex, Unit
-from .core.errors import (
-    ConvergenceWarning,
-    DataError,
-    DataWarning,
-    DecisionError,
-    FitError,
-    IdentifiabilityError,
-    IdentifiabilityWarning,
-    LawError,
-    ScalejaxError,
-)
-from .core.law import Law, Published, law
-from .data.readers import read_runs
-from .data.curves import read_curves
-from .core import schedules
-from .core.runs import Flag, Runs
-from .core.simulation import simulate
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
 from .core.version import __version__
-from .zoo import laws
-from .zoo.scale.additive import additive
-from .data import datasets
-from .fitting.losses import Loss, absolute, asymmetric, huber, log_cosh, squared, student_t
-from .fitting.solvers.lm import LM
-from .fitting.solvers.projection import VarPro
-from .fitting.solvers.gradient import Optax
-from .fitting.recipes import recipes
-from .fitting.result import Fit
-from .fitting.fit import fit
-from .fitting.frontier import Frontier, envelope, isoflop
-from .fitting.storage import load_fit
-from .fitting.uncertainty.draws import Draws
-from .fitting.uncertainty.bootstrap import bootstrap
-from .fitting.uncertainty.profile import Profile, profile
-from .posteriors import likelihoods
-from .posteriors.checks.calibrate import Calibration, calibrate
-from .posteriors.laplace import laplace
-from .posteriors.posterior import Posterior
-from .posteriors.new_group import NewGroup
-from .posteriors.checks.prior_predictive import PriorPredictive, prior_predictive
-from .posteriors.sample import sample
-from .posteriors.storage import load_posterior
-from .decisions import costs
-from .decisions.argmin import argmin
-from .decisions.allocation import Allocation
-from .decisions.allocate import allocate
-from .decisions.mixtures.mixture import Mixture
-from .decisions.mixtures.optimal_mixture import optimal_mixture
-from .decisions.design.next_runs import NextRuns, next_runs
-from .decisions.recipes.multiplier import ComputeMultiplier, compute_multiplier
-from .decisions.recipes.equivalent import Equivalent, equivalent
-from .decisions.recipes.break_even import BreakEven, break_even
-from .decisions.recipes.choose import Choice, choose
-from .decisions.recipes.pareto import Pareto, pareto
-from .decisions.recipes.regret import Regret, regret
-from .comparison.compare import Comparison, compare
-from .comparison.held import Holdout
-from .comparison.holdout import holdout
-from . import procedures
-from .procedures.optimal_schedule import OptimalSchedule, optimal_schedule
-from .reporting import plot
-from .reporting.report import report
+
+# Where the public names live, in the order in which a user meets them; each is imported on first use. `__init__.pyi` is the same list for
+# type checkers.
+_HOMES = {
+    "Fixed": "core.domains",
+    "Integer": "core.domains",
+    "Interval": "core.domains",
+    "Ordered": "core.domains",
+    "Positive": "core.domains",
+    "Real": "core.domains",
+    "Simplex": "core.domains",
+    "Unit": "core.domains",
+    "ConvergenceWarning": "core.errors",
+    "DataError": "core.errors",
+    "DataWarning": "core.errors",
+    "DecisionError": "core.errors",
+    "FitError": "core.errors",
+    "IdentifiabilityError": "core.errors",
+    "IdentifiabilityWarning": "core.errors",
+    "LawError": "core.errors",
+    "ScalejaxError": "core.errors",
+    "Law": "core.law",
+    "Published": "core.law",
+    "law": "core.law",
+    "read_runs": "data.readers",
+    "read_curves": "data.curves",
+    "schedules": "core.schedules",
+    "Flag": "core.runs",
+    "Runs": "core.runs",
+    "simulate": "core.simulation",
+    "laws": "zoo",
+    "additive": "zoo.scale.additive",
+    "datasets": "data.datasets",
+    "Loss": "fitting.losses",
+    "absolute": "fitting.losses",
+    "asymmetric": "fitting.losses",
+    "huber": "fitting.losses",
+    "log_cosh": "fitting.losses",
+    "squared": "fitting.losses",
+    "student_t": "fitting.losses",
+    "LM": "fitting.solvers.lm",
+    "VarPro": "fitting.solvers.projection",
+    "Optax": "fitting.solvers.gradient",
+    "recipes": "fitting.recipes",
+    "Fit": "fitting.result",
+    "fit": "fitting.fit",
+    "Frontier": "fitting.frontier",
+    "envelope": "fitting.frontier",
+    "isoflop": "fitting.frontier",
+    "load_fit": "fitting.storage",
+    "Draws": "fitting.uncertainty.draws",
+    "bootstrap": "fitting.uncertainty.bootstrap",
+    "Profile": "fitting.uncertainty.profile",
+    "profile": "fitting.uncertainty.profile",
+    "likelihoods": "posteriors.likelihoods",
+    "Calibration": "posteriors.checks.calibrate",
+    "calibrate": "posteriors.checks.calibrate",
+    "laplace": "posteriors.laplace",
+    "Posterior": "posteriors.posterior",
+    "NewGroup": "posteriors.new_group",
+    "PriorPredictive": "posteriors.checks.prior_predictive",
+    "prior_predictive": "posteriors.checks.prior_predictive",
+    "sample": "posteriors.sample",
+    "load_posterior": "posteriors.storage",
+    "costs": "decisions.costs",
+    "argmin": "decisions.argmin",
+    "Allocation": "decisions.allocation",
+    "allocate": "decisions.allocate",
+    "Mixture": "decisions.mixtures.mixture",
+    "optimal_mixture": "decisions.mixtures.optimal_mixture",
+    "NextRuns": "decisions.design.next_runs",
+    "next_runs": "decisions.design.next_runs",
+    "ComputeMultiplier": "decisions.recipes.multiplier",
+    "compute_multiplier": "decisions.recipes.multiplier",
+    "Equivalent": "decisions.recipes.equivalent",
+    "equivalent": "decisions.recipes.equivalent",
+    "BreakEven": "decisions.recipes.break_even",
+    "break_even": "decisions.recipes.break_even",
+    "Choice": "decisions.recipes.choose",
+    "choose": "decisions.recipes.choose",
+    "Pareto": "decisions.recipes.pareto",
+    "pareto": "decisions.recipes.pareto",
+    "Regret": "decisions.recipes.regret",
+    "regret": "decisions.recipes.regret",
+    "Comparison": "comparison.compare",
+    "compare": "comparison.compare",
+    "Holdout": "comparison.held",
+    "holdout": "comparison.holdout",
+    "procedures": "procedures",
+    "OptimalSchedule": "procedures.optimal_schedule",
+    "optimal_schedule": "procedures.optimal_schedule",
+    "plot": "reporting.plot",
+    "report": "reporting.report",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(f"{__name__}.{_HOMES[name]}")
+    value = getattr(module, name, module)  # a home without the name in it is public itself
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -33,7 +33,7 @@ RANK = {
 SOURCES = [f for f in FILES if f.stem != "__main__"]
 MODULES = [".".join(("scalejax", *f.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__") for f in SOURCES]
 # A plain mapping such as `recipes` can carry no docstring of its own.
-PUBLIC = [name for name, value in vars(sj).items() if not name.startswith("_") and not isinstance(value, MappingProxyType)]
+PUBLIC = [name for name in sj.__all__ if not name.startswith("_") and not isinstance(getattr(sj, name), MappingProxyType)]
 
 
 def place(file: Path) -> str:
@@ -73,11 +73,27 @@ def test_imports_run_one_way(file):
             assert here == "commands", f"{file.name}, line {line}: import {there} from the module that defines it"
 
 
-def test_importing_is_light():
-    heavy = ("numpyro", "matplotlib", "pandas", "scipy", "pooch", "arviz", "pyarrow")
-    code = f"import sys, scalejax; print([m for m in {heavy!r} if m in sys.modules])"
+HEAVY = ("jax", "optax", "numpyro", "matplotlib", "pandas", "scipy", "pooch", "arviz", "pyarrow")
+
+
+@pytest.mark.parametrize(
+    "words", [None, [], ["--help"], ["--version"], ["fit", "--help"]], ids=lambda w: "import" if w is None else " ".join(w)
+)
+def test_importing_is_light(words):
+    """Neither the package nor the help of the command line loads what takes a second: names are imported on first use."""
+    call = "" if words is None else f"from scalejax.commands.cli import main\ntry: main({words!r})\nexcept SystemExit: pass\n"
+    code = f"import sys, scalejax\n{call}print([m for m in {HEAVY!r} if m in sys.modules])"
     out = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
-    assert out.stdout.strip() == "[]", out.stdout + out.stderr
+    assert out.stdout.splitlines()[-1] == "[]", out.stdout + out.stderr
+
+
+def test_type_checkers_see_the_same_public_names():
+    tree = ast.parse((PACKAGE / "__init__.pyi").read_text())
+    homes = {a.asname: (node.module or "", a.name) for node in tree.body if isinstance(node, ast.ImportFrom) for a in node.names}
+    assert {"__version__", *homes} == set(sj.__all__) == set(dir(sj))
+    for name, (module, own) in homes.items():
+        public = getattr(sj, name)  # loads its home
+        assert getattr(importlib.import_module(f"scalejax.{module}".rstrip(".")), own) is public
 
 
 def test_importing_does_not_touch_the_precision_of_jax():

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import scalejax as sj
+from scalejax.decisions import pairing
+from scalejax.fitting.uncertainty.units import resampled_units
 
 LAW = sj.laws.chinchilla
 OLD = dict(LAW.published["besiroglu2024"])
@@ -110,7 +112,7 @@ def test_independent_recipes_stay_independent(draws):
     elsewhere = sj.bootstrap(fitted({**other, "config": np.char.add("x", CONFIGS)}), 1000, groups="config")
     cases = [sj.bootstrap(fit, 1000) for fit in (draws["old"].fit, elsewhere.fit)]
     for one, two in ((draws["old"], elsewhere), tuple(cases)):
-        known = sj.decisions.pairing.knowns([one, two], [None, None], None, "choose")
+        known = pairing.knowns([one, two], [None, None], None, "choose")
         a, b = (np.log(LAW(AT["N"], AT["D"], **k.draws)) for k in known)
         assert abs(np.corrcoef(a, b)[0, 1]) < 0.15
     plain = sj.choose({"a": draws["old"].fit, "b": elsewhere.fit}, compute=1e22)
@@ -120,7 +122,7 @@ def test_independent_recipes_stay_independent(draws):
 def test_partly_shared_configurations_are_partly_paired(tables):
     """Three quarters shared: the configurations that both have are drawn alike."""
     part = {column: values[4:] for column, values in tables["old"].items()}
-    units = [sj.fitting.units.resampled_units(t["config"], 2000, 0, ("config",)) for t in (tables["new"], part)]
+    units = [resampled_units(t["config"], 2000, 0, ("config",)) for t in (tables["new"], part)]
     shared = [np.corrcoef(a, b)[0, 1] for a, b in zip(units[0][4:], units[1], strict=True)]
     assert min(shared) > 0.8
     assert max(abs(np.corrcoef(units[0][0], row)[0, 1]) for row in units[1]) < 0.2
@@ -129,15 +131,15 @@ def test_partly_shared_configurations_are_partly_paired(tables):
 def test_units_are_drawn_with_replacement():
     """Counts of the multinomial distribution: n in all, variance 1 - 1/n, covariance -1/n; the first replicates do not hang on the rest."""
     names = np.repeat(["a", "b", "c", "d", "e"], 3)
-    drawn = sj.fitting.units.resampled_units(names, 20000, 3, ("run",))
+    drawn = resampled_units(names, 20000, 3, ("run",))
     counts = drawn[::3]
     assert (counts.sum(axis=0) == 5).all()
     assert (drawn[0] == drawn[2]).all()
     np.testing.assert_allclose(np.cov(counts), np.eye(5) - 0.2, atol=0.03)
-    np.testing.assert_array_equal(drawn[:, :100], sj.fitting.units.resampled_units(names, 100, 3, ("run",)))
-    backwards = sj.fitting.units.resampled_units(names[::-1], 100, 3, ("run",))
+    np.testing.assert_array_equal(drawn[:, :100], resampled_units(names, 100, 3, ("run",)))
+    backwards = resampled_units(names[::-1], 100, 3, ("run",))
     np.testing.assert_array_equal(drawn[:, :100], backwards[::-1])
-    assert (drawn[:, :100] != sj.fitting.units.resampled_units(names, 100, 4, ("run",))).any()
+    assert (drawn[:, :100] != resampled_units(names, 100, 4, ("run",))).any()
 
 
 def test_draws_that_were_not_resampled_so_are_refused(fits):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import scalejax as sj
+from scalejax import decisions, procedures
 
 INSIDE = {"Candidates", "Knowledge", "Pool"}  # of next_runs, never handed to a user
 
@@ -18,7 +19,7 @@ INSIDE = {"Candidates", "Knowledge", "Pool"}  # of next_runs, never handed to a 
 def results() -> list[type]:
     """All dataclasses of decisions and procedures that hold arrays or results of fits."""
     found = set()
-    for package in (sj.decisions, sj.procedures):
+    for package in (decisions, procedures):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             content = vars(importlib.import_module(module.name))
             found |= {c for n, c in content.items() if inspect.isclass(c) and is_dataclass(c) and not n.startswith("_")}

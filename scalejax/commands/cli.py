@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..core.errors import ScalejaxError
+from ..core.version import __version__
 from . import compare, decide, fit, recommend, sample
 from .options import saved, verb
 
@@ -81,6 +82,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"scalejax {__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB")
     verb(verbs, "laws", "list the laws, or explain one", _run_laws, _laws)
     for group in (fit, sample, compare, decide, recommend):

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ScalejaxError, suggest
-from ..core.precision import double
 
 _OPERATORS: dict[type, Callable[..., Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv, ast.Pow: operator.pow,
@@ -43,9 +42,14 @@ def expression(text: str) -> Callable[[Mapping[str, np.ndarray]], Any]:
     return evaluate
 
 
-@double
 def distribution(text: str) -> Any:
     """A distribution of NumPyro, such as "LogNormal(log(0.35), 0.2)" or "TruncatedNormal(0.5, 0.1, low=0)"."""
+    from ..core.precision import double
+
+    return double(_distribution)(text)
+
+
+def _distribution(text: str) -> Any:
     wrong = f"{text!r} is no distribution with numbers as arguments; write for instance LogNormal(-1, 0.3)."
     tree = _parse(text, wrong)
     try:

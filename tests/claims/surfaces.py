@@ -17,7 +17,7 @@ BUDGETS = [1e19, 1e20, 1e21, 1e22, 1e23]
 
 
 @cache
-def farseer_plan() -> sj.decisions.allocation.Allocation:
+def farseer_plan() -> sj.Allocation:
     """The optimum near the runs; a huge model without data is a second one of this law, hence the bounds."""
     return sj.allocate((laws.farseer, laws.farseer.published["tokar2025"]), compute=BUDGETS, bounds={"N": (1e7, 1e11)})
 
@@ -205,12 +205,12 @@ def constrained(**stars: float) -> dict[str, float]:
 
 
 @cache
-def base_plan() -> sj.decisions.allocation.Allocation:
+def base_plan() -> sj.Allocation:
     return sj.allocate((laws.chinchilla, BASE), compute=[1e19, 5.76e23])
 
 
 @cache
-def limited_plan() -> sj.decisions.allocation.Allocation:
+def limited_plan() -> sj.Allocation:
     return sj.allocate((CONSTRAINED, CONSTRAINED.published["muennighoff2023"]), compute=1e22, U=25e9)
 
 
