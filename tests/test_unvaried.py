@@ -86,6 +86,8 @@ def test_allocate_keeps_a_share_that_no_run_varied():
     assert plan.inputs["h"][2] == pytest.approx(0.0, abs=1e-8) and plan.inputs["h"].sum() == pytest.approx(1.0)
     assert "h[2] is 0 in all runs, and kept" in plan.table().text()
     assert plan.N == pytest.approx(best.N, rel=0.3)
+    held = sj.allocate((law, dict(fit.params)), compute=1e21, over=("N", "D"), h=plan.inputs["h"])
+    assert plan.N == pytest.approx(held.N, rel=1e-6) and plan.interval()["N"] == pytest.approx((plan.N, plan.N), rel=1e-6)
 
 
 def test_an_input_that_no_run_varied_is_not_chosen():

@@ -133,7 +133,7 @@ def answers(question: Question, found: Optima, picked: np.ndarray, for_budget: b
 def _held(question: Question, point: Optima) -> tuple[tuple[str, ...], ...]:
     """For every target, the bounds and caps that hold."""
     sides = {-1: "lower", 1: "upper"}
-    names = [f"{v.name}[{i}]" if v.size else v.name for v in question.program.variables for i in range(v.width)]
+    names = [label for v in question.program.variables for label in v.labels]
     caps = question.program.labels(point.x[:, 0, 0], question.values(0))[-len(point.slack) :] if len(point.slack) else ()
     rows = []
     for s in range(point.f.shape[1]):

@@ -12,7 +12,6 @@ from .known import Known
 from .question import Question
 
 _SAME = 1e-9  # shares that differ by less are one share
-_THIN = 1e-9  # width that the solver needs between bounds
 _SEEN = 1e-6  # part of a change of the mixture, beyond what the runs varied, that counts as unseen
 
 
@@ -52,7 +51,7 @@ def settled(question: Question, k: Known) -> tuple[Question, str]:
         DecisionError: if another input that no run varied is to be chosen.
     """
     said = []
-    for v, at in question.program.places:
+    for v, at in reversed(question.program.places):  # from the last, so that places before keep theirs
         if not v.simplex:
             _check_input(v.name, k)
             continue
@@ -62,10 +61,12 @@ def settled(question: Question, k: Known) -> tuple[Question, str]:
         kept, low, high = kept_shares([trained], names), question.box.low.copy(), question.box.high.copy()
         low[at], high[at] = keep(low[at], high[at], kept, names)
         check_directions([trained], low[at], high[at], names)
-        high = np.maximum(high, low + _THIN)
-        start = tuple(np.clip(end, low[:, 0], high[:, 0]) for end in question.box[2])
-        question = question._replace(box=Box(low, high, start))
-        said += [note(kept, names)] if kept else []
+        if kept:
+            start = tuple(np.clip(end, low[:, 0], high[:, 0]) for end in question.box.plausible)
+            places = np.delete(np.arange(len(low)), at.start + np.asarray(list(kept)))
+            box = Box(low[places], high[places], (start[0][places], start[1][places]))
+            question = question._replace(program=question.program.holding(v.name, kept), box=box)
+            said.append(note(kept, names))
     return question, "; ".join(said)
 
 

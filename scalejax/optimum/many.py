@@ -102,7 +102,7 @@ def starts(box: Box, program: Program) -> np.ndarray:
         if v.simplex:
             share = -np.log((points[part] - low[part, None] + 1e-3) / (high - low + 2e-3)[part, None])
             share[:, 0] = 1.0
-            points[part] = share / share.sum(axis=0)
+            points[part] = share / share.sum(axis=0) * (1.0 - sum(dict(v.held).values()))
     return points
 
 

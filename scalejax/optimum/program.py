@@ -19,17 +19,43 @@ Condition = Callable[[Mapping[str, Any], Any], Any]
 
 
 class Variable(NamedTuple):
-    """One input that is chosen: its name, how many numbers it has (0: a scalar), and in which coordinates."""
+    """One input that is chosen: its name, how many numbers it has (0: a scalar), in which coordinates, and which of its numbers are held.
+
+    Attributes:
+        held: (index, value) of entries of a vector that are not chosen; they have no place in the packed vector.
+    """
 
     name: str
     size: int = 0
     log: bool = True
     simplex: bool = False
+    held: tuple[tuple[int, float], ...] = ()
+
+    @property
+    def free(self) -> list[int]:
+        """Indices of the entries that are chosen."""
+        return [i for i in range(max(self.size, 1)) if i not in dict(self.held)]
 
     @property
     def width(self) -> int:
         """Places in the packed vector."""
-        return max(self.size, 1)
+        return len(self.free)
+
+    @property
+    def labels(self) -> list[str]:
+        """A name for every place."""
+        return [f"{self.name}[{i}]" if self.size else self.name for i in self.free]
+
+    def whole(self, part: Any) -> Any:
+        """The input from its part of the packed vector (NumPy or JAX), trailing axes kept."""
+        if not self.size:
+            return part[0]
+        if not self.held:
+            return part
+        at = [*self.free, *dict(self.held)]
+        values = jnp if isinstance(part, jax.Array) else np
+        fixed = values.asarray(list(dict(self.held).values()), part.dtype).reshape(-1, *[1] * (part.ndim - 1))
+        return values.concatenate([part, values.broadcast_to(fixed, (len(self.held), *part.shape[1:]))])[np.argsort(at)]
 
 
 class Program(NamedTuple):
@@ -60,16 +86,16 @@ class Program(NamedTuple):
 
     def named(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """Inputs by name from packed NumPy vectors with trailing axes: vectors keep their axis in front."""
-        parts = {v.name: (np.exp(x[at]) if v.log else x[at], v.size) for v, at in self.places}
-        return {name: part if size else part[0] for name, (part, size) in parts.items()}
+        return {v.name: v.whole(np.exp(x[at]) if v.log else x[at]) for v, at in self.places}
 
     def unpack(self, x: Any) -> dict[str, Any]:
         """Inputs by name from the packed vector."""
-        inputs = {}
-        for v, at in self.places:
-            part = jnp.exp(x[at]) if v.log else x[at]
-            inputs[v.name] = part if v.size else part[0]
-        return inputs
+        return {v.name: v.whole(jnp.exp(x[at]) if v.log else x[at]) for v, at in self.places}
+
+    def holding(self, name: str, held: Mapping[int, float]) -> Program:
+        """The same with entries of the vector `name` held, not chosen."""
+        changed = (v._replace(held=tuple(held.items())) if v.name == name else v for v in self.variables)
+        return self._replace(variables=tuple(changed))
 
     def conditions(self, x: Any, v: Any) -> tuple[Any, Any]:
         """Values of g (those of simplexes first) and of c at the packed vector."""

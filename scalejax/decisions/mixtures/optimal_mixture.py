@@ -128,23 +128,26 @@ class _Solved(NamedTuple):
 
 def _interior(problem: Blend) -> tuple[_Solved, _Solved | None]:
     """Newton steps on the weights; draws start from the point estimate's optimum."""
-    aims, low, high = problem.aims, problem.low, problem.high
+    aims = problem.aims
+    held = problem.kept if len(problem.kept) < aims.size - 1 else {}
+    free = np.delete(np.arange(aims.size), list(held))
+    program, low, high = problem.program.holding("h", held), problem.low[free], problem.high[free]
     wide = np.maximum(high, low + _THIN)
-    first, last = np.zeros(aims.size), np.minimum(1.0, (low + wide).mean(axis=1))
+    first, last = np.zeros(len(free)), np.minimum(1.0, (low + wide).mean(axis=1))
     box = Box(low, wide, (first, last))
     if problem.worst:
         endless = np.full((1, low.shape[1]), np.inf)
         box = Box(np.concatenate([low, -endless]), np.concatenate([wide, endless]), (np.append(first, 0.0), np.append(last, 10.0)))
 
     def solved(params: Any, near: np.ndarray | None) -> tuple[_Solved, Optima]:
-        out = optimise(problem.program, box, {"params": params}, problem.path, problem.values, near)
+        out = optimise(program, box, {"params": params}, problem.path, problem.values, near)
         if near is None and not out.ok.all():
             raise DecisionError(
                 f"The search for a mixture did not settle (KKT residual {np.nanmax(out.residual):.1g}); a law may have no finite value at "
                 "some weights: set floors= above 0."
             )
-        x = np.where(out.ok, out.x[: aims.size], np.nan)
-        h = np.moveaxis(np.where((wide > high)[:, None], low[:, None], x), 0, -1)
+        x = np.where(out.ok, out.x[: len(free)], np.nan)
+        h = np.moveaxis(program.variables[0].whole(np.where((wide > high)[:, None], low[:, None], x)), 0, -1)
         shares = np.maximum(np.moveaxis(out.lam[1:, 0], 0, -1), 0.0) if problem.worst else None
         return _Solved(h, shares, float(out.residual.max())), out
 

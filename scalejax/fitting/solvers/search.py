@@ -190,7 +190,7 @@ def search(request: Request, starts: Starts | None, solver: Solver, seed: int, p
         done, open_sets = end, np.flatnonzero(~confirmed)
     found = _ranked(theta[:, :, :done], objective[:, :done], status[:, :done], iterations[:, :done], count)
     for turn in range(_ROUNDS if sets > 1 else 0):
-        if not (found.converged & (found.objective > found.objective[:, :1] * (1 + _OTHER))).any():
+        if not (found.converged & (found.objective / (1 + _OTHER) > found.objective[:, :1])).any():
             break
         found, better = _lend(found, spec, bank, solver, np.random.default_rng([seed, turn]), progress)
         if not better:
