@@ -26,13 +26,13 @@ from typing import Any
 
 import jax
 import numpy as np
-from scalejax.posteriors.model.density.many import draws_of_sets, sets
-from scalejax.posteriors.model.density.nuts import Settings
-from scalejax.posteriors.model.density.setup import set_up, start_at
 
 import scalejax as sj
 from scalejax.core.errors import DataError
 from scalejax.core.precision import double
+from scalejax.posteriors.model.many import draws_of_sets, sets
+from scalejax.posteriors.model.nuts import Settings
+from scalejax.posteriors.model.setup import set_up, start_at
 
 from .common import show
 

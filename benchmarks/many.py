@@ -7,12 +7,12 @@ import warnings
 
 import jax
 import numpy as np
-from scalejax.fitting.solvers.gradient.gradient import as_solver
-from scalejax.fitting.solvers.gradient.search import minimise
-from scalejax.fitting.solvers.gradient.starts import make_starts
 
 import scalejax as sj
 from scalejax.core.batching import trace_counts
+from scalejax.fitting.solvers.gradient import as_solver
+from scalejax.fitting.solvers.search import minimise
+from scalejax.fitting.solvers.starts import make_starts
 
 from .common import chinchilla_runs, show, timed
 

@@ -20,10 +20,10 @@ from importlib import import_module
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scalejax.posteriors.checks.influence.convergence import ess_bulk, ess_mean, split_rhat
 
 import scalejax as sj
 from scalejax.core.table import Table
+from scalejax.posteriors.checks.convergence import ess_bulk, ess_mean, split_rhat
 
 from .common import chinchilla_runs, show
 

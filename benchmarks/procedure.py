@@ -14,11 +14,11 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from scalejax.fitting.solvers.gradient.gradient import LM
-from scalejax.fitting.solvers.gradient.search import minimise
 from scipy.optimize import minimize
 
 import scalejax as sj
+from scalejax.fitting.solvers.gradient import LM
+from scalejax.fitting.solvers.search import minimise
 from scalejax.fitting.uncertainty.resampling import resampled
 
 from .chinchilla import numpy_objective

@@ -128,7 +128,7 @@ def test_modules_are_documented(name):
 # Examples that sample posteriors or compile large programs, and all of procedures: with the slow tests.
 LONG = {
     "scalejax.posteriors.new_group",
-    "scalejax.posteriors.checks.influence.calibrate",
+    "scalejax.posteriors.checks.calibrate",
     "scalejax.posteriors.arviz",
     "scalejax.posteriors.checks.influence",
     "scalejax.comparison.compare",

@@ -5,17 +5,17 @@ from __future__ import annotations
 import jax
 import numpy as np
 import pytest
-from scalejax.posteriors.checks.influence.calibrate import Calibration
-from scalejax.posteriors.checks.influence.uniformity import band, p_value
-from scalejax.posteriors.model.density.coordinates import Place, energy, transport
-from scalejax.posteriors.model.density.many import sets
-from scalejax.posteriors.model.density.mode import locate
-from scalejax.posteriors.model.density.setup import point_fit, set_up, starts
 from scipy import stats
 
 import scalejax as sj
 from scalejax.core.errors import FitError
-from scalejax.posteriors.checks.influence import calibrate as module
+from scalejax.posteriors.checks import calibrate as module
+from scalejax.posteriors.checks.calibrate import Calibration
+from scalejax.posteriors.checks.uniformity import band, p_value
+from scalejax.posteriors.model.coordinates import Place, energy, transport
+from scalejax.posteriors.model.many import sets
+from scalejax.posteriors.model.mode import locate
+from scalejax.posteriors.model.setup import point_fit, set_up, starts
 
 X = {"x": np.logspace(3, 8, 12)}
 

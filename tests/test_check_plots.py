@@ -6,10 +6,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from scalejax.posteriors.checks.influence.predictive import PredictiveCheck
-from scalejax.posteriors.checks.influence.prior_predictive import PriorPredictive
 
 import scalejax as sj
+from scalejax.posteriors.checks.predictive import PredictiveCheck
+from scalejax.posteriors.checks.prior_predictive import PriorPredictive
 
 DRAWS, SIMULATIONS = 99, 200
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 import scalejax as sj
-from scalejax import cli, demo
-from scalejax.commands import compare, fit, sample
+from scalejax.commands import cli, compare, demo, fit, sample
 from scalejax.commands.cli import build_parser, main
 from scalejax.commands.expressions import distribution
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scalejax.zoo.mixtures.optimal_mixtures.data_quality import effective_samples
-from scalejax.zoo.mixtures.optimal_mixtures.optimal_mixtures import effective_shares
 
 import scalejax as sj
 from scalejax import procedures
+from scalejax.zoo.mixtures.data_quality import effective_samples
+from scalejax.zoo.mixtures.optimal_mixtures import effective_shares
 from scalejax.zoo.scale.repetition import effective
 
 LAWS = sj.laws

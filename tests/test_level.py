@@ -6,13 +6,13 @@ import jax
 import numpy as np
 import numpyro.distributions as dist
 import pytest
-from scalejax.posteriors.checks.influence.influence import log_prior
-from scalejax.posteriors.model.density.level import WIDTH, level_of
-from scalejax.posteriors.model.density.prior_draws import from_prior
-from scalejax.posteriors.model.density.setup import set_up
 
 import scalejax as sj
-from scalejax.posteriors.model.density import prior_draws
+from scalejax.posteriors.checks.influence import log_prior
+from scalejax.posteriors.model import prior_draws
+from scalejax.posteriors.model.level import WIDTH, level_of
+from scalejax.posteriors.model.prior_draws import from_prior
+from scalejax.posteriors.model.setup import set_up
 from scalejax.posteriors.posterior import Posterior
 
 X = np.logspace(3, 8, 24)

@@ -9,8 +9,8 @@ import pytest
 import scalejax as sj
 from scalejax.core.linear import cholesky, solve_damped
 from scalejax.fitting import problem
-from scalejax.fitting.solvers.gradient import gradient as solvers
-from scalejax.fitting.solvers.gradient import lm, search
+from scalejax.fitting.solvers import gradient as solvers
+from scalejax.fitting.solvers import lm, search
 from scalejax.optimum.interior import solve as solve_interior
 
 

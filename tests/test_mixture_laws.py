@@ -4,13 +4,13 @@ import csv
 
 import numpy as np
 import pytest
-from scalejax.zoo.mixtures.optimal_mixtures.optimal_mixtures import effective_shares
 from scipy.optimize import minimize
 
 import scalejax as sj
 from benchmarks import domain_laws
 from scalejax import procedures
 from scalejax.procedures.mixture_bootstrap import mixture_counts
+from scalejax.zoo.mixtures.optimal_mixtures import effective_shares
 
 LAWS = sj.laws
 RNG = np.random.default_rng(0)

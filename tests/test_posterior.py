@@ -8,17 +8,17 @@ import jax
 import numpy as np
 import numpyro.distributions as dist
 import pytest
-from scalejax.posteriors.checks.influence.diagnostics import Chains
-from scalejax.posteriors.model.density.coordinates import Groups, Place, bent, straight, transport, unravel
-from scalejax.posteriors.model.density.densities import huber_density
-from scalejax.posteriors.model.density.density import site_shapes
-from scalejax.posteriors.model.density.nuts import Trace
-from scalejax.posteriors.model.density.persist import Order, _kept, rounder
-from scalejax.posteriors.model.density.setup import set_up
 from scipy import integrate, special
 
 import scalejax as sj
 from scalejax.core.batching import trace_counts
+from scalejax.posteriors.checks.diagnostics import Chains
+from scalejax.posteriors.model.coordinates import Groups, Place, bent, straight, transport, unravel
+from scalejax.posteriors.model.densities import huber_density
+from scalejax.posteriors.model.density import site_shapes
+from scalejax.posteriors.model.nuts import Trace
+from scalejax.posteriors.model.persist import Order, _kept, rounder
+from scalejax.posteriors.model.setup import set_up
 from scalejax.posteriors.priors import default_prior
 
 TRUTH = {"E": 1.0, "A": 20.0, "alpha": 0.3}

@@ -18,13 +18,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray
-from scalejax.posteriors.checks.influence.diagnostics import Importance
-from scalejax.posteriors.checks.influence.influence import observed_rows, pointwise
 
 import scalejax as sj
 from scalejax.core.batching import trace_counts
 from scalejax.posteriors import storage
 from scalejax.posteriors.arviz import to_arviz
+from scalejax.posteriors.checks.diagnostics import Importance
+from scalejax.posteriors.checks.influence import observed_rows, pointwise
 from scalejax.posteriors.likelihoods import Normal
 from scalejax.posteriors.priors import Priors
 from scalejax.posteriors.storage import load_posterior, save_posterior

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scalejax.fitting.solvers.gradient.search import minimise
 from scipy.optimize import minimize
 
 import scalejax as sj
+from scalejax.fitting.solvers.search import minimise
 from scalejax.fitting.uncertainty import bootstrap
 
 LAW = sj.laws.power_law

@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from drawing import draw
-from scalejax.fitting.solvers.gradient.projection import VarPro
 
 import scalejax as sj
+from scalejax.fitting.solvers.projection import VarPro
 
 HOFFMANN = sj.laws.chinchilla.published["hoffmann2022"]
 LINEAR = [law for law in sj.laws if law.linear]
