@@ -15,7 +15,8 @@ from ..core.precision import double
 from ..core.readers import read_runs
 from ..core.registry import laws as registry
 from ..core.runs import Runs
-from ..fitting.request import label, run_weights
+from ..fitting.groups import label
+from ..fitting.request import run_weights
 from .held import Holdout
 from .refits import Scores, by_fit, by_sample
 from .splits import Scale, Split, splits_of

@@ -9,7 +9,8 @@ import numpy as np
 
 from ...core.checks import rows_text
 from ...core.table import number
-from ..request import Request, label
+from ..groups import label
+from ..request import Request
 from .outliers import Outliers
 from .rows import share
 
