@@ -214,7 +214,7 @@ class _Curves:
 
         def gather(members: np.ndarray) -> Data:
             data, of = self.bank.gather(self.set[curve[members]]), curve[members]
-            held = (self.group[of] < 0) | (self.bank.group[:, self.axis[of]] == self.group[of])
+            held = (self.group[of] < 0) | (self.bank.codes[:, self.axis[of]] == self.group[of])
             which = np.where(held, self.code[of], -1)
             return data._replace(inputs=(*data.inputs, which, np.broadcast_to(value[members], which.shape)))
 
