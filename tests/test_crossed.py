@@ -335,3 +335,51 @@ def test_two_factors_of_models_and_benchmarks():
     missing = [(models[a], BENCHMARKS[b]) for a, b in zip(*np.nonzero(~np.isfinite(Y)), strict=True)]
     filled = fit.predict(one=1.0, group={"model": [m for m, _ in missing], "benchmark": [b for _, b in missing]})
     assert filled.shape == (40,) and np.quantile(filled, 0.1) > -0.2 and np.quantile(filled, 0.9) < 1.2
+
+
+@pytest.mark.slow
+def test_posteriors_pool_along_each_column(tmp_path):
+    """A population of corpora and one of architectures, whose values agree with the fit's; what follows from the draws knows groups."""
+    table = runs()
+    fit = sj.fit(efficiency, table, by=BY, fix=ANCHOR, loss=sj.squared(), starts=64)
+    drawn = sj.sample(efficiency, table, by=BY, fix=ANCHOR, likelihood="normal", draws=250)
+    assert not drawn.complaints
+    for name in ("E", "A", "alpha", "eff"):
+        middle, error = np.ravel(np.median(drawn.params[name], axis=0)), np.ravel(fit.standard_errors[name])
+        assert (np.abs(middle - np.ravel(fit.params[name])) <= error).all()
+    assert {"E_typical", "E_spread", "eff_typical", "eff_spread"} <= set(drawn.sites)
+    assert 0.05 < np.median(drawn.sites["E_spread"]) < 0.6 and 0.2 < np.median(drawn.sites["eff_spread"]) < 1.5
+    labels = [row[0] for row in drawn.diagnostics().rows]
+    assert {"E[web]", "eff[moe]", "eff[mix]"} <= set(labels) and "eff[dense]" not in labels
+    place = {"corpus": "web", "arch": "moe"}
+    assert np.median(drawn.predict(x=1e4, group=place)) == pytest.approx(fit.predict(x=1e4, group=place), rel=2e-3)
+    assert np.std(np.log(drawn.predict(kind="run", x=1e4, group=place))) == pytest.approx(0.005, rel=0.3)
+    assert known(drawn, place).draws["eff"].shape == (len(drawn),)
+    low, high = drawn.new_group().interval(0.95)["eff"]
+    assert low < 0.7 and high > 1.4  # a new architecture is as uncertain as architectures differ
+    assert np.isfinite(drawn.loo.elpd) and max(drawn.loo.khat) < 0.7
+    drawn.save(tmp_path / "posterior.npz")
+    again = sj.load_posterior(tmp_path / "posterior.npz", law=efficiency)
+    np.testing.assert_array_equal(again.theta, drawn.theta)
+    assert again.loo.elpd == drawn.loo.elpd
+    with pytest.raises(sj.FitError, match="where columns cross, leave covariates out"):
+        sj.sample(efficiency, {**table, "size": np.ones(len(table["x"]))}, by=BY, fix=ANCHOR, covariates="size")
+
+
+def test_the_command_line_takes_columns_by_parameter(tmp_path, capsys):
+    from scalejax.cli import main
+
+    table = runs(120)
+    with open(tmp_path / "runs.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(table)
+        writer.writerows(zip(*table.values(), strict=True))
+    main(
+        ["fit", str(tmp_path / "runs.csv"), "--law", "power_law", "--columns", "x=x", "loss=loss", "corpus=corpus", "arch=arch",
+         "--by", "E=corpus,A=arch", "--fix", "A[moe]=14", "alpha=0.3", "--starts", "64", "--out", str(tmp_path / "fit.json")]
+    )  # fmt: skip
+    shown = capsys.readouterr().out
+    assert "E[web]" in shown and "fixed" in next(line for line in shown.splitlines() if line.startswith("A[moe]"))
+    fit = sj.load_fit(tmp_path / "fit.json")
+    assert fit.request.by == {"E": "corpus", "A": "arch"} and fit.request.anchors == {"A": {"moe": 14.0}}
+    np.testing.assert_allclose(aligned(fit, "A", KINDS), 20 * EFF, rtol=0.05)
