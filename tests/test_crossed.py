@@ -160,6 +160,7 @@ def test_an_unanchored_product_is_flat_and_the_sentence_says_what_to_anchor():
         ({"fix": {"eff": {"desne": 1.0}}}, "did you mean 'dense'"),
         ({"fix": {"eff": {"dense": -1.0}}}, "is a positive number"),
         ({"fix": {"A": {"dense": 1.0}}}, "does not differ between groups"),
+        ({"fix": {"eff": {"dense": [1.0, 2.0]}}}, "gives 2 numbers"),
         ({"fix": {"eff": dict.fromkeys(KINDS.tolist(), 1.0)}}, "leave one of them free"),
     ],
 )
@@ -383,3 +384,46 @@ def test_the_command_line_takes_columns_by_parameter(tmp_path, capsys):
     fit = sj.load_fit(tmp_path / "fit.json")
     assert fit.request.by == {"E": "corpus", "A": "arch"} and fit.request.anchors == {"A": {"moe": 14.0}}
     np.testing.assert_allclose(aligned(fit, "A", KINDS), 20 * EFF, rtol=0.05)
+
+
+def test_plans_and_pictures_of_one_combination(tmp_path):
+    """Compute-optimal sizes, a comparison of two architectures, the next runs and a picture, by mapping and by name."""
+    rng, n = np.random.default_rng(0), 160
+    N, D, c, a = 10 ** rng.uniform(7.5, 10, n), 10 ** rng.uniform(9, 11.5, n), rng.integers(0, 2, n), rng.integers(0, 2, n)
+    loss = np.array([1.6, 1.9])[c] + np.array([400, 330])[a] * N**-0.34 + 410 * D**-0.28
+    table = {"N": N, "D": D, "loss": loss * np.exp(0.005 * rng.standard_normal(n)), "corpus": CORPORA[c], "arch": KINDS[a]}
+    fit = sj.fit("chinchilla", table, by={"E": "corpus", "A": "arch"}, starts=128)
+    place = {"corpus": "web", "arch": "moe"}
+    plan = sj.allocate(fit, compute=1e21, group=place)
+    assert plan.N == sj.allocate(fit, compute=1e21, group="web, moe").N
+    truth = sj.allocate((sj.laws.chinchilla, {"E": 1.6, "A": 330, "alpha": 0.34, "B": 410, "beta": 0.28}), compute=1e21)
+    assert plan.N == pytest.approx(truth.N, rel=0.1)
+    chosen = sj.choose({"moe": (fit, {"group": place}), "dense": (fit, {"group": "web, dense"})}, compute=1e21)
+    assert "moe" in repr(chosen)
+    candidates = {name: column[:30] for name, column in table.items() if name != "loss"}
+    found = [
+        sj.next_runs(fit, candidates, target={"N": 1e11, "D": 1e12, "group": group}, runs=2, cost=lambda N, D: 6 * N * D)
+        for group in (place, "web, moe")
+    ]
+    assert repr(found[0]) == repr(found[1]) and "web, moe" in repr(found[0])
+    ax = sj.plot.fan(fit, group=place)
+    ax.figure.savefig(tmp_path / "fan.png")
+
+
+@pytest.mark.slow
+def test_posteriors_anchor_a_group_of_one_column():
+    """With a covariate that moves the population's center in the groups that are free."""
+    table = runs(400)
+    mine = table["corpus"] == "web"
+    table = {name: column[mine] for name, column in table.items()}
+    table["cost"] = np.log(EFF)[[KINDS.tolist().index(name) for name in table["arch"]]]
+    drawn = sj.sample(
+        efficiency, table, by="arch", share=("E", "A", "alpha"), fix=ANCHOR, covariates="cost", likelihood=sj.likelihoods.normal(),
+        draws=250,
+    )  # fmt: skip
+    assert not drawn.complaints
+    eff = dict(zip(drawn.fit.groups, np.median(drawn.params["eff"], axis=0), strict=True))
+    assert eff["dense"] == 1.0 and eff["moe"] == pytest.approx(0.7, rel=0.02) and eff["mix"] == pytest.approx(2.0, rel=0.02)
+    assert drawn.params["eff"].shape == (1000, 4)
+    low, high = drawn.new_group(cost=0.0).interval()["eff"]
+    assert low < 1.0 < high

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -151,7 +152,7 @@ class Layout:
         anchors = jnp.concatenate(held).reshape(-1, *[1] * (theta.ndim - 1))
         return jnp.concatenate([theta, jnp.broadcast_to(anchors, (len(anchors), *theta.shape[1:]))])
 
-    @property
+    @cached_property
     def labels(self) -> list[str]:
         """A name for every entry of theta, such as "E", "A[2]" for a vector or group entry."""
         names = []

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from ..core.checks import rows_text
-from ..core.errors import DataError, FitError, suggest
+from ..core.errors import DataError, FitError, LawError, suggest
 from ..core.law import Law
 from ..core.runs import Runs
 from .data import CURVE, Bank, make_bank, usable_rows
@@ -129,9 +129,14 @@ class Request:
     def held(self) -> dict[str, np.ndarray]:
         """Values of fixed parameters as arrays; of those anchored in some groups with a leading axis of all groups, 0 where it is free."""
         values = {name: np.asarray(value, dtype=np.float64) for name, value in self.fix.items()}
+        sizes = {slot.name: () if slot.size is None else (slot.size,) for slot in self.layout.slots}
         for name, given in self.anchored.items():
-            values[name] = np.zeros((len(self.levels[self.axes[name]]), *np.shape(next(iter(given.values())))))
+            values[name] = np.zeros((len(self.levels[self.axes[name]]), *sizes[name]))
             for group, value in given.items():
+                if np.shape(value) not in ((), sizes[name]):
+                    raise LawError(
+                        f"fix={{{name!r}: ...}} gives {np.size(value)} numbers where {name!r} has {sizes[name] or 1} in a group."
+                    )
                 values[name][group] = value
         return values
 
@@ -153,7 +158,7 @@ class Request:
         """Name of a parameter's group."""
         return self.levels[self.axis(name)][group]
 
-    @property
+    @cached_property
     def entry_names(self) -> dict[str, str]:
         """Labels of the entries of theta to names with groups: "E[0]" to "E[web]"."""
         out = {}

@@ -125,7 +125,7 @@ class Fit:
 
     @property
     def groups(self) -> list[str]:
-        """Names of the groups, in the order of the group axis of `params`."""
+        """Names of the groups, in the order of the group axis of `params`; of their combinations with runs where columns cross."""
         return self.request.groups
 
     @property
@@ -181,7 +181,8 @@ class Fit:
         """The law at the fitted parameters.
 
         Args:
-            **inputs: a number or an array for every input; with groups also `group=`, a name or one name a row.
+            **inputs: a number or an array for every input; with groups also `group=`, a name or one a row, or a mapping from columns to
+                such where they cross: group={"corpus": "web", "arch": "moe"}.
 
         Returns:
             float, or a NumPy array of the inputs' broadcast length.

@@ -101,8 +101,8 @@ def chosen_groups(fit: Fit, group: str | None) -> list[str | None]:
 
 def of_group(fit: Fit, group: str | None) -> np.ndarray:
     """Boolean over the used runs: those of the group, all for None."""
-    index = group_of(fit)
-    return index == fit.groups.index(group) if group is not None else np.ones(len(index), bool)
+    rows = used_rows(fit)
+    return fit.request.grouping.rows(group)[rows] if group is not None else np.ones(len(rows), bool)
 
 
 def thinned(fit: Fit, draws: Draws | None) -> Draws:
