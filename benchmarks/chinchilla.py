@@ -15,8 +15,8 @@ import optax
 from scipy.optimize import minimize
 
 import scalejax as sj
-from scalejax.fitting.search import minimise
-from scalejax.fitting.solvers import LM
+from scalejax.fitting.solvers.gradient import LM
+from scalejax.fitting.solvers.search import minimise
 
 from .common import chinchilla_runs, show, timed
 
@@ -52,7 +52,7 @@ def starts(count: int = 512):
     grid = sj.recipes["hoffmann2022"].starts
     rng = np.random.default_rng(0)
     points = [{name: float(rng.choice(values)) for name, values in grid.items()} for _ in range(count)]
-    from scalejax.fitting.starts import make_starts
+    from scalejax.fitting.solvers.starts import make_starts
 
     theta = make_starts(fit.request.layout, points, 0)
     rows = measure(fit, theta, np.ones((len(runs), count)), scipy_count=min(count, 32), compiled=first - warm)

@@ -30,9 +30,9 @@ import numpy as np
 import scalejax as sj
 from scalejax.core.errors import DataError
 from scalejax.core.precision import double
-from scalejax.posteriors.many import draws_of_sets, sets
-from scalejax.posteriors.nuts import Settings
-from scalejax.posteriors.setup import set_up, start_at
+from scalejax.posteriors.model.many import draws_of_sets, sets
+from scalejax.posteriors.model.nuts import Settings
+from scalejax.posteriors.model.setup import set_up, start_at
 
 from .common import show
 

@@ -6,8 +6,8 @@ Figures that papers state are not here but in `make claims`.
 from __future__ import annotations
 
 import scalejax as sj
+from scalejax.commands.demo import choose, holdout, split
 from scalejax.core.table import Table
-from scalejax.demo import choose, holdout, split
 
 
 def main() -> list[Table]:

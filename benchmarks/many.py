@@ -9,10 +9,10 @@ import jax
 import numpy as np
 
 import scalejax as sj
-from scalejax.fitting.problem import trace_counts
-from scalejax.fitting.search import minimise
-from scalejax.fitting.solvers import as_solver
-from scalejax.fitting.starts import make_starts
+from scalejax.core.batching import trace_counts
+from scalejax.fitting.solvers.gradient import as_solver
+from scalejax.fitting.solvers.search import minimise
+from scalejax.fitting.solvers.starts import make_starts
 
 from .common import chinchilla_runs, show, timed
 

@@ -23,7 +23,7 @@ import numpy as np
 
 import scalejax as sj
 from scalejax.core.table import Table
-from scalejax.posteriors.convergence import ess_bulk, ess_mean, split_rhat
+from scalejax.posteriors.checks.convergence import ess_bulk, ess_mean, split_rhat
 
 from .common import chinchilla_runs, show
 

@@ -17,9 +17,9 @@ import numpy as np
 from scipy.optimize import minimize
 
 import scalejax as sj
-from scalejax.fitting.resampling import resampled
-from scalejax.fitting.search import minimise
-from scalejax.fitting.solvers import LM
+from scalejax.fitting.solvers.gradient import LM
+from scalejax.fitting.solvers.search import minimise
+from scalejax.fitting.uncertainty.resampling import resampled
 
 from .chinchilla import numpy_objective
 from .common import chinchilla_runs, show, timed

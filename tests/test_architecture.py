@@ -113,12 +113,12 @@ def test_modules_are_documented(name):
 # Examples that sample posteriors or compile large programs, and all of procedures: with the slow tests.
 LONG = {
     "scalejax.posteriors.new_group",
-    "scalejax.posteriors.calibrate",
+    "scalejax.posteriors.checks.calibrate",
     "scalejax.posteriors.arviz",
-    "scalejax.posteriors.checks",
+    "scalejax.posteriors.checks.influence",
     "scalejax.comparison.compare",
     "scalejax.decisions.argmin",
-    "scalejax.decisions.pareto",
+    "scalejax.decisions.recipes.pareto",
 }
 EXAMPLES = [n for n, f in zip(MODULES, SOURCES, strict=True) if ">>>" in f.read_text()]
 

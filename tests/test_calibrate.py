@@ -9,13 +9,13 @@ from scipy import stats
 
 import scalejax as sj
 from scalejax.core.errors import FitError
-from scalejax.posteriors import calibrate as module
-from scalejax.posteriors.calibrate import Calibration
-from scalejax.posteriors.coordinates import Place, energy, transport
-from scalejax.posteriors.many import sets
-from scalejax.posteriors.mode import locate
-from scalejax.posteriors.setup import point_fit, set_up, starts
-from scalejax.posteriors.uniformity import band, p_value
+from scalejax.posteriors.checks import calibrate as module
+from scalejax.posteriors.checks.calibrate import Calibration
+from scalejax.posteriors.checks.uniformity import band, p_value
+from scalejax.posteriors.model.coordinates import Place, energy, transport
+from scalejax.posteriors.model.many import sets
+from scalejax.posteriors.model.mode import locate
+from scalejax.posteriors.model.setup import point_fit, set_up, starts
 
 X = {"x": np.logspace(3, 8, 12)}
 

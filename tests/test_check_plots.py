@@ -8,8 +8,8 @@ import pytest
 from matplotlib.figure import Figure
 
 import scalejax as sj
-from scalejax.posteriors.predictive import PredictiveCheck
-from scalejax.posteriors.prior_predictive import PriorPredictive
+from scalejax.posteriors.checks.predictive import PredictiveCheck
+from scalejax.posteriors.checks.prior_predictive import PriorPredictive
 
 DRAWS, SIMULATIONS = 99, 200
 

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 import scalejax as sj
-from scalejax import cli, demo
-from scalejax.cli import build_parser, main
-from scalejax.commands import compare, fit, sample
+from scalejax.commands import cli, compare, demo, fit, sample
+from scalejax.commands.cli import build_parser, main
 from scalejax.commands.expressions import distribution
 
 COLUMNS = ["--columns", "N=params_m", "D=flops/(6*params_m*1e6)", "loss=val_loss", "--scale", "N=1e6"]

@@ -9,8 +9,8 @@ from scipy.stats import norm, t
 import scalejax as sj
 from benchmarks import families
 from scalejax.core.errors import FitError
-from scalejax.fitting import bootstrap as module
-from scalejax.fitting import resampling
+from scalejax.fitting.uncertainty import bootstrap as module
+from scalejax.fitting.uncertainty import resampling
 
 LEVELS = np.asarray([0.5, 0.8, 0.9, 0.95])
 LAW = sj.laws.chinchilla

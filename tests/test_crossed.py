@@ -12,9 +12,10 @@ import pytest
 from scipy.optimize import least_squares
 
 import scalejax as sj
-from scalejax.decisions.sources import known
-from scalejax.fitting.problem import residuals, trace_counts
-from scalejax.fitting.system import diagonal, evaluate, places, solve
+from scalejax.core.batching import trace_counts
+from scalejax.decisions.known import known
+from scalejax.fitting.problem import residuals
+from scalejax.fitting.solvers.system import diagonal, evaluate, places, solve
 
 DATA = Path(os.environ.get("SCALEJAX_DATA", "../shared/data"))
 CORPORA, KINDS = np.array(["web", "code", "math"]), np.array(["dense", "moe", "ssm", "mix"])
@@ -368,7 +369,7 @@ def test_posteriors_pool_along_each_column(tmp_path):
 
 
 def test_the_command_line_takes_columns_by_parameter(tmp_path, capsys):
-    from scalejax.cli import main
+    from scalejax.commands.cli import main
 
     table = runs(120)
     with open(tmp_path / "runs.csv", "w", newline="") as file:

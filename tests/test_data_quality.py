@@ -7,9 +7,9 @@ import pytest
 
 import scalejax as sj
 from scalejax import procedures
-from scalejax.zoo.data_quality import effective_samples
-from scalejax.zoo.mixtures import effective_shares
-from scalejax.zoo.repetition import effective
+from scalejax.zoo.mixtures.data_quality import effective_samples
+from scalejax.zoo.mixtures.optimal_mixtures import effective_shares
+from scalejax.zoo.scale.repetition import effective
 
 LAWS = sj.laws
 TMARS = LAWS.filtering_pool_code.published["tmars"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import scalejax as sj
-from scalejax.datasets import registry
+from scalejax.data import datasets as registry
 
 
 def test_embedded_suite_is_real_and_whole():

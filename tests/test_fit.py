@@ -8,7 +8,7 @@ import optax
 import pytest
 
 import scalejax as sj
-from scalejax.fitting.resampling import resampled
+from scalejax.fitting.uncertainty.resampling import resampled
 
 # Optimum of the plain Huber sum on the 240 digitised runs, known to 1e-12 in the gradient.
 OPTIMUM = {"A": 477.82587, "B": 2143.41736, "E": 1.8172181, "alpha": 0.3473105, "beta": 0.36717243}

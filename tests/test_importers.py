@@ -16,7 +16,7 @@ import pytest
 from pyarrow import feather
 
 import scalejax as sj
-from scalejax.core.readers import read_table
+from scalejax.data.readers import read_table
 
 N, D = (a.ravel() for a in np.meshgrid([5e7, 1e8, 2e8, 4e8, 8e8], [1e9, 4e9, 1.6e10], indexing="ij"))
 LOSS = np.round(1.69 + 406.4 * N**-0.34 + 410.7 * D**-0.28, 4)

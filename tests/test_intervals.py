@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import scalejax as sj
-from scalejax.fitting import resampling
+from scalejax.fitting.uncertainty import resampling
 
 LAW = sj.laws.chinchilla
 TRUTH = LAW.published["besiroglu2024"]

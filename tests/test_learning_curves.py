@@ -9,7 +9,7 @@ import pytest
 
 import scalejax as sj
 from scalejax import laws, procedures
-from scalejax.zoo.broken import OrderedPositive
+from scalejax.zoo.scale.broken import OrderedPositive
 
 X = np.logspace(5, 11, 25)
 M4 = {"y_inf": 0.2, "y_0": 1.0, "beta": 300.0, "c": 0.35, "alpha": 0.6}

@@ -8,12 +8,12 @@ import numpyro.distributions as dist
 import pytest
 
 import scalejax as sj
-from scalejax.posteriors import prior_draws
-from scalejax.posteriors.checks import log_prior
-from scalejax.posteriors.level import WIDTH, level_of
+from scalejax.posteriors.checks.influence import log_prior
+from scalejax.posteriors.model import prior_draws
+from scalejax.posteriors.model.level import WIDTH, level_of
+from scalejax.posteriors.model.prior_draws import from_prior
+from scalejax.posteriors.model.setup import set_up
 from scalejax.posteriors.posterior import Posterior
-from scalejax.posteriors.prior_draws import from_prior
-from scalejax.posteriors.setup import set_up
 
 X = np.logspace(3, 8, 24)
 TRUTH = {"E": 1.0, "A": 20.0, "alpha": 0.3}

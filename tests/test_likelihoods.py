@@ -11,8 +11,8 @@ import pytest
 from scipy import optimize, special, stats
 
 import scalejax as sj
-from scalejax.posteriors.densities import replicated_normal
-from scalejax.posteriors.setup import set_up
+from scalejax.posteriors.model.densities import replicated_normal
+from scalejax.posteriors.model.setup import set_up
 
 OPTIONS = {"priors": None, "on": "log", "fix": None, "tie": None, "bounds": None, "by": None, "share": (), "pool": None, "covariates": (),
            "weights": None, "sizes": None}  # fmt: skip

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 import scalejax as sj
-from scalejax.decisions.interior import solve as solve_interior
-from scalejax.fitting import lm, problem, search, solvers
-from scalejax.fitting.linear import cholesky, solve_damped
+from scalejax.core.linear import cholesky, solve_damped
+from scalejax.fitting import problem
+from scalejax.fitting.solvers import gradient as solvers
+from scalejax.fitting.solvers import lm, search
+from scalejax.optimum.interior import solve as solve_interior
 
 
 def systems(size: int, members: int, span: float, seed: int = 0) -> np.ndarray:
@@ -89,7 +91,7 @@ def test_programs_of_a_fit_call_no_lapack(request_of_many):
 
 def test_the_program_of_an_optimum_calls_no_lapack(monkeypatch):
     """Sixteen shares under a condition: the Newton steps of decisions."""
-    from scalejax.decisions import optima
+    from scalejax.optimum import many as optima
 
     seen = []
 

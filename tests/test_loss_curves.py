@@ -10,8 +10,8 @@ import pytest
 import scalejax as sj
 from scalejax import laws, procedures
 from scalejax import schedules as s
-from scalejax.zoo import decrements
-from scalejax.zoo.recurrences import linear_recurrence
+from scalejax.zoo.curves import decrements
+from scalejax.zoo.curves.recurrences import linear_recurrence
 
 L0, A, ALPHA, B = 3.0, 0.5, 0.5, 400.0
 COMMON = {"L0": L0, "A": A, "alpha": ALPHA}

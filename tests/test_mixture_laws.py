@@ -10,7 +10,7 @@ import scalejax as sj
 from benchmarks import domain_laws
 from scalejax import procedures
 from scalejax.procedures.mixture_bootstrap import mixture_counts
-from scalejax.zoo.mixtures import effective_shares
+from scalejax.zoo.mixtures.optimal_mixtures import effective_shares
 
 LAWS = sj.laws
 RNG = np.random.default_rng(0)

@@ -7,7 +7,7 @@ from scipy import stats
 
 import scalejax as sj
 from scalejax import procedures
-from scalejax.zoo.mixed_modal import unimodal_exponents
+from scalejax.zoo.fields.mixed_modal import unimodal_exponents
 
 LAWS = sj.laws
 BASE = {"Nbar_e": 1e8, "Nbar_d": 1e8}

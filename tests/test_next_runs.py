@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import scalejax as sj
-from scalejax.decisions.candidates import spread
+from scalejax.decisions.design.candidates import spread
 
 CHINCHILLA = sj.laws.chinchilla
 TRUTH = CHINCHILLA.published["besiroglu2024"]

@@ -11,15 +11,15 @@ import pytest
 from scipy import integrate, special
 
 import scalejax as sj
-from scalejax.fitting.problem import trace_counts
-from scalejax.posteriors.coordinates import Groups, Place, bent, straight, transport, unravel
-from scalejax.posteriors.densities import huber_density
-from scalejax.posteriors.diagnostics import Chains
-from scalejax.posteriors.model import site_shapes
-from scalejax.posteriors.nuts import Trace
-from scalejax.posteriors.persist import Order, _kept, rounder
+from scalejax.core.batching import trace_counts
+from scalejax.posteriors.checks.diagnostics import Chains
+from scalejax.posteriors.model.coordinates import Groups, Place, bent, straight, transport, unravel
+from scalejax.posteriors.model.densities import huber_density
+from scalejax.posteriors.model.density import site_shapes
+from scalejax.posteriors.model.nuts import Trace
+from scalejax.posteriors.model.persist import Order, _kept, rounder
+from scalejax.posteriors.model.setup import set_up
 from scalejax.posteriors.priors import default_prior
-from scalejax.posteriors.setup import set_up
 
 TRUTH = {"E": 1.0, "A": 20.0, "alpha": 0.3}
 X = np.logspace(3, 8, 40)

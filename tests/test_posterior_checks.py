@@ -11,10 +11,10 @@ import pytest
 from scipy import integrate, stats
 
 import scalejax as sj
-from scalejax.posteriors import checks
-from scalejax.posteriors.checks import log_prior, loo, observed_rows, pointwise, prior_sensitivity
-from scalejax.posteriors.predictive import PredictiveCheck, predictive_check
-from scalejax.posteriors.prior_predictive import from_setup, prior_predictive
+from scalejax.posteriors.checks import influence as checks
+from scalejax.posteriors.checks.influence import log_prior, loo, observed_rows, pointwise, prior_sensitivity
+from scalejax.posteriors.checks.predictive import PredictiveCheck, predictive_check
+from scalejax.posteriors.checks.prior_predictive import from_setup, prior_predictive
 
 X = np.linspace(1, 2, 24)
 LEFT_OUT = 5

@@ -20,8 +20,10 @@ from matplotlib.figure import Figure
 import scalejax as sj
 from scalejax.core import files
 from scalejax.core.table import Table
-from scalejax.fitting.draws import Draws
-from scalejax.reporting import asked, learned, plot, posterior_plots, ridges, style, uncertainty, verdict
+from scalejax.fitting.uncertainty.draws import Draws
+from scalejax.reporting import asked, learned, plot, ridges, uncertainty, verdict
+from scalejax.reporting.plots import posteriors as posterior_plots
+from scalejax.reporting.plots import style
 from scalejax.reporting.report import outline, report
 from scalejax.reporting.study import Study, make_study
 

@@ -7,9 +7,9 @@ import pytest
 from scipy import stats
 
 from scalejax.core.errors import FitError
-from scalejax.posteriors.convergence import bfmi, ess_bulk, ess_mean, ess_tail, split_rhat
-from scalejax.posteriors.psis import effective_size, khat_limit, loo, pareto_smooth, pseudo_bma_weights, stacking_weights
-from scalejax.posteriors.sensitivity import THRESHOLD, diagnose, power_scaling
+from scalejax.posteriors.checks.convergence import bfmi, ess_bulk, ess_mean, ess_tail, split_rhat
+from scalejax.posteriors.checks.psis import effective_size, khat_limit, loo, pareto_smooth, pseudo_bma_weights, stacking_weights
+from scalejax.posteriors.checks.sensitivity import THRESHOLD, diagnose, power_scaling
 
 STATISTICS = [split_rhat, ess_bulk, ess_tail, ess_mean]
 

@@ -20,11 +20,11 @@ import pytest
 import xarray
 
 import scalejax as sj
-from scalejax.fitting.problem import trace_counts
+from scalejax.core.batching import trace_counts
 from scalejax.posteriors import storage
 from scalejax.posteriors.arviz import to_arviz
-from scalejax.posteriors.checks import observed_rows, pointwise
-from scalejax.posteriors.diagnostics import Importance
+from scalejax.posteriors.checks.diagnostics import Importance
+from scalejax.posteriors.checks.influence import observed_rows, pointwise
 from scalejax.posteriors.likelihoods import Normal
 from scalejax.posteriors.priors import Priors
 from scalejax.posteriors.storage import load_posterior, save_posterior

@@ -7,8 +7,8 @@ import pytest
 from scipy.optimize import minimize
 
 import scalejax as sj
-from scalejax.fitting import bootstrap
-from scalejax.fitting.search import minimise
+from scalejax.fitting.solvers.search import minimise
+from scalejax.fitting.uncertainty import bootstrap
 
 LAW = sj.laws.power_law
 TRUTH = {"E": 1.0, "A": 20.0, "alpha": 0.3}

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import scalejax as sj
-from scalejax.fitting.intervals import quantile_of
-from scalejax.fitting.problem import trace_counts
-from scalejax.fitting.profile import profile
+from scalejax.core.batching import trace_counts
+from scalejax.fitting.uncertainty.intervals import quantile_of
+from scalejax.fitting.uncertainty.profile import profile
 
 
 @sj.law(a=sj.Real(-5, 5), b=sj.Real(-5, 5), c=sj.Real(-5, 5))

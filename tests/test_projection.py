@@ -7,7 +7,7 @@ import pytest
 from drawing import draw
 
 import scalejax as sj
-from scalejax.fitting.projection import VarPro
+from scalejax.fitting.solvers.projection import VarPro
 
 HOFFMANN = sj.laws.chinchilla.published["hoffmann2022"]
 LINEAR = [law for law in sj.laws if law.linear]

@@ -6,7 +6,7 @@ import pytest
 from scipy.optimize import brentq
 
 import scalejax as sj
-from scalejax.decisions.sides import sides
+from scalejax.decisions.recipes.side import sides
 
 LAW = sj.laws.chinchilla
 OLD = LAW.published["besiroglu2024"]

@@ -14,8 +14,9 @@ from matplotlib.figure import Figure
 
 import scalejax as sj
 from scalejax.core import files
-from scalejax.reporting import marks, page, plot, points, sections, style, verdict
+from scalejax.reporting import page, plot, sections, verdict
 from scalejax.reporting.ahead import Ahead
+from scalejax.reporting.plots import marks, points, style
 from scalejax.reporting.report import report
 from scalejax.reporting.study import make_study
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import scalejax as sj
-from scalejax.fitting import lm, search, system
+from scalejax.fitting.solvers import lm, search, system
 from scalejax.fitting.status import Status, code
 
 H = np.random.default_rng(0).dirichlet([1.0, 1.0, 1.0], 26)

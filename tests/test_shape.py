@@ -7,8 +7,8 @@ import pytest
 
 import scalejax as sj
 from scalejax import costs, laws, procedures
-from scalejax.fitting.problem import trace_counts
-from scalejax.zoo.additive import additive
+from scalejax.core.batching import trace_counts
+from scalejax.zoo.scale.additive import additive
 
 HOT = laws.gemstones_shape_params.published["hot"]
 RNG = np.random.default_rng(3)

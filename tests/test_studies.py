@@ -10,7 +10,7 @@ import pytest
 
 import scalejax as sj
 from scalejax import procedures
-from scalejax.core.interpolation import akima
+from scalejax.core.statistics import akima
 
 CHINCHILLA = sj.laws.chinchilla
 TRUE = dict(CHINCHILLA.published["hoffmann2022"])

@@ -10,8 +10,8 @@ from claims.surfaces import fitted_runs, gadre_fits, repeated_runs, routed_runs,
 
 import scalejax as sj
 from scalejax import laws
-from scalejax.zoo.repetition import effective, geometric_sum, saturated
-from scalejax.zoo.routing import saturated_experts
+from scalejax.zoo.architecture.routing import saturated_experts
+from scalejax.zoo.scale.repetition import effective, geometric_sum, saturated
 
 N, D = (v.ravel() for v in np.meshgrid(np.logspace(7, 11, 9), np.logspace(9, 13, 9)))
 CONSTRAINED = laws.data_constrained

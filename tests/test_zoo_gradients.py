@@ -14,7 +14,7 @@ from drawing import arguments, edges, random_of, value_and_gradient
 import scalejax as sj
 from scalejax.core.domains import Domain, Integer, Interval, Ordered, Positive, Simplex
 from scalejax.core.numerics import LEAST
-from scalejax.zoo.repetition import geometric_sum
+from scalejax.zoo.scale.repetition import geometric_sum
 
 POINTS = 256  # as in test_zoo.py, so that the compiled programs are the same
 ROUND_OFF = 1e-14  # of a law's value, relative: fifty units in the last place

@@ -88,7 +88,7 @@ def _regret(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_regret(options: argparse.Namespace) -> None:
-    from ..decisions.regret import regret
+    from ..decisions.recipes.regret import regret
     from ..reporting import plot
 
     inputs = {**values(options.inputs, "inputs"), **values(options.given, "--given")}
@@ -104,7 +104,7 @@ def _multiplier(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_multiplier(options: argparse.Namespace) -> None:
-    from ..decisions.efficiency import compute_multiplier
+    from ..decisions.recipes.multiplier import compute_multiplier
     from ..reporting import plot
 
     found = compute_multiplier(
@@ -123,7 +123,7 @@ def _equivalent(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_equivalent(options: argparse.Namespace) -> None:
-    from ..decisions.equivalent import equivalent
+    from ..decisions.recipes.equivalent import equivalent
     from ..reporting import plot
 
     if bool(options.loss) == bool(options.like):
@@ -144,7 +144,7 @@ def _break_even(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_break_even(options: argparse.Namespace) -> None:
-    from ..decisions.break_even import break_even
+    from ..decisions.recipes.break_even import break_even
     from ..reporting import plot
 
     found = break_even(
@@ -161,7 +161,7 @@ def _choose(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_choose(options: argparse.Namespace) -> None:
-    from ..decisions.choose import choose
+    from ..decisions.recipes.choose import choose
     from ..reporting import plot
 
     sources = {name: _source(Path(file), options) for name, file in pairs(options.fits, "fits").items()}
@@ -182,7 +182,7 @@ def _front(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_front(options: argparse.Namespace) -> None:
-    from ..decisions.pareto import pareto
+    from ..decisions.recipes.pareto import pareto
     from ..reporting import plot
 
     found = pareto(
@@ -201,7 +201,7 @@ def _mixture(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_mixture(options: argparse.Namespace) -> None:
-    from ..decisions.optimal_mixture import optimal_mixture
+    from ..decisions.mixtures.optimal_mixture import optimal_mixture
     from ..reporting import plot
 
     if len(options.fits) == 1 and "=" not in options.fits[0]:
@@ -229,12 +229,12 @@ def _next_runs(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_next_runs(options: argparse.Namespace) -> None:
-    from ..decisions.next_runs import next_runs
+    from ..decisions.design.next_runs import next_runs
     from ..reporting import plot
 
     candidates = None
     if options.candidates:
-        from ..core.readers import read_runs
+        from ..data.readers import read_runs
 
         candidates = read_runs(options.candidates)
     space: dict[str, Any] | None = None

@@ -51,8 +51,8 @@ def _options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from ..fitting.bootstrap import bootstrap
     from ..fitting.fit import fit
+    from ..fitting.uncertainty.bootstrap import bootstrap
 
     fitted = fit(
         options.law or (None if options.recipe else "chinchilla"), runs_of(options), recipe=options.recipe, solver=options.solver,

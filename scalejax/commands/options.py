@@ -142,8 +142,8 @@ def saved(path: Path) -> Any:
 
 def draws_of(path: Path, options: argparse.Namespace) -> Any:
     """A saved posterior; bootstrap draws of a saved fit, or the fit itself with --bootstrap 0."""
-    from ..fitting.bootstrap import bootstrap
-    from ..fitting.draws import Draws
+    from ..fitting.uncertainty.bootstrap import bootstrap
+    from ..fitting.uncertainty.draws import Draws
 
     found = saved(path)
     if isinstance(found, Draws) or not options.bootstrap:

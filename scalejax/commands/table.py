@@ -27,7 +27,7 @@ def table_options(parser: argparse.ArgumentParser) -> None:
 
 def runs_of(options: argparse.Namespace) -> Runs:
     """The runs that `table_options` ask for."""
-    from ..core.readers import read_runs
+    from ..data.readers import read_runs
 
     roles = {name: source(text) for name, text in pairs(options.columns, "--columns").items()}
     scale = {name: number(text, "--scale") for name, text in pairs(options.scale, "--scale").items()}

@@ -11,12 +11,12 @@ import numpy as np
 
 from ..core.errors import DataError, FitError, suggest
 from ..core.precision import double
+from ..core.statistics import ends
 from ..core.table import Table
-from ..fitting.draws import ends
-from ..posteriors.checks import loo as leave_one_out
-from ..posteriors.checks import observed_rows
+from ..posteriors.checks.influence import loo as leave_one_out
+from ..posteriors.checks.influence import observed_rows
+from ..posteriors.checks.psis import Loo, pseudo_bma_weights, stacking_weights
 from ..posteriors.posterior import Posterior
-from ..posteriors.psis import Loo, pseudo_bma_weights, stacking_weights
 from .scores import Ranking, ranking, verdict
 
 

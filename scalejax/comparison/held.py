@@ -9,8 +9,8 @@ import numpy as np
 
 from ..core.errors import FitError
 from ..core.table import Table, number
-from ..posteriors.predictive import LEVELS
-from ..posteriors.psis import stacking_weights
+from ..posteriors.checks.predictive import LEVELS
+from ..posteriors.checks.psis import stacking_weights
 from .scores import Ranking, ranking, verdict
 
 

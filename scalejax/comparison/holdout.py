@@ -12,9 +12,9 @@ from ..core.checks import rows_text
 from ..core.errors import FitError, suggest
 from ..core.law import Law
 from ..core.precision import double
-from ..core.readers import read_runs
 from ..core.registry import laws as registry
 from ..core.runs import Runs
+from ..data.readers import read_runs
 from ..fitting.groups import label
 from ..fitting.request import run_weights
 from .held import Holdout

@@ -11,17 +11,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..core.batching import traced
 from ..core.errors import FitError, IdentifiabilityError
 from ..core.law import Law
 from ..core.runs import Runs
 from ..fitting.data import usable_rows
 from ..fitting.fit import fit
 from ..fitting.penalty import CENTRAL, ranges
-from ..fitting.problem import Spec, predictions, traced
+from ..fitting.problem import Spec, predictions
 from ..fitting.result import Fit
 from ..fitting.status import Status
-from ..posteriors.checks import densities
-from ..posteriors.predictive import replicates
+from ..posteriors.checks.influence import densities
+from ..posteriors.checks.predictive import replicates
 from ..posteriors.sample import sample
 from .splits import Split
 

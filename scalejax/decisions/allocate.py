@@ -9,14 +9,14 @@ import numpy as np
 
 from ..core.errors import DecisionError
 from ..core.precision import double
+from ..optimum.many import Optima
 from .allocation import Allocation
 from .costs import six_nd
 from .diagnosis import explain, unlimited
-from .optima import Optima
+from .known import Source, known
 from .question import Question, name_of, numbers, pose
-from .sources import Source, known
 from .units import check_units
-from .varied import settled
+from .unvaried import settled
 
 
 @double

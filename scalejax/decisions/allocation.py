@@ -10,14 +10,14 @@ from typing import Any, ClassVar, Literal
 import jax
 import numpy as np
 
+from ..core.answer import Answer
 from ..core.errors import DecisionError
 from ..core.precision import double
 from ..core.table import Table, number
-from .answer import Answer
+from ..optimum.many import Optima
 from .diagnosis import profile, slopes, valley
-from .optima import Optima
+from .known import Known
 from .question import Question, numbers
-from .sources import Known
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -14,10 +14,10 @@ from ..core.domains import Domain
 from ..core.errors import DecisionError
 from ..core.law import Law
 from ..core.precision import double, plain
-from .implicit import attached
-from .interior import solve
-from .optima import starts
-from .program import Program
+from ..optimum.implicit import attached
+from ..optimum.interior import solve
+from ..optimum.many import starts
+from ..optimum.program import Program
 from .space import box, variable
 
 Bounds = Mapping[str, tuple[Any, Any]]

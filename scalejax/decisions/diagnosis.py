@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..core.errors import DecisionError
-from .implicit import attached
-from .optima import Optima, optimise
-from .program import Condition, Program
+from ..optimum.implicit import attached
+from ..optimum.many import Optima, optimise
+from ..optimum.program import Condition, Program
+from .known import Known
 from .question import Question
-from .sources import Known
 
 
 @lru_cache(maxsize=256)

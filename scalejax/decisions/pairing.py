@@ -10,15 +10,15 @@ import numpy as np
 
 from ..core.errors import DecisionError
 from ..core.runs import Runs
-from ..fitting.bootstrap import bootstrap
 from ..fitting.data import usable_rows
-from ..fitting.draws import Draws
 from ..fitting.groups import label
 from ..fitting.layout import one_group
 from ..fitting.request import Request
 from ..fitting.result import Fit
-from ..fitting.units import column_names, same_runs, unit_names
-from .sources import Known, known, named
+from ..fitting.uncertainty.bootstrap import bootstrap
+from ..fitting.uncertainty.draws import Draws
+from ..fitting.uncertainty.units import column_names, same_runs, unit_names
+from .known import Known, known, named
 
 Pair = str | Sequence[str] | bool | None
 REPLICATES = 1000

@@ -15,9 +15,9 @@ import numpy as np
 from ..core.domains import Domain, Positive
 from ..core.errors import DecisionError
 from ..core.law import Law
-from .optima import Box, Optima, optimise
-from .program import Condition, Program, Variable
-from .sources import Known
+from ..optimum.many import Box, Optima, optimise
+from ..optimum.program import Condition, Program, Variable
+from .known import Known
 from .space import box, variable
 
 Cost = Callable[..., Any]

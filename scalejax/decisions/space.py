@@ -9,8 +9,8 @@ import numpy as np
 
 from ..core.domains import Domain, Fixed, Integer, Interval, Ordered, Positive, Simplex
 from ..core.errors import DecisionError
-from .optima import Box
-from .program import Program, Variable
+from ..optimum.many import Box
+from ..optimum.program import Program, Variable
 
 _FAR = 1e14  # how far beyond the plausible range an input may go when nobody bounds it
 

@@ -13,8 +13,8 @@ import numpy as np
 from ..core.checks import not_finite, remarks, rows_text
 from ..core.errors import DataError, DataWarning, suggest
 from ..core.law import Law
-from ..core.readers import read_columns
 from ..core.runs import Runs
+from ..data.readers import read_columns
 from .problem import Data
 
 _SMALLEST = 256

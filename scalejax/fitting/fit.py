@@ -22,9 +22,9 @@ from .recipes import recipe as find_recipe
 from .request import Request, observations, run_weights, too_few
 from .result import Fit, finish
 from .runaways import with_prior
-from .search import search
-from .solvers import Solver, as_solver
-from .starts import Starts
+from .solvers.gradient import Solver, as_solver
+from .solvers.search import search
+from .solvers.starts import Starts
 from .status import Status, failures
 
 _NOWHERE = (Status.NOT_FINITE, Status.TOO_FEW)  # their sentences say why nothing is determined

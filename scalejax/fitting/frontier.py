@@ -13,10 +13,10 @@ from typing import Any, Literal
 import numpy as np
 
 from ..core.errors import DataWarning, FitError, suggest
-from ..core.readers import read_runs
 from ..core.runs import Runs
+from ..core.statistics import ends, lower_hull
 from ..core.table import Table, number
-from .draws import ends
+from ..data.readers import read_runs
 from .minima import Minimum, Sizes, contrasts, interpolated, misfit, polynomial, sizes_by_budget, within
 
 _METHODS = ("auto", "polynomial", "interpolation")
@@ -277,17 +277,3 @@ def line(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, 
     middle, level = share @ x, np.tensordot(share, y, axes=1)
     slope = np.tensordot(share * (x - middle), y - level, axes=1) / (share @ (x - middle) ** 2)
     return slope, level - slope * middle
-
-
-def lower_hull(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Indices of the lower convex hull of points sorted by x (Andrew's monotone chain)."""
-    hull: list[int] = []
-    for i in np.flatnonzero(np.isfinite(y)):
-        while len(hull) > 1:
-            (x0, y0), (x1, y1) = ((x[j], y[j]) for j in hull[-2:])
-            if (x1 - x0) * (y[i] - y0) <= (y1 - y0) * (x[i] - x0):
-                hull.pop()
-            else:
-                break
-        hull.append(int(i))
-    return np.asarray(hull)

@@ -6,33 +6,18 @@ over members. The law is written for one run; two `vmap`s make it (rows, members
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from ..core.batching import UNROLLED
 from ..core.law import Law
 from .layout import Layout
 from .losses import Loss
 
-# Above this many parameters unrolled sums and factorisations cost more compile time than they save run time.
-UNROLLED = 12
 _MANY = 64  # from here on derivatives are pushed by one program, not by one an entry
-
-# How often each compiled program was traced; tests and curious users read it through `trace_counts`.
-_TRACES: Counter[str] = Counter()
-
-
-def trace_counts() -> dict[str, int]:
-    """How often each compiled program has been traced in this process: {"solve": 1, "screen": 1, ...}."""
-    return dict(_TRACES)
-
-
-def traced(name: str) -> None:
-    """Called inside a compiled function: counts its traces, not its runs."""
-    _TRACES[name] += 1
 
 
 @dataclass(frozen=True)
@@ -64,6 +49,11 @@ class Data(NamedTuple):
     group: Any
     fixed: dict[str, Any]
     pull: Any
+
+
+def data_axes(batched: tuple[bool, ...]) -> Data:
+    """Which arrays of `Data` have a member axis, for `over_devices`."""
+    return Data(tuple(-1 if b else None for b in batched[:-1]), -1 if batched[-1] else None, -1, None, None, -1)
 
 
 def residuals(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> Any:

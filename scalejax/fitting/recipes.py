@@ -12,15 +12,15 @@ import optax
 from ..core.errors import FitError, suggest
 from ..core.law import Law
 from ..core.precision import double
-from ..zoo.chinchilla import chinchilla
-from ..zoo.loss_curves import multi_power, multi_power_lldl
-from ..zoo.overtraining import downstream_error
-from ..zoo.shape import gemstones
+from ..zoo.architecture.shape import gemstones
+from ..zoo.curves.loss_curves import multi_power, multi_power_lldl
+from ..zoo.scale.chinchilla import chinchilla
+from ..zoo.scale.overtraining import downstream_error
 from .losses import Loss, huber, squared
 from .request import Request
-from .search import search
-from .solvers import Optax, Solver, as_solver
-from .starts import Starts
+from .solvers.gradient import Optax, Solver, as_solver
+from .solvers.search import search
+from .solvers.starts import Starts
 
 
 @dataclass(frozen=True)

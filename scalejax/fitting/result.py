@@ -16,18 +16,18 @@ from ..core.precision import double
 from ..core.runs import Runs
 from ..core.table import Table, number
 from ..core.version import __version__
-from .covariance import Curvature
 from .diagnosis import Diagnosis, Verdict
 from .identify import inseparable_inputs
-from .intervals import interval_end, quantile_of, standard_errors
 from .predict import evaluate, inputs_by_name
 from .request import Request, too_few
 from .runaways import doubts
-from .search import Found, agreement
-from .second_order import second_order
-from .solvers import Solver
-from .spread import Covariance, Spread, spread
+from .solvers.gradient import Solver
+from .solvers.search import Found, agreement
 from .status import CODES, Status, failures
+from .uncertainty.covariance import Curvature
+from .uncertainty.intervals import interval_end, quantile_of, standard_errors
+from .uncertainty.second_order import second_order
+from .uncertainty.spread import Covariance, Spread, spread
 
 _GROUPS = 12  # that a printed fit shows one by one
 _BLOCKED = 1e-3  # share of the objective that a Newton step promises where no optimum is: what converged promises a millionth of it at most

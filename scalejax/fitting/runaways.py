@@ -8,18 +8,18 @@ from dataclasses import replace
 import numpy as np
 
 from ..core.domains import Positive, Real
-from .closed_form import is_linear
-from .covariance import Curvature
 from .data import Bank
 from .layout import Layout
-from .lm import LM
 from .penalty import ranges
 from .problem import residuals
 from .request import Request
-from .rows import mean_curvature, mean_score
-from .search import AGREE, ENOUGH, minimise, rounding_level
-from .solvers import Solver
+from .solvers.closed_form import is_linear
+from .solvers.gradient import Solver
+from .solvers.lm import LM
+from .solvers.search import AGREE, ENOUGH, minimise, rounding_level
 from .status import Ends, Status, code
+from .uncertainty.covariance import Curvature
+from .uncertainty.rows import mean_curvature, mean_score
 
 _FAR = 1.0  # widths of its plausible range that a parameter may lie outside it,
 _TRIED = 12  # refined starts from which it says something that few of them agree,

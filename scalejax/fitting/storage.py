@@ -19,10 +19,10 @@ from ..core.law import Law
 from ..core.registry import laws
 from ..core.runs import Flag, Runs
 from . import losses
-from .covariance import Curvature
 from .request import Request
 from .result import Fit, StartTable
 from .status import Status
+from .uncertainty.covariance import Curvature
 
 FORMAT = 1
 _LOSSES = {c.__name__: c for c in (losses.Huber, losses.LogCosh, losses.Squared, losses.Absolute, losses.StudentT, losses.Asymmetric)}

@@ -11,9 +11,9 @@ from ..core.errors import FitError
 from ..core.version import __version__
 from ..fitting.data import usable_rows
 from ..fitting.layout import Slot
-from .checks import observed_rows, pointwise
-from .diagnostics import Chains
-from .model import UNIT
+from .checks.diagnostics import Chains
+from .checks.influence import observed_rows, pointwise
+from .model.density import UNIT
 from .posterior import Posterior
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ import numpy as np
 
 from ..core.errors import FitError, IdentifiabilityError
 from ..core.precision import double
-from ..fitting.draws import Draws
-from ..fitting.resampling import undetermined
 from ..fitting.result import Fit
-from ..fitting.spread import Covariance, spread
+from ..fitting.uncertainty.draws import Draws
+from ..fitting.uncertainty.resampling import undetermined
+from ..fitting.uncertainty.spread import Covariance, spread
 
 
 @double

@@ -138,7 +138,7 @@ class Normal(_Scale):
     def distribution(self, noise: Mapping[str, Any], predicted: Any, rows: Mapping[str, Any]) -> Any:
         import numpyro.distributions as dist
 
-        from .densities import replicated_normal
+        from .model.densities import replicated_normal
 
         scale = self.scale(noise, predicted, rows)
         if self.replicates is None:
@@ -182,7 +182,7 @@ class Huber(_Scale):
     delta: float = 1e-3
 
     def distribution(self, noise: Mapping[str, Any], predicted: Any, rows: Mapping[str, Any]) -> Any:
-        from .densities import huber_density
+        from .model.densities import huber_density
 
         return huber_density(predicted, self.scale(noise, predicted, rows), self.delta)
 

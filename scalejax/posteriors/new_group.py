@@ -11,10 +11,10 @@ import numpy as np
 
 from ..core.errors import DataError, FitError, suggest
 from ..core.precision import double
-from ..fitting.draws import Draws
 from ..fitting.layout import Slot
+from ..fitting.uncertainty.draws import Draws
+from .model.setup import group_covariates, point_fit
 from .posterior import Posterior, medians
-from .setup import group_covariates, point_fit
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

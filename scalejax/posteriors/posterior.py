@@ -13,19 +13,21 @@ import numpy as np
 
 from ..core.errors import FitError
 from ..core.precision import double
+from ..core.statistics import ends
 from ..core.table import Table, entry, number
-from ..fitting.draws import Draws, ends
 from ..fitting.groups import label
 from ..fitting.identify import inseparable_inputs
-from ..fitting.noise import weight_of_new
 from ..fitting.predict import inputs_by_name
-from . import checks, predictive, prior_predictive
-from .diagnostics import Chains, Importance
-from .model import UNIT, Model
-from .predictive import PredictiveCheck, Statistic
-from .prior_predictive import PriorPredictive
+from ..fitting.uncertainty.draws import Draws
+from ..fitting.uncertainty.noise import weight_of_new
+from .checks import influence as checks
+from .checks import predictive, prior_predictive
+from .checks.diagnostics import Chains, Importance
+from .checks.predictive import PredictiveCheck, Statistic
+from .checks.prior_predictive import PriorPredictive
+from .checks.psis import Loo
+from .model.density import UNIT, Model
 from .priors import Priors
-from .psis import Loo
 
 if TYPE_CHECKING:
     from .new_group import NewGroup

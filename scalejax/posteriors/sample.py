@@ -16,16 +16,16 @@ from ..core.precision import double
 from ..core.progress import Progress, reporter
 from ..core.runs import Runs
 from ..fitting.request import Request
-from .approximation import importance, laplace_guide, variational_guide
-from .coordinates import Groups, Place
-from .diagnostics import Chains, Importance
+from .checks.diagnostics import Chains, Importance
 from .likelihoods import Likelihood
-from .many import sets
-from .mode import locate
-from .nuts import sites
-from .persist import BUDGET, LADDER, Judge, Order, Quality, persist
+from .model.approximation import importance, laplace_guide, variational_guide
+from .model.coordinates import Groups, Place
+from .model.many import sets
+from .model.mode import locate
+from .model.nuts import sites
+from .model.persist import BUDGET, LADDER, Judge, Order, Quality, persist
+from .model.setup import Setup, point_fit, set_up, starts
 from .posterior import Posterior
-from .setup import Setup, point_fit, set_up, starts
 
 _METHODS = ("nuts", "laplace", "svi")
 

@@ -22,12 +22,12 @@ from ..core.precision import double
 from ..fitting.problem import Spec
 from ..fitting.storage import as_json, check_format, fit_document, fit_from_document, reading
 from . import likelihoods
-from .diagnostics import Chains, Importance
-from .level import Level, sentence
-from .model import Evidence, Model
+from .checks.diagnostics import Chains, Importance
+from .model.density import Evidence, Model
+from .model.level import Level, sentence
+from .model.setup import group_layout
 from .posterior import Posterior
 from .priors import Priors
-from .setup import group_layout
 
 FORMAT = 1
 _DOCUMENT = "posterior.json"

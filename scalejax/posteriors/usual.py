@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..fitting.bootstrap import bootstrap
-from ..fitting.draws import Draws
 from ..fitting.result import Fit
-from ..fitting.straight import MOST, bent
+from ..fitting.uncertainty.bootstrap import bootstrap
+from ..fitting.uncertainty.draws import Draws
+from ..fitting.uncertainty.straight import MOST, bent
 from .laplace import laplace
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from ..zoo.bounded import bounded
-from ..zoo.data_mixing import implicit_mixing
-from ..zoo.hyperparameters import hyperparameter_exponents
-from ..zoo.power_product import power_product
+from ..core.statistics import isotonic, spearman, undominated
+from ..zoo.downstream.bounded import bounded
+from ..zoo.hyperparameters.rates import hyperparameter_exponents
+from ..zoo.mixtures.data_mixing import implicit_mixing
+from ..zoo.scale.power_product import power_product
 from .adaptive_shape import AdaptiveSchedule, adaptive_schedule
 from .audit import Audit, audit
 from .backtest import Backtest, backtest
@@ -15,7 +16,7 @@ from .competition import CompetitionBarrier, competition_barrier, fit_interactio
 from .compound_scaling import CompoundScaling, compound_scaling, fast_scaling
 from .curve_collapse import CurveCollapse, curve_collapse
 from .data_pools import ImagePurchase, Pools, best_pools, cheapest_images
-from .data_to_threshold import FirstPassage, OptimalUpdates, first_passage, isotonic, normalised_data, optimal_updates
+from .data_to_threshold import FirstPassage, OptimalUpdates, first_passage, normalised_data, optimal_updates
 from .decision_accuracy import DecisionAccuracy, ProxyCalibration, decision_accuracy, proxy_calibration
 from .discontinuity import Discontinuity, discontinuity
 from .effective_parameters import EffectiveParameters, effective_parameters
@@ -60,7 +61,7 @@ from .mixture_solvers import (
     temperature_mixture,
 )
 from .mixture_tables import explicit_loss, stack_targets
-from .model_merging import MergingFront, QuadraticSurface, merging_front, quadratic_surface, undominated
+from .model_merging import MergingFront, QuadraticSurface, merging_front, quadratic_surface
 from .model_scale import ModelScale, deepseek_scales, isoflop_model_scale
 from .multiverse import Multiverse, multiverse
 from .near_optimal import Bottoms, NearOptimalLaws, fit_lr_batch_surface, near_optimal, near_optimal_laws, sweep_bottoms
@@ -85,7 +86,7 @@ from .recommend_mixture import MixtureRecommendation, recommend_mixture
 from .regmix import RegMix, regmix, regmix_design
 from .residual_covariance import ResidualCovariance, simulate_residual, spiked_eigenvalue
 from .schedule_bound import KernelSchedule, TunedBound, kernel_schedule, tuned_bound
-from .shape_choice import ShapePlan, ShapeRanking, rank_shapes, shape_plan, spearman
+from .shape_choice import ShapePlan, ShapeRanking, rank_shapes, shape_plan
 from .study_cost import StudyCost, study_cost
 from .substitution import elasticity_of_substitution
 from .training_dependency import TrainingDependency, fit_training_dependency, loss_contours

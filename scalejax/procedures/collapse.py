@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.errors import DecisionError
-from ..decisions.roots import between
+from ..core.roots import between
 
 _TERMS = 20  # terms of zeta that are summed before the Euler-Maclaurin remainder
 

@@ -8,16 +8,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..core.answer import Answer
 from ..core.errors import DecisionError, FitError
 from ..core.precision import double
 from ..core.table import Table
-from ..decisions.answer import Answer
 from ..decisions.costs import six_nd
-from ..decisions.sources import Source, known
+from ..decisions.known import Source, known
 from ..fitting.fit import fit
 from ..fitting.result import Fit
-from ..zoo.chinchilla import chinchilla
-from ..zoo.mixed_modal import bimodal, modal_competition
+from ..zoo.fields.mixed_modal import bimodal, modal_competition
+from ..zoo.scale.chinchilla import chinchilla
 
 
 @dataclass(frozen=True, eq=False, repr=False)

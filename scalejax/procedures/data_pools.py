@@ -13,7 +13,7 @@ from ..core.errors import DecisionError
 from ..core.law import Law
 from ..core.precision import double
 from ..core.table import Shown, Table, number
-from ..zoo.data_quality import filtering_pool
+from ..zoo.mixtures.data_quality import filtering_pool
 
 _ALL = 12  # buckets up to which every union is tried
 

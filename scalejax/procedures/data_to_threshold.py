@@ -8,47 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import DataError, DecisionError
+from ..core.roots import between
+from ..core.statistics import isotonic
 from ..core.table import Shown, Table, number
-from ..decisions.roots import between
-from ..fitting.resampling import FEWEST
-from ..zoo.reinforcement import rl_compute, value_based_rl
+from ..fitting.uncertainty.resampling import FEWEST
+from ..zoo.fields.reinforcement import rl_compute, value_based_rl
 
 _FAR = 60.0  # e-folds of the updates ratio on either side of beta_J within which an optimum is looked for
-
-
-def isotonic(y: Any, weights: Any = None) -> np.ndarray:
-    r"""The rising sequence nearest to a noisy one: least squares by pooling adjacent violators.
-
-        minimise sum_t w_t (g_t - y_t)^2    subject to   g_1 <= g_2 <= ... <= g_T
-
-    Args:
-        y: (T,) values.
-        weights: (T,) positive; default ones.
-
-    Returns:
-        (T,) rising values.
-
-    Raises:
-        DataError: if values are missing or not finite, or weights are not positive.
-
-    Example:
-        >>> isotonic([1.0, 3.0, 2.0, 4.0]).tolist()
-        [1.0, 2.5, 2.5, 4.0]
-
-    Source: Ayer et al. 1955, Ann. Math. Statist. 26, 641.
-    """
-    y = np.asarray(y, dtype=np.float64)
-    w = np.ones_like(y) if weights is None else np.asarray(weights, dtype=np.float64)
-    if y.ndim != 1 or not len(y) or w.shape != y.shape or not np.isfinite(y).all() or not (np.isfinite(w) & (w > 0)).all():
-        raise DataError("isotonic() takes one row of finite values, and as many positive weights.")
-    blocks: list[tuple[float, float, int]] = []  # mean, weight, length
-    for value, weight in zip(y.tolist(), w.tolist(), strict=True):
-        mean, total, length = value, weight, 1
-        while blocks and blocks[-1][0] > mean:
-            other, heavy, count = blocks.pop()
-            mean, total, length = (other * heavy + mean * total) / (heavy + total), heavy + total, length + count
-        blocks.append((mean, total, length))
-    return np.repeat([mean for mean, _, _ in blocks], [length for _, _, length in blocks])
 
 
 @dataclass(frozen=True, eq=False, repr=False)

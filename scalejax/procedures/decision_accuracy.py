@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..core.answer import Answer
 from ..core.errors import DataError
+from ..core.statistics import spearman
 from ..core.table import Shown, Table, number
-from ..decisions.answer import Answer
-from ..fitting.resampling import FEWEST
-from .shape_choice import spearman
+from ..fitting.uncertainty.resampling import FEWEST
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..core.answer import Answer, shaped
 from ..core.errors import DecisionError
 from ..core.precision import double
 from ..core.table import Table
-from ..decisions.answer import Answer, shaped
+from ..decisions.known import Source, known
 from ..decisions.question import numbers
-from ..decisions.sources import Source, known
-from ..zoo.routing import routed_lm, saturated_experts
+from ..zoo.architecture.routing import routed_lm, saturated_experts
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 from jax.scipy.special import betainc, gammaincc
 
+from ..core.answer import without
 from ..core.errors import DecisionError, suggest
 from ..core.precision import double
 from ..core.table import Shown, Table, number
-from ..decisions.answer import without
+from ..decisions.known import Source
 from ..decisions.pairing import Pair, belong, knowns
-from ..decisions.sources import Source
-from ..fitting.draws import Draws
-from ..fitting.intervals import freedom
 from ..fitting.result import Fit
+from ..fitting.uncertainty.draws import Draws
+from ..fitting.uncertainty.intervals import freedom
 
 
 @dataclass(frozen=True, eq=False, repr=False)

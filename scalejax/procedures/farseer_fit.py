@@ -9,11 +9,11 @@ import numpy as np
 
 from ..core.errors import DataError
 from ..core.precision import double
-from ..core.readers import read_runs
 from ..core.runs import Runs
 from ..core.table import Shown, Table, number
+from ..data.readers import read_runs
 from ..fitting.data import usable_rows
-from ..zoo.farseer import SIZE, farseer
+from ..zoo.scale.farseer import SIZE, farseer
 
 _POWERS = np.linspace(0.02, 0.6, 59)  # of n = N / 1e9, tried for each curve
 _ROUNDS = 30  # of the fixed point for ratios of D that are not all equal; few are needed

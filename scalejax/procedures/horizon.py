@@ -8,9 +8,10 @@ import numpy as np
 
 from ..core.errors import DecisionError
 from ..core.precision import double
-from ..decisions.sources import known
-from ..fitting.draws import Draws, ends
+from ..core.statistics import ends
+from ..decisions.known import known
 from ..fitting.result import Fit
+from ..fitting.uncertainty.draws import Draws
 
 _GRID = 257
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import DataError, FitError
+from ..core.statistics import lower_hull
 from ..core.table import Shown, Table, number
-from ..fitting.frontier import lower_hull
 
 
 @dataclass(frozen=True, eq=False, repr=False)

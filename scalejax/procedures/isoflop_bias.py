@@ -12,9 +12,9 @@ from ..core.errors import DecisionError
 from ..core.precision import double
 from ..core.table import Shown, Table, number
 from ..decisions.allocate import allocate
-from ..decisions.regret import Regret, regret
-from ..decisions.sides import positive
-from ..decisions.sources import Source, known
+from ..decisions.known import Source, known
+from ..decisions.recipes.regret import Regret, regret
+from ..decisions.recipes.side import positive
 
 
 def vertex_shift(alpha: Any, beta: Any, width: Any, points: int = 15, offset: Any = 0.0) -> Any:

@@ -19,7 +19,7 @@ from ..core.table import Shown, Table, number
 from ..decisions.costs import PF_DAY
 from ..decisions.shapes import total_params
 from ..fitting.result import Fit
-from ..zoo.critical_batch import kaplan_trajectory
+from ..zoo.hyperparameters.critical_batch import kaplan_trajectory
 
 _CHUNK = 256
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from ..core.errors import ConvergenceWarning, DataError, FitError, IdentifiabilityWarning
 from ..core.law import Law
-from ..core.readers import read_runs
 from ..core.runs import Runs
 from ..core.table import Shown, Table, number
+from ..data.readers import read_runs
 from ..fitting.fit import find_law, fit
 from ..fitting.groups import label
 

@@ -8,17 +8,17 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from ..core.answer import Answer
 from ..core.errors import DataError, DecisionError
 from ..core.law import Law
 from ..core.precision import double
 from ..core.runs import Runs
+from ..core.statistics import ends
 from ..core.table import Table, number
-from ..decisions.answer import Answer
-from ..decisions.sources import Source, known
-from ..fitting.draws import ends
-from ..fitting.resampling import FEWEST
-from ..zoo.chinchilla import chinchilla, chinchilla_outer
-from ..zoo.loss_to_loss import kaplan_irreducible, loss_to_loss
+from ..decisions.known import Source, known
+from ..fitting.uncertainty.resampling import FEWEST
+from ..zoo.downstream.loss_to_loss import kaplan_irreducible, loss_to_loss
+from ..zoo.scale.chinchilla import chinchilla, chinchilla_outer
 
 _GRID = 100  # values of an unknown irreducible loss, from 0 to the smallest loss; once more around the best
 

@@ -13,7 +13,7 @@ from ..core.table import Shown, Table, number
 from ..fitting.fit import fit
 from ..fitting.losses import squared
 from ..fitting.result import Fit
-from ..zoo.power_product import power_product
+from ..zoo.scale.power_product import power_product
 from .near_optimal import Bottoms, sweep_bottoms
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..core.errors import DataError
 from ..core.precision import double
 from ..core.table import Shown, Table, number
-from ..fitting.intervals import quantile_of
+from ..fitting.uncertainty.intervals import quantile_of
 
 _REACH = 1e6  # how far beyond the largest size a crossing is looked for
 _GRID = 4001

@@ -11,17 +11,18 @@ import numpy as np
 from ..core.errors import DataError, DecisionError
 from ..core.law import Law
 from ..core.precision import double
-from ..core.readers import read_runs
 from ..core.runs import Runs
+from ..core.statistics import ends
 from ..core.table import Shown, Table, number
+from ..data.readers import read_runs
 from ..fitting.data import Bank
-from ..fitting.draws import Draws, ends
 from ..fitting.fit import fit
 from ..fitting.losses import huber
 from ..fitting.result import Fit
 from ..fitting.runaways import noted
-from ..zoo.data_mixing import data_mixing_m4, mixing_steps
-from ..zoo.power import henighan
+from ..fitting.uncertainty.draws import Draws
+from ..zoo.mixtures.data_mixing import data_mixing_m4, mixing_steps
+from ..zoo.scale.power import henighan
 from .mixture_bootstrap import as_draws, mixture_counts, refit_mixtures
 from .mixture_tables import normalised
 

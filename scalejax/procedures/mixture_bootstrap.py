@@ -8,12 +8,12 @@ import numpy as np
 
 from ..core.errors import ConvergenceWarning, DecisionError
 from ..fitting.data import Bank, usable_rows
-from ..fitting.draws import Draws
-from ..fitting.lm import LM
-from ..fitting.resampling import FEWEST, resampled
 from ..fitting.result import Fit
 from ..fitting.runaways import noted, refit
+from ..fitting.solvers.lm import LM
 from ..fitting.status import Ends, Status, code
+from ..fitting.uncertainty.draws import Draws
+from ..fitting.uncertainty.resampling import FEWEST, resampled
 
 
 def bootstrap_mixtures(fitted: Fit, draws: int, seed: int) -> Draws:

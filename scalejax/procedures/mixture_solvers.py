@@ -9,18 +9,17 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from ..core.answer import without
 from ..core.domains import Unit
 from ..core.errors import DecisionError
 from ..core.precision import double
+from ..core.statistics import ends, spearman
 from ..core.table import Shown
-from ..decisions.answer import without
-from ..decisions.optimal_mixture import optimal_mixture
-from ..decisions.sources import Source, known
-from ..fitting.draws import ends
+from ..decisions.known import Source, known
+from ..decisions.mixtures.optimal_mixture import optimal_mixture
 from ..fitting.fit import fit
 from ..fitting.result import Fit
-from ..zoo.domain_shares import autoscale, ddo
-from .shape_choice import spearman
+from ..zoo.mixtures.domain_shares import autoscale, ddo
 
 _HALVINGS = 60
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from ..core.errors import DataError, DecisionError
 from ..core.precision import double
-from ..core.readers import OnBad, read_runs
 from ..core.runs import Runs
+from ..data.readers import OnBad, read_runs
 from ..fitting.result import Fit
 
 _OFF = 0.02  # weights whose sum is farther than this from one are a mistake

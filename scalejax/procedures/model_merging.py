@@ -8,33 +8,12 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import DataError, DecisionError
+from ..core.statistics import undominated
 from ..core.table import Shown, Table, number
 
 _NEWTON = 50  # Gauss-Newton steps
 _ASCENT = 200  # steps of projected gradients
 _LINKS = ("identity", "sigmoid", "softplus")
-
-
-def undominated(values: Any) -> np.ndarray:
-    r"""Which points no other point beats: none is at least as good in every metric and better in one.
-
-    Args:
-        values: (points, metrics), larger is better.
-
-    Returns:
-        (points,) booleans; equal points are all kept.
-
-    Raises:
-        DataError: if values are no table of finite numbers.
-
-    Example:
-        >>> undominated([[1.0, 0.0], [0.5, 0.5], [0.4, 0.5], [0.0, 1.0]]).tolist()
-        [True, True, False, True]
-    """
-    v = np.asarray(values, dtype=np.float64)
-    if v.ndim != 2 or not np.isfinite(v).all():
-        raise DataError("undominated() needs a table (points, metrics) of finite numbers.")
-    return np.asarray([not ((v >= row).all(axis=1) & (v > row).any(axis=1)).any() for row in v], dtype=bool)
 
 
 def _features(c: np.ndarray) -> np.ndarray:

@@ -12,9 +12,9 @@ import numpy as np
 from ..core.errors import FitError, ScalejaxError
 from ..core.law import Law
 from ..core.precision import double
-from ..core.readers import read_runs
 from ..core.runs import Runs
 from ..core.table import Shown, Table, number
+from ..data.readers import read_runs
 from ..decisions.allocate import allocate
 from ..decisions.costs import six_nd
 from ..fitting.fit import find_law

@@ -11,13 +11,13 @@ import numpy as np
 from ..core.errors import DataError
 from ..core.runs import Runs
 from ..core.table import Shown, Table, number
-from ..fitting.bootstrap import bootstrap
-from ..fitting.draws import Draws
 from ..fitting.fit import fit
 from ..fitting.losses import Loss, huber, squared
 from ..fitting.result import Fit
-from ..zoo.lr_batch_surface import lr_batch_surface
-from ..zoo.power_product import power_product
+from ..fitting.uncertainty.bootstrap import bootstrap
+from ..fitting.uncertainty.draws import Draws
+from ..zoo.hyperparameters.lr_batch_surface import lr_batch_surface
+from ..zoo.scale.power_product import power_product
 
 _BOWL = ("lr_0", "p_N", "p_D", "batch_0", "q_N", "q_D", "w_lr", "w_batch", "w_cross")
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..core.errors import DataError, FitError, suggest
 from ..core.runs import Runs
+from ..core.statistics import ends
 from ..core.table import Table, number
-from ..fitting.draws import ends
 from ..fitting.frontier import Frontier, disagreement, line
 from ..fitting.minima import Minimum, interpolated, sizes_by_budget
 

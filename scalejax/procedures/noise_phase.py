@@ -10,7 +10,7 @@ import numpy as np
 from ..core.errors import DataError, DecisionError
 from ..core.precision import double
 from ..core.table import Shown
-from ..fitting.intervals import quantile_of
+from ..fitting.uncertainty.intervals import quantile_of
 
 _GRID = np.linspace(-3.0, 3.0, 601)
 

@@ -18,9 +18,9 @@ from ..core.errors import DecisionError, suggest
 from ..core.law import Law
 from ..core.precision import double
 from ..core.registry import laws
+from ..core.statistics import ends
 from ..core.table import Shown, Table, number
-from ..decisions.sources import Source, known
-from ..fitting.draws import ends
+from ..decisions.known import Source, known
 from ..fitting.result import Fit
 
 Shape = Literal["free", "wsd"]

@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..core.answer import Answer
 from ..core.errors import DecisionError
 from ..core.precision import double
 from ..core.table import Table
-from ..decisions.answer import Answer
+from ..decisions.known import Source, known
 from ..decisions.question import numbers
-from ..decisions.sources import Source, known
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -14,8 +14,8 @@ from ..core.table import Shown, Table, number
 from ..fitting.fit import fit
 from ..fitting.losses import Loss, squared
 from ..fitting.result import Fit
-from ..zoo.power import power_law
-from ..zoo.power_product import power_product
+from ..zoo.scale.power import power_law
+from ..zoo.scale.power_product import power_product
 
 
 def pareto_set(loss: Any, cost: Any) -> np.ndarray:

@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..core.answer import Answer
 from ..core.errors import DecisionError
 from ..core.precision import double
 from ..core.table import Table
-from ..decisions.answer import Answer
-from ..decisions.sources import known
-from ..fitting.draws import Draws
+from ..decisions.known import known
 from ..fitting.result import Fit
+from ..fitting.uncertainty.draws import Draws
 
 _STEP = 1e-4  # in log P, of the local exponent
 

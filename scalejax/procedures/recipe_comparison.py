@@ -10,12 +10,12 @@ import numpy as np
 from ..core.errors import DecisionError
 from ..core.precision import double
 from ..core.runs import Runs
+from ..core.statistics import ends
 from ..core.table import Shown, Table, number
-from ..decisions.break_even import BreakEven, crossings, fixed_inputs
+from ..decisions.known import Known
 from ..decisions.pairing import Pair
-from ..decisions.sides import made_by, no_cost, sides
-from ..decisions.sources import Known
-from ..fitting.draws import ends
+from ..decisions.recipes.break_even import BreakEven, crossings, fixed_inputs
+from ..decisions.recipes.side import made_by, no_cost, sides
 
 
 @dataclass(frozen=True, eq=False, repr=False)

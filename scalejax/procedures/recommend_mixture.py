@@ -11,14 +11,14 @@ import numpy as np
 from ..core.errors import DecisionError
 from ..core.law import Law
 from ..core.precision import double
-from ..core.readers import OnBad
 from ..core.table import Table
-from ..decisions.mixture import Mixture
-from ..decisions.optimal_mixture import optimal_mixture
-from ..fitting.draws import Draws
+from ..data.readers import OnBad
+from ..decisions.mixtures.mixture import Mixture
+from ..decisions.mixtures.optimal_mixture import optimal_mixture
 from ..fitting.fit import find_law, fit
 from ..fitting.losses import Loss, huber
 from ..fitting.result import Fit
+from ..fitting.uncertainty.draws import Draws
 from ..posteriors.laplace import laplace
 from .mixture_bootstrap import bootstrap_mixtures
 from .mixture_tables import normalised, stack_targets

@@ -11,15 +11,15 @@ import numpy as np
 
 from ..core.errors import DataError, DecisionError, FitError, suggest
 from ..core.precision import double
+from ..core.statistics import spearman
 from ..core.table import Shown
-from ..decisions.varied import kept_shares
+from ..decisions.unvaried import kept_shares
 from ..fitting.fit import fit
 from ..fitting.losses import squared
 from ..fitting.result import Fit
-from ..zoo.data_mixing import data_mixing_m4
-from ..zoo.mixture_regression import mixture_linear, mixture_quadratic
+from ..zoo.mixtures.data_mixing import data_mixing_m4
+from ..zoo.mixtures.mixture_regression import mixture_linear, mixture_quadratic
 from .mixture_tables import normalised
-from .shape_choice import spearman
 
 _MODELS = {"linear": mixture_linear, "exponential": data_mixing_m4, "quadratic": mixture_quadratic}
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from ..core.errors import DecisionError, suggest
 from ..core.law import Law
+from ..core.roots import between
 from ..core.table import Shown, Table, number
-from ..decisions.roots import between
 from ..fitting.result import Fit
 
 Source = Fit | tuple[Law, Mapping[str, Any]]
@@ -45,26 +45,6 @@ def _inputs(law: Law, columns: Mapping[str, np.ndarray], what: str, leave: str =
         if name not in columns and name != leave:
             raise DecisionError(f"{what}() has no {name!r}, an input of {law.name!r}; {suggest(name, columns)}")
     return {name: columns[name] for name in law.inputs if name != leave}
-
-
-def spearman(a: Any, b: Any) -> float:
-    """Spearman's rank correlation of two columns, ties with their mean rank: how well a predicted order is the true one.
-
-    >>> spearman([1.0, 2.0, 3.0], [10.0, 30.0, 20.0])
-    0.5
-    """
-    ranks = [_ranks(np.asarray(values, dtype=np.float64)) for values in (a, b)]
-    if ranks[0].shape != ranks[1].shape or ranks[0].ndim != 1 or len(ranks[0]) < 2:
-        raise DecisionError("spearman() needs two columns of the same length, two numbers or more.")
-    x, y = (r - r.mean() for r in ranks)
-    if not x.any() or not y.any():
-        raise DecisionError("spearman() needs columns whose values differ; one of them is constant.")
-    return float(x @ y / np.sqrt((x @ x) * (y @ y)))
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - 0.5 * (counts - 1))[inverse]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

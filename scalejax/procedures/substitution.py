@@ -13,8 +13,8 @@ import numpy as np
 from ..core.errors import DecisionError
 from ..core.law import Law
 from ..core.precision import double
+from ..decisions.known import Source, known
 from ..decisions.question import numbers
-from ..decisions.sources import Source, known
 
 
 @double

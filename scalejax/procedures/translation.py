@@ -8,13 +8,13 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from ..core.answer import Answer
 from ..core.errors import DecisionError, suggest
 from ..core.runs import Runs
 from ..core.table import Table
-from ..decisions.answer import Answer
-from ..decisions.sources import known
-from ..fitting.draws import Draws
+from ..decisions.known import known
 from ..fitting.result import Fit
+from ..fitting.uncertainty.draws import Draws
 
 
 class EncoderDecoderSplit(NamedTuple):

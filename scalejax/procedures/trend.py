@@ -13,7 +13,7 @@ from jax.scipy.special import betainc
 from ..core.errors import DataError, DecisionError, suggest
 from ..core.precision import double
 from ..core.table import Shown, Table, number
-from ..fitting.intervals import quantile_of
+from ..fitting.uncertainty.intervals import quantile_of
 
 _EXACT = 100  # runs up to which permutations are counted
 

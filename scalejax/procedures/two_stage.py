@@ -9,15 +9,15 @@ from typing import Any, Literal
 import jax
 import numpy as np
 
+from ..core.answer import drawn_by, without
 from ..core.errors import DecisionError
 from ..core.law import Law
 from ..core.precision import double
+from ..core.statistics import ends
 from ..core.table import Shown, Table, number
-from ..decisions.answer import drawn_by, without
+from ..decisions.known import Known
 from ..decisions.pairing import Pair, knowns
-from ..decisions.sides import own_values
-from ..decisions.sources import Known
-from ..fitting.draws import ends
+from ..decisions.recipes.side import own_values
 from ..fitting.predict import inputs_by_name
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..comparison.holdout import holdout
 from ..core.errors import ScalejaxError
 from ..fitting.result import Fit
-from . import points
+from .plots import points
 
 SHARE = 0.2  # of the runs that are left out
 FEWEST = 15  # runs, fewer leave nothing to learn from

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import points
 from .page import Section, Text
+from .plots import points
+from .plots.style import flops, listed, quantity, unit_of
 from .study import Study
-from .style import flops, listed, quantity, unit_of
 
 _LIKELIHOODS = {"StudentT": "Student-t", "Normal": "normal", "Huber": "Huber", "Binomial": "binomial"}
 

@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.errors import DecisionError, FitError, suggest
+from ..core.statistics import ends
 from ..decisions.allocation import Allocation
 from ..decisions.costs import six_nd
-from ..fitting.draws import Draws, ends
-from ..fitting.profile import Profile
 from ..fitting.result import Fit
-from . import marks, points, style
-from .check_plots import predictive_check, prior_predictive, ranks
-from .curve_plots import curves
-from .decision_plots import break_even, choice, design, equivalent, front, mixture, multiplier, regret, valley
-from .posterior_plots import fan, pairs
-from .schedule_plots import schedule
+from ..fitting.uncertainty.draws import Draws
+from ..fitting.uncertainty.profile import Profile
+from .plots import marks, points, style
+from .plots.checks import predictive_check, prior_predictive, ranks
+from .plots.curves import curves
+from .plots.decisions import break_even, choice, design, equivalent, front, mixture, multiplier, regret, valley
+from .plots.posteriors import fan, pairs
+from .plots.schedules import schedule
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

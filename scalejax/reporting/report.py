@@ -12,8 +12,8 @@ from urllib.parse import quote
 from ..core.errors import DataError
 from ..core.files import write_bytes, write_text
 from ..decisions.allocation import Allocation
-from ..fitting.draws import Draws
 from ..fitting.result import Fit
+from ..fitting.uncertainty.draws import Draws
 from ..posteriors.posterior import Posterior
 from . import sections, uncertainty
 from .asked import asked

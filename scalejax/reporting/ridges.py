@@ -6,11 +6,11 @@ import numpy as np
 
 from ..core.precision import double
 from ..core.table import number
-from ..fitting.draws import Draws
 from ..fitting.identify import inseparable_inputs
 from ..fitting.result import Fit
+from ..fitting.uncertainty.draws import Draws
 from ..posteriors.posterior import Posterior
-from .style import listed
+from .plots.style import listed
 
 STRONG = 0.95  # correlation above which two parameters are named together
 RIDGE = 0.99  # above which only a combination is determined, if both are wide

@@ -12,13 +12,14 @@ import numpy as np
 from ..core.checks import rows_text
 from ..core.table import Table, number
 from ..decisions.allocation import Allocation
-from ..posteriors.diagnostics import Chains
+from ..posteriors.checks.diagnostics import Chains
 from ..posteriors.priors import describe
-from . import plot, points
-from .curve_plots import MOST
+from . import plot
 from .page import Block, Bullets, Code, Heading, Numbers, Picture, Section, Text, Verdict
+from .plots import points
+from .plots.curves import MOST
+from .plots.style import flops, listed, quantity
 from .study import FACTORS, Study, compute_wasted, wrong_sizes
-from .style import flops, listed, quantity
 
 
 def data(study: Study) -> Section:

@@ -13,14 +13,14 @@ import numpy as np
 from ..core.errors import DataError, IdentifiabilityError
 from ..decisions.allocate import allocate
 from ..decisions.allocation import Allocation
-from ..decisions.sources import known
-from ..fitting.bootstrap import bootstrap
-from ..fitting.draws import Draws
+from ..decisions.known import known
 from ..fitting.result import Fit
+from ..fitting.uncertainty.bootstrap import bootstrap
+from ..fitting.uncertainty.draws import Draws
 from ..posteriors.laplace import laplace
 from ..posteriors.posterior import Posterior
-from . import points
 from .ahead import Ahead, look_ahead
+from .plots import points
 
 FACTORS = {"half the best N": 0.5, "twice the best N": 2.0, "4 times the best N": 4.0}  # wrong choices
 

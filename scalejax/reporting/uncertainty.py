@@ -7,12 +7,13 @@ from functools import partial
 import numpy as np
 
 from ..core.table import Table, number
-from ..posteriors.diagnostics import Chains
-from . import posterior_plots, ridges
+from ..posteriors.checks.diagnostics import Chains
+from . import ridges
 from .learned import GOVERNED, entries, governed
 from .page import Block, Bullets, Heading, Numbers, Picture, Section, Text, Verdict
+from .plots import posteriors as posterior_plots
+from .plots.style import flops, listed
 from .study import Study
-from .style import flops, listed
 
 
 def prior_and_posterior(study: Study) -> list[Section]:

@@ -13,10 +13,10 @@ from ..core.law import Law
 from ..core.table import number
 from ..fitting.identify import inseparable_inputs
 from ..fitting.status import Status
-from . import points
 from .page import Block, Bullets, Facts, Heading, Section, Verdict
+from .plots import points
+from .plots.style import flops, listed, quantity
 from .study import Study
-from .style import flops, listed, quantity
 
 FLOOR = ("E", "L_inf")  # what laws call the irreducible loss
 HOPELESS = 100.0  # fold, of the interval of tokens per parameter above which no size is named

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core.table import number
 from ..predict import evaluate
-from ..starts import make_starts
+from ..solvers.starts import make_starts
 from .groups import Described
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...core.table import Table, number
-from ..search import agreement
+from ..solvers.search import agreement
 from .rows import Rows
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ import numpy as np
 
 from ...core.checks import rows_text
 from ...core.runs import Flag
-from ..lm import LM
 from ..request import Request
-from ..search import Found, minimise
-from ..starts import make_starts
+from ..solvers.lm import LM
+from ..solvers.search import Found, minimise
+from ..solvers.starts import make_starts
 from .influence import Judged, judge, largest, limit
 from .rows import Rows, robust_scale, rows_of
 

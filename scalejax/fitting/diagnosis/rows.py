@@ -9,9 +9,9 @@ import numpy as np
 
 from ..data import usable_rows
 from ..request import Request
-from ..rows import row_curvature
-from ..second_order import block_derivatives, blocks_of, derivatives, loss_terms
-from ..system import places
+from ..solvers.system import places
+from ..uncertainty.rows import row_curvature
+from ..uncertainty.second_order import block_derivatives, blocks_of, derivatives, loss_terms
 
 _WINSOR = 3.0  # robust standard deviations
 _ROUNDING = 1e-9  # relative residuals that are taken for rounding errors

@@ -1,0 +1,1 @@
+"""Where runs come from: files, tables, logs and public data."""

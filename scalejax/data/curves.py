@@ -1,0 +1,241 @@
+"""Reading loss curves: a long table of observations becomes one row a run, with the learning rate of every step."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from ..core.errors import DataError, suggest
+from ..core.rates import rates
+from ..core.runs import Flag, Runs
+from .importers.charts import runs_of_chart
+from .readers import numbers, read_runs, read_table
+
+Warmup = Literal["true", "at_peak", "offset"]
+_CONVENTIONS = ("true", "at_peak", "offset")
+_MOST_STEPS = 2e7  # the rate of every step is held: beyond this a column of steps counts tokens
+
+
+def read_curves(
+    table: Any,
+    *,
+    step: str = "step",
+    loss: str = "loss",
+    run: str | None = None,
+    lr: str | None = None,
+    schedules: Mapping[str, Any] | Callable[[str], Any] | None = None,
+    warmup: int = 0,
+    convention: Warmup = "true",
+    parent: str | None = None,
+    first: int = 0,
+    every: int = 1,
+    tokens_per_step: float = 1,
+    **roles: str,
+) -> Runs:
+    """Loss curves of many runs, of any lengths, as `Runs` with one row a run.
+
+    Args:
+        table: anything `read_runs` accepts, one row an observation; a mapping from a run's name to such a table, console log or path; or
+            the export of a chart with a column a run, named "<run> - <metric>". Rows need not hold every metric: a row counts where it
+            holds a step and a loss, and rates are taken from the rows that hold one.
+        step, loss: columns of the step (whole, from 0) and of the loss.
+        run: column that names the run; not needed for a mapping of tables.
+        lr: column of the learning rate. Where not every step was logged, the rate between two logged steps is taken from the straight
+            line through them; before the first one it is the first logged rate. With `warmup`, rates rise linearly from 0 through the
+            records inside the warm-up to the peak at its end, eta_s = peak (s + 1) / W.
+        schedules: instead of `lr`, the rate of every step from step 0: run name -> array, or a function of the run name (see
+            `sj.schedules`). Exact where the log holds every hundredth step.
+        warmup: number of warm-up steps W.
+        convention: what laws see of the warm-up. "true": the rates as they were. "at_peak": every warm-up step has the rate that
+            follows it, so that the warm-up is no rise (Tissue et al. 2024). "offset": rates as they were, but changes during the warm-up
+            do not count (column W holds the warm-up; Luo et al. 2025). Constants fitted under one are wrong under another.
+        parent: column that names the run from which this one branches; the trunk's rates are put before the branch's own.
+        first: observations before this step are left out.
+        every: keep every so-many-th observation of a run.
+        tokens_per_step: what the column of steps counts in one optimiser step, such as the tokens in a batch where it counts tokens.
+        **roles: further columns, constant in a run: N="params", ...
+
+    Returns:
+        Runs with the columns "run" (text), "eta" (n, T) the rate of every step up to the last observed one, "t" (n, M) observed steps,
+        "loss" (n, M), "W" (n,) steps whose changes do not count, and the roles. Shorter curves are padded with their last values and
+        masked.
+
+    Raises:
+        DataError: one sentence on what is wrong, in which run, and what to do.
+
+    Example:
+        >>> import scalejax as sj
+        >>> table = {"step": [0, 1, 2, 3], "loss": [4.0, 3.5, 3.2, 3.0], "lr": [3e-4, 3e-4, 2e-4, 1e-4]}
+        >>> sj.read_curves({"first": table}, lr="lr")["eta"]
+        array([[0.0003, 0.0003, 0.0002, 0.0001]])
+    """
+    if convention not in _CONVENTIONS:
+        raise DataError(f"convention={convention!r} is unknown; {suggest(convention, _CONVENTIONS)}")
+    if (lr is None) == (schedules is None):
+        raise DataError("Curves need the learning rate of every step once: pass lr='column' or schedules={run: array}.")
+    found: dict[str, dict[str, Any]] = {}
+    if not tokens_per_step > 0:
+        raise DataError(f"tokens_per_step={tokens_per_step!r} must be positive: what the column of steps counts in one step.")
+    wanted = {name for name in (step, loss, lr, parent, *roles.values()) if name}
+    diverged = []
+    for name, columns in _tables(table, run, step, loss, wanted).items():
+        log = _observed(name, columns, step, loss, lr, tokens_per_step)
+        diverged += [len(found)] if log.nan else []
+        found[name] = _curve(name, log, schedules, warmup, convention, first, every)
+        for role, source in {**roles, **({"parent": parent} if parent else {})}.items():
+            found[name][role] = _constant(name, columns, role, source)
+    if parent:
+        _add_trunks(found)
+    table = {key: [curve[key] for curve in found.values()] for key in next(iter(found.values()))}
+    runs = read_runs({"run": list(found), **table})
+    if not diverged:
+        return runs
+    named = ", ".join(repr(name) for i, name in enumerate(found) if i in diverged[:5])
+    said = f"Rows whose loss is NaN were left out of {len(diverged)} runs ({named}{', ...' if len(diverged) > 5 else ''})."
+    return replace(runs, flags=(*runs.flags, Flag("nan-loss", "loss", tuple(diverged), said)))
+
+
+def _tables(table: Any, run: str | None, step: str, loss: str, wanted: set[str]) -> dict[str, Mapping[str, Any]]:
+    """Run name to its columns."""
+    if run is None and isinstance(table, Mapping) and table and all(_is_table(one) for one in table.values()):
+        return {str(name): read_table(one, wanted) for name, one in table.items()}
+    columns = read_table(table, wanted | ({run} if run else set()))
+    if run is None:
+        found = runs_of_chart(columns, step, loss) or _listed(columns, step)
+        if found is None:
+            raise DataError(
+                "Which rows belong to one curve? Pass run='column', or a mapping from run names to tables, such as {'my run': table}."
+            )
+        return found
+    if run not in columns:
+        raise DataError(f"There is no column {run!r} for run; {suggest(run, columns)}")
+    names = ["" if name is None or name != name else str(name) for name in columns[run]]
+    if "" in names:
+        raise DataError(f"Column {run!r} for run is empty in row {names.index('')}; every row needs the name of its run.")
+    rows: dict[str, list[int]] = {}
+    for i, name in enumerate(names):
+        rows.setdefault(name, []).append(i)
+    return {name: {k: [v[i] for i in at] for k, v in columns.items()} for name, at in rows.items()}
+
+
+def _is_table(value: Any) -> bool:
+    """Could this be the table of one run, rather than a column?"""
+    listed = isinstance(value, list | tuple) and bool(value) and isinstance(value[0], Mapping)
+    return listed or isinstance(value, str | os.PathLike | Mapping | Runs) or hasattr(value, "columns")
+
+
+def _listed(columns: Mapping[str, Any], step: str) -> dict[str, Mapping[str, Any]] | None:
+    """Runs whose curves are lists in the cells of one row each."""
+    if "run" not in columns or not all(isinstance(cell, list) for cell in columns.get(step, [None])):
+        return None
+    return {str(name): {k: v[i] for k, v in columns.items() if isinstance(v[i], list)} for i, name in enumerate(columns["run"])}
+
+
+@dataclass(frozen=True)
+class _Log:
+    """What was logged of a run: losses y at steps t and, where logged, rates lr at steps t_lr, both in order of the steps."""
+
+    t: np.ndarray
+    y: np.ndarray
+    t_lr: np.ndarray
+    lr: np.ndarray
+    nan: bool  # are there losses that are NaN rather than empty?
+
+
+def _observed(name: str, columns: Mapping[str, Any], step: str, loss: str, lr: str | None, tokens_per_step: float) -> _Log:
+    """Rows that hold a loss and rows that hold a rate; empty cells are no measurements, since programs log each metric on its own row."""
+    roles = {"step": step, "loss": loss, **({"lr": lr} if lr else {})}
+    log = numbers(columns, roles)
+    steps = log["step"] / tokens_per_step
+    whole = np.round(steps)
+    known = np.isfinite(steps)
+    if (np.abs(steps - whole)[known] > (0.01 if tokens_per_step != 1 else 0)).any() or (whole[known] < 0).any():
+        raise DataError(f"Run {name!r}: steps must be whole, from 0, each once; clean the column of steps.")
+    if known.any() and whole[known].max() >= _MOST_STEPS:
+        raise DataError(
+            f"Run {name!r}: its steps go to {whole[known].max():.3g}, which must be tokens or samples; pass tokens_per_step= the number of "
+            "them in a batch."
+        )
+    parts = []
+    for column in ("loss", "lr") if lr else ("loss",):
+        values = log[column]
+        at = np.flatnonzero(known & ~np.isnan(values))
+        if not len(at):
+            raise DataError(f"Run {name!r}: no row holds both a step and column {roles[column]!r} for {column}.")
+        at = at[np.argsort(whole[at], kind="stable")]
+        if not np.isfinite(values[at]).all():
+            bad = at[~np.isfinite(values[at])][0]
+            raise DataError(
+                f"Run {name!r}: column {roles[column]!r} for {column} is infinite at step {whole[bad]:.0f}; leave those rows out."
+            )
+        parts += [whole[at], values[at]]
+    if (np.diff(parts[0]) == 0).any():
+        twice = parts[0][1:][np.diff(parts[0]) == 0][0]
+        raise DataError(
+            f"Run {name!r}: steps must be whole, from 0, each once, but step {twice:.0f} has two losses; leave out one of them."
+        )
+    nan = any(v.strip().lower() == "nan" if isinstance(v, str) else v != v for v in columns[loss])
+    return _Log(*parts, *(() if lr else (np.zeros(0), np.zeros(0))), nan)
+
+
+def _curve(name: str, log: _Log, schedules: Any, warmup: int, convention: str, first: int, every: int) -> dict[str, Any]:
+    t, values = log.t, log.y
+    if schedules is None:
+        eta = rates(name, log.t_lr, log.lr, int(t[-1]), warmup)
+    else:
+        eta = np.asarray(schedules(name) if callable(schedules) else _schedule_of(name, schedules), dtype=np.float64)
+        if eta.ndim != 1 or len(eta) <= t[-1]:
+            raise DataError(
+                f"Run {name!r}: its schedule has {eta.size} steps but step {t[-1]:.0f} was observed; pass all rates from step 0."
+            )
+        eta = eta[: int(t[-1]) + 1]
+    if not np.isfinite(eta).all() or (eta < 0).any():
+        raise DataError(f"Run {name!r}: learning rates must be finite and not negative.")
+    if convention == "at_peak":
+        eta = np.concatenate([np.full(min(warmup, len(eta)), eta[min(warmup, len(eta) - 1)]), eta[warmup:]])
+    kept = np.flatnonzero(t >= first)[::every]
+    if not len(kept):
+        raise DataError(f"Run {name!r} has no observation from step {first} on; lower first=.")
+    return {"eta": eta, "t": t[kept], "loss": values[kept], "W": float(warmup if convention == "offset" else 0)}
+
+
+def _schedule_of(name: str, schedules: Mapping[str, Any]) -> Any:
+    if name not in schedules:
+        raise DataError(f"There is no schedule for run {name!r}; {suggest(name, schedules)}")
+    return schedules[name]
+
+
+def _constant(name: str, columns: Mapping[str, Any], role: str, source: str) -> Any:
+    if source not in columns:
+        raise DataError(f"There is no column {source!r} for {role}; {suggest(source, columns)}")
+    values = {value for value in columns[source] if not (value is None or value == "" or value != value)}
+    if len(values) > 1:
+        raise DataError(f"Run {name!r}: column {source!r} for {role} changes along the curve; a role has one value a run.")
+    if not values and role != "parent":
+        raise DataError(f"Run {name!r}: column {source!r} for {role} is empty; give it one value a run.")
+    return values.pop() if values else ""
+
+
+def _add_trunks(found: dict[str, dict[str, Any]]) -> None:
+    """Put the trunk's rates before those of its branches, trunks of trunks included."""
+    rates = {name: curve["eta"] for name, curve in found.items()}
+
+    def whole(name: str, seen: tuple[str, ...] = ()) -> np.ndarray:
+        source = found[name]["parent"]
+        if source in (None, "") or source != source:
+            return rates[name]
+        if source not in found or source in (*seen, name):
+            raise DataError(f"Run {name!r} branches from {source!r}, which is no run of this table or branches from itself.")
+        begin, trunk = int(found[name]["t"][0]), whole(source, (*seen, name))
+        if len(trunk) < begin:
+            raise DataError(f"Run {name!r} branches at step {begin} from {source!r}, which ends at step {len(trunk) - 1}.")
+        return np.concatenate([trunk[:begin], rates[name][begin:]])
+
+    for name, curve in found.items():
+        curve["eta"] = whole(name)
+    for name, curve in found.items():
+        curve["parent"] = curve["parent"] or name

@@ -1,0 +1,256 @@
+"""`next_runs`: which runs to train next, so that a chosen target becomes known best for the money."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+
+from ...core.errors import DecisionError, ScalejaxError, suggest
+from ...core.precision import double
+from ...fitting.predict import evaluate
+from ...fitting.result import Fit
+from ...fitting.uncertainty.draws import Draws
+from ..known import silent
+from .candidates import Candidates, Price, from_space, from_table
+from .information import Knowledge, Misfit, from_draws, from_fit, noise_of
+from .plan import NextRuns
+from .selection import Limits, Pool, Posterior, drawn, greedy, ordered, plan, refined
+
+CRITERIA = ("target", "D", "random", "cheapest")
+Target = Mapping[str, Any] | Callable[[Draws], Any]
+_COSINES = (100, 16)  # of the misfit, of one set and of each of several
+
+
+@double
+def next_runs(
+    source: Fit | Draws,
+    candidates: Any = None,
+    *,
+    target: Target,
+    space: Mapping[str, Any] | None = None,
+    cost: Callable[..., Any] | str | Any = None,
+    budget: float | None = None,
+    runs: int | None = None,
+    criterion: Literal["target", "D", "random", "cheapest"] = "target",
+    repeats: bool = False,
+    noise: float | None = None,
+    prior: float | None = 1.0,
+    misfit: float = 1.0,
+    seed: int = 0,
+) -> NextRuns:
+    r"""The runs that, within a budget, make a target known best.
+
+    With parameters theta ~ N(estimate, Sigma) every target t and every run y is linear in them, to first order. Runs c then leave
+
+        Var(t | c) = Var(t) - Cov(t, c) (Cov(c, c) + s^2)^-1 Cov(c, t),        Sigma = (J'WJ / s^2 + P)^-1
+
+    of the target's variance: s^2 is the noise of a run, J the derivatives of the runs of the fit, P the precision of a wide prior. Runs are
+    chosen greedily by gain per cost^p for p = 1, 1/2 and 0; the best of the three plans is improved by exchanging single runs (up to 40
+    runs), and points of a continuous space are moved. Several targets count by the share of their variance that is left.
+
+    No law is true. So that runs are not heaped where the law alone would have them, they are chosen as if the truth deviated smoothly from
+    the law, by `misfit` times the noise (a Gaussian process over the logarithms of the inputs): what lies near the target then counts for
+    more, and a second run beside the first for less. The intervals that are reported take the law as right. A fit that few runs determine
+    badly misleads, too: derivatives are taken at the parameters that fit and prior agree on.
+
+    One after the other: plan with what is left of the budget, train the first run or runs of the plan, fit again, plan again. All at once:
+    train the whole plan. The former is better where the first fit has few runs.
+
+    Args:
+        source: a fit; or draws (bootstrap, Laplace, NUTS; hundreds of them), whose covariances are then used, without prior.
+        candidates: runs that could be trained: a table with the law's inputs, and "group" (or the fit's column) for a fit with groups.
+            Leave out what has been trained, unless training it again with another seed is meant.
+        target: inputs at which the law's prediction is wanted, {"N": 70e9, "D": 1.4e12}, or arrays of them for a region; or a function of
+            draws that returns (draws,) or (draws, k), such as `lambda d: np.log(sj.allocate(d, compute=1e24).draws["N"])`.
+        space: instead of candidates: {"N": (1e7, 1e9), "D": (1e8, 1e11), "U": 1e12}, ends or a value for every input.
+        cost: a function of columns by name, the name of a column, or one number a candidate; default 6 N D.
+        budget: what all runs may cost together, in the unit of the cost.
+        runs: how many runs at most; 1 if there is no budget either.
+        criterion: "target", or to compare with: "D" (information on all parameters, without misfit), "random" or "cheapest".
+        repeats: may a candidate be chosen more than once?
+        noise: standard deviation of a run's residual (of the logarithm for on="log"); default from the fit, with half a per cent mixed in
+            that counts as one residual.
+        prior: standard deviation of the prior in half plausible ranges of the law's domains, on the unconstrained scale; None for none:
+            then every parameter must be determined by the runs.
+        misfit: as above; 0 to take the law as right.
+        seed: of the misfit's frequencies and of random choices.
+
+    Returns:
+        NextRuns: `.runs`, `.index`, `.cost`, `.deviation` after each run, `.interval(level)` before and after, `.table()`.
+
+    Raises:
+        DecisionError: in a sentence, what is wrong with candidates, target, cost or budget.
+
+    Example:
+        >>> import numpy as np, scalejax as sj
+        >>> rng, law = np.random.default_rng(0), sj.laws.chinchilla
+        >>> N, D = 10 ** rng.uniform(7, 8, 30), 10 ** rng.uniform(8.5, 9.5, 30)
+        >>> fit = sj.fit(law, sj.simulate(law, law.published["besiroglu2024"], N=N, D=D, noise=0.005))
+        >>> plan = sj.next_runs(fit, space={"N": (1e7, 1e9), "D": (1e9, 2e10)}, target={"N": 7e9, "D": 1.4e11}, budget=1e20)
+        >>> bool(plan.total <= 1e20), bool(plan.deviation[-1] < plan.deviation[0] / 2)
+        (True, True)
+
+    References:
+        Li et al. 2026, arXiv:2604.22753 (active choice of runs for scaling laws); Chaloner and Verdinelli 1995, Statistical Science 10(3)
+        (Bayesian design); Khuller, Moss and Naor 1999, Information Processing Letters 70(1) (greedy under a budget).
+    """
+    fit = source.fit if isinstance(source, Draws) else source
+    if not isinstance(fit, Fit):
+        raise DecisionError(f"next_runs() takes a fit or draws, got a {type(source).__name__}.")
+    if (candidates is None) == (space is None):
+        raise DecisionError("next_runs() needs either candidates (a table of runs) or space= (ranges of the inputs).")
+    _check(criterion, prior, misfit)
+    limits = _limits(budget, runs, repeats)
+    offer = from_table(fit, candidates) if space is None else from_space(fit, space)
+    price = Price(cost, offer)
+    costs = _costs(price, offer, limits)
+    variance = noise_of(fit, noise, prior)
+
+    def known(size: float) -> Knowledge:
+        bend = _deviation(fit, offer, target, size, variance, seed)
+        return from_draws(source, variance, *bend) if isinstance(source, Draws) else from_fit(fit, variance, prior, *bend)
+
+    plain = known(0.0)
+    straight = _pool(plain, target, offer, costs, fit)
+    if criterion in ("random", "cheapest"):
+        chosen = drawn(straight, limits, criterion, seed)
+        columns = {name: column[chosen] for name, column in offer.columns.items()}
+    else:
+        wary = known(misfit) if misfit > 0 and criterion == "target" else plain
+        pool = straight if wary is plain else _pool(wary, target, offer, costs, fit)
+        straight, chosen, columns = _choose(plain, straight, wary, pool, offer, price, limits, criterion)
+    deviations = _path(straight, chosen)
+    point, single, log = _point(fit, target)
+    index = np.asarray([i if not offer.box else -1 for i in chosen], int)
+    method = source.kind if isinstance(source, Draws) else "Fisher information" + ("" if prior is None else f", prior {prior:g}")
+    shown = {name: columns[name] for name in (*fit.law.inputs, *(["group"] if fit.groups else []))}
+    deviations = deviations[:, 0] if single else deviations
+    cost_of, noise_used = straight.cost[chosen], float(np.sqrt(variance))
+    considered, unsure = int(offer.usable.sum()), silent(fit) if noise is None else ""
+    return NextRuns(shown, index, cost_of, point, deviations, log, noise_used, criterion, method, limits.budget, considered, unsure)
+
+
+def _check(criterion: str, prior: float | None, misfit: float) -> None:
+    """Refuse an unknown criterion, and numbers out of range."""
+    if criterion not in CRITERIA:
+        raise DecisionError(f"criterion={criterion!r} is unknown; {suggest(str(criterion), CRITERIA)}")
+    for name, value, least in (("prior", prior, 1e-6), ("misfit", misfit, 0.0)):
+        if (value is not None or name == "misfit") and not (np.ndim(value) == 0 and value is not None and least <= value < np.inf):
+            raise DecisionError(f"{name}={value!r} must be a number of {least:g} or more.")
+
+
+def _limits(budget: float | None, runs: int | None, repeats: bool) -> Limits:
+    if budget is not None and not (np.ndim(budget) == 0 and np.isfinite(budget) and budget > 0):
+        raise DecisionError(f"budget={budget!r} must be a positive number, in the unit of the cost.")
+    if runs is not None and (int(runs) != runs or runs < 1):
+        raise DecisionError(f"runs={runs!r} must be a whole number of 1 or more.")
+    count = int(runs) if runs is not None else (1 if budget is None else 10**9)
+    return Limits(np.inf if budget is None else float(budget), count, repeats)
+
+
+def _costs(price: Price, offer: Candidates, limits: Limits) -> np.ndarray:
+    """(n,) cost of the candidates, infinite for those that are not usable."""
+    costs = price(offer.columns)
+    bad = np.flatnonzero(~(np.isfinite(costs) & (costs > 0)) & offer.usable)
+    if len(bad):
+        raise DecisionError(f"The cost of candidate {bad[0]} is {costs[bad[0]]:g}; costs must be positive numbers.")
+    costs = np.where(offer.usable, costs, np.inf)
+    if costs.min() > limits.budget:
+        raise DecisionError(f"No candidate fits into the budget of {limits.budget:.3g}: the cheapest costs {costs.min():.3g}.")
+    return costs
+
+
+def _deviation(fit: Fit, offer: Candidates, target: Target, size: float, variance: float, seed: int) -> tuple[Misfit | None, float]:
+    """The misfit that the choice reckons with, and its standard deviation."""
+    if size == 0:
+        return None, 0.0
+    tables = [fit.runs.where(~fit.runs.excluded).columns, offer.inputs, *([target] if isinstance(target, Mapping) else [])]
+    return Misfit(fit.law, tables, _COSINES[fit.theta.shape[1] > 1], seed), size * float(np.sqrt(variance))
+
+
+def _pool(known: Knowledge, target: Target, offer: Candidates, costs: np.ndarray, fit: Fit) -> Pool:
+    """What the knowledge says of target and candidates."""
+    runs = known.predictions(offer.inputs, "The candidates do not suit the law")
+    response = _response(known, target)
+    if not np.sum(response**2) > 0:
+        raise DecisionError("The target does not depend on the parameters of the fit, so no run can make it known better.")
+    return Pool(response, runs.reshape(*runs.shape[:2], -1), costs, np.full(len(costs), known.noise))
+
+
+def _response(known: Knowledge, target: Target) -> np.ndarray:
+    """(axes, k) derivative of the targets."""
+    if isinstance(target, Mapping):
+        value = known.predictions(target, "The target does not suit the law")
+        return value.reshape(len(value), -1)
+    value = _called(target, known.draws)
+    value = known.response(value)
+    return value.reshape(len(value), -1)
+
+
+def _called(target: Callable[[Draws], Any], draws: Draws) -> np.ndarray:
+    if not callable(target):
+        raise DecisionError(f"target={target!r} must be a mapping of inputs or a function of draws.")
+    try:
+        value = np.asarray(target(draws), dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, ScalejaxError):
+            raise DecisionError(f"The target function fails: {error}") from error
+        raise
+    if value.ndim not in (1, 2) or len(value) != len(draws):
+        raise DecisionError(f"The target function returned shape {value.shape} for {len(draws)} draws; return (draws,) or (draws, k).")
+    if not np.isfinite(value).all():
+        raise DecisionError("The target function returned values that are not finite for parameters near the fit; take another target.")
+    return value
+
+
+def _point(fit: Fit, target: Target) -> tuple[Any, bool, bool]:
+    """The target at the fit, whether it is one number, and whether its deviation is one of the logarithm."""
+    if isinstance(target, Mapping):
+        value, log = np.asarray(evaluate(fit.request, fit.theta, target), dtype=np.float64), fit.request.on == "log"
+    else:
+        value, log = _called(target, Draws(fit, np.repeat(fit.theta[:, :, None], 2, axis=2), "fit"))[0], False
+    single = value.ndim == 0
+    return (float(value) if single else value.ravel()), single, log
+
+
+def _choose(
+    plain: Knowledge, straight: Pool, wary: Knowledge, pool: Pool, offer: Candidates, price: Price, limits: Limits, criterion: str
+) -> tuple[Pool, list[int], dict[str, np.ndarray]]:
+    """The pool of the law taken as right, with the chosen rows in it and their columns."""
+    pool = Pool(_scaled(pool.target), pool.runs, pool.cost, pool.noise)
+    chosen = plan(pool, limits, criterion)
+    if not offer.box:
+        return straight, chosen, {name: column[chosen] for name, column in offer.columns.items()}
+
+    def look(unit: np.ndarray, known: Knowledge = wary) -> tuple[np.ndarray, np.ndarray]:
+        columns = offer.at(unit)
+        runs = known.predictions({name: columns[name] for name in offer.inputs}, "The candidates do not suit the law")
+        return runs.reshape(*runs.shape[:2], -1), price(columns)
+
+    size = len(pool)
+    pool, chosen, moved = refined(pool, limits, criterion, chosen, [offer.unit(i) for i in chosen], look)
+    pool.cost[np.setdiff1d(np.arange(size, len(pool)), chosen)] = np.inf  # points on the way
+    more = list(greedy(pool, limits, criterion, 1.0, chosen))
+    place = dict(zip(chosen, moved, strict=True)) | {i: offer.unit(i) for i in more if i < size}
+    chosen = ordered(pool, criterion, chosen + more)
+    unit = np.stack([place[i] for i in chosen])
+    runs, costs = look(unit, plain)
+    return Pool(straight.target, runs, costs, np.full(len(costs), plain.noise)), list(range(len(chosen))), offer.at(unit)
+
+
+def _scaled(response: np.ndarray) -> np.ndarray:
+    """Targets of variance 1; those that nothing depends on stay 0."""
+    norm = np.linalg.norm(response, axis=0)
+    return response / np.where(norm > 0, norm, 1.0)
+
+
+def _path(pool: Pool, chosen: list[int]) -> np.ndarray:
+    """(runs + 1, k) standard deviations of the targets, before and after every run."""
+    state = Posterior(pool)
+    path = [np.sqrt(state.variance)]
+    for run in chosen:
+        state.add([run])
+        path.append(np.sqrt(state.variance))
+    return np.stack(path)

@@ -1,0 +1,185 @@
+"""`optimal_mixture`: the training proportions that make one or several losses least, with their uncertainty and a certificate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from ...core.errors import DecisionError, suggest
+from ...core.precision import double
+from ...optimum.many import Box, Optima, optimise
+from ..known import Source
+from ..unvaried import check_directions, keep, kept_shares
+from . import arguments as mixing
+from . import first_order
+from .mixture import Mixture
+from .program import Blend, blend, collect, logits
+
+SOLVERS = ("interior", "mirror", "softmax")
+_DESCENT = 2000  # steps of first-order solvers
+_THIN = 1e-9  # width that the interior method needs between floor and cap
+
+
+@double
+def optimal_mixture(
+    targets: Source | Mapping[str, Source] | Sequence[Source],
+    *,
+    weights: Sequence[float] | Mapping[str, float] | None = None,
+    worst: bool = False,
+    reference: Sequence[float] | Mapping[str, float] | None = None,
+    caps: Any = 1.0,
+    floors: Any = 0.0,
+    available: Any = None,
+    tokens: Any = None,
+    epochs: float = 1.0,
+    prior: Any = None,
+    pull: float = 0.0,
+    domains: Sequence[str] | None = None,
+    trained: Any = None,
+    group: str | None = None,
+    solver: Any = "interior",
+    **given: Any,
+) -> Mixture:
+    r"""Weights h on the simplex that minimise a weighted sum of target losses, or the worst of them.
+
+        min_h sum_t w_t L_t(h, ...) + pull KL(h || prior)      or      min_h max_t w_t (L_t(h, ...) - reference_t) + pull KL(h || prior)
+        subject to  floors <= h <= caps,  h_i tokens <= epochs available_i,  sum_i h_i = 1
+
+    Args:
+        targets: a fit, draws or (law, parameters) whose law has one input on a simplex; several by name or in a list; or one fit with a
+            group for every target. A law may predict several losses at once.
+        weights: importance of every target, on the simplex; default equal. With `worst`, factors of the targets; default 1.
+        worst: minimise the worst target instead of the sum.
+        reference: losses that the worst case is measured from; default 0.
+        caps, floors: largest and smallest weight: one number, one for every domain, or {domain: weight} for some of them.
+        available, tokens, epochs: unique tokens of every domain (infinite where unlimited or not named), tokens to train on (default the
+            laws' input D), and how often a domain may be repeated: together they cap h_i at epochs available_i / tokens.
+        prior, pull: weights to stay near (default uniform: an entropy bonus), and the strength of the pull, in units of the loss.
+        domains: names of the domains, in the order of the weights.
+        trained: (mixtures, domains) that bare parameters were fitted to; those of fits and draws are known. A domain that never varied in
+            them stays where it was, for nothing tells what another share does. False lets the laws decide all the same.
+        group: one group only, for a fit with groups; default every group is a target.
+        solver: "interior" (Newton steps, exact zeros and caps), "mirror" (entropic mirror descent), "softmax" (Newton steps on logits), or
+            any optax transformation, run on logits; the last two know no caps and floors.
+        **given: values of the laws' other inputs; lists of one length give a path of mixtures, such as N=[1e8, 1e9], D=[2e9, 2e10].
+
+    Returns:
+        Mixture with `.h`, `.losses`, `.objective`, `.interval(level)`, `.gap` (certificate), `.against({...})`, `.table()`.
+
+    Raises:
+        DecisionError: if weights are off the simplex, caps leave no mixture, a name is missing or unknown, a law has no simplex, or the
+            runs' mixtures do not tell the domains apart.
+
+    Example:
+        >>> import jax.numpy as jnp, scalejax as sj
+        >>> @sj.law(h=sj.Simplex(), c=sj.Positive(), k=sj.Positive(), t=sj.Real(-5, 5, axis="domain"))
+        ... def mixing(h, *, c, k, t):
+        ...     "Data mixing law of Ye et al."
+        ...     return c + k * jnp.exp(jnp.sum(t * h, axis=-1))
+        >>> web, code = dict(c=1.0, k=1.0, t=[-2.0, 0.0]), dict(c=1.0, k=1.0, t=[0.0, -2.0])
+        >>> best = sj.optimal_mixture({"web": (mixing, web), "code": (mixing, code)}, domains=["web", "code"])
+        >>> best.h.round(6).tolist(), best.gap < 1e-9
+        ([0.5, 0.5], True)
+
+    References: Shukor et al. 2025, arXiv:2507.09404; Ye et al. 2024, arXiv:2403.16952.
+    """
+    aims = collect(targets, None if domains is None else len(domains), group)
+    names = tuple(map(str, domains)) if domains is not None else tuple(f"h[{i}]" for i in range(aims.size))
+    if isinstance(solver, str) and solver not in SOLVERS:
+        raise DecisionError(f"solver={solver!r} is unknown; {suggest(solver, SOLVERS)}")
+    path, single = mixing.path_of(aims, given)
+    low, high = mixing.limits(names, len(path["path"]), caps, floors, available, given.get("D") if tokens is None else tokens, epochs)
+    seen = () if trained is False else aims.trained if trained is None else (mixing.mixtures(trained, aims.size),)
+    kept = kept_shares(seen, names)
+    low, high = keep(low, high, kept, names)
+    check_directions(seen, low, high, names)
+    values = {
+        "weights": mixing.importance(aims, weights, worst),
+        "reference": mixing.by_target(aims, "reference", reference, 0.0),
+        "pull": mixing.nonnegative("pull", pull),
+        "prior": mixing.prior_of(names, prior),
+    }
+    problem = Blend(aims, blend(aims.laws, aims.weights, aims.size, worst, values["pull"] > 0), low, high, path, values, kept)
+    if solver != "interior" and worst:
+        raise DecisionError(f"The worst case has kinks, which solver={solver!r} cannot take; use solver='interior'.")
+    if solver not in ("interior", "mirror") and ((low > 0).any() or (high < 1).any()):
+        raise DecisionError("Softmax weights know no caps and floors; use solver='interior' or 'mirror'.")
+    if solver == "interior":
+        point, draws = _interior(problem)
+    elif solver == "softmax":
+        point, draws = (_logits(problem, params) for params in (aims.point, aims.draws))
+    else:
+        point, draws = (_descended(problem, params, solver) for params in (aims.point, aims.draws))
+    multipliers = np.broadcast_to(values["weights"], (len(point.h[0]), aims.outputs)) if point.multipliers is None else point.multipliers
+    h, drawn = (None if s is None else s.h[:, 0] if single else s.h for s in (point, draws))
+    return Mixture(h[0], names, drawn, problem, multipliers, single, point.residual)
+
+
+class _Solved(NamedTuple):
+    """Weights (draws, path, domains), the share of every target in the worst case (path, targets), and the KKT residual."""
+
+    h: np.ndarray
+    multipliers: np.ndarray | None = None
+    residual: float = 0.0
+
+
+def _interior(problem: Blend) -> tuple[_Solved, _Solved | None]:
+    """Newton steps on the weights; draws start from the point estimate's optimum."""
+    aims, low, high = problem.aims, problem.low, problem.high
+    wide = np.maximum(high, low + _THIN)
+    first, last = np.zeros(aims.size), np.minimum(1.0, (low + wide).mean(axis=1))
+    box = Box(low, wide, (first, last))
+    if problem.worst:
+        endless = np.full((1, low.shape[1]), np.inf)
+        box = Box(np.concatenate([low, -endless]), np.concatenate([wide, endless]), (np.append(first, 0.0), np.append(last, 10.0)))
+
+    def solved(params: Any, near: np.ndarray | None) -> tuple[_Solved, Optima]:
+        out = optimise(problem.program, box, {"params": params}, problem.path, problem.values, near)
+        if near is None and not out.ok.all():
+            raise DecisionError(
+                f"The search for a mixture did not settle (KKT residual {np.nanmax(out.residual):.1g}); a law may have no finite value at "
+                "some weights: set floors= above 0."
+            )
+        x = np.where(out.ok, out.x[: aims.size], np.nan)
+        h = np.moveaxis(np.where((wide > high)[:, None], low[:, None], x), 0, -1)
+        shares = np.maximum(np.moveaxis(out.lam[1:, 0], 0, -1), 0.0) if problem.worst else None
+        return _Solved(h, shares, float(out.residual.max())), out
+
+    point, out = solved(aims.point, None)
+    return point, None if aims.draws is None else solved(aims.draws, out.x[:, 0])[0]
+
+
+def _logits(problem: Blend, params: Any) -> _Solved | None:
+    """Newton steps on logits."""
+    if params is None:
+        return None
+    free, count = problem.aims.size - 1, problem.low.shape[1]
+    endless = np.full((free, count), np.inf)
+    box = Box(-endless, endless, (-np.ones(free), np.ones(free)))
+    out = optimise(logits(problem.program), box, {"params": params}, problem.path, problem.values)
+    z = np.concatenate([out.x, np.zeros((1, *out.x.shape[1:]))])
+    h = np.exp(z - z.max(axis=0))
+    return _Solved(np.moveaxis(h / h.sum(axis=0), 0, -1), residual=float(out.residual.max()))
+
+
+def _descended(problem: Blend, params: Any, solver: Any) -> _Solved | None:
+    """Mirror descent, or an optax transformation on logits, from the middle of the caps."""
+    if params is None:
+        return None
+    draws, count = len(next(iter(params[0].values()))), problem.low.shape[1]
+    which = np.arange(draws * count)
+    each = {
+        "params": jax.tree.map(lambda a: np.moveaxis(a[which // count], 0, -1), params),
+        **jax.tree.map(lambda a: np.moveaxis(a[which % count], 0, -1), problem.path),
+        **jax.tree.map(lambda a: np.repeat(np.asarray(a, dtype=np.float64)[..., None], len(which), axis=-1), problem.values),
+    }
+    low, high = problem.low[:, which % count], problem.high[:, which % count]
+    start = low + (high - low) * ((1 - low.sum(axis=0)) / (high - low).sum(axis=0))
+    if solver == "mirror":
+        h = first_order.mirror(problem.program, start, low, high, _DESCENT, each)
+    else:
+        h = first_order.on_logits(problem.program, start, solver, _DESCENT, each)
+    return _Solved(np.moveaxis(np.asarray(h).reshape(problem.aims.size, draws, count), 0, -1))

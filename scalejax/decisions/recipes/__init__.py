@@ -1,0 +1,1 @@
+"""Two or more recipes compared: which is better, by how much, and from where on."""

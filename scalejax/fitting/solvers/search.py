@@ -1,0 +1,244 @@
+"""Multi-start in stages: evaluate every start, refine the most promising in waves until several agree on the best, and count who agrees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ...core.batching import in_parallel, over_devices, over_hosts, traced
+from ..data import Bank
+from ..problem import Data, Spec, data_axes
+from ..request import Request
+from ..status import Ends, Status, code
+from .closed_form import is_linear
+from .closed_form import solve as closed_form
+from .gradient import Solver, descend
+from .lm import LM, Late, chunk_size
+from .lm import solve as levenberg_marquardt
+from .starts import DEFAULT, Starts, make_starts
+from .system import objective
+
+AGREE = 1e-6  # relative difference of objectives below which two starts found the same optimum
+ENOUGH = 3  # starts that must agree before the search of a data set ends
+FEWEST = 64  # starts evaluated a set, at least
+_EVALUATIONS = 2**24  # of the law at one run, to evaluate the starts: a fraction of a second
+_WAVES = (1, 1, 2, 4)  # sizes of the waves of refined starts, relative to the first
+_OTHER = 1e-3  # relative difference of objectives that tells another optimum from one reached imprecisely
+_DONORS = 64  # sets whose optima are offered to the others
+_LENT = 2  # of them the best by value, and as many at random, are refined for each set
+_ROUNDS = 5  # of lending
+_PATIENCE = 4  # a start is given up after so many times the iterations in which `ENOUGH` others agreed
+
+
+@dataclass(frozen=True)
+class Found:
+    """Outcome of a search.
+
+    Attributes:
+        theta: (size, sets, refined) ends of the refined starts, best first; NaN where a set needed fewer.
+        objective, status, iterations: (sets, refined) infinite, 0 and 0 where a set needed fewer.
+        screened: number of starts evaluated a set.
+        closed: was there nothing to search, because the law is linear in all its parameters?
+    """
+
+    theta: np.ndarray
+    objective: np.ndarray
+    status: np.ndarray
+    iterations: np.ndarray
+    screened: int
+    closed: bool = False
+
+    @property
+    def converged(self) -> np.ndarray:
+        """(sets, refined) starts that converged."""
+        return self.status == code(Status.CONVERGED)
+
+    @property
+    def best(self) -> np.ndarray:
+        """(size, sets) best parameters of every set."""
+        return self.theta[:, :, 0]
+
+
+def agreement(objective: np.ndarray) -> np.ndarray:
+    """Which starts, (sets, refined), found the best optimum of their set."""
+    return _reaches(objective, objective.min(axis=1, keepdims=True))
+
+
+def _reaches(objective: np.ndarray, best: np.ndarray) -> np.ndarray:
+    return (objective <= best * (1 + AGREE) + 1e-25) & np.isfinite(objective)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _screen(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> Any:
+    traced("screen")
+    value = over_devices(lambda t, d: objective(spec, batched, d, t), (theta, data), (-1, data_axes(batched)))
+    return jnp.where(jnp.isfinite(value), value, jnp.inf)
+
+
+def screen(spec: Spec, bank: Bank, theta: np.ndarray, sets: np.ndarray) -> np.ndarray:
+    """Objective of every member (theta, set)."""
+    source = bank.blocks or bank
+    size = chunk_size(source.work, spec.layout.size) * jax.local_device_count()
+    values = np.empty(theta.shape[1])
+
+    def work(start: int) -> None:
+        chunk = np.arange(start, min(start + size, len(values)))
+        padded = np.resize(chunk, size)
+        values[chunk] = np.asarray(_screen(spec, bank.batched, theta[:, padded], source.gather(sets[padded])))[: len(chunk)]
+
+    in_parallel(work, range(0, len(values), size))
+    return values
+
+
+def minimise(
+    spec: Spec,
+    bank: Bank,
+    theta: np.ndarray,
+    sets: np.ndarray,
+    solver: Solver,
+    weight: np.ndarray | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    rivals: bool = False,
+) -> Ends:
+    """Refine members; `sets` names the data set of each, `weight` (rows, members) replaces the sets' own weights.
+
+    With `rivals` the members of a set are starts of one problem: those that take far longer than several who agree are given up.
+    """
+    if type(solver) is LM and is_linear(spec, bank):
+        ends, inside = closed_form(spec, bank, sets, weight)
+        if inside.all():
+            return ends
+    source = bank.blocks if type(solver) is LM and bank.blocks else bank
+
+    def share(mine: np.ndarray) -> Ends:
+        def gather(members: np.ndarray) -> Data:
+            which = mine[members]
+            return source.gather(sets[which], None if weight is None else weight[:, which])
+
+        arguments = (spec, bank.batched, theta[:, mine], gather, source.work, solver, rounding_floor(spec, bank), progress)
+        if isinstance(solver, LM):
+            return levenberg_marquardt(*arguments, late=_stragglers(sets[mine]) if rivals else None)
+        return descend(*arguments)
+
+    return over_hosts(share, theta.shape[1])
+
+
+def _stragglers(sets: np.ndarray) -> Late:
+    """Which members to give up, see `_PATIENCE`; most of them crawl along a plateau where a term of the law has vanished."""
+    agreed_after = np.full(sets.max(initial=0) + 1, np.inf)  # iterations, by set
+
+    def late(members: np.ndarray, objective: np.ndarray, iterations: np.ndarray, status: np.ndarray) -> np.ndarray:
+        nonlocal agreed_after
+        of, best = sets[members], np.full(len(agreed_after), np.inf)
+        np.minimum.at(best, of, objective)
+        there = _reaches(objective, best[of])
+        agreed = np.bincount(of[there & (status == code(Status.CONVERGED))], minlength=len(best)) >= ENOUGH
+        agreed_after = np.where(agreed, np.minimum(agreed_after, iterations.max()), np.inf)
+        return (status == 0) & ~there & (iterations >= _PATIENCE * agreed_after[of])
+
+    return late
+
+
+def rounding_floor(spec: Spec, bank: Bank) -> float:
+    """Objective below which only rounding is left: residuals of 1e-15, relative to the target's size."""
+    size = 1.0 if spec.on == "log" else float(np.max(np.abs(bank.target)))
+    return float(spec.loss.rho(1e-15 * size)) * bank.rows
+
+
+def rounding_level(spec: Spec, bank: Bank) -> float:
+    """Objective of residuals of 1e-12, which noise-free runs leave: differences below it are rounding."""
+    return 1e6 * rounding_floor(spec, bank)
+
+
+def search(request: Request, starts: Starts | None, solver: Solver, seed: int, progress: Callable[[int, int], None] | None) -> Found:
+    """Screen the starts of every set and refine them in waves, until `ENOUGH` converged on the best optimum of the set or none is left.
+
+    A wave fills the processor: many starts for one data set, three each for hundreds of them. So few can all miss the best optimum: where
+    starts of any set ended in several, the sets try each other's.
+    """
+    spec, bank, sets = request.spec, request.bank, len(request.tables)
+    if type(solver) is LM and is_linear(spec, bank):
+        ends, inside = closed_form(spec, bank, np.arange(sets))
+        if inside.all():
+            return Found(ends.theta[..., None], *(a[:, None] for a in (ends.objective, ends.status, ends.iterations)), 1, True)
+    points = make_starts(request.layout, _count(bank) if starts is None else starts, seed)
+    count = points.shape[1]
+    values = screen(spec, bank, np.tile(points, sets), np.repeat(np.arange(sets), count)).reshape(sets, count)
+    room = chunk_size(bank.work, spec.layout.size) if isinstance(solver, LM) else 32
+    waves = np.minimum(np.cumsum(_WAVES) * max(room // sets, ENOUGH), count)
+    order = np.stack([_order(row, waves[-1], seed) for row in values])
+    theta = np.full((spec.layout.size, sets, waves[-1]), np.nan)
+    objective = np.full((sets, waves[-1]), np.inf)
+    status, iterations = np.zeros((2, sets, waves[-1]), int)
+    done, open_sets = 0, np.arange(sets)
+    for end in waves:
+        if not len(open_sets) or end == done:
+            break
+        begin = points[:, order[open_sets, done:end].ravel()]
+        state = minimise(spec, bank, begin, np.repeat(open_sets, end - done), solver, progress=progress, rivals=True)
+        theta[:, open_sets, done:end] = state.theta.reshape(-1, len(open_sets), end - done)
+        for whole, part in ((objective, state.objective), (status, state.status), (iterations, state.iterations)):
+            whole[open_sets, done:end] = part.reshape(len(open_sets), end - done)
+        objective[np.isnan(objective)] = np.inf
+        confirmed = (agreement(objective) & (status == code(Status.CONVERGED))).sum(axis=1) >= ENOUGH
+        done, open_sets = end, np.flatnonzero(~confirmed)
+    found = _ranked(theta[:, :, :done], objective[:, :done], status[:, :done], iterations[:, :done], count)
+    for turn in range(_ROUNDS if sets > 1 else 0):
+        if not (found.converged & (found.objective > found.objective[:, :1] * (1 + _OTHER))).any():
+            break
+        found, better = _lend(found, spec, bank, solver, np.random.default_rng([seed, turn]), progress)
+        if not better:
+            break
+    return found
+
+
+def _ranked(theta: np.ndarray, objective: np.ndarray, status: np.ndarray, iterations: np.ndarray, screened: int) -> Found:
+    ranks = np.argsort(objective, axis=1, kind="stable")
+    sorted_theta = np.take_along_axis(theta, ranks[None], axis=2)
+    return Found(sorted_theta, *(np.take_along_axis(a, ranks, axis=1) for a in (objective, status, iterations)), screened)
+
+
+def _lend(
+    found: Found, spec: Spec, bank: Bank, solver: Solver, rng: np.random.Generator, progress: Callable[[int, int], None] | None
+) -> tuple[Found, bool]:
+    """Refine, for every set, optima of other sets: the best by value and some at random. Was a better optimum found for any set?"""
+    sets = found.objective.shape[0]
+    donors = np.sort(rng.permutation(np.flatnonzero(np.isfinite(found.objective[:, 0])))[:_DONORS])
+    values = screen(spec, bank, np.tile(found.best[:, donors], sets), np.repeat(np.arange(sets), len(donors))).reshape(sets, -1)
+    values = np.where(donors == np.arange(sets)[:, None], np.inf, values)
+    ranked = donors[np.argsort(values, axis=1)[:, : len(donors) - 1]]
+    lent = np.concatenate([ranked[:, :_LENT], rng.permuted(ranked[:, _LENT:], axis=1)[:, :_LENT]], axis=1)
+    state = minimise(spec, bank, found.best[:, lent.ravel()], np.repeat(np.arange(sets), lent.shape[1]), solver, progress=progress)
+    objective = np.nan_to_num(state.objective.reshape(lent.shape), nan=np.inf)
+    more = _ranked(
+        np.concatenate([found.theta, state.theta.reshape(-1, *lent.shape)], axis=2),
+        *(
+            np.concatenate([old, new.reshape(lent.shape)], axis=1)
+            for old, new in ((found.objective, objective), (found.status, state.status), (found.iterations, state.iterations))
+        ),
+        found.screened,
+    )
+    return more, bool((objective.min(axis=1) < found.objective[:, 0] * (1 - _OTHER)).any())
+
+
+def _count(bank: Bank) -> int:
+    """How many starts are evaluated a set, unless the caller says: fewer for many data sets and for very many rows."""
+    return max(min(DEFAULT // bank.weight.shape[1], _EVALUATIONS // bank.weight.size), FEWEST)
+
+
+def _order(values: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Which starts to refine, first to last: the best by value take turns with others at random.
+
+    The best start by value is not always in the best basin.
+    """
+    ranked = np.argsort(values, kind="stable")
+    top, rest = ranked[: (count + 1) // 2], ranked[(count + 1) // 2 :]
+    chosen = np.empty(count, int)
+    chosen[::2], chosen[1::2] = top, np.random.default_rng(seed).permutation(rest)[: count // 2]
+    return chosen

@@ -1,0 +1,215 @@
+"""What a bootstrap draws anew: how often every residual counts, or the residuals themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ...core.errors import FitError, IdentifiabilityError
+from ...core.runs import Runs
+from ..data import Bank, usable_rows
+from ..identify import anchor_advice, listed_labels
+from ..problem import residuals
+from ..request import Request
+from ..result import Fit
+from .clustered import sets_of, unit_sizes
+from .intervals import freedom, no_freedom
+from .spread import default
+from .units import Units, resampled_units, unit_names
+
+FEWEST = 10  # units below which resampling them says nothing: there are too few different samples
+
+
+def usual(fit: Fit) -> tuple[str, tuple[str, ...]]:
+    """Kind and columns of a bootstrap that names none: what the residuals look like, and how many units there are."""
+    request, few = fit.request, min(map(len, _resampled_together(fit.request))) < FEWEST
+    if request.curves:
+        return ("blocks" if few else "cases"), ()
+    column = default(fit)[1]
+    if column is None:
+        return ("residual" if few else "cases"), ()
+    enough = min(len(set(unit_names(table, rows, [column]))) for table, rows in _tables(request)) >= FEWEST
+    return ("groups" if enough else "residual"), (column,)
+
+
+def check_units(fit: Fit, units: Units) -> None:
+    """Refuse to resample fewer than `FEWEST` units, and say what to do instead."""
+    request = fit.request
+    if units.kind in ("cases", "bayesian"):
+        few = min(map(len, _resampled_together(request)))
+        if few < FEWEST:
+            whose = f"a group of {' or '.join(map(repr, request.columns))} has" if request.columns else "there are"
+            raise FitError(
+                f"Resampling runs needs at least {FEWEST} of them, and {whose} only {few}; use kind='residual', which draws the noise anew"
+                + (", or kind='blocks', which resamples stretches of the curves." if request.curves else ", or sj.sample.")
+            )
+    elif units.kind == "groups":
+        names = " and ".join(units.columns)
+        few = min(len(set(unit_names(table, rows, units.columns))) for table, rows in _tables(request))
+        if few < FEWEST:
+            raise FitError(
+                f"Resampling the groups of {names!r} needs at least {FEWEST} of them, and there are {few}; use kind='residual', "
+                f"groups={names!r}, which draws one error a group and one a run, or fit.interval(groups={names!r})."
+            )
+
+
+def undetermined(fit: Fit) -> np.ndarray:
+    """Which entries of theta the runs say nothing of, (size, sets): along flat directions, and without a degree of freedom.
+
+    Raises:
+        IdentifiabilityError: if that leaves no set whole, or concerns a parameter that all groups share.
+    """
+    labels, left = fit.request.layout.labels, freedom(fit.request)
+    out = np.asarray([[label in c.flat for c in fit.curvature] for label in labels]) | (left <= 0)
+    if not out.any():
+        return out
+    own = {label for slot in fit.request.layout.slots if slot.grouped for label in labels[slot.start : slot.stop]}
+    hopeless = any(out[i].any() and label not in own for i, label in enumerate(labels)) if fit.request.joint else out.any(axis=0).all()
+    if hopeless:
+        flat = [name for c in fit.curvature for name in c.flat]
+        raise IdentifiabilityError(
+            f"{listed_labels(fit.request, flat)} of {fit.law.name!r} are not determined by the runs, so no interval of them is finite; "
+            f"{anchor_advice(fit, flat)}." if flat else no_freedom(fit.request)
+        )  # fmt: skip
+    return out if fit.request.joint else np.broadcast_to(out.any(axis=0), out.shape)
+
+
+def weights_of(fit: Fit, bank: Bank, some: Sequence[int], count: int, units: Units, rng: np.random.Generator) -> np.ndarray:
+    """(rows of the bank, sets * count) how often every residual of these sets counts."""
+    return np.concatenate([_weights(fit, bank, int(s), count, units, rng) for s in some], axis=1)
+
+
+def _weights(fit: Fit, bank: Bank, s: int, count: int, units: Units, rng: np.random.Generator) -> np.ndarray:
+    request, table = fit.request, fit.request.tables[s]
+    rows, runs = usable_rows(request.law, table), len(bank.group)
+    if units.kind == "blocks":
+        used = bank.weight[:, s].reshape(runs, -1)[: len(rows)] > 0
+        drawn = blocks(used, count, fit.diagnosis.neighbours or 0.0, rng).reshape(-1, count)
+    else:
+        drawn = np.repeat(_runs_drawn(request, rows, table, count, units, rng), bank.rows // runs, axis=0)
+    return np.concatenate([drawn, np.zeros((bank.rows - len(drawn), count))])
+
+
+def _runs_drawn(request: Request, rows: np.ndarray, table: Runs, count: int, units: Units, rng: np.random.Generator) -> np.ndarray:
+    """(used rows, replicates) how often each run of a set is drawn."""
+    if units.kind == "bayesian":
+        weights = rng.standard_exponential((len(rows), count))
+        return weights * (len(rows) / weights.sum(axis=0))
+    if units.kind == "groups":
+        return resampled_units(unit_names(table, rows, units.columns), count, units.seed, units.columns)
+    if not request.joint:
+        return resampled(len(rows), count, rng)
+    drawn = np.zeros((len(rows), count))
+    main = request.layout.main  # within groups, of the column with the most, so that no group's own parameters lose all their runs
+    for members in _members(request, rows, main):
+        drawn[members] = resampled(len(members), count, rng)
+    return drawn
+
+
+def _members(request: Request, rows: np.ndarray, axis: int) -> list[np.ndarray]:
+    """Places among the rows of every group of a column."""
+    codes = request.codes[rows, axis]
+    counts = np.bincount(codes, minlength=len(request.levels[axis]))
+    return np.split(np.argsort(codes, kind="stable"), np.cumsum(counts)[:-1])
+
+
+def resampled(n: int, count: int, rng: np.random.Generator) -> np.ndarray:
+    """(n, count): how often each of n is drawn in `count` samples of n with replacement. Ten times faster than `rng.multinomial`."""
+    places = rng.integers(0, n, (n, count)) * count + np.arange(count)
+    return np.bincount(places.ravel(), minlength=n * count).reshape(n, count).astype(float)
+
+
+def blocks(used: np.ndarray, count: int, correlation: float, rng: np.random.Generator) -> np.ndarray:
+    """(runs, steps, count): how often every step counts when stretches of each curve are drawn with replacement, around its end.
+
+    A stretch is as long as is best for residuals whose neighbours are correlated so (Carlstein 1986): (sqrt(6) rho / (1 - rho^2))^(2/3)
+    n^(1/3) steps.
+
+    Args:
+        used: (runs, steps) which steps there are.
+
+    Raises:
+        FitError: if all curves together hold fewer than `FEWEST` stretches.
+    """
+    rho, out = min(max(correlation, 0.0), 0.99), np.zeros((*used.shape, count))
+    lengths = used.sum(axis=1)
+    stretch = np.maximum(np.ceil((np.sqrt(6) * rho / (1 - rho**2)) ** (2 / 3) * lengths ** (1 / 3)), 1).astype(int)
+    if np.sum(lengths / stretch) < FEWEST:
+        raise FitError(
+            f"The curves hold only {np.sum(lengths / stretch):.0f} stretches that are independent of each other, and resampling needs at "
+            f"least {FEWEST}: their residuals follow each other (correlation {correlation:.2f}). Add curves, or use fit.interval()."
+        )
+    for run, (n, size) in enumerate(zip(lengths, stretch, strict=True)):
+        pieces = -(-n // size)
+        starts = rng.integers(0, n, (pieces, 1, count))
+        step = (starts + np.arange(size)[:, None]) % n
+        times = np.bincount((step * count + np.arange(count)).ravel(), minlength=n * count).reshape(n, count)
+        out[run, np.flatnonzero(used[run])] = times * (n / (pieces * size))
+    return out
+
+
+def noise_drawn(fit: Fit, bank: Bank, some: np.ndarray, count: int, columns: tuple[str, ...], rng: np.random.Generator) -> Bank:
+    """The runs of these sets with residuals drawn anew, a data set a replicate."""
+    request = fit.request
+    r = np.asarray(residuals(request.spec, bank.batched, fit.theta[:, some], bank.gather(some)))
+    if columns:
+        drawn = [_of_units(fit, int(i), columns, count, bank.rows, rng) for i in some]
+    else:
+        drawn = [_redrawn(column, bank.weight[:, i], request.layout.size, count, rng) for column, i in zip(r.T, some, strict=True)]
+    *inputs, target = (a[..., some] if b else a[..., None] for a, b in zip((*bank.inputs, bank.target), bank.batched, strict=True))
+    predicted = np.repeat(target - r.reshape(*target.shape[:-1], -1), count, axis=-1)
+    target = predicted + np.concatenate(drawn, axis=1).reshape(predicted.shape)
+    inputs = (np.repeat(a, count, axis=-1) if b else a[..., 0] for a, b in zip(inputs, bank.batched[:-1], strict=True))
+    pull = np.repeat(bank.pull[some], count)
+    return replace(bank, inputs=tuple(inputs), target=target, batched=(*bank.batched[:-1], True), pull=pull)
+
+
+def _redrawn(r: np.ndarray, weight: np.ndarray, size: int, count: int, rng: np.random.Generator) -> np.ndarray:
+    """(rows, count) residuals of a set's replicates: draws from the n - p largest, as `bootstrap` says; of a few only their size."""
+    used, out = weight > 0, np.zeros((len(r), count))
+    unit = r[used] * np.sqrt(weight[used])  # of one variance, if weights are what they say
+    left = max(len(unit) - size, 1)
+    scale = np.sqrt(left / rng.chisquare(left, count))
+    if left < FEWEST:
+        drawn = np.sqrt(np.sum(unit**2) / left) * rng.standard_normal((len(unit), count))
+    else:
+        kept = unit[np.argsort(np.abs(unit))[-left:]]
+        drawn = rng.choice(kept * np.sqrt(np.sum(unit**2) / max(np.sum(kept**2), 1e-300)), (len(unit), count))
+    out[used] = drawn * scale / np.sqrt(weight[used])[:, None]
+    return out
+
+
+def _of_units(fit: Fit, s: int, columns: tuple[str, ...], count: int, rows: int, rng: np.random.Generator) -> np.ndarray:
+    """(rows, count) normal noise with one error a unit and one a residual, of sizes as uncertain as they are."""
+    one = next(sets_of(fit, [s]))
+    names = unit_names(fit.request.tables[s], one.run, columns)
+    sizes = unit_sizes(one.rows, names, one.rows.errors[0])
+    if sizes is None:
+        raise IdentifiabilityError(
+            f"The parameters of {fit.law.name!r} can explain every difference between the values of {' and '.join(columns)!r}, so nothing "
+            "is left to tell how much these err together; add values, or fix a parameter."
+        )
+    known, index = np.unique(names, return_inverse=True)
+    own, shared = (
+        np.sqrt(size * nu / rng.chisquare(nu, count)) for size, nu in ((sizes.row, sizes.row_freedom), (sizes.unit, sizes.unit_freedom))
+    )
+    drawn = own * rng.standard_normal((len(index), count)) + (shared * rng.standard_normal((len(known), count)))[index]
+    weight = one.rows.weight[0]
+    out = np.zeros((rows, count))
+    out[: len(weight)] = np.where(weight[:, None] > 0, drawn / np.sqrt(np.where(weight > 0, weight, 1.0))[:, None], 0.0)[:rows]
+    return out
+
+
+def _tables(request: Request) -> list[tuple[Runs, np.ndarray]]:
+    """Every table with its usable rows."""
+    return [(table, usable_rows(request.law, table)) for table in request.tables]
+
+
+def _resampled_together(request: Request) -> list[np.ndarray]:
+    """Rows that are resampled together: of every set, and of every group of a joint fit, of each of its columns."""
+    found = [rows for _, rows in _tables(request)]
+    if not request.joint:
+        return found
+    return [found[0][members] for axis in range(len(request.columns)) for members in _members(request, found[0], axis)]

@@ -1,0 +1,1 @@
+"""Constrained minimisation of any JAX function, batched, with a certificate and implicit derivatives; knows no law."""

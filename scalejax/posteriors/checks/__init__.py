@@ -1,0 +1,1 @@
+"""Can a posterior be believed: chains, predictions, calibration, and who decides it."""

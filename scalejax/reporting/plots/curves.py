@@ -1,0 +1,70 @@
+"""Pictures of loss curves: what was logged, and what the law says of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...core.errors import FitError
+from ...fitting.diagnosis.rows import Rows
+from ...fitting.groups import label
+from ...fitting.result import Fit
+from . import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MOST = 7  # curves of one picture
+
+
+def curves(fit: Fit, *, residuals: bool = False, ax: Axes | None = None, **line: Any) -> Axes:
+    """Observed loss curves as dots with the fitted law as lines over them, the worst fitted curves first.
+
+    Args:
+        fit: a fit of a law of curves.
+        residuals: draw observed - predicted over the step instead, in percent if the fit is on logs.
+        ax: where to draw.
+        **line: for `Axes.plot` of the law (of the residuals).
+
+    Returns:
+        The axes.
+
+    Raises:
+        FitError: if the law predicts no curves.
+
+    Example: `sj.plot.curves(sj.fit("multi_power", sj.read_curves("logs.csv", run="run", lr="lr")))`.
+    """
+    if not fit.request.curves:
+        raise FitError(f"curves() needs a fit of loss curves; {fit.law.name!r} predicts {fit.law.output} of single runs.")
+    ax, log = style.canvas(ax), fit.request.on == "log"
+    found = [(rows, i) for rows in fit.diagnosis.rows for i in np.flatnonzero(rows.counted)]
+    found.sort(key=lambda pair: -float(np.sqrt(np.mean(pair[0].residual[pair[1]][pair[0].weight[pair[1]] > 0] ** 2))))
+    for k, (rows, i) in enumerate(found[:MOST]):
+        seen, colour = rows.weight[i] > 0, style.PALETTE[k % len(style.PALETTE)]
+        x, r = _steps(fit, rows, i)[seen], rows.residual[i][seen]
+        if residuals:
+            ax.plot(x, 100 * np.expm1(r) if log else r, **{"color": colour, "linewidth": 1, "label": _name(fit, rows.row[i]), **line})
+            continue
+        observed = fit.runs[fit.law.output][rows.row[i]][seen]
+        predicted = observed * np.exp(-r) if log else observed - r
+        ax.plot(x, observed, ".", color=colour, markersize=3, alpha=0.45)
+        ax.plot(x, predicted, **{"color": colour, "linewidth": 1.6, "label": _name(fit, rows.row[i]), **line})
+    if residuals:
+        ax.axhline(0, color=style.GREY, linewidth=1)
+    unit = " (%)" if log else ""
+    ax.set(xlabel="step", ylabel=f"residual, observed − predicted{unit}" if residuals else fit.law.output)
+    ax.legend(frameon=False, fontsize="small")
+    return style.finish(ax)
+
+
+def _steps(fit: Fit, rows: Rows, i: int) -> np.ndarray:
+    """Steps of a curve, or places on it for laws that have none."""
+    column = fit.runs["t"][rows.row[i]] if "t" in fit.law.inputs else None
+    return column if np.shape(column) == rows.weight[i].shape else np.arange(rows.weight.shape[1])
+
+
+def _name(fit: Fit, row: int) -> str:
+    """What a run is called."""
+    text = [name for name in fit.runs.names if fit.runs[name].dtype.kind != "f" and name not in fit.request.columns]
+    return label(fit.runs[text[0]][row]) if text else f"row {row}"

@@ -1,0 +1,134 @@
+"""Marks that several pictures share: runs, running medians, contour labels, what lies beyond the runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...fitting.result import Fit
+from . import points, style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def runs(ax: Axes, fit: Fit, x: np.ndarray, y: np.ndarray, by: str | None, marks: Mapping[str, Any], keep: Any = None) -> None:
+    """The runs: coloured by group, or by a column, or all alike."""
+    look = {"s": 18, "alpha": 0.85, "linewidths": 0, "zorder": 2.5, **marks}
+    keep = np.ones(len(x), bool) if keep is None else keep
+    if fit.groups:
+        for g in np.unique(points.group_of(fit)[keep]):
+            mine = keep & (points.group_of(fit) == g)
+            ax.scatter(x[mine], y[mine], **{"color": style.PALETTE[g % len(style.PALETTE)], "label": fit.groups[g], **look})
+        ax.legend(frameon=False, fontsize="small")
+        return
+    value = points.column(fit, by) if by is not None else None
+    if value is None or value.min() <= 0 or value.min() == value.max() or {"c", "color"} & set(marks):
+        ax.scatter(x[keep], y[keep], **{"color": style.BLUE} | look if not {"c", "color"} & set(marks) else look)
+        return
+    drawn = ax.scatter(x[keep], y[keep], **{"c": value[keep], "cmap": "viridis", "norm": colour_norm(value.min(), value.max()), **look})
+    style.colour_bar(ax, drawn, *style.unit_of(by))
+
+
+def colour_norm(low: float, high: float) -> Any:
+    """Logarithmic colour scale from low to high."""
+    from matplotlib.colors import LogNorm
+
+    return LogNorm(low, high)
+
+
+def group_colour(fit: Fit, group: str | None) -> str:
+    """Colour of a group, or of the only one."""
+    return style.VERMILION if group is None else style.PALETTE[fit.groups.index(group) % len(style.PALETTE)]
+
+
+def running(x: np.ndarray, y: np.ndarray, places: int = 60) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Places from the smallest to the largest x (every x if they are few), and there the median and 1.4826 median absolute deviations of y.
+
+    Medians of the nearest sixth of the runs (seven at least) by rank, weighed down towards the rim of the window, so that the line is
+    smooth and goes to both ends, also where many runs share an x.
+    """
+    order = np.argsort(x, kind="stable")
+    x, y, n = x[order], y[order], len(x)
+    width = min(max(n // 6, 7), n)
+    known, first, count = np.unique(x, return_index=True, return_counts=True)
+    middle = first + (count - 1) / 2
+    rank = np.repeat(middle, count)  # runs with one x share their rank
+    spread_out = np.linspace if x[0] <= 0 else np.geomspace
+    centre = known if len(known) <= places else spread_out(x[0], x[-1], places)
+    far = np.abs(rank - np.interp(centre, known, middle)[:, None])  # (places, runs)
+    reach = np.partition(far, width - 1, axis=1)[:, width - 1 : width] + 1
+    weight = np.clip(1 - (far / reach) ** 3, 0, None) ** 3
+    median = _weighted_medians(y, weight)
+    return centre, median, 1.4826 * _weighted_medians(np.abs(y - median[:, None]), weight)
+
+
+def _weighted_medians(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """(places,) medians of values, (runs,) or (places, runs), interpolated so that they change smoothly with the weights."""
+    values = np.broadcast_to(values, weight.shape)
+    order = np.argsort(values, axis=1)
+    values, weight = np.take_along_axis(values, order, axis=1), np.take_along_axis(weight, order, axis=1)
+    share = (np.cumsum(weight, axis=1) - weight / 2) / weight.sum(axis=1, keepdims=True)
+    return np.asarray([np.interp(0.5, s, v) for s, v in zip(share, values, strict=True)])
+
+
+def round_levels(levels: np.ndarray) -> np.ndarray:
+    """Contour levels with as few digits as tell them apart."""
+    for digits in range(1, 8):
+        rounded = np.asarray([float(f"{v:.{digits}g}") for v in levels])
+        if (np.diff(rounded) > 0).all():
+            return rounded
+    return np.unique(levels)
+
+
+def landscape(ax: Axes, x: np.ndarray, y: np.ndarray, value: np.ndarray) -> dict[str, Any]:
+    """Filled and labelled contours of value (len(y), len(x)); returns the colours, for points to share."""
+    levels = round_levels(np.quantile(value, np.linspace(0.02, 0.98, 12)))
+    colours = {"cmap": "viridis_r", "norm": colour_norm(value.min(), value.max())}
+    ax.contourf(x, y, value, levels=[value.min(), *levels, value.max()], alpha=0.35, **colours)
+    lines = ax.contour(x, y, value, levels=levels, linewidths=0.7, **colours)
+    _label_along(ax, lines, x, y, value, -24, style.plain, "#222222")
+    return colours
+
+
+def budget_lines(ax: Axes, x: np.ndarray, y: np.ndarray, cost: np.ndarray) -> None:
+    """Lines of equal cost at powers of ten."""
+    exponents = np.arange(np.ceil(np.log10(cost.min())), np.floor(np.log10(cost.max())) + 1)
+    if len(exponents):
+        lines = ax.contour(x, y, cost, levels=10.0**exponents, colors=style.GREY, linewidths=0.9, linestyles=":")
+        _label_along(ax, lines, x, y, cost, 24, lambda v: f"{style.power_of_ten(v)} FLOP", "#444444")
+
+
+def _label_along(ax: Axes, lines: Any, x: np.ndarray, y: np.ndarray, value: np.ndarray, offset: int, text: Any, colour: str) -> None:
+    """Label contours where they cross a diagonal of the grid, `offset` columns off the main one, so that two families keep apart."""
+    rows, columns = np.arange(len(y))[max(offset, 0) :], np.arange(len(x))[max(-offset, 0) :]
+    path = list(zip(rows, columns, strict=False))[3:-3]  # labels on the frame would be cut
+    along = np.log([value[i, j] for i, j in path])
+    crossed = [level for level in np.log(lines.levels) if along.min() < level < along.max()]
+    nearest = [path[np.argmin(np.abs(along - level))] for level in crossed]
+    places = [(x[j], y[i]) for i, j in nearest]
+    if places:
+        ax.clabel(lines, fmt=text, fontsize="x-small", colors=colour, manual=places)
+
+
+def note(ax: Axes, text: str, x: float, y: float, shift: tuple[float, float], *, va: str = "bottom", color: str) -> None:
+    """A label to the left of a point."""
+    ax.annotate(text, (x, y), shift, textcoords="offset points", ha="right", va=va, color=style.ink(color))
+
+
+def label_inside(ax: Axes, x: np.ndarray, y: np.ndarray, text: str, colour: str) -> None:
+    """A label near the last point of a line that is in view."""
+    (x0, x1), (y0, y1) = ax.get_xlim(), ax.get_ylim()
+    inside = np.flatnonzero((x > x0) & (x < x1) & (y > y0) & (y < y1))
+    if len(inside):
+        i = inside[int(0.95 * (len(inside) - 1))]
+        ax.annotate(text, (x[i], y[i]), (-16, 8), textcoords="offset points", ha="right", color=style.ink(colour), bbox=style.PAPER)
+
+
+def extrapolated(ax: Axes, start: float, end: float) -> None:
+    """Shade what lies beyond the largest run."""
+    if end > start:
+        ax.axvspan(start, end, color=style.GREY, alpha=0.08, linewidth=0)
+        ax.text(end, 0.98, "beyond the runs ", transform=ax.get_xaxis_transform(), ha="right", va="top", color=style.GREY, fontsize="small")

@@ -1,0 +1,1 @@
+"""Laws that look inside a model: experts and shapes."""

@@ -1,0 +1,104 @@
+"""Routed language models (mixtures of experts): loss from the size that a token sees and the number of experts."""
+
+from __future__ import annotations
+
+from math import log
+
+import jax.numpy as jnp
+
+from ...core.domains import Positive, Real
+from ...core.law import Published, law
+from .. import ranges
+
+_CLARK = "Clark et al. 2022, arXiv:2202.01169"
+_CONTEXT = "validation loss after 130e9 tokens, half of the blocks routed, one expert a token"
+_ROUNDED = "3 digits; the cut-off needs more, see the note"
+
+
+def _set(a, b, c, d, E_start, E_max, router):
+    values = {"a": a, "b": b, "c": c, "d": d, "E_start": E_start, "E_max": E_max}
+    return Published(values, f"{router}, {_CONTEXT}; {_ROUNDED}", "table 3", "verified")
+
+
+def saturated_experts(E, E_start, E_max):
+    """Effective number of experts: E_start for E = 1, close to E between, E_max for ever more.
+
+    1 / Ê = 1 / (E - 1 + 1 / (1 / E_start - 1 / E_max)) + 1 / E_max; E_start = 1 and E_max without end give E itself.
+
+    >>> round(float(saturated_experts(1.0, 1.847, 314.478)), 3), round(float(saturated_experts(64.0, 1.0, 1e18)), 6)
+    (1.847, 64.0)
+    """
+    gap = jnp.maximum(1 / E_start - 1 / E_max, 0.0)
+    return 1 / (gap / (1 + gap * (E - 1)) + 1 / E_max)
+
+
+def _bilinear(x, y, a, b, c, d):
+    """10^(a log10 x + b log10 y + c log10 x log10 y + d)."""
+    x, y = jnp.log10(x), jnp.log10(y)
+    return jnp.exp(log(10.0) * (a * x + b * y + c * x * y + d))
+
+
+@law(
+    reference=_CLARK,
+    N=ranges.N,
+    E=Positive(1.0, 512.0, unit="experts"),
+    a=Real(-0.2, 0.0),
+    b=Real(-0.3, 0.0),
+    c=Real(0.0, 0.03),
+    d=Real(0.5, 2.0),
+    E_start=Positive(1.0, 10.0, unit="experts"),
+    E_max=Positive(50.0, 2000.0, unit="experts"),
+    published={
+        "s_base": _set(-0.082, -0.108, 0.009, 1.104, 1.847, 314.478, "S-Base"),
+        "rl_r": _set(-0.083, -0.126, 0.012, 1.111, 1.88, 469.982, "RL-R"),
+        "hash": _set(-0.087, -0.136, 0.012, 1.157, 4.175, 477.741, "Hash"),
+    },
+)
+def routed_lm(N, E, *, a, b, c, d, E_start, E_max):
+    r"""Loss of dense and routed models at a fixed number of tokens, from the size a token sees and the number of experts.
+
+        log10 L(N, E) = a log10 N + b log10 Ê + c log10 N log10 Ê + d
+        1 / Ê = 1 / (E - 1 + 1 / (1 / E_start - 1 / E_max)) + 1 / E_max
+
+    Symbols: N parameters that one token sees; E experts a routed layer (1: dense); Ê experts after saturation, E_start at E = 1 and
+    E_max in the limit; L nats/token. a, b < 0 and c > 0: routing gains less the larger the model, and nothing beyond N = 10^(-b/c).
+    `procedures.effective_parameters` gives the dense model of equal loss, and that cut-off.
+    Variants are limits: `fix={"c": 0}` is the paper's separable law, `fix={"E_start": 1, "E_max": 1e18}` the one without saturation.
+    Note: b and c printed with 3 digits leave the cut-off open by a factor of 3; take it from a fit of your own.
+
+    Example:
+        >>> from scalejax import laws
+        >>> round(laws.routed_lm(368123904, 1, **laws.routed_lm.published["s_base"]), 3)
+        2.474
+    """
+    return _bilinear(N, saturated_experts(E, E_start, E_max), a, b, c, d)
+
+
+@law(
+    reference=_CLARK,
+    F=Positive(1e-3, 1e3, unit="TFLOPs"),
+    B=Positive(1.0, 500.0, unit="parameters per FLOP, of those of a dense model"),
+    a=Real(-0.2, 0.0),
+    b=Real(-0.3, 0.0),
+    c=Real(0.0, 0.03),
+    d=Real(0.0, 1.0),
+    B_start=Positive(1.0, 10.0),
+    B_max=Positive(50.0, 2000.0),
+)
+def routed_lm_utilisation(F, B, *, a, b, c, d, B_start, B_max):
+    r"""Loss of routed models whatever their number of experts a token and of routed layers: from compute and use of parameters.
+
+        log10 L(F, B) = a log10 F + b log10 B̂ + c log10 F log10 B̂ + d
+        1 / B̂ = 1 / (B - 1 + 1 / (1 / B_start - 1 / B_max)) + 1 / B_max
+
+    Symbols: F TFLOPs of a forward pass; B total parameters per FLOP, relative to a dense model, so that B = 1 is dense as E = 1 is in
+    `routed_lm`, whose form this is; L nats/token.
+    Note: the paper's unit of B = parameters / F is not stated with its constants, and none are given here; another unit of F moves
+    only b and d.
+
+    Example:
+        >>> from scalejax import laws
+        >>> round(laws.routed_lm_utilisation(1.0, 1.0, a=-0.1, b=-0.1, c=0.01, d=0.4, B_start=1.0, B_max=400.0), 4)
+        2.5119
+    """
+    return _bilinear(F, saturated_experts(B, B_start, B_max), a, b, c, d)

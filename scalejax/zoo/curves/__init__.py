@@ -1,0 +1,1 @@
+"""Whole loss curves, from the learning rates of their steps."""

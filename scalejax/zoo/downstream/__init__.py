@@ -1,0 +1,1 @@
+"""From losses to other losses and to the metrics of tasks."""

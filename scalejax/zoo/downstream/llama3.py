@@ -1,0 +1,104 @@
+"""Llama 3: the optimal number of tokens, and benchmark accuracy in two stages."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from ...core.domains import Positive, Real, Unit
+from ...core.law import Published, law
+from ...core.numerics import power
+from .. import ranges
+
+_LLAMA3 = "Grattafiori et al. 2024, arXiv:2407.21783, section 3.2.1"
+
+
+@law(
+    output="D",
+    reference=_LLAMA3,
+    linear=("A",),
+    C=ranges.C,
+    A=Positive(1e-6, 1e6),
+    alpha=Positive(0.05, 1.0),
+    published={
+        "llama3_figure": Published(
+            {"A": 0.299, "alpha": 0.537},
+            "tokens from FLOPs; isoFLOP minima of 6e18 to 1e22 FLOPs, 40M to 16B parameters",
+            "arXiv:2407.21783, label of figure 3",
+            "verified",
+        ),
+        "llama3_text": Published(
+            {"A": 0.29, "alpha": 0.53},
+            "the same, rounded. Do not predict with it: at 3.8e25 FLOPs it gives 1.05e13 tokens, the figure's 1.63e13",
+            "arXiv:2407.21783, text",
+            "verified",
+        ),
+    },
+)
+def llama3_tokens(C, *, A, alpha):
+    r"""Compute-optimal number of training tokens.
+
+        D*(C) = A C^alpha
+
+    Symbols: C training FLOPs; D* tokens. The size follows as N* = C / (6 D*). To get A and alpha from isoFLOP runs use `sj.isoflop`.
+
+    Note: the paper's text writes N*(C) and calls it the number of training tokens; it is D* here.
+
+    Example:
+        >>> from scalejax import laws
+        >>> f"{laws.llama3_tokens(3.8e25, **laws.llama3_tokens.published['llama3_figure']):.4g}"
+        '1.629e+13'
+    """
+    return A * power(C, alpha)
+
+
+@law(
+    output="nll",
+    reference=_LLAMA3,
+    linear=("s", "t"),
+    C=ranges.C,
+    s=Real(-1.0, 0.5),
+    t=Real(-5.0, 25.0),
+)
+def llama3_nll(C, *, s, t):
+    r"""First stage: normalised negative log-likelihood of a benchmark's correct answers, from compute.
+
+        NLL(C) = s log10 C + t
+
+    Symbols: C training FLOPs of a compute-optimal model; NLL nats per character of the correct answer; s, t in its unit (s < 0: it falls).
+
+    Example:
+        >>> from scalejax import laws
+        >>> round(laws.llama3_nll(1e22, s=-0.2, t=5.5), 6)
+        1.1
+    """
+    return s * jnp.log10(C) + t
+
+
+@law(
+    output="accuracy",
+    reference=_LLAMA3,
+    linear=("r",),
+    nll=Positive(0.05, 5.0, zero=True, unit="nats/character"),
+    L_0=Unit(),
+    r=Unit(),
+    k=Positive(0.5, 50.0),
+    x_0=Positive(0.05, 5.0),
+)
+def llama3_accuracy(nll, *, L_0, r, k, x_0):
+    r"""Second stage: accuracy of a benchmark from the normalised negative log-likelihood of its correct answers.
+
+        accuracy(NLL) = L_0 + K / (1 + exp(k (NLL - x_0))),   K = r (1 - L_0)
+
+    Symbols: L_0 accuracy of a model that knows nothing; r the share of what is left above it that can be learned, so that L_0 + K, the
+    accuracy at best, is at most 1; x_0 the NLL halfway; k steepness, per nat/character.
+
+    Note: the paper names no constants. A sigmoid that rises with its argument has -k here: k is the positive magnitude, as accuracy falls
+    with NLL. `two_stage` chains it with `llama3_nll`.
+
+    Example:
+        >>> from scalejax import laws
+        >>> round(laws.llama3_accuracy(0.7, L_0=0.25, r=0.8, k=10.0, x_0=0.7), 6)
+        0.55
+    """
+    return L_0 + r * (1 - L_0) * jax.nn.sigmoid(-k * (nll - x_0))

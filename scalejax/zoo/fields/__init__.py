@@ -1,0 +1,1 @@
+"""Laws of other fields: modalities, translation, reinforcement learning."""

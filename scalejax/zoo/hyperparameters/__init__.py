@@ -1,0 +1,1 @@
+"""Learning rate, batch, weight decay, and what the wrong ones cost."""

@@ -1,0 +1,1 @@
+"""Training proportions, and what data are worth."""

@@ -1,0 +1,1 @@
+"""Loss by parameters, tokens and compute."""

@@ -1,0 +1,99 @@
+"""Broken power laws: curves that are straight in logs but for some smooth breaks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ...core.domains import Ordered, Positive, Real
+from ...core.law import Published, law
+
+_APART = 1e-3  # least distance of starts, in logarithms
+
+
+@dataclass(frozen=True)
+class OrderedPositive(Ordered):
+    """Positive numbers that rise along `axis`; the first one's logarithm and the logarithms of log-ratios are unconstrained."""
+
+    low: float = 1.0
+    high: float = 1e3
+
+    support = "rising positive numbers"
+
+    def forward(self, u):
+        return jnp.exp(jnp.cumsum(jnp.concatenate([u[:1], jnp.exp(u[1:])]), axis=0))
+
+    def inverse(self, x):
+        logs = jnp.log(jnp.asarray(x))
+        return jnp.concatenate([logs[:1], jnp.log(jnp.diff(logs, axis=0))])
+
+    def contains(self, x) -> np.ndarray:
+        return super().contains(x) & (np.asarray(x, dtype=float) > 0).all(-1)
+
+    def sample(self, uniform: np.ndarray) -> np.ndarray:
+        logs = np.sort(np.log(self.low) + np.log(self.high / self.low) * uniform, axis=0)
+        return np.concatenate([logs[:1], np.log(np.maximum(np.diff(logs, axis=0), _APART))])
+
+
+@law(
+    reference="Caballero et al. 2022, arXiv:2210.14891",
+    linear=("a", "b"),
+    x=Positive(1.0, 1e12),
+    a=Positive(1e-3, 3.0, zero=True),
+    b=Positive(1e-2, 1e6),
+    c0=Real(-0.5, 1.0),
+    c=Real(-2.0, 6.0, axis="break"),
+    d=OrderedPositive(1.0, 1e12),
+    f=Positive(0.02, 2.0, axis="break"),
+    published={
+        "addition": Published(
+            {
+                "a": 0.41388453071629455,
+                "b": 2.2772722897737556,
+                "c0": 0.055077348404973955,
+                "c": [5.662903816010331],
+                "d": [612.5836172918001],
+                "f": [0.059193036393742314],
+            },
+            "test cross-entropy of 4-digit addition, x = training set size; the truth of the authors' noiseless simulation",
+            "authors' simulation script",
+            "verified",
+        ),
+        "figure_1": Published(
+            {
+                "a": 0.001,
+                "b": 4.66e3,
+                "c0": 0.05,
+                "c": [0.49, -0.811, 2.1],
+                "d": [3.0e6, 1.0e14, 2.0e20],
+                "f": [1.1, 1.425, 0.05],
+            },
+            "an illustration with three breaks",
+            "authors' script of figure 1",
+            "verified",
+        ),
+    },
+)
+def bnsl(x, *, a, b, c0, c, d, f):
+    r"""Broken neural scaling law: a power law with a limit and any number of smooth breaks.
+
+        y = a + b x^-c0 prod_i (1 + (x / d_i)^(1/f_i))^(-c_i f_i)
+
+    Symbols: x any quantity that is scaled; y any metric; a its limit; c0 the first slope (of -log(y - a) in log x); d_i where break i lies,
+    rising; c_i by how much the slope changes there; f_i how wide break i is in log x (smaller is sharper). c, d, f have one entry a break:
+    pass `sizes={"break": n}` to `fit`. Without breaks it is `power_law`. The local slope is c0 + sum_i c_i / (1 + (d_i / x)^(1/f_i)).
+
+    Note: a >= 0 and b > 0 here: curves that rise to a maximum have negative slopes before the break and none after.
+
+    Example:
+        >>> from scalejax import laws
+        >>> round(laws.bnsl(928.0, **laws.bnsl.published["addition"]), 5)
+        0.5626
+    """
+    log_x = jnp.log(x)[..., None]
+    c, d, f = map(jnp.asarray, (c, d, f))
+    bends = jnp.sum(c * f * jax.nn.softplus((log_x - jnp.log(d)) / f), axis=-1)
+    return a + jnp.exp(jnp.log(b) - c0 * jnp.log(x) - bends)

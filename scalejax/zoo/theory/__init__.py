@@ -1,0 +1,1 @@
+"""Laws that theory derives: limits, schedules, collapse, information."""

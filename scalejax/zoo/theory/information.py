@@ -1,0 +1,61 @@
+"""Losses in bits as information: what parameters store, and what one modality tells of another."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from ...core.domains import Positive, Real
+from ...core.law import law
+from .. import ranges
+
+
+@law(
+    reference="An et al. 2024, arXiv:2411.00660",
+    linear=("H", "eta"),
+    N=ranges.N,
+    D=ranges.D,
+    H=Positive(1.0, 20.0, unit="bits/token"),
+    eta=Positive(1e-2, 10.0, unit="bits/parameter"),
+)
+def information_capacity(N, D, *, H, eta):
+    r"""Loss in bits when parameters store what the model has learnt of its data: the first law of information capacity.
+
+        L(N, D) = H - eta N / D,    that is   eta N = D (H - L)
+
+    Symbols: N parameters; D training tokens; H entropy of the raw data in bits/token before learning; L the mean loss over the D tokens in
+    bits/token; eta the information capacity in bits/parameter. Both sides of the second form are bits.
+
+    Note: L is the mean over training (what arithmetic coding with the growing model would need), not the final loss. Losses in nats/token
+    are divided by ln 2 first: `sj.procedures.bits`. eta of a single run: `sj.procedures.stored_information`.
+
+    Example:
+        >>> from scalejax import laws
+        >>> round(laws.information_capacity(1e9, 1e9, H=8.0, eta=2.0), 6)
+        6.0
+    """
+    return H - eta * (N / D)
+
+
+@law(
+    output="information",
+    reference="Henighan et al. 2020, arXiv:2010.14701, section on mutual information",
+    linear=("lam",),
+    N=ranges.N,
+    lam=Real(0.0, 20.0, unit="nats/image"),
+    N_c=Positive(1e3, 1e8, unit="parameters"),
+)
+def mutual_information(N, *, lam, N_c):
+    r"""Mutual information between an image and its caption that a model of a given size has found.
+
+        I(N) = lambda log(N / N_c)
+
+    Symbols: N non-embedding parameters; I = L(text) - L(text | image) in nats; lambda (`lam`) nats for every factor e of N; N_c the size
+    below which the model finds none. The share of the text's loss that the image explains is I / L(text), the paper's "infogain".
+
+    Example:
+        >>> import math
+        >>> from scalejax import laws
+        >>> round(laws.mutual_information(math.e * 1e6, lam=2.0, N_c=1e6), 6)
+        2.0
+    """
+    return lam * jnp.log(N / N_c)
