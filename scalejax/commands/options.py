@@ -78,11 +78,17 @@ def common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bootstrap", type=int, default=1000, metavar="N", help="replicates for intervals of fits (default 1000; 0: Laplace)"
     )
-    parser.add_argument("--group", help="which group of a grouped fit")
+    parser.add_argument("--group", type=_group, help="which group of a grouped fit; COLUMN=NAME,... where groups cross")
     parser.add_argument("--level", type=float, default=0.9, help="level of the intervals (default 0.9)")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
     parser.add_argument("--markdown", action="store_true", help="print Markdown")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="save a picture, .png, .svg or .pdf")
+
+
+def _group(text: str) -> str | dict[str, str]:
+    """A group by its name, or by its columns."""
+    parts = text.split(",")
+    return pairs(parts, "--group") if all("=" in part for part in parts) else text
 
 
 def weight_limits(parser: argparse.ArgumentParser) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.errors import ScalejaxError
 from .expressions import expression, source
 from .options import number, pairs, values
 
@@ -41,14 +43,31 @@ def law_option(parser: argparse.ArgumentParser) -> None:
 def model_options(parser: argparse.ArgumentParser) -> None:
     """What is held, equal or in common."""
     parser.add_argument("--on", choices=["log", "linear"], help="residuals of logarithms (default) or of values")
-    parser.add_argument("--fix", nargs="+", default=[], metavar="PARAM=VALUE", help="hold parameters at values")
+    parser.add_argument(
+        "--fix", nargs="+", default=[], metavar="PARAM=VALUE", help="hold parameters at values, PARAM[GROUP]=VALUE in one group"
+    )
     parser.add_argument("--tie", nargs="+", default=[], metavar="PARAM=PARAM", help="make parameters equal")
-    parser.add_argument("--by", help="column of groups that get parameters of their own")
+    parser.add_argument("--by", metavar="COLUMN", help="groups that get parameters of their own, or PARAM=COLUMN,... for crossing groups")
     parser.add_argument("--share", nargs="+", default=[], metavar="PARAM", help="parameters that the groups have in common")
 
 
 def model_of(options: argparse.Namespace) -> dict[str, Any]:
     """Arguments of `fit` and `sample` that `model_options` ask for."""
     on = {"on": options.on} if options.on else {}
-    fix, tie = values(options.fix, "--fix"), pairs(options.tie, "--tie") or None
-    return {**on, "fix": fix, "tie": tie, "by": options.by, "share": options.share}
+    tie = pairs(options.tie, "--tie") or None
+    by = pairs(options.by.split(","), "--by") if options.by and "=" in options.by else options.by
+    return {**on, "fix": _held(options.fix), "tie": tie, "by": by, "share": options.share}
+
+
+def _held(texts: Sequence[str]) -> dict[str, Any]:
+    """Fixed values by parameter, by parameter and group where the text is PARAM[GROUP]=VALUE."""
+    found: dict[str, Any] = {}
+    for place, value in values(texts, "--fix").items():
+        name, bracket, group = place.partition("[")
+        if bracket and group.endswith("]"):
+            if not isinstance(found.setdefault(name, {}), dict):
+                raise ScalejaxError(f"--fix holds {name} in all groups and in one; leave one of them out.")
+            found[name][group[:-1]] = value
+        else:
+            found[place] = value
+    return found

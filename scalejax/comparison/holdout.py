@@ -15,7 +15,8 @@ from ..core.precision import double
 from ..core.registry import laws as registry
 from ..core.runs import Runs
 from ..data.readers import read_runs
-from ..fitting.request import label, run_weights
+from ..fitting.groups import label
+from ..fitting.request import run_weights
 from .held import Holdout
 from .refits import Scores, by_fit, by_sample
 from .splits import Scale, Split, splits_of
@@ -114,16 +115,18 @@ def _check_groups(runs: Runs, splits: list[Split], weights: np.ndarray, method: 
     by = options.get("by")
     if by is None:
         return
-    if method == "fit" and not options.get("share"):
+    columns = [by] if isinstance(by, str) else list(dict.fromkeys(by.values()))
+    if method == "fit" and isinstance(by, str) and not options.get("share"):
         raise FitError(f"by={by!r} without share= fits every group apart; hold out runs of one group at a time, runs.where(...).")
     usable = ~runs.excluded & (weights > 0)
     for split in splits:
-        lost = set(runs[by][usable].tolist()) - set(runs[by][usable & ~split.left_out].tolist())
-        if lost:
-            raise FitError(
-                f"Without {split.name} no run of group {label(min(lost, key=str))!r} is left, and by={by!r} gives it parameters of its own "
-                "that only its runs determine; leave by= out, or hold out runs of which every group keeps some."
-            )
+        for column in columns:
+            lost = set(runs[column][usable].tolist()) - set(runs[column][usable & ~split.left_out].tolist())
+            if lost:
+                raise FitError(
+                    f"Without {split.name} no run of group {label(min(lost, key=str))!r} is left, and by={by!r} gives it parameters of its "
+                    "own that only its runs determine; leave by= out, or hold out runs of which every group keeps some."
+                )
 
 
 def _check_finite(found: Mapping[str, list[Scores]]) -> None:

@@ -58,7 +58,7 @@ def by_fit(law: Law, runs: Runs, split: Split, weights: np.ndarray, seed: int, o
     fitted = _refitted(law, runs, np.where(split.left_out, 0.0, weights), seed, options)
     held = fitted.request.spec.prior and options.get("prior") is None
     bank, size = fitted.request.bank, fitted.request.layout.size
-    predicted, jac = (np.asarray(a) for a in _linearised(fitted.request.spec, fitted.theta[:, 0], bank.inputs, bank.group, bank.fixed))
+    predicted, jac = (np.asarray(a) for a in _linearised(fitted.request.spec, fitted.theta[:, 0], bank.inputs, bank.codes, bank.fixed))
     target, weight = bank.target.ravel(), bank.weight[:, 0]
     kept = weight > 0
     nu = int(kept.sum()) - size

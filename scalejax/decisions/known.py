@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.domains import Simplex
-from ..core.errors import DecisionError, IdentifiabilityError, suggest
+from ..core.errors import DataError, DecisionError, IdentifiabilityError, suggest
 from ..core.law import Law
 from ..core.runs import Runs
-from ..fitting.request import label
+from ..fitting.groups import label
 from ..fitting.result import Fit
 from ..fitting.uncertainty.draws import Draws
 from ..fitting.uncertainty.intervals import freedom, no_freedom
@@ -69,8 +69,11 @@ class Known(NamedTuple):
         return len(next(iter(self.draws.values()))) if self.draws else 0
 
 
-def known(source: Source, group: str | None = None, what: str = "allocate") -> Known:
+def known(source: Source, group: Any = None, what: str = "allocate") -> Known:
     """Law, point estimate and draws of a source; a fit brings 1,000 Laplace draws, but none if nothing tells its noise.
+
+    Args:
+        group: name of a group, or a mapping from columns to names where they cross.
 
     Raises:
         DecisionError: if the source is none, its parameters are not determined, or its group is not named.
@@ -86,20 +89,32 @@ def known(source: Source, group: str | None = None, what: str = "allocate") -> K
     fit = source if isinstance(source, Fit) else source.fit
     if group is not None and not fit.groups:
         raise DecisionError(f"group={group!r} was given, but the fit has no groups.")
-    group = None if group is None else label(group)
-    if fit.groups and group not in fit.groups:
-        raise DecisionError(f"The fit has groups; say which with group=..., {suggest(group, fit.groups)}")
+    group = named(fit, group)
     if source is fit and len(fit.curvature) > 1 and _troubled(fit):  # what ails one group is not the others' trouble
         source = fit = _alone(fit, fit.groups.index(group))
     drawn, kind = _of_fit(fit) if source is fit else (source, source.kind)
     point, draws = dict(fit.params if drawn is None else drawn.center), {} if drawn is None else dict(drawn.params)
     if fit.groups:
-        g = fit.groups.index(group)
-        for name in point:
-            if fit.request.grouped(name):
-                point[name] = point[name][g]
-                draws |= {name: draws[name][:, g]} if draws else {}
+        point, draws = fit.request.of_group(point, group), fit.request.of_group(draws, group, lead=1)
     return Known(fit.law, point, draws or None, kind, fit, drawn)
+
+
+def named(fit: Fit, group: Any) -> str | None:
+    """A group as `fit.groups` names it, None for a fit without any.
+
+    Raises:
+        DecisionError: if the fit has groups and this is none of them.
+    """
+    if not fit.groups:
+        return None
+    if group is None or (not isinstance(group, Mapping) and not fit.request.crossed and label(group) not in fit.groups):
+        columns = ", ".join(f"{column!r}: {levels[0]!r}" for column, levels in zip(fit.request.columns, fit.request.levels, strict=True))
+        said = f"such as group={{{columns}}}." if fit.request.crossed else suggest(None if group is None else label(group), fit.groups)
+        raise DecisionError(f"The fit has groups; say which with group=..., {said}")
+    try:
+        return fit.request.grouping.name(group)
+    except DataError as error:
+        raise DecisionError(str(error)) from error
 
 
 def silent(fit: Fit) -> str:

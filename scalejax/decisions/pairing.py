@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -11,13 +11,14 @@ import numpy as np
 from ..core.errors import DecisionError
 from ..core.runs import Runs
 from ..fitting.data import usable_rows
+from ..fitting.groups import label
 from ..fitting.layout import one_group
-from ..fitting.request import Request, label
+from ..fitting.request import Request
 from ..fitting.result import Fit
 from ..fitting.uncertainty.bootstrap import bootstrap
 from ..fitting.uncertainty.draws import Draws
 from ..fitting.uncertainty.units import column_names, same_runs, unit_names
-from .known import Known, known
+from .known import Known, known, named
 
 Pair = str | Sequence[str] | bool | None
 REPLICATES = 1000
@@ -34,10 +35,18 @@ def knowns(sources: Sequence[Any], groups: Sequence[str | None], pair: Pair, wha
         pair: columns that name the units that plain fits share; None to look for them, False for independent fits.
         what: the public function that asks, for errors.
     """
-    names = [None if group is None else label(group) for group in groups]
+    names = [_name(source, group) for source, group in zip(sources, groups, strict=True)]
     sources, note = _resampled(sources, names, pair, what)
     found = [known(source, group, what) for source, group in zip(sources, groups, strict=True)]
     return [k._replace(kind=f"{k.kind}, {note}") if note and k.draws is not None else k for k in _aligned(found)]
+
+
+def _name(source: Any, group: Any) -> str | None:
+    """A group by one name, as `Fit.groups` has it."""
+    fit = source.fit if isinstance(source, Draws) else source
+    if isinstance(fit, Fit) and (fit.request.crossed or isinstance(group, Mapping)):
+        return named(fit, group)
+    return None if group is None else label(group)
 
 
 def _aligned(sources: Sequence[Known]) -> list[Known]:
@@ -128,8 +137,8 @@ class _Arm(NamedTuple):
 
     def offers(self) -> list[tuple[str, ...]]:
         """What may name units: every run, a column that the law does not use, the law's inputs together."""
-        law, by = self.request.law, self.request.by
-        taken = {*law.inputs, law.output, "weight", by}
+        law = self.request.law
+        taken = {*law.inputs, law.output, "weight", *self.request.columns}
         return [(), *((n,) for n in self.runs.names if n not in taken and self.runs[n].ndim == 1), law.inputs]
 
 
@@ -141,10 +150,10 @@ def _arm(source: Any, group: str | None) -> _Arm | None:
     sets = [usable_rows(request.law, table) for table in request.tables]
     each = source.residuals.reshape(sum(map(len, sets)), -1).mean(axis=1)
     parts = np.split(each, np.cumsum([len(rows) for rows in sets])[:-1])
-    which = source.groups.index(group) if source.groups else 0
     if len(sets) > 1:
+        which = source.groups.index(group)
         return _Arm(request, request.tables[which], sets[which], parts[which])
-    mine = request.group_of_row[sets[0]] == which
+    mine = request.grouping.rows(group)[sets[0]] if source.groups else np.ones(len(sets[0]), bool)
     return _Arm(request, request.tables[0], sets[0][mine], parts[0][mine])
 
 

@@ -41,7 +41,7 @@ class Bank:
         inputs: one array an input, (rows, ..., sets).
         target: (rows, ..., sets), a logarithm if the fit is on logs.
         weight: (rows * T, sets); zero on padding.
-        group: (rows,) group index, the same for all sets.
+        codes: (rows, columns) index of each row's group in every column of groups, the same for all sets.
         batched: which arrays differ between sets; the others have no trailing axis.
         fixed: values of fixed parameters.
         pull: (sets,) weights of the penalty, see `penalty`.
@@ -50,10 +50,15 @@ class Bank:
     inputs: tuple[np.ndarray, ...]
     target: np.ndarray
     weight: np.ndarray
-    group: np.ndarray
+    codes: np.ndarray
     batched: tuple[bool, ...]
     fixed: dict[str, np.ndarray]
     pull: np.ndarray
+
+    @property
+    def group(self) -> np.ndarray:
+        """(rows,) index of each row's group in the first column."""
+        return self.codes[:, 0]
 
     @property
     def rows(self) -> int:
@@ -70,30 +75,35 @@ class Bank:
     def blocks(self) -> Blocks | None:
         """The rows in blocks, where that pays: for groups with parameters of their own, and for very many rows."""
         alone = self.weight.shape[1] == 1
-        return make_blocks(self) if alone and (self.group.any() or len(self.group) > _LONG) else None
+        return make_blocks(self) if alone and (self.codes.any() or len(self.group) > _LONG) else None
 
     def gather(self, sets: np.ndarray, weight: np.ndarray | None = None) -> Data:
         """Data of members that use these data sets, with the sets' weights or with weights of their own (rows, members)."""
         arrays = (*self.inputs, self.target)
         arrays = tuple(a[..., sets] if b else a for a, b in zip(arrays, self.batched, strict=True))
         weight = self.weight[:, sets] if weight is None else weight
-        return Data(arrays[:-1], arrays[-1], weight, self.group, self.fixed, self.pull[sets])
+        return Data(arrays[:-1], arrays[-1], weight, self.codes, self.fixed, self.pull[sets])
 
 
 @dataclass(frozen=True)
 class Blocks:
-    """The one data set of a bank, cut into blocks of rows of one group each; see `system`.
+    """The one data set of a bank, cut into blocks of rows whose groups are the same; see `system`.
 
     Attributes:
         bank: where the rows come from.
         place: (height, blocks) which run of the bank lies where. used: (height, blocks) whether it counts; blocks are filled with copies.
-        group: (blocks,) index of each block's group.
+        codes: (blocks, columns) index of each block's group in every column of groups.
     """
 
     bank: Bank
     place: np.ndarray
     used: np.ndarray
-    group: np.ndarray
+    codes: np.ndarray
+
+    @property
+    def group(self) -> np.ndarray:
+        """(blocks,) index of each block's group in the first column."""
+        return self.codes[:, 0]
 
     @property
     def rows(self) -> int:
@@ -111,7 +121,7 @@ class Blocks:
         columns = zip((*bank.inputs, bank.target), bank.batched, self._shared, strict=True)
         arrays = [self._cut(a[..., sets], True) if b else shared for a, b, shared in columns]
         weights = self._weights(bank.weight)[..., sets] if weight is None else self._weights(weight)
-        return Data(tuple(arrays[:-1]), arrays[-1], weights, self.group, bank.fixed, bank.pull[sets])
+        return Data(tuple(arrays[:-1]), arrays[-1], weights, self.codes, bank.fixed, bank.pull[sets])
 
     def _cut(self, array: np.ndarray, members: bool) -> np.ndarray:
         """(rows, ...) as (height, ..., blocks), with or without members behind."""
@@ -129,19 +139,19 @@ class Blocks:
 
 
 def make_blocks(bank: Bank) -> Blocks:
-    """Blocks as high as a group has runs on average, up to 256; a longer group fills several."""
-    runs = len(bank.group)
+    """Blocks as high as a group, or a cell of crossing ones, has runs on average, up to 256; a longer group fills several."""
+    runs, columns = bank.codes.shape
     rows = np.flatnonzero(bank.weight[:, 0].reshape(runs, -1).any(axis=1))
-    order = rows[np.argsort(bank.group[rows], kind="stable")]
-    groups, counts = np.unique(bank.group[order], return_counts=True)
-    height = int(2 ** np.clip(np.ceil(np.log2(np.mean(counts))), 3, 8))
+    order = rows[np.lexsort(bank.codes[rows].T[::-1])]
+    groups, counts = np.unique(bank.codes[order], axis=0, return_counts=True)
+    height = int(2 ** np.clip(np.ceil(np.log2(np.mean(counts))), 3 if columns == 1 else 0, 8))
     blocks = -(-counts // height)
     begin = np.cumsum(counts) - counts
     first = np.concatenate([b + height * np.arange(k) for b, k in zip(begin, blocks, strict=True)])
     last = np.repeat(begin + counts, blocks)
     place = first + np.arange(height)[:, None]
     used = place < last
-    return Blocks(bank, order[np.where(used, place, first)], used, np.repeat(groups, blocks))
+    return Blocks(bank, order[np.where(used, place, first)], used, np.repeat(groups, blocks, axis=0))
 
 
 def runs_for(law: Law, table: Runs | Any, on: str, others: Sequence[str] = ()) -> Runs:
@@ -239,7 +249,7 @@ def make_bank(
     arrays = [*columns, target]
     batched = tuple(len(tables) > 1 and bool((a != a[..., :1]).any()) for a in arrays)
     arrays = [a if b else a[..., 0] for a, b in zip(arrays, batched, strict=True)]
-    group = np.zeros(length, int) if group is None else group[index[0]]
+    group = np.zeros((length, 1), int) if group is None else group[index[0]]
     return Bank(
         tuple(arrays[:-1]),
         arrays[-1],

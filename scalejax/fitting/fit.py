@@ -15,7 +15,8 @@ from ..core.progress import Progress, reporter
 from ..core.registry import laws
 from ..core.runs import Runs
 from .data import runs_for
-from .identify import inseparable_inputs
+from .groups import check_names, grouping
+from .identify import anchor_advice, inseparable_inputs, listed_labels
 from .losses import Loss, as_loss, usual_loss
 from .recipes import recipe as find_recipe
 from .request import Request, observations, run_weights, too_few
@@ -41,7 +42,7 @@ def fit(
     fix: Mapping[str, Any] | None = None,
     tie: Mapping[str, str] | None = None,
     bounds: Mapping[str, tuple[float, float]] | None = None,
-    by: str | None = None,
+    by: str | Mapping[str, str] | None = None,
     share: Sequence[str] | str = (),
     weights: Any = None,
     recipe: str | None = None,
@@ -67,10 +68,12 @@ def fit(
             grid), or a list of mappings.
         solver: "lm" (default), "varpro" (for laws that declare linear parameters), "lbfgs", "adam", any optax transformation, or
             `LM(...)` / `VarPro(...)` / `Optax(...)` with settings.
-        fix: values of parameters that are not fitted.
+        fix: values of parameters that are not fitted. {"eff": {"web": 1.0}} anchors a parameter in some groups and leaves the others free.
         tie: {"beta": "alpha"} makes two parameters equal.
         bounds: {"alpha": (0.2, 0.6)} confines a parameter.
-        by: a column; every group gets parameters of its own, except those named in `share`.
+        by: a column; every group gets parameters of its own, except those named in `share`. Or a mapping from parameter to column,
+            {"E": "corpus", "eff": "arch"}: parameters vary along different columns, which may cross, and those not named are common to
+            all; one joint fit. Where a factor can move from one grouped parameter to another, anchor one of them with `fix`.
         share: parameters that all groups have in common (one joint fit); without it groups are fitted apart, in one batch.
         weights: one weight a run, or the column that holds them; default the column that the runs were read with as `weight=`, if any.
         recipe: name of a published procedure, see `recipes`; arguments given here take precedence.
@@ -125,25 +128,32 @@ def make_request(
     fix: Mapping[str, Any] | None,
     tie: Mapping[str, str] | None,
     bounds: Mapping[str, tuple[float, float]] | None,
-    by: str | None,
+    by: str | Mapping[str, str] | None,
     share: Sequence[str] | str,
     weights: Any,
     sizes: Mapping[str, int] | None,
 ) -> Request:
     """The request that arguments of `fit` ask for."""
     law = find_law(law)
-    named = [name for name in (by, weights) if isinstance(name, str)]
+    by, share = grouping(law, by, share)
+    columns = [by] if isinstance(by, str) else list((by or {}).values())
+    named = [name for name in (*columns, weights) if isinstance(name, str)]
     runs = runs_for(law, runs, on, [*named, *([runs.weighted_by] if isinstance(runs, Runs) and weights is None else [])])
     if isinstance(weights, str):
         run_weights(runs, weights)
         runs, weights = replace(runs, weighted_by=weights), None
+    for column in columns:
+        check_names(runs, column)
     loss = usual_loss(on, runs, law.output) if loss is None else as_loss(loss)
-    request = Request(
-        law, runs, loss, on, dict(fix or {}), dict(tie or {}), _bounds(bounds), by,
-        (share,) if isinstance(share, str) else tuple(share), weights, dict(sizes or {}),
-    )  # fmt: skip
+    whole = {name: value for name, value in (fix or {}).items() if not isinstance(value, Mapping)}
+    anchors = {name: dict(value) for name, value in (fix or {}).items() if isinstance(value, Mapping)}
+    request = Request(law, runs, loss, on, whole, dict(tie or {}), _bounds(bounds), by, share, weights, dict(sizes or {}), anchors=anchors)
     if request.share and by is None:
         raise FitError("share names parameters that groups have in common; say which column names the groups with by=...")
+    if isinstance(by, Mapping):
+        for name, how in [*((n, "fixed") for n in whole), *((n, "tied") for n in request.tie)]:
+            if name in by:
+                raise FitError(f"by names {name!r}, which is {how}; leave it out of one of them.")
     return request
 
 
@@ -181,8 +191,8 @@ def announce(fitted: Fit) -> Fit:
     flat = [name for c, status in zip(fitted.curvature, fitted.statuses, strict=True) if status not in _NOWHERE for name in c.flat]
     if flat and fitted.status is not Status.STOPPED:  # away from an optimum curvature says nothing of what the runs determine
         warnings.warn(
-            f"The runs do not determine {', '.join(dict.fromkeys(flat))} of {fitted.law.name!r}: the objective is flat along them. "
-            "Their intervals are infinite; fix one of them or add runs that vary the inputs they act on.",
+            f"The runs do not determine {listed_labels(fitted.request, flat)} of {fitted.law.name!r}: the objective is flat along them. "
+            f"Their intervals are infinite; {anchor_advice(fitted, flat)}.",
             IdentifiabilityWarning,
             stacklevel=4,
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +13,9 @@ from ..core.law import Law
 from ..core.runs import Runs
 from .data import usable_rows
 from .request import Request
+
+if TYPE_CHECKING:
+    from .result import Fit
 
 _LINE = 1e-4  # one minus the squared correlation of logs below which two inputs count as one
 
@@ -53,3 +58,24 @@ def _on_one_line(law: Law, runs: Runs, group: str) -> str | None:
 def _names(parameters: tuple[str, ...]) -> str:
     exponents = [p for p in ("alpha", "beta") if p in parameters]
     return " and ".join(exponents) if len(exponents) == 2 else "its parameters"
+
+
+def listed_labels(request: Request, labels: Sequence[str]) -> str:
+    """Entries of theta in words; where columns of groups cross, parameters by name, as the groups are many."""
+    names = [label.partition("[")[0] for label in labels] if request.crossed else labels
+    return ", ".join(dict.fromkeys(names))
+
+
+def anchor_advice(fit: Fit, labels: Sequence[str]) -> str:
+    """What to do about flat directions: where a factor can move between parameters of crossing groups, which of them to anchor."""
+    request, flat = fit.request, {label.partition("[")[0] for label in labels}
+    slots = [slot for slot in request.layout.slots if slot.name in flat and slot.grouped]
+    if not request.crossed or not slots or len(flat) < 2:
+        return "fix one of them or add runs that vary the inputs they act on"
+    slot = min(slots, key=lambda slot: (not slot.domain.contains(1.0).all(), slot.groups))
+    group = int(slot.members[0])
+    value = 1.0 if slot.domain.contains(1.0).all() else float(f"{np.ravel(fit.params[slot.name][group])[0]:.3g}")
+    return (
+        f"a factor or a shift moves freely between them: anchor {slot.name!r} in a group, such as "
+        f"fix={{{slot.name!r}: {{{request.which(slot.name, group)!r}: {value:g}}}}}, or add runs that connect the groups"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -17,19 +18,43 @@ from ..core.law import Law
 
 @dataclass(frozen=True)
 class Slot:
-    """Place of one free parameter: `free` numbers from `start`, once for every group if `grouped`."""
+    """Place of one free parameter: `free` numbers from `start`, once for every group of its axis whose value is not anchored."""
 
     name: str
     domain: Domain
     size: int | None  # natural length of a vector parameter, None for a scalar
     start: int
     free: int
-    copies: int  # number of groups, 1 if the parameter is shared
-    grouped: bool
+    copies: int = 1  # number of groups less those that are anchored, 1 if the parameter is shared
+    axis: int | None = None  # which of the columns of groups it differs along, None if it is shared
+    anchored: tuple[int, ...] = ()  # groups whose values come as data
 
     @property
     def stop(self) -> int:
         return self.start + self.free * self.copies
+
+    @property
+    def grouped(self) -> bool:
+        """Does it differ between groups?"""
+        return self.axis is not None
+
+    @property
+    def groups(self) -> int:
+        """How many groups it has a value in, 1 if it is shared."""
+        return self.copies + len(self.anchored)
+
+    @property
+    def members(self) -> np.ndarray:
+        """(copies,) the group of every copy."""
+        return np.setdiff1d(np.arange(self.groups), self.anchored)
+
+    def among(self, values: Any, held: Any, axis: int = 0) -> Any:
+        """Values of all groups along `axis`, from those of the copies and, where groups are anchored, `held` with those of all groups."""
+        if not self.anchored:
+            return values
+        lead = (slice(None),) * axis
+        whole = jnp.broadcast_to(held, (*values.shape[:axis], self.groups, *values.shape[axis + 1 :]))
+        return whole.at[(*lead, self.members)].set(values)
 
 
 @dataclass(frozen=True)
@@ -40,13 +65,13 @@ class Layout:
         slots: the free parameters.
         fixed: names whose values come as data.
         tied: (name, name of the parameter it equals).
-        groups: number of groups, 0 without `by`.
+        groups: number of groups of every column, () without groups.
     """
 
     slots: tuple[Slot, ...]
     fixed: tuple[str, ...] = ()
     tied: tuple[tuple[str, str], ...] = ()
-    groups: int = 0
+    groups: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:
@@ -54,14 +79,35 @@ class Layout:
         return self.slots[-1].stop if self.slots else 0
 
     @property
+    def extended(self) -> int:
+        """Length of theta with the anchored values behind it, see `with_anchors`."""
+        return self.size + sum(slot.free * len(slot.anchored) for slot in self.slots)
+
+    @property
+    def simple(self) -> bool:
+        """Is there one column of groups at most, and nothing anchored?"""
+        return len(self.groups) <= 1 and not any(slot.anchored for slot in self.slots)
+
+    @property
+    def main(self) -> int:
+        """The column with the most groups."""
+        return int(np.argmax(self.groups)) if self.groups else 0
+
+    @property
+    def axes(self) -> dict[str, int]:
+        """Along which column every parameter differs, of those that have one value a group."""
+        own = {slot.name: slot.axis for slot in self.slots if slot.axis is not None}
+        return own | {name: own[other] for name, other in self.tied if other in own}
+
+    @property
     def grouped(self) -> frozenset[str]:
         """Names of the parameters that have one value a group."""
-        own = {slot.name for slot in self.slots if slot.grouped}
-        return frozenset(own | {name for name, other in self.tied if other in own})
+        return frozenset(self.axes)
 
-    def forward(self, theta: Any, fixed: Mapping[str, Any]) -> dict[str, Any]:
-        """Natural parameters from theta, an array or tuple of `size` entries: scalars, vectors (k,), or with a leading group axis."""
-        params = dict(fixed)
+    def values(self, theta: Any) -> dict[str, Any]:
+        """Natural values of the slots from theta, an array or tuple of `size` entries: scalars, vectors (k,), or with a leading axis of
+        copies."""
+        found = {}
         for slot in self.slots:
             place = theta[slot.start : slot.stop]
             # A tuple of entries has a derivative along each that costs only what depends on it.
@@ -70,9 +116,19 @@ class Layout:
                 values = slot.domain.forward(place)
             else:
                 values = jax.vmap(slot.domain.forward)(place.reshape(slot.copies, slot.free))
-            params[slot.name] = values if slot.grouped else values[0]
-        params.update({name: params[other] for name, other in self.tied})
-        return params
+            found[slot.name] = values if slot.grouped else values[0]
+        return found
+
+    def forward(self, theta: Any, fixed: Mapping[str, Any]) -> dict[str, Any]:
+        """Natural parameters from theta, as `values`, with all groups along the leading axis; `fixed` holds the anchored values, too."""
+        return self.complete(self.values(theta), fixed)
+
+    def complete(self, values: Mapping[str, Any], fixed: Mapping[str, Any]) -> dict[str, Any]:
+        """All parameters of the law from the natural values of the slots, which may lie among others."""
+        params = dict(fixed)
+        for slot in self.slots:
+            params[slot.name] = slot.among(values[slot.name], fixed.get(slot.name))
+        return params | {name: params[other] for name, other in self.tied}
 
     def inverse(self, params: Mapping[str, Any]) -> np.ndarray:
         """theta from natural parameters (float64 NumPy); shared values are repeated where a group axis is expected."""
@@ -80,26 +136,40 @@ class Layout:
         for slot in self.slots:
             value = np.asarray(params[slot.name], dtype=np.float64)
             shape = () if slot.size is None else (slot.size,)
-            rows = np.broadcast_to(value, (slot.copies, *shape)) if value.shape != (slot.copies, *shape) else value
-            parts += [np.asarray(slot.domain.inverse(row)).reshape(-1) for row in rows]
+            rows = np.broadcast_to(value, (slot.groups, *shape)) if value.shape != (slot.groups, *shape) else value
+            parts += [np.asarray(slot.domain.inverse(row)).reshape(-1) for row in rows[slot.members]]
         return np.concatenate(parts) if parts else np.zeros(0)
 
-    @property
+    def with_anchors(self, theta: Any, fixed: Mapping[str, Any]) -> Any:
+        """theta (size, ...) with the unconstrained anchored values behind it, (extended, ...)."""
+        if self.extended == self.size:
+            return theta
+        held = [
+            jax.vmap(slot.domain.inverse)(jnp.asarray(fixed[slot.name])[np.asarray(slot.anchored)]).reshape(-1)
+            for slot in self.slots
+            if slot.anchored
+        ]
+        anchors = jnp.concatenate(held).reshape(-1, *[1] * (theta.ndim - 1))
+        return jnp.concatenate([theta, jnp.broadcast_to(anchors, (len(anchors), *theta.shape[1:]))])
+
+    @cached_property
     def labels(self) -> list[str]:
         """A name for every entry of theta, such as "E", "A[2]" for a vector or group entry."""
         names = []
         for slot in self.slots:
-            count = slot.free * slot.copies
-            names += [slot.name] if count == 1 and not slot.grouped else [f"{slot.name}[{i}]" for i in range(count)]
+            if slot.free * slot.copies == 1 and not slot.grouped:
+                names.append(slot.name)
+            else:
+                names += [f"{slot.name}[{group * slot.free + k}]" for group in slot.members for k in range(slot.free)]
         return names
 
 
 def one_group(layout: Layout) -> Layout:
-    """The layout as one group sees it: its own copy of every grouped parameter beside the shared ones."""
+    """The layout as one row sees it: its groups' copy of every grouped parameter beside the shared ones."""
     slots: list[Slot] = []
     for slot in layout.slots:
-        slots.append(replace(slot, start=slots[-1].stop if slots else 0, copies=1, grouped=False))
-    return replace(layout, slots=tuple(slots), groups=0)
+        slots.append(replace(slot, start=slots[-1].stop if slots else 0, copies=1, axis=None, anchored=()))
+    return replace(layout, slots=tuple(slots), groups=())
 
 
 def make_layout(
@@ -109,10 +179,16 @@ def make_layout(
     tie: Mapping[str, str],
     bounds: Mapping[str, tuple[float, float]],
     sizes: Mapping[str, int],
-    groups: int,
-    share: frozenset[str],
+    groups: tuple[int, ...] = (),
+    axes: Mapping[str, int] | None = None,
+    share: frozenset[str] = frozenset(),
+    anchors: Mapping[str, tuple[int, ...]] | None = None,
 ) -> Layout:
     """Layout of a law's free parameters; checks the names that the caller gave.
+
+    Args:
+        groups: number of groups of every column. axes: along which column every parameter differs; those not named are shared.
+        anchors: groups whose values are fixed, by parameter.
 
     Raises:
         LawError: if a name is no parameter, or a request contradicts the law's domains.
@@ -145,9 +221,12 @@ def make_layout(
         size = sizes.get(domain.axis) if domain.axis else None
         if domain.axis and size is None:
             raise LawError(f"The length of {name!r} (axis {domain.axis!r}) follows from no column; pass sizes={{{domain.axis!r}: k}}.")
-        grouped = groups > 0 and name not in share
-        copies = groups if grouped else 1
-        slots.append(Slot(name, domain, size, start, 1 if size is None else domain.free(size), copies, grouped))
+        axis = (axes or {}).get(name)
+        anchored = (anchors or {}).get(name, ())
+        copies = 1 if axis is None else groups[axis] - len(anchored)
+        if copies == 0:
+            raise LawError(f"fix={{{name!r}: ...}} holds the value of {name!r} in every group; leave one of them free.")
+        slots.append(Slot(name, domain, size, start, 1 if size is None else domain.free(size), copies, axis, anchored))
         start = slots[-1].stop
     return Layout(tuple(slots), tuple(fix), tuple(tie.items()), groups)
 

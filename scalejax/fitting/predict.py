@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 import jax
 import numpy as np
 
-from ..core.errors import DataError, suggest
+from ..core.errors import DataError
 from .problem import predictions
-from .request import Request, label
+from .request import Request
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,7 +31,7 @@ def inputs_by_name(predict: Callable[P, R]) -> Callable[P, R]:
 
 
 class Points(NamedTuple):
-    """New inputs: one flat array an input (points, ...), the index of each point's group, and the shape in which they were given."""
+    """New inputs: one flat array an input (points, ...), each point's group in every column, and the shape in which they were given."""
 
     inputs: tuple[np.ndarray, ...]
     group: np.ndarray
@@ -46,7 +46,10 @@ def arrange(request: Request, inputs: Mapping[str, Any]) -> Points:
     law.check_inputs(inputs)
     arrays = {name: _number(name, inputs[name]) for name in law.inputs}
     vector = {name: 1 if law.domains[name].axis else 0 for name in law.inputs}
-    shapes = {n: a.shape[: a.ndim - vector[n]] for n, a in arrays.items()} | ({} if group is None else {"group": np.shape(group)})
+    named = group if isinstance(group, Mapping) else {} if group is None else {"": group}
+    shapes = {n: a.shape[: a.ndim - vector[n]] for n, a in arrays.items()} | {
+        f"group {n}".strip(): np.shape(names) for n, names in named.items()
+    }
     try:
         shape = np.broadcast_shapes(*shapes.values())
     except ValueError:
@@ -68,13 +71,14 @@ def evaluate(request: Request, theta: np.ndarray, inputs: Mapping[str, Any] | Po
     """The law at theta (size, sets), or for every draw of theta (size, sets, draws), at new inputs."""
     flat, index, shape = inputs if isinstance(inputs, Points) else arrange(request, inputs)
     n = len(index)
-    fixed = {k: np.asarray(v, dtype=np.float64) for k, v in request.fix.items()}
     draws = theta.reshape(theta.shape[0], theta.shape[1], -1)
-    if request.joint or request.by is None:
-        out = _predict_draws(request.spec, draws[:, 0], flat, index, fixed)
+    if not request.apart:
+        out = _predict_draws(request.spec, draws[:, 0], flat, index, request.held)
     else:
-        all_sets = np.stack([np.asarray(_predict_draws(request.spec, draws[:, s], flat, index * 0, fixed)) for s in range(draws.shape[1])])
-        out = np.moveaxis(all_sets[index, :, np.arange(n)], 0, 1)  # from (sets, draws, n, ...)
+        all_sets = np.stack(
+            [np.asarray(_predict_draws(request.spec, draws[:, s], flat, index * 0, request.held)) for s in range(draws.shape[1])]
+        )
+        out = np.moveaxis(all_sets[index[:, 0], :, np.arange(n)], 0, 1)  # from (sets, draws, n, ...)
     out = np.asarray(out, dtype=np.float64)
     out = out.reshape(out.shape[0], *shape, *out.shape[2:])
     if theta.ndim == 2:
@@ -92,14 +96,13 @@ def _group_index(request: Request, group: Any, shape: tuple[int, ...]) -> np.nda
     if not request.groups:
         if group is not None:
             raise DataError("group= was given, but the fit has no groups.")
-        return np.zeros(int(np.prod(shape)), int)
+        return np.zeros((int(np.prod(shape)), 1), int)
+    if group is None and request.crossed:
+        names = ", ".join(f"{column!r}: {levels[0]!r}" for column, levels in zip(request.columns, request.levels, strict=True))
+        raise DataError(f"The fit has crossing groups; say which with group=..., such as group={{{names}}}.")
     if group is None:
         raise DataError(f"The fit has groups; say which with group=..., one of {', '.join(request.groups)}.")
-    names = [label(name) for name in np.broadcast_to(np.asarray(group), shape).reshape(-1)]
-    for name in names:
-        if name not in request.groups:
-            raise DataError(f"There is no group {name!r}; {suggest(name, request.groups)}")
-    return np.asarray([request.groups.index(name) for name in names], int)
+    return request.grouping.places(group, shape)
 
 
 def _number(name: str, value: Any) -> np.ndarray:

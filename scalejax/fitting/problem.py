@@ -38,8 +38,8 @@ class Data(NamedTuple):
         inputs: one array an input, (rows, ...) or (rows, ..., members).
         target: (rows,), (rows, T) or with members; already a logarithm if the fit is on logs.
         weight: (rows * T, members).
-        group: (rows,) index of each row's group.
-        fixed: values of fixed parameters.
+        group: (rows, columns) index of each row's group in every column of groups, one column of zeros without.
+        fixed: values of fixed parameters; of anchored ones those of all groups.
         pull: (members,) weights of the penalty.
     """
 
@@ -76,9 +76,9 @@ def predictions(spec: Spec, vector: Any, inputs: tuple[Any, ...], group: Any, fi
 
 def at_params(spec: Spec, params: dict[str, Any], inputs: tuple[Any, ...], group: Any) -> Any:
     """The law at natural parameters, those of `layout.grouped` with a leading group axis, at every row."""
-    grouped = spec.layout.grouped
-    params = {name: value[group] if name in grouped else value for name, value in params.items()}
-    axes = {name: 0 if name in grouped else None for name in params}
+    along = spec.layout.axes
+    params = {name: value[group[:, along[name]]] if name in along else value for name, value in params.items()}
+    axes = {name: 0 if name in along else None for name in params}
     held = dict(spec.law.bound)
 
     def one_run(xs, ps):

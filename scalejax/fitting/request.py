@@ -11,10 +11,11 @@ import jax
 import numpy as np
 
 from ..core.checks import rows_text
-from ..core.errors import DataError, FitError, suggest
+from ..core.errors import DataError, FitError, LawError, suggest
 from ..core.law import Law
 from ..core.runs import Runs
 from .data import CURVE, Bank, make_bank, usable_rows
+from .groups import Groups, anchored_values, make_groups
 from .layout import Layout, make_layout
 from .losses import Loss
 from .problem import Spec, predictions
@@ -34,19 +35,47 @@ class Request:
     fix: Mapping[str, Any] = field(default_factory=dict)
     tie: Mapping[str, str] = field(default_factory=dict)
     bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    by: str | None = None
+    by: str | Mapping[str, str] | None = None
     share: tuple[str, ...] = ()
     weights: np.ndarray | None = None
     sizes: Mapping[str, int] = field(default_factory=dict)
     pull: np.ndarray | None = None  # weight of the penalty of every set, where there is one: see `penalty`
+    anchors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # values fixed in some groups, by parameter and group
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that name groups."""
+        return () if self.by is None else (self.by,) if isinstance(self.by, str) else tuple(dict.fromkeys(self.by.values()))
+
+    @property
+    def crossed(self) -> bool:
+        """Do parameters vary along several columns?"""
+        return len(self.columns) > 1
 
     @cached_property
+    def grouping(self) -> Groups:
+        """The groups of the rows, column by column."""
+        return make_groups(self.runs, self.columns, usable_rows(self.law, self.runs))
+
+    @property
+    def levels(self) -> tuple[list[str], ...]:
+        """Names of the groups of every column, in order of appearance."""
+        return self.grouping.levels
+
+    @property
+    def codes(self) -> np.ndarray:
+        """(n, columns) index of each row's group in every column, one column of zeros without `by`."""
+        return self.grouping.codes
+
+    @property
     def groups(self) -> list[str]:
-        """Names of the groups in order of appearance; empty without `by`."""
-        if self.by is None:
-            return []
-        values, first = np.unique(self.runs[self.by][usable_rows(self.law, self.runs)], return_index=True)
-        return [label(v) for v in values[np.argsort(first)].tolist()]
+        """Names of the groups in order of appearance, combinations such as "web, moe" where columns cross; empty without `by`."""
+        return self.grouping.names
+
+    @property
+    def group_of_row(self) -> np.ndarray:
+        """(n,) index of each row's group among `groups`, 0 without `by`."""
+        return self.grouping.of_row
 
     @property
     def curves(self) -> bool:
@@ -56,34 +85,89 @@ class Request:
     @property
     def ungrouped(self) -> Request:
         """The same of all runs together."""
-        return replace(self, by=None, share=(), pull=None)
+        return replace(self, by=None, share=(), pull=None, anchors={})
 
     @property
     def joint(self) -> bool:
         """One fit over all groups that share parameters (else one fit a group, or one in all)."""
-        return self.by is not None and bool(self.share)
+        return self.by is not None and (bool(self.share) or self.crossed or bool(self.anchors))
 
-    @cached_property
-    def group_of_row(self) -> np.ndarray:
-        """(n,) index of each row's group, 0 without `by`."""
-        if self.by is None:
-            return np.zeros(len(self.runs), int)
-        used = usable_rows(self.law, self.runs)
-        known, first = np.unique(self.runs[self.by][used], return_index=True)
-        position = dict(zip(known[np.argsort(first)].tolist(), range(len(known)), strict=True))
-        values, inverse = np.unique(self.runs[self.by], return_inverse=True)
-        return np.asarray([position.get(v, 0) for v in values.tolist()])[inverse]
+    @property
+    def apart(self) -> bool:
+        """One fit a group, independent of each other?"""
+        return self.by is not None and not self.joint
 
     @cached_property
     def layout(self) -> Layout:
         """Layout of theta for one set."""
         layout = make_layout(
             self.law, fix=self.fix, tie=self.tie, bounds=self.bounds, sizes={**self._widths, **self.sizes},
-            groups=len(self.groups) if self.joint else 0, share=frozenset(self.share),
+            groups=tuple(map(len, self.levels)) if self.joint else (), axes=self.axes if self.joint else {}, share=frozenset(self.share),
+            anchors={name: tuple(sorted(held)) for name, held in self.anchored.items()},
         )  # fmt: skip
         if not layout.slots:
             raise FitError("Every parameter is fixed; leave at least one free.")
         return layout
+
+    @cached_property
+    def axes(self) -> dict[str, int]:
+        """Along which of the columns every free parameter differs, of those that do."""
+        free = [name for name in self.law.parameters if name not in self.fix and name not in self.share]
+        if self.by is None or isinstance(self.by, str):
+            own = {name: 0 for name in free if self.by is not None}
+        else:
+            own = {name: self.columns.index(self.by[name]) for name in free if name in self.by}
+        own = {name: axis for name, axis in own.items() if name not in self.tie}
+        return own | {name: own[other] for name, other in self.tie.items() if other in own}
+
+    @property
+    def asked_fix(self) -> dict[str, Any]:
+        """`fix` as `fit` takes it."""
+        return {**self.fix, **self.anchors}
+
+    @cached_property
+    def held(self) -> dict[str, np.ndarray]:
+        """Values of fixed parameters as arrays; of those anchored in some groups with a leading axis of all groups, 0 where it is free."""
+        values = {name: np.asarray(value, dtype=np.float64) for name, value in self.fix.items()}
+        sizes = {slot.name: () if slot.size is None else (slot.size,) for slot in self.layout.slots}
+        for name, given in self.anchored.items():
+            values[name] = np.zeros((len(self.levels[self.axes[name]]), *sizes[name]))
+            for group, value in given.items():
+                if np.shape(value) not in ((), sizes[name]):
+                    raise LawError(
+                        f"fix={{{name!r}: ...}} gives {np.size(value)} numbers where {name!r} has {sizes[name] or 1} in a group."
+                    )
+                values[name][group] = value
+        return values
+
+    @cached_property
+    def anchored(self) -> dict[str, dict[int, Any]]:
+        """Values by parameter and index of the group, checked."""
+        axes = {name: axis for name, axis in self.axes.items() if name not in self.tie}
+        return anchored_values(self.law, self.anchors, axes, self.levels)
+
+    def of_group(self, values: Mapping[str, Any], group: Any, lead: int = 0) -> dict[str, Any]:
+        """Values of one group, from those of all with `lead` axes before that of the groups."""
+        place = self.grouping.place(group)
+        return {
+            name: np.asarray(value)[(slice(None),) * lead + (place[self.axis(name)],)] if self.grouped(name) else value
+            for name, value in values.items()
+        }
+
+    def which(self, name: str, group: int) -> str:
+        """Name of a parameter's group."""
+        return self.levels[self.axis(name)][group]
+
+    @cached_property
+    def entry_names(self) -> dict[str, str]:
+        """Labels of the entries of theta to names with groups: "E[0]" to "E[web]"."""
+        out = {}
+        for slot in self.layout.slots:
+            for label_, at in zip(self.layout.labels[slot.start : slot.stop], range(slot.stop - slot.start), strict=True):
+                inner = [] if slot.size is None else [str(at % slot.free)]
+                parts = [self.which(slot.name, int(slot.members[at // slot.free])), *inner] if slot.grouped else inner
+                out[label_] = f"{slot.name}[{', '.join(parts)}]" if parts else slot.name
+        return out
 
     @property
     def _widths(self) -> dict[str, int]:
@@ -112,14 +196,14 @@ class Request:
     @cached_property
     def tables(self) -> list[Runs]:
         """One table a set: one in all, or one a group when groups are fitted apart."""
-        if self.by is None or self.joint:
+        if not self.apart:
             return [self.runs]
         return [self.runs.take(rows) for rows in self.places]
 
     @cached_property
     def places(self) -> list[np.ndarray]:
         """Which rows of the runs every table holds, in its order."""
-        if self.by is None or self.joint:
+        if not self.apart:
             return [np.arange(len(self.runs))]
         order = np.argsort(self.group_of_row, kind="stable")
         return np.split(order, np.cumsum(np.bincount(self.group_of_row, minlength=len(self.groups)))[:-1])
@@ -128,7 +212,7 @@ class Request:
     def row_weights(self) -> list[np.ndarray]:
         """Weights a run for every table, see `run_weights`."""
         weights = run_weights(self.runs, self.weights)
-        if self.by is None or self.joint:
+        if not self.apart:
             return [weights]
         return [weights[rows] for rows in self.places]
 
@@ -136,7 +220,7 @@ class Request:
     def bank(self) -> Bank:
         """Arrays of the tables, padded so that data sets of many lengths share a program."""
         return make_bank(
-            self.law, self.tables, on=self.on, weights=self.row_weights, group=self.group_of_row if self.joint else None, fixed=self.fix,
+            self.law, self.tables, on=self.on, weights=self.row_weights, group=self.codes if self.joint else None, fixed=self.held,
             pull=np.zeros(len(self.tables)) if self.pull is None else self.pull,
         )  # fmt: skip
 
@@ -147,13 +231,12 @@ class Request:
         """
         draws = theta.reshape(theta.shape[0], theta.shape[1], -1)
         flat = np.moveaxis(draws, 0, -1)  # (sets, draws, size)
-        values = _natural(self.layout, flat.reshape(-1, theta.shape[0]), {k: np.asarray(v, float) for k, v in self.fix.items()})
-        apart = self.by is not None and not self.joint
+        values = _natural(self.layout, flat.reshape(-1, theta.shape[0]), self.held)
         result = {}
         for name in self.law.parameters:
             value = np.asarray(values[name], dtype=np.float64)
             value = value.reshape(*flat.shape[:2], *value.shape[1:])
-            value = np.moveaxis(value, 0, 1) if apart else value[0]
+            value = np.moveaxis(value, 0, 1) if self.apart else value[0]
             if theta.ndim == 2:
                 value = value[0]
             result[name] = float(value) if np.ndim(value) == 0 else value
@@ -161,14 +244,18 @@ class Request:
 
     def grouped(self, name: str) -> bool:
         """Does this parameter have one value a group?"""
-        if self.by is None:
-            return False
-        return name in self.layout.grouped if self.joint else True  # held values, too, are repeated for groups fitted apart
+        return self.axis(name) is not None
+
+    def axis(self, name: str) -> int | None:
+        """Along which of the columns this parameter differs, None if it does not."""
+        if self.apart:
+            return 0  # held values, too, are repeated for groups fitted apart
+        return self.layout.axes.get(name)
 
     def predict_rows(self, theta: np.ndarray) -> list[np.ndarray]:
         """Predictions at the usable rows of every table, theta (size, sets)."""
         bank = self.bank
-        values = np.asarray(_predict_sets(self.spec, bank.batched[:-1], theta, bank.inputs, bank.group, bank.fixed))
+        values = np.asarray(_predict_sets(self.spec, bank.batched[:-1], theta, bank.inputs, bank.codes, bank.fixed))
         return [value[: len(usable_rows(self.law, table))] for value, table in zip(values, self.tables, strict=True)]
 
 
@@ -219,8 +306,3 @@ def _predict_sets(spec: Spec, batched: tuple[bool, ...], theta: Any, inputs: tup
 def _natural(layout: Layout, theta: Any, fixed: dict[str, Any]) -> dict[str, Any]:
     """Natural parameters of many theta, (members, size)."""
     return jax.vmap(lambda t: layout.forward(t, fixed))(theta)
-
-
-def label(value: Any) -> str:
-    """Text of a group value: numbers without trailing zeros."""
-    return f"{value:.15g}" if isinstance(value, float | np.floating) else str(value)

@@ -125,7 +125,7 @@ class Fit:
 
     @property
     def groups(self) -> list[str]:
-        """Names of the groups, in the order of the group axis of `params`."""
+        """Names of the groups, in the order of the group axis of `params`; of their combinations with runs where columns cross."""
         return self.request.groups
 
     @property
@@ -181,7 +181,8 @@ class Fit:
         """The law at the fitted parameters.
 
         Args:
-            **inputs: a number or an array for every input; with groups also `group=`, a name or one name a row.
+            **inputs: a number or an array for every input; with groups also `group=`, a name or one a row, or a mapping from columns to
+                such where they cross: group={"corpus": "web", "arch": "moe"}.
 
         Returns:
             float, or a NumPy array of the inputs' broadcast length.
@@ -263,7 +264,7 @@ class Fit:
     def _index_text(self, name: str, index: tuple[int, ...]) -> str:
         if np.ndim(self.params[name]) == 0:
             return ""
-        parts = [self.groups[index[0]], *map(str, index[1:])] if self.request.grouped(name) else list(map(str, index))
+        parts = [self.request.which(name, index[0]), *map(str, index[1:])] if self.request.grouped(name) else list(map(str, index))
         return f"[{', '.join(parts)}]"
 
     def _mark(self, name: str, index: tuple[int, ...]) -> str:
@@ -272,10 +273,11 @@ class Fit:
             return "fixed"
         if name in request.tie:
             return f"= {request.tie[name]}"
-        apart = request.by is not None and not request.joint
-        shape = self.curvature[index[0] if apart else 0]
-        inner = index[1:] if apart else index
-        label = f"{name}[{inner[0]}]" if f"{name}[0]" in request.layout.labels and inner else name
+        if index and index[0] in request.anchored.get(name, ()):
+            return "fixed"
+        shape = self.curvature[index[0] if request.apart else 0]
+        inner = index[1:] if request.apart else index
+        label = f"{name}[{inner[0]}]" if inner and f"{name}[{inner[0]}]" in request.layout.labels else name
         return "at boundary" if label in shape.boundary else "not determined" if label in shape.flat else ""
 
     def _notes(self) -> list[str]:
@@ -296,9 +298,9 @@ class Fit:
         if self.request.weights is None and self.runs.weighted_by:
             notes.append(f"weighted by column {self.runs.weighted_by!r}")
         size = self.request.layout.size
-        labels = self.request.layout.labels
+        labels, names = self.request.layout.labels, self.request.entry_names
         strong = [
-            f"{labels[i]}–{labels[j]} {shape.correlation[i, j]:+.3f}"
+            f"{names[labels[i]]}–{names[labels[j]]} {shape.correlation[i, j]:+.3f}"
             for i in range(size) for j in range(i) if abs(shape.correlation[i, j]) > 0.95
         ]  # fmt: skip
         if strong and len(self.curvature) == 1:
@@ -374,11 +376,10 @@ def finish(request: Request, found: Found, solver: Solver, recipe: str | None, s
 
 def _stack(fitted: Fit, values: dict[str, np.ndarray]) -> dict[str, Any]:
     """Values with a leading axis of sets in the shape of `params`."""
-    apart = fitted.request.by is not None and not fitted.request.joint
     out = {}
     for name in fitted.law.parameters:
         value = np.asarray(values[name], dtype=np.float64)
-        value = value if apart else value[0]
+        value = value if fitted.request.apart else value[0]
         out[name] = float(value) if np.ndim(value) == 0 else value
     return out
 

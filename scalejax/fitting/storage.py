@@ -48,7 +48,7 @@ def fit_document(fit: Fit) -> dict[str, Any]:
         "curvature": [asdict(c) for c in fit.curvature],
         "request": {
             "loss": _loss_to_json(request.loss),
-            **{k: getattr(request, k) for k in ("on", "fix", "tie", "bounds", "by", "share", "weights", "sizes", "pull")},
+            **{k: getattr(request, k) for k in ("on", "fix", "tie", "bounds", "by", "share", "weights", "sizes", "pull", "anchors")},
         },
         "runs": {
             "columns": runs.columns,
@@ -132,7 +132,7 @@ def fit_from_document(document: dict[str, Any], law: Law | None) -> Fit:
         law, runs, _loss_from_json(asked["loss"]), asked["on"], asked["fix"], asked["tie"],
         {k: tuple(v) for k, v in asked["bounds"].items()},
         asked["by"], tuple(asked["share"]), None if asked["weights"] is None else np.asarray(asked["weights"]), asked["sizes"],
-        None if asked["pull"] is None else np.asarray(asked["pull"], float),
+        None if asked["pull"] is None else np.asarray(asked["pull"], float), asked.get("anchors", {}),
     )  # fmt: skip
     starts = document["starts"]
     table = StartTable(

@@ -10,6 +10,7 @@ import numpy as np
 from ..core.errors import FitError
 from ..core.version import __version__
 from ..fitting.data import usable_rows
+from ..fitting.layout import Slot
 from .checks.diagnostics import Chains
 from .checks.influence import observed_rows, pointwise
 from .model.density import UNIT
@@ -77,7 +78,7 @@ def _groups(posterior: Posterior) -> Groups:
     rows = observed_rows(posterior)
     axes = _axes(posterior)
     table = {name: posterior.fit.runs[name][rows] for name in (output, *posterior.law.inputs)}
-    labels = {"run": rows, "group": request.groups, "noise_group": list(posterior.model.likelihood.groups),
+    labels = {"run": rows, "group": request.groups, **_levels(posterior), "noise_group": list(posterior.model.likelihood.groups),
               "of_unit": list(posterior.model.units)}  # fmt: skip
 
     def data(variables: dict[str, np.ndarray], *leading: str) -> xarray.Dataset:
@@ -111,7 +112,20 @@ def _axes(posterior: Posterior) -> dict[str, tuple[str, ...]]:
     inputs = {name: (domain.axis,) for name, domain in posterior.law.domains.items() if domain.axis}
     slots = posterior.model.spec.layout.slots
     noise = dict.fromkeys(posterior.model.likelihood.pooled, ("noise_group",)) | {UNIT: ("of_unit",)}
-    return inputs | noise | {s.name: ("group",) * s.grouped + ((s.domain.axis,) if s.size is not None else ()) for s in slots}
+    return inputs | noise | {s.name: _of_group(posterior, s) + ((s.domain.axis,) if s.size is not None else ()) for s in slots}
+
+
+def _of_group(posterior: Posterior, slot: Slot) -> tuple[str, ...]:
+    """Name of the axis of groups of a parameter, if it has one: "group", or its column where columns cross or values are anchored."""
+    if not slot.grouped or posterior.fit.request.layout.simple:
+        return ("group",) * slot.grouped
+    return ("_".join([posterior.request.columns[slot.axis], *([slot.name] if slot.anchored else [])]),)
+
+
+def _levels(posterior: Posterior) -> dict[str, list[str]]:
+    """Names of the groups along every such axis."""
+    slots = [slot for slot in posterior.model.spec.layout.slots if slot.grouped]
+    return {_of_group(posterior, s)[0]: [posterior.request.levels[s.axis][g] for g in s.members] for s in slots}
 
 
 def _names(name: str, count: int, leading: tuple[str, ...], axes: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
@@ -146,4 +160,4 @@ def _attributes(posterior: Posterior) -> dict[str, str | int | float]:
     }  # fmt: skip
     if not isinstance(sampler, Chains):
         out |= {"khat": sampler.khat, "effective_draws": sampler.effective}
-    return out | ({"by": posterior.request.by} if posterior.request.by else {})
+    return out | ({"by": ", ".join(posterior.request.columns)} if posterior.request.by else {})

@@ -15,9 +15,9 @@ from ..core.errors import FitError
 from ..core.precision import double
 from ..core.statistics import ends
 from ..core.table import Table, entry, number
+from ..fitting.groups import label
 from ..fitting.identify import inseparable_inputs
 from ..fitting.predict import inputs_by_name
-from ..fitting.request import label
 from ..fitting.uncertainty.draws import Draws
 from ..fitting.uncertainty.noise import weight_of_new
 from .checks import influence as checks
@@ -61,8 +61,9 @@ class Posterior(Draws):
     @cached_property
     def values(self) -> dict[str, np.ndarray]:
         """Draws of every sampled number, the law's free parameters first."""
-        free = {slot.name for slot in self.request.layout.slots}
-        return {**{name: v for name, v in self.params.items() if name in free}, **self.sites}
+        slots, params = {slot.name: slot for slot in self.request.layout.slots}, self.params
+        free = {n: v[:, slots[n].members] if slots[n].anchored else v for n, v in params.items() if n in slots}
+        return {**free, **self.sites}
 
     @property
     def worst(self) -> tuple[float, float, float]:
@@ -90,6 +91,8 @@ class Posterior(Draws):
     def label(self, name: str, index: tuple[int, ...] = ()) -> str:
         """Name of one sampled number, such as "alpha", "t[0]", or with its group "A[dense]", "sigma[lab]"."""
         if name in self.law.parameters:
+            slot = next((slot for slot in self.request.layout.slots if slot.name == name and slot.anchored), None)
+            index = index if slot is None else (int(slot.members[index[0]]), *index[1:])
             return name + self.fit._index_text(name, index)
         likelihood = self.model.likelihood
         named = likelihood.groups if name in likelihood.pooled else self.model.units if name == UNIT else None
@@ -157,12 +160,14 @@ class Posterior(Draws):
     def _noise_column(self) -> str | None:
         """The column of the noise's groups, unless these are the law's own."""
         by = getattr(self.model.likelihood, "by", None)
-        return None if by == self.request.by else by
+        return None if by in self.request.columns else by
 
     def of_scatter(self, inputs: Mapping[str, Any], new: bool = False) -> tuple[dict[str, Any], dict[str, Any]]:
         """Inputs of the law, and what `scattered` takes beside them; `new`: of a group that no run is of."""
         inputs, column = dict(inputs), self._noise_column
         place = inputs.pop(column, None) if column else None if new else inputs.get("group")
+        if isinstance(place, Mapping):
+            place = place.get(getattr(self.model.likelihood, "by", None))
         weight = None if "weight" in self.law.inputs else inputs.pop("weight", None)
         return inputs, {"trials": inputs.pop("trials", None), "place": place, "weight": weight}
 

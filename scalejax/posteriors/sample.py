@@ -41,7 +41,7 @@ def sample(
     fix: Mapping[str, Any] | None = None,
     tie: Mapping[str, str] | None = None,
     bounds: Mapping[str, tuple[float, float]] | None = None,
-    by: str | None = None,
+    by: str | Mapping[str, str] | None = None,
     share: Sequence[str] | str = (),
     pool: Sequence[str] | str | None = None,
     covariates: Sequence[str] | str = (),
@@ -73,7 +73,8 @@ def sample(
         on: residuals of logarithms (default) or of values.
         fix, tie, bounds, weights, sizes: as in `fit`; weights are powers of the likelihood.
         by: a column that names groups; a likelihood given by its name then has noise of its own in every group, from one population (give
-            `likelihoods.student_t()` for the same noise in all). share: parameters that all groups have in common.
+            `likelihoods.student_t()` for the same noise in all). share: parameters that all groups have in common. Or a mapping from
+            parameter to column, as in `fit`: each column's groups have a population of their own, and the noise is the same in all.
         pool: parameters whose values in the groups come from one population, so that groups with few runs borrow from the others; default
             all single numbers that are not shared. `pool=()` gives every group its own. The population's center is `<name>_typical`, its
             standard deviation `<name>_spread`: relative for positive parameters, else on the domain's unconstrained scale.
@@ -182,12 +183,11 @@ def _approximated(
 
 def _theta(request: Request, values: Mapping[str, np.ndarray]) -> np.ndarray:
     """(size, sets, draws) unconstrained parameters as the point fit lays them out."""
-    apart = request.by is not None and not request.joint
     parts = []
     for slot in request.layout.slots:
         value = values[slot.name]
         inner = 0 if slot.size is None else 1
         flat = value.reshape(-1, *value.shape[value.ndim - inner :])
         u = np.asarray(jax.vmap(slot.domain.inverse)(flat)).reshape(len(value), -1)  # (draws, copies or groups times free)
-        parts.append(u.reshape(len(value), -1, slot.free).transpose(2, 1, 0) if apart else u.T[:, None])
+        parts.append(u.reshape(len(value), -1, slot.free).transpose(2, 1, 0) if request.apart else u.T[:, None])
     return np.concatenate(parts)

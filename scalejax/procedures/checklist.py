@@ -101,7 +101,9 @@ def checklist(fit: Fit, **answers: str) -> Checklist:
 def _from_fit(fit: Fit) -> dict[str, str]:
     """Answers that a fit knows."""
     law, request, starts = fit.law, fit.request, fit.starts
-    held = [f"{k} fixed at {_values(v)}" for k, v in request.fix.items()] + [f"{k} = {v}" for k, v in request.tie.items()]
+    held = [f"{k} fixed at {_values(v)}" for k, v in request.fix.items()]
+    held += [f"{k} of {g} fixed at {_values(v)}" for k, given in request.anchors.items() for g, v in given.items()]
+    held += [f"{k} = {v}" for k, v in request.tie.items()]
     held += [f"{k} = {v:.6g}" for k, v in law.bound]
     free = [p for p in law.parameters if p not in request.fix and p not in request.tie]
     errors = fit.standard_errors
@@ -109,7 +111,7 @@ def _from_fit(fit: Fit) -> dict[str, str]:
     left_out = len(fit.runs) - fit.runs.used
     weighted = ", weighted" if np.ptp(np.concatenate(request.row_weights)) else ""
     ends = ", ".join(f"{np.sum(starts.status == s)} {s}" for s in dict.fromkeys(starts.status.ravel().tolist()) if s)
-    group = f"; groups of {request.by!r} fitted {'jointly' if request.joint else 'apart'}" if request.by else ""
+    group = f"; groups of {' and '.join(map(repr, request.columns))} fitted {'jointly' if request.joint else 'apart'}" if request.by else ""
     return {
         "form": law.formula.splitlines()[0],
         "variables": f"{law.output} from {', '.join(law.inputs)}",

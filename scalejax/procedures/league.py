@@ -15,7 +15,7 @@ from ..core.runs import Runs
 from ..core.table import Shown, Table, number
 from ..data.readers import read_runs
 from ..fitting.fit import find_law, fit
-from ..fitting.request import label
+from ..fitting.groups import label
 
 _Entry = tuple[Law, dict[str, Any]]
 

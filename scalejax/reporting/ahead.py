@@ -58,7 +58,7 @@ def look_ahead(fit: Fit, level: float) -> Ahead | None:
     size = np.full(len(fit.runs), np.nan)
     size[used] = points.column(fit, scale)
     options = {"by": request.by, "share": request.share} if request.by else {}
-    options |= {k: getattr(request, k) for k in ("loss", "on", "fix", "tie", "bounds", "sizes")}
+    options |= {k: getattr(request, k) for k in ("loss", "on", "tie", "bounds", "sizes")} | {"fix": request.asked_fix}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that a refit is in doubt shows in what it predicts

@@ -49,10 +49,14 @@ def _groups(study: Study) -> list[str]:
     fit = study.fit
     if not fit.groups:
         return []
-    how = f"they have {listed(fit.request.share)} in common" if fit.request.joint else "each has parameters of its own"
+    request = fit.request
+    if request.crossed:
+        own = [f"{listed([n for n in fit.law.parameters if request.axis(n) == i])} by {c}" for i, c in enumerate(request.columns)]
+        return [f"Groups cross: parameters vary along columns of their own, {listed(own)}; all others are common."]
+    how = f"they have {listed(request.share)} in common" if request.share else "each has parameters of its own"
     pooled = study.posterior.model.pooled if study.posterior else ()
     more = f"; in the posterior their values of {listed(pooled)} come from one population each" if pooled else ""
-    return [f"The {len(fit.groups)} groups ({fit.request.by}) are {listed(fit.groups)}: {how}{more}."]
+    return [f"The {len(fit.groups)} groups ({request.by}) are {listed(fit.groups)}: {how}{more}."]
 
 
 def _uncertainty(study: Study) -> str:

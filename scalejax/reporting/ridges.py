@@ -132,13 +132,12 @@ def rough(draws: Draws, level: float) -> list[str]:
 def _labels(fit: Fit, s: int) -> list[str]:
     """Names of the entries of theta, with groups by name."""
     request, names = fit.request, []
-    apart = request.by is not None and not request.joint
+    if not request.apart:
+        return list(request.entry_names.values())
     for slot in request.layout.slots:
-        for copy in range(slot.copies):
-            place = [request.groups[s]] if apart else [request.groups[copy]] if slot.grouped else []
-            for k in range(slot.free):
-                inside = ", ".join([*place, *([str(k)] if slot.size is not None else [])])
-                names.append(f"{slot.name}[{inside}]" if inside else slot.name)
+        for k in range(slot.free):
+            inside = ", ".join([request.groups[s], *([str(k)] if slot.size is not None else [])])
+            names.append(f"{slot.name}[{inside}]")
     return names
 
 

@@ -15,6 +15,7 @@ from ...core.checks import COUNTS
 from ...core.errors import DataWarning, DecisionError, ScalejaxError, suggest
 from ...core.runs import Runs
 from ...data.readers import read_runs
+from ...fitting.groups import label
 from ...fitting.result import Fit
 from ..costs import six_nd
 
@@ -65,8 +66,9 @@ def from_table(fit: Fit, table: Any) -> Candidates:
     except ScalejaxError as error:
         raise DecisionError(f"The candidates cannot be read: {error}") from error
     columns = dict(runs.columns)
-    if fit.groups and "group" not in columns and fit.request.by in columns:
-        columns["group"] = columns[fit.request.by]
+    if fit.groups and "group" not in columns and all(column in columns for column in fit.request.columns):
+        parts = [[label(name) for name in columns[column].tolist()] for column in fit.request.columns]
+        columns["group"] = np.asarray([", ".join(names) for names in zip(*parts, strict=True)])
     for name in needed(fit):
         if name not in columns:
             raise DecisionError(f"The candidates need a column {name!r}; {suggest(name, columns)}")

@@ -21,7 +21,8 @@ import numpy as np
 
 from ...core.checks import rows_text
 from ...core.runs import Runs
-from ..request import Request, label
+from ..groups import label
+from ..request import Request
 from .rows import Rows, scaled, share
 
 FLAGGED = 2e-3  # probability, times the columns tried, below which clustering is said

@@ -92,7 +92,7 @@ class Diagnosis:
 
     def table(self, most: int | None = None) -> Table:
         """`groups` as a table, or the `most` of them that the law describes worst."""
-        return groups.table(self.groups, self.fit.request.by, most)
+        return groups.table(self.groups, " and ".join(self.fit.request.columns), most)
 
     @cached_property
     @double
@@ -178,4 +178,4 @@ class Diagnosis:
 
 def _of(fit: Fit, which: int) -> str:
     """The group of a set fitted apart."""
-    return f"{fit.request.by} {fit.groups[which]}: " if len(fit.statuses) > 1 else ""
+    return f"{fit.request.columns[0]} {fit.groups[which]}: " if len(fit.statuses) > 1 else ""

@@ -41,7 +41,7 @@ class Described:
 
 
 def described(fit: Fit, sets: Sequence[Rows], others: Sequence[Rows], outliers: np.ndarray) -> tuple[Described, ...]:
-    """A row for every group in order, or one for all runs; `others` are the rows of the fit without the outliers."""
+    """A row for every group in order, column by column, or one for all runs; `others` are the rows of the fit without the outliers."""
     starts, apart, whole = fit.starts, len(sets) > 1, fit.request.curves
     agree, ran = agreement(starts.objective).sum(axis=1), (starts.status != "").sum(axis=1)
     out = []
@@ -67,8 +67,13 @@ def _groups(fit: Fit, sets: Sequence[Rows]) -> Iterator[tuple[int, str, Rows, np
         if not fit.groups:
             yield s, "", rows, np.ones(len(rows.row), bool)
             continue
-        for g in range(len(fit.groups)) if fit.request.joint else [s]:
-            yield s, fit.groups[g], rows, rows.group == g
+        if fit.request.apart:
+            yield s, fit.groups[s], rows, rows.group == s
+            continue
+        codes, crossed = fit.request.codes[rows.row], fit.request.crossed
+        for axis, (column, names) in enumerate(zip(fit.request.columns, fit.request.levels, strict=True)):
+            for g, name in enumerate(names):
+                yield s, f"{column} {name}" if crossed else name, rows, codes[:, axis] == g
 
 
 def _target(fit: Fit, rows: Rows) -> np.ndarray:

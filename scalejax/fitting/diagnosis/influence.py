@@ -33,13 +33,13 @@ class Judged:
         z: (n,) see above, the largest of several targets; 0 where nothing was observed.
         limit: of |z|.
         leverage: (n,) largest of the run's residuals: 1 if it decides a parameter alone.
-        shift: (n, p) by how many standard errors every parameter would move without the run.
+        shift: (n, p) by how many standard errors every parameter would move without the run; None where that would be too many numbers.
     """
 
     z: np.ndarray
     limit: float
     leverage: np.ndarray
-    shift: np.ndarray
+    shift: np.ndarray | None
 
     @property
     def far(self) -> np.ndarray:
@@ -132,11 +132,11 @@ def _efficiency(rows: Rows, active: np.ndarray, spare: int) -> float:
     return float(np.clip(np.sum(w * psi**2) / spare / curvature**2 / max(rows.scale, 1e-300) ** 2, 1.0, 2.0))
 
 
-def _pulls(rows: Rows, active: np.ndarray, deviation: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _pulls(rows: Rows, active: np.ndarray, deviation: float) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Leverage (n, T), what a residual (times the root of its weight) would grow by without its run, and `Judged.shift`."""
     n, steps = active.shape
     if rows.slope is None:
-        return np.zeros((n, steps)), np.zeros((n, steps)), np.zeros((n, rows.size))
+        return np.zeros((n, steps)), np.zeros((n, steps)), None
     flat, used = rows.unit_slope.reshape(n * steps, -1), active.ravel()
     length = np.linalg.norm(flat[used], axis=0)
     flat = flat / np.where(length > 0, length, 1.0)

@@ -9,7 +9,8 @@ import numpy as np
 
 from ...core.checks import rows_text
 from ...core.table import number
-from ..request import Request, label
+from ..groups import label
+from ..request import Request
 from .outliers import Outliers
 from .rows import share
 
@@ -61,7 +62,7 @@ def compared(fit: Fit, without: Fit) -> str:
 
 def decisive(found: Outliers, fit: Fit) -> list[str]:
     """Sentences for runs that decide the answer alone: of leverage near 1, or that move a parameter by several standard errors."""
-    count, size = len(found.others), found.shift.shape[1]
+    count, size = len(found.others), fit.request.layout.size
     if count < _ENOUGH * size:  # of few runs all decide
         return []
     sentences = []
@@ -71,9 +72,11 @@ def decisive(found: Outliers, fit: Fit) -> list[str]:
         sentences.append(
             f"{rows_text(alone)} {verb}{each} a parameter alone (leverage above {_ALONE:g}): no other run checks what is said there."
         )
+    if found.shift is None:
+        return sentences
     move = np.abs(found.shift).max(axis=1)
     for i in np.argsort(-move)[:3]:
         if move[i] > _SHIFT:
-            which = fit.request.layout.labels[int(np.argmax(np.abs(found.shift[i])))]
+            which = list(fit.request.entry_names.values())[int(np.argmax(np.abs(found.shift[i])))]
             sentences.append(f"row {found.others[i]} alone moves {which} by {move[i]:.2g} standard errors.")
     return sentences

@@ -37,7 +37,7 @@ class Outliers:
             without them, of logarithms if the fit is on logs, the largest of several.
         theta: (size, sets) the fit without them. half: median absolute residual of the others.
         others: (m,) rows of the other runs. leverage: (m,) of each, 1 if it decides a parameter alone. shift: (m, p) by how many standard
-            errors every parameter would move without it.
+            errors every parameter would move without it; None where that would be too many numbers.
     """
 
     rows: np.ndarray
@@ -47,7 +47,7 @@ class Outliers:
     half: float
     others: np.ndarray
     leverage: np.ndarray
-    shift: np.ndarray
+    shift: np.ndarray | None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -77,16 +77,17 @@ def _gathered(theta: np.ndarray, sets: Sequence[Rows], kept: Sequence[np.ndarray
     """The outliers of all sets in the order of the table."""
     row, far = np.concatenate([rows.row for rows in sets]), ~np.concatenate(kept)
     known = [
-        j or Judged(np.zeros(len(r.row)), np.inf, np.zeros(len(r.row)), np.zeros((len(r.row), r.size)))
+        j or Judged(np.zeros(len(r.row)), np.inf, np.zeros(len(r.row)), None if r.slope is None else np.zeros((len(r.row), r.size)))
         for r, j in zip(sets, judged, strict=True)
     ]
-    z, leverage, shift = (np.concatenate([getattr(j, part) for j in known]) for part in ("z", "leverage", "shift"))
+    z, leverage = (np.concatenate([getattr(j, part) for j in known]) for part in ("z", "leverage"))
     residual = np.concatenate([largest(rows.residual) for rows in sets])
     usual = np.concatenate([np.abs(rows.residual[keep][rows.weight[keep] > 0]) for rows, keep in zip(sets, kept, strict=True)])
     order = np.flatnonzero(far)[np.argsort(row[far])]
     others = np.flatnonzero(~far & np.concatenate([rows.counted for rows in sets]))
     half = float(np.median(usual)) if len(usual) else 0.0
-    return Outliers(row[order], z[order], residual[order], theta, half, row[others], leverage[others], shift[others])
+    shift = None if any(j.shift is None for j in known) else np.concatenate([j.shift for j in known])[others]
+    return Outliers(row[order], z[order], residual[order], theta, half, row[others], leverage[others], shift)
 
 
 def rows_left(rows: Rows, kept: np.ndarray) -> int:

@@ -9,13 +9,14 @@ import numpy as np
 
 from ..data import usable_rows
 from ..request import Request
-from ..solvers.system import entries
+from ..solvers.system import places
 from ..uncertainty.rows import row_curvature
 from ..uncertainty.second_order import block_derivatives, blocks_of, derivatives, loss_terms
 
 _WINSOR = 3.0  # robust standard deviations
 _ROUNDING = 1e-9  # relative residuals that are taken for rounding errors
-_LARGE = 2**27  # numbers of a matrix of derivatives, beyond which a joint fit goes without
+_LARGE = 2**27  # numbers of a matrix of derivatives, beyond which a joint fit goes without,
+_LARGE_CROSSED = 2**22  # where columns of groups cross earlier: each row depends on few of very many parameters
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +25,7 @@ class Rows:
 
     Attributes:
         row: (n,) index of each run in the table as read.
-        group: (n,) index of each run's group.
+        group: (n,) index of each run's group; 0 where columns of groups cross, as cells have few runs.
         weight: (n, T), 0 where nothing was observed.
         residual: (n, T) observed - predicted, of logarithms if the fit is on logs; 0 where the weight is 0.
         slope: (n, T, p) its derivatives along theta, or None where there would be too many of them.
@@ -110,7 +111,11 @@ def rows_of(request: Request, theta: np.ndarray) -> list[Rows]:
         numbers = [np.where(weight > 0, a.reshape(runs, -1)[: len(rows)], 0.0) for a in arrays]  # residual, rho, psi, bend
         slope = None if jac is None else np.where((weight > 0)[..., None], jac.reshape(runs, -1, len(theta))[: len(rows)], 0.0)
         level = 1.0 if request.on == "log" else float(np.median(np.abs(table[request.law.output][rows])))
-        out.append(Rows(place[rows], request.group_of_row[place[rows]], weight, numbers[0], slope, *numbers[1:], len(theta), level))
+        out.append(
+            Rows(
+                place[rows], request.grouping.noise(request.codes[place[rows]]), weight, numbers[0], slope, *numbers[1:], len(theta), level
+            )
+        )
     return out
 
 
@@ -128,8 +133,9 @@ def _of_blocks(request: Request, theta: np.ndarray) -> list[tuple[np.ndarray | N
     runs, steps = len(bank.group), bank.rows // len(bank.group)
     weight = blocks.gather(np.zeros(1, int)).weight[..., 0]
     cut = np.empty(weight.shape)
-    slope = np.zeros((runs, steps, size)) if bank.rows * size <= _LARGE else None
-    place = entries(request.layout)[0][:, blocks.group]  # (local size, blocks)
+    extended = request.layout.extended
+    slope = np.zeros((runs, steps, extended)) if bank.rows * extended <= (_LARGE if request.layout.simple else _LARGE_CROSSED) else None
+    place = places(request.layout, blocks.codes)  # (local size, blocks), anchored values behind the others
     for part, r, jac, _ in block_derivatives(request, theta):
         cut[:, part] = r
         if slope is not None:
@@ -140,7 +146,7 @@ def _of_blocks(request: Request, theta: np.ndarray) -> list[tuple[np.ndarray | N
     whole = np.zeros((4, runs, steps))
     for out, array in zip(whole, (cut, *_of_loss(request, cut, weight)), strict=True):
         out[blocks.place[high, block]] = array.reshape(-1, steps, array.shape[-1])[high, :, block]
-    return [(*whole, slope)]
+    return [(*whole, None if slope is None else slope[..., :size])]
 
 
 def _of_loss(request: Request, r: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

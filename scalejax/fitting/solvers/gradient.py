@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any, Literal, get_args
 
@@ -158,7 +158,7 @@ def _coordinates(layout: Layout, kind: Coordinates, start: Any, axes: Any) -> tu
         rows = [jnp.reshape(values[slot.name], (slot.copies,) if slot.size is None else (slot.copies, slot.size)) for slot in layout.slots]
         return jnp.concatenate([jax.vmap(slot.domain.inverse)(row).reshape(-1) for slot, row in zip(layout.slots, rows, strict=True)])
 
-    return replace(layout, fixed=(), tied=()).forward(start, {}), theta
+    return layout.values(start), theta
 
 
 def _path(solver: Optax, value: Callable[[Any], Any], z: Any) -> tuple[tuple[Any, Any], Any]:

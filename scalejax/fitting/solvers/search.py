@@ -71,7 +71,7 @@ def agreement(objective: np.ndarray) -> np.ndarray:
 
 
 def _reaches(objective: np.ndarray, best: np.ndarray) -> np.ndarray:
-    return (objective <= best * (1 + AGREE) + 1e-25) & np.isfinite(objective)
+    return (objective / (1 + AGREE) <= best + 1e-25) & np.isfinite(objective)
 
 
 @partial(jax.jit, static_argnums=(0, 1))

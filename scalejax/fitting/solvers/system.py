@@ -7,7 +7,9 @@ and fits of many rows. The matrix of a joint fit is an arrow: parameters of one 
     M = | B_1' C_1          |,    step:  (A - sum_g B_g C_g^-1 B_g') x = a - sum_g B_g C_g^-1 b_g,    y_g = C_g^-1 (b_g - B_g' x),
         | B_2'      C_2     |
 
-so that a step costs as much as the groups together, not as their number cubed.
+so that a step costs as much as the groups together, not as their number cubed. Where columns of groups cross, the one with the most groups
+gives the C_g, and the parameters of all others lie in A beside the shared ones. A row meets one copy of each only: its derivatives are
+taken along these few, and what they contribute is added where it belongs.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ from ..penalty import penalty
 from ..problem import Data, Spec, jacobian, normal_equations, residuals
 
 _PIECE = 2**12  # residuals of all members evaluated at once
-_LANES = 128  # blocks evaluated at once: their intermediate results stay in the cache
+_LANES = 128  # blocks evaluated at once: their intermediate results stay in the cache;
+_HEIGHT = 8  # more of them where they have fewer rows
 
 
 class Arrow(NamedTuple):
@@ -97,24 +100,51 @@ def weighed(loss: Loss, row_weight: Any, r: Any, columns: list[Any], width: Any,
 
 
 def _in_blocks(spec: Spec, batched: tuple[bool, ...], data: Data, theta: Any, width: Any, safe: Any) -> tuple[Any, Any, Any, Any]:
-    index, shared, own = entries(spec.layout)
+    layout = spec.layout
     extras = tuple(jnp.broadcast_to(x, theta.shape[-1:]) for x in (width, safe))
     value, gradient, matrix, bend = _over_blocks(spec, batched, data, theta, extras, _in_column)
-    total = jnp.zeros_like(theta).at[index].add(gradient)
+    if not layout.simple:
+        total = jnp.zeros((layout.extended, theta.shape[-1])).at[places(layout, data.group)].add(gradient)[: layout.size]
+        return jnp.sum(value, axis=0), total, _crossed(layout, data.group, matrix), jnp.sum(bend, axis=0)
+    shared, own = _local_parts(layout)
+    total = jnp.zeros_like(theta).at[_every_group(layout)].add(gradient)
     arrow = Arrow(jnp.sum(matrix[shared[:, None], shared], axis=-2), matrix[shared[:, None], own], matrix[own[:, None], own])
     return jnp.sum(value, axis=0), total, arrow, jnp.sum(bend, axis=0)
+
+
+def _crossed(layout: Layout, group: Any, matrix: Any) -> Arrow:
+    """The arrow from the matrices of all blocks (local size, local size, blocks, members), each along the parameters that act there."""
+    (border, own), (a, b) = _arrow_entries(layout), _local_parts(layout)
+    size, members, groups, main = len(border), matrix.shape[-1], _count(layout), group[:, layout.main]
+    rank = np.full(layout.extended, size)  # of every entry in the border; what lies outside is added to a last place and left out
+    rank[border] = np.arange(size)
+    at = jnp.asarray(rank)[places(layout, group)[a]]  # (entries, blocks)
+    shared = jnp.zeros((size + 1, size + 1, members)).at[at[:, None], at].add(matrix[a[:, None], a])
+    mixed = jnp.zeros((size + 1, len(b), groups, members)).at[at[:, None], np.arange(len(b))[:, None], main].add(matrix[a[:, None], b])
+    each = jax.ops.segment_sum(jnp.moveaxis(matrix[b[:, None], b], -2, 0), main, groups)
+    # An anchored value is no unknown: it is cut off from the others, and the identity keeps its group's matrix regular.
+    free = own < layout.size
+    both = free[:, None] & free
+    each = jnp.where(both[..., None], jnp.moveaxis(each, 0, -2), np.eye(len(b))[..., None, None] * ~both[..., None])
+    return Arrow(shared[:size, :size], mixed[:size] * free[..., None], each)
 
 
 def _over_blocks(
     spec: Spec, batched: tuple[bool, ...], data: Data, theta: Any, extras: tuple[Any, ...], column: Callable[..., tuple[Any, ...]]
 ) -> tuple[Any, ...]:
-    """`column` of every block, as if it were a member of a batch with its group's parameters; summed over the blocks of every group.
+    """`column` of every block, as if it were a member of a batch with its groups' parameters.
 
-    Returns arrays (..., groups, members).
+    Returns arrays (..., groups, members), summed over the blocks of every group; (..., blocks, members) where columns cross or values are
+    anchored.
     """
-    local, members = Spec(spec.law, one_group(spec.layout), spec.loss, spec.on), theta.shape[-1]
-    places = theta[entries(spec.layout)[0]][:, data.group]  # (local size, blocks, members)
-    blocks, lanes = places.shape[1], max(1, _LANES // members)
+    layout, members = spec.layout, theta.shape[-1]
+    local = Spec(spec.law, one_group(layout), spec.loss, spec.on)
+    if layout.simple:
+        place = theta[_every_group(layout)][:, data.group[:, 0]]  # (local size, blocks, members)
+    else:
+        place = layout.with_anchors(theta, data.fixed)[places(layout, data.group)]
+    rows = data.weight.shape[0]
+    blocks, lanes = place.shape[1], max(1, _LANES * max(1, _HEIGHT // rows) // members)
 
     def flat(array: Any, has_members: bool) -> Any:
         """(..., blocks, members) in one axis; arrays that are the same for all members are repeated."""
@@ -123,12 +153,12 @@ def _over_blocks(
 
     def some(parts: Sequence[Any]) -> tuple[Any, ...]:
         *inputs, target, weight, place = (flat(a, b) for a, b in zip(parts, (*batched, True, True), strict=True))
-        inner = Data(tuple(inputs), target, weight, jnp.zeros(target.shape[0], int), data.fixed, data.pull)
+        inner = Data(tuple(inputs), target, weight, jnp.zeros((target.shape[0], 1), int), data.fixed, data.pull)
         count = place.shape[1] // members
         out = column(local, (True,) * len(batched), inner, place, *(jnp.tile(x, count) for x in extras))
         return tuple(a.reshape(*a.shape[:-1], count, members) for a in out)
 
-    parts = (*data.inputs, data.target, data.weight, places)
+    parts = (*data.inputs, data.target, data.weight, place)
     axes = [a.ndim - (2 if b else 1) for a, b in zip(parts, (*batched, True, True), strict=True)]
     if blocks <= lanes:
         out = some(parts)
@@ -137,8 +167,9 @@ def _over_blocks(
         pieces = [_split(a, axis, whole, lanes) for a, axis in zip(parts, axes, strict=True)]
         out = jax.lax.map(lambda piece: some([jnp.moveaxis(p, 0, axis) for p, axis in zip(piece, axes, strict=True)]), pieces)
         out = tuple(jnp.moveaxis(a, 0, -3).reshape(*a.shape[1:-2], whole, members)[..., :blocks, :] for a in out)
-    groups = max(spec.layout.groups, 1)
-    return tuple(jnp.moveaxis(jax.ops.segment_sum(jnp.moveaxis(a, -2, 0), data.group, groups), 0, -2) for a in out)
+    if not layout.simple:
+        return out
+    return tuple(jnp.moveaxis(jax.ops.segment_sum(jnp.moveaxis(a, -2, 0), data.group[:, 0], _count(layout)), 0, -2) for a in out)
 
 
 def _split(array: Any, axis: int, whole: int, lanes: int) -> Any:
@@ -157,10 +188,10 @@ def diagonal(spec: Spec, matrix: Any) -> Any:
     """Diagonal of the matrix, (size, members)."""
     if not isinstance(matrix, Arrow):
         return dense_diagonal(matrix)
-    index, shared, own = entries(spec.layout)
-    out = jnp.zeros((spec.layout.size, matrix.shared.shape[-1]), matrix.shared.dtype)
-    out = out.at[index[shared, 0]].set(dense_diagonal(matrix.shared)) if len(shared) else out
-    return out.at[index[own]].set(dense_diagonal(matrix.own)) if len(own) else out
+    border, own = _arrow_entries(spec.layout)
+    out = jnp.zeros((spec.layout.extended, matrix.shared.shape[-1]), matrix.shared.dtype)
+    out = out.at[border].set(dense_diagonal(matrix.shared)) if len(border) else out
+    return (out.at[own].set(dense_diagonal(matrix.own)) if len(own) else out)[: spec.layout.size]
 
 
 def _with_diagonal(spec: Spec, matrix: Any, added: Any) -> Any:
@@ -172,50 +203,89 @@ def _with_diagonal(spec: Spec, matrix: Any, added: Any) -> Any:
 
     if not isinstance(matrix, Arrow):
         return plus(matrix, added)
-    index, shared, own = entries(spec.layout)
-    return matrix._replace(shared=plus(matrix.shared, added[index[shared, 0]]), own=plus(matrix.own, added[index[own]]))
+    border, own = _arrow_entries(spec.layout)
+    added = _padded(spec.layout, added, 0.0)
+    return matrix._replace(shared=plus(matrix.shared, added[border]), own=plus(matrix.own, added[own]))
 
 
 def solve(spec: Spec, matrix: Any, unit: Any, damping: Any, right: Any) -> Any:
     """x with (U^-1 matrix U^-1 + damping I) x = right, U the diagonal `unit` (size, members)."""
     if not isinstance(matrix, Arrow):
         return solve_damped(matrix / (unit[:, None] * unit), damping, right)
-    index, shared, own = entries(spec.layout)
-    u, v = unit[index[shared, 0]], unit[index[own]]
-    a, b = right[index[shared, 0]], right[index[own]]
+    size, (border, own) = spec.layout.size, _arrow_entries(spec.layout)
+    unit, right = _padded(spec.layout, unit, 1.0), _padded(spec.layout, right, 0.0)
+    u, v = unit[border], unit[own]
+    a, b = right[border], right[own]
     A = matrix.shared / (u[:, None] * u)
     if not len(own):
-        return jnp.zeros_like(right).at[index[shared, 0]].set(solve_damped(A, damping, a))
+        return jnp.zeros_like(right).at[border].set(solve_damped(A, damping, a))[:size]
     B, C = matrix.mixed / (u[:, None, None] * v), matrix.own / (v[:, None] * v)
     groups, members = C.shape[-2:]
     each = jnp.broadcast_to(damping, (groups, members)).reshape(-1)
     sides = jnp.concatenate([jnp.swapaxes(B, 0, 1), b[:, None]], axis=1)  # (q, s + 1, groups, members)
     solved = solve_damped(C.reshape(*C.shape[:2], -1), each, sides.reshape(*sides.shape[:2], -1)).reshape(sides.shape)
-    if not len(shared):
-        return jnp.zeros_like(right).at[index[own]].set(solved[:, -1])
+    if not len(border):
+        return jnp.zeros_like(right).at[own].set(solved[:, -1])[:size]
     carried = jnp.einsum("sqgm,qtgm->stm", B, solved)
     x = solve_damped(A - carried[:, :-1], damping, a - carried[:, -1])
     y = solved[:, -1] - jnp.einsum("qsgm,sm->qgm", solved[:, :-1], x)
-    return jnp.zeros_like(right).at[index[shared, 0]].set(x).at[index[own]].set(y)
+    return jnp.zeros_like(right).at[border].set(x).at[own].set(y)[:size]
 
 
 def empty(layout: Layout, members: int, blocks: bool) -> Any:
     """A matrix of zeros."""
     if not blocks:
         return np.zeros((layout.size, layout.size, members))
-    _, shared, own = entries(layout)
-    s, q, groups = len(shared), len(own), max(layout.groups, 1)
+    border, own = _arrow_entries(layout)
+    s, (q, groups) = len(border), own.shape
     return Arrow(np.zeros((s, s, members)), np.zeros((s, q, groups, members)), np.zeros((q, q, groups, members)))
 
 
+def _padded(layout: Layout, array: Any, value: float) -> Any:
+    """(size, members) with `value` where the anchored values lie, (extended, members)."""
+    extra = layout.extended - layout.size
+    return jnp.concatenate([array, jnp.full((extra, array.shape[-1]), value)]) if extra else array
+
+
+def places(layout: Layout, group: Any) -> Any:
+    """Where the parameters that act on rows of these groups (rows, columns) lie in theta with its anchors: (local size, rows)."""
+    xp = np if isinstance(group, np.ndarray) else jnp
+    return xp.stack([xp.asarray(at)[group[:, axis or 0] * (axis is not None)] for axis, at in _local_entries(layout)])
+
+
 @lru_cache(maxsize=64)
-def entries(layout: Layout) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where the parameters of a group lie in theta, (local size, groups), and which of them are shared and which its own."""
-    groups = max(layout.groups, 1)
-    rows, own = [], []
+def _local_entries(layout: Layout) -> tuple[tuple[int | None, np.ndarray], ...]:
+    """Every entry of theta as one row sees it: the column along which it differs, and its place in theta for every group there."""
+    found, behind = [], layout.size
     for slot in layout.slots:
-        for k in range(slot.free):
-            rows.append(slot.start + k + (slot.free * np.arange(groups) if slot.grouped else np.zeros(groups, int)))
-            own.append(slot.grouped)
-    mask = np.asarray(own)
-    return np.stack(rows), np.flatnonzero(~mask), np.flatnonzero(mask)
+        first = np.empty(slot.groups, int)
+        first[slot.members] = slot.start + slot.free * np.arange(slot.copies)
+        first[list(slot.anchored)] = behind + slot.free * np.arange(len(slot.anchored))
+        behind += slot.free * len(slot.anchored)
+        found += [(slot.axis, first + k) for k in range(slot.free)]
+    return tuple(found)
+
+
+def _local_parts(layout: Layout) -> tuple[np.ndarray, np.ndarray]:
+    """Which entries, as one row sees them, lie in the border of the arrow, and which in the blocks."""
+    inner = np.asarray([axis is not None and axis == layout.main for axis, _ in _local_entries(layout)])
+    return np.flatnonzero(~inner), np.flatnonzero(inner)
+
+
+@lru_cache(maxsize=64)
+def _arrow_entries(layout: Layout) -> tuple[np.ndarray, np.ndarray]:
+    """Entries of theta in the border of the arrow, (s,), and in its blocks, (q, groups); anchored ones lie behind theta."""
+    known, (outer, inner) = _local_entries(layout), _local_parts(layout)
+    border = np.unique(np.concatenate([known[i][1] for i in outer])) if len(outer) else np.zeros(0, int)
+    own = np.stack([known[i][1] for i in inner]) if len(inner) else np.zeros((0, _count(layout)), int)
+    return border[border < layout.size], own
+
+
+def _every_group(layout: Layout) -> np.ndarray:
+    """(local size, groups) where the parameters of every group lie in theta, of a layout with one column of groups."""
+    return places(layout, np.arange(_count(layout))[:, None])
+
+
+def _count(layout: Layout) -> int:
+    """How many blocks the arrow has: groups of the column with the most of them."""
+    return layout.groups[layout.main] if layout.groups else 1

@@ -133,7 +133,7 @@ def _cut(bank: Bank) -> Bank:
     runs, per_run = len(bank.group), bank.rows // len(bank.group)
     last = np.flatnonzero(bank.weight.any(axis=1))[-1] // per_run + 1
     keep = min(-(-last // 32) * 32, runs)
-    arrays = {"inputs": tuple(a[:keep] for a in bank.inputs), "target": bank.target[:keep], "group": bank.group[:keep]}
+    arrays = {"inputs": tuple(a[:keep] for a in bank.inputs), "target": bank.target[:keep], "codes": bank.codes[:keep]}
     return replace(bank, weight=bank.weight[: keep * per_run], **arrays)
 
 

@@ -46,7 +46,7 @@ def standard_errors(request: Request, theta: np.ndarray, covariance: np.ndarray)
         theta: (size, sets).
         covariance: (sets, size, size) of theta; infinite or NaN where a variance is.
     """
-    out = {name: np.zeros((theta.shape[1], *np.shape(value))) for name, value in request.fix.items()}
+    out = {name: np.zeros((theta.shape[1], *np.shape(value))) for name, value in request.held.items()}
     for slot in request.layout.slots:
         here = _places(slot)
         jac = _slopes(slot, theta, here)
@@ -56,7 +56,7 @@ def standard_errors(request: Request, theta: np.ndarray, covariance: np.ndarray)
         own = np.where(jac != 0, np.diagonal(block, axis1=2, axis2=3)[:, :, None], 0.0)
         variance = np.where(np.isfinite(own).all(axis=-1), variance, np.where(np.isnan(own).any(axis=-1), np.nan, np.inf))
         errors = np.sqrt(variance) if slot.size is not None else np.sqrt(variance[..., 0])
-        out[slot.name] = errors if slot.grouped else errors[:, 0]
+        out[slot.name] = np.asarray(slot.among(errors, out.get(slot.name), axis=1)) if slot.grouped else errors[:, 0]
     out.update({name: out[other] for name, other in request.tie.items()})
     return out
 
@@ -72,18 +72,17 @@ def interval_end(request: Request, theta: np.ndarray, covariance: np.ndarray, z:
     errors = standard_errors(request, theta, covariance)
     with np.errstate(invalid="ignore"):  # a parameter at its boundary has no variance
         moved = theta.T + z * np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
-    out = {name: np.repeat(np.asarray(value, dtype=np.float64)[None], len(moved), axis=0) for name, value in request.fix.items()}
+    out = {name: np.repeat(np.asarray(value, dtype=np.float64)[None], len(moved), axis=0) for name, value in request.held.items()}
     for slot in request.layout.slots:
         here = _places(slot)
         if slot.size is None or not isinstance(slot.domain, Simplex | Ordered):
             value = np.asarray(slot.domain.forward(moved[:, here if slot.size is not None else here[:, 0]]))
-            out[slot.name] = value if slot.grouped else value[:, 0]
         else:
             value = np.asarray(jax.vmap(jax.vmap(slot.domain.forward))(theta.T[:, here]))
-            value = value if slot.grouped else value[:, 0]
             reach = np.where(_slopes(slot, theta, here) != 0, np.abs(z[:, here])[:, :, None], 0.0).max(axis=-1)  # (sets, copies, entries)
-            reach = np.sign(z[:, :1]) * (reach if slot.grouped else reach[:, 0]).reshape(len(z), -1)
-            out[slot.name] = value + reach.reshape(value.shape) * errors[slot.name]
+            error = errors[slot.name][:, slot.members] if slot.grouped else errors[slot.name][:, None]
+            value = value + np.sign(z[:, :1, None]) * reach * error
+        out[slot.name] = np.asarray(slot.among(value, out.get(slot.name), axis=1)) if slot.grouped else value[:, 0]
     out.update({name: out[other] for name, other in request.tie.items()})
     return out
 

@@ -42,7 +42,7 @@ def new_noise(fit: Fit, rng: np.random.Generator, value: np.ndarray, group: np.n
 
     Args:
         value: (draws, points, ...) predictions, whose noise is drawn.
-        group: (points,) index of each run's group.
+        group: (points, columns) index of each run's group in every column.
         weight: of the new runs, one or (points,); needed where the runs of the fit have different weights.
 
     Raises:
@@ -50,8 +50,9 @@ def new_noise(fit: Fit, rng: np.random.Generator, value: np.ndarray, group: np.n
     """
     weights = weight_of_new(fit, weight, value.shape[1])
     out = np.empty(value.shape)
-    for g in np.unique(group):
-        here = np.flatnonzero(group == g)
+    which = fit.request.grouping.noise(group)
+    for g in np.unique(which):
+        here = np.flatnonzero(which == g)
         noises = group_noise(fit, int(g))
         for target, noise in enumerate(noises):
             at = (slice(None), here) if len(noises) == 1 else (slice(None), here, target)
@@ -60,13 +61,13 @@ def new_noise(fit: Fit, rng: np.random.Generator, value: np.ndarray, group: np.n
 
 
 def group_noise(fit: Fit, group: int) -> list[Noise]:
-    """The noise of a group, one for every target of a law of several, else one.
+    """The noise of a group, one for every target of a law of several, else one; of all runs where columns of groups cross.
 
     Runs that the diagnosis names as outliers are left out: a diverged run is not the noise of the next one. A group of a joint fit has the
     degrees of freedom that are left of all residuals in proportion to its own.
     """
     request = fit.request
-    rows = fit.diagnosis.rows[0 if request.joint or request.by is None else group]
+    rows = fit.diagnosis.rows[group if request.apart else 0]
     counts = int((rows.weight > 0).sum())
     left = counts - request.layout.size
     if left <= 0:

@@ -75,8 +75,9 @@ class Profile:
                 at = self.grid[name][index][reached[index]]
                 sides = [word for word, is_open in (("below", not (at < ends[0][index]).any()), ("above", not (at > ends[0][index]).any()))
                          if is_open]  # fmt: skip
-                label = name + self.fit._index_text(name, index)
-                rows.append([label, *(number(end[index]) for end in ends), f"open {' and '.join(sides)}" if sides else ""])
+                label, mark = name + self.fit._index_text(name, index), f"open {' and '.join(sides)}" if sides else ""
+                mark = self.fit._mark(name, index) if np.isnan(self.grid[name][index]).all() else mark
+                rows.append([label, *(number(end[index]) for end in ends), mark])
         notes = [f"rise of the objective calibrated by the {self.kind} covariance"]
         notes += [f"{self.failed} points did not converge"] if self.failed else []
         percent = f"{100 * self.level:g} %"
@@ -177,9 +178,9 @@ class _Curves:
         self.bank, self.spec = request.bank, replace(request.spec, law=_holding(request.law, request.layout))
         self.floor = rounding_floor(self.spec, self.bank)
         sets = range(fit.theta.shape[1])
-        rows = [(k, s, c if slot.grouped else -1, slot.start + i, slot.start + c * slot.free + i)
-                for k, slot in enumerate(slots) for s in sets for c in range(slot.copies) for i in range(slot.free)]  # fmt: skip
-        self.slot, self.set, self.copy, self.code, self.entry = np.array(rows).T
+        rows = [(k, s, g if slot.grouped else -1, slot.axis or 0, slot.start + i, slot.start + c * slot.free + i)
+                for k, slot in enumerate(slots) for s in sets for c, g in enumerate(slot.members) for i in range(slot.free)]  # fmt: skip
+        self.slot, self.set, self.group, self.axis, self.code, self.entry = np.array(rows).T
         self.theta = fit.theta[:, self.set, None]
         self.centre = fit.theta[self.entry, self.set]
         self.best = fit.starts.objective[self.set, 0]
@@ -194,8 +195,17 @@ class _Curves:
 
     def shaped(self, values: np.ndarray) -> dict[str, Any]:
         """Values (curves, ...) by name, in the shape of `Fit.params`."""
-        return {slot.name: plain(values[self.slot == k].reshape(np.shape(self.fit.params[slot.name]) + values.shape[1:]))
-                for k, slot in enumerate(self.slots)}  # fmt: skip
+        return {slot.name: plain(self._of_all(slot, values[self.slot == k])) for k, slot in enumerate(self.slots)}
+
+    def _of_all(self, slot: Slot, values: np.ndarray) -> np.ndarray:
+        """Values of a parameter (entries, ...) with those of anchored groups: the fixed value where there is one an entry, else NaN."""
+        shape = np.shape(self.fit.params[slot.name])
+        if not slot.anchored:
+            return values.reshape(shape + values.shape[1:])
+        held = self.fit.params[slot.name] if values.ndim == 1 else np.full(shape + values.shape[1:], np.nan)
+        out = np.array(held, dtype=np.float64)
+        out[slot.members] = values.reshape(slot.copies, *out.shape[1:])
+        return out
 
     def add(self, u: np.ndarray, *starts: np.ndarray) -> np.ndarray:
         """Profile at more points (curves, k), NaN for none, each from several starts (size, curves, k) of which the best counts."""
@@ -204,7 +214,7 @@ class _Curves:
 
         def gather(members: np.ndarray) -> Data:
             data, of = self.bank.gather(self.set[curve[members]]), curve[members]
-            held = (self.copy[of] < 0) | (self.bank.group[:, None] == self.copy[of])
+            held = (self.group[of] < 0) | (self.bank.codes[:, self.axis[of]] == self.group[of])
             which = np.where(held, self.code[of], -1)
             return data._replace(inputs=(*data.inputs, which, np.broadcast_to(value[members], which.shape)))
 

@@ -10,6 +10,7 @@ import numpy as np
 from ...core.errors import FitError, IdentifiabilityError
 from ...core.runs import Runs
 from ..data import Bank, usable_rows
+from ..identify import anchor_advice, listed_labels
 from ..problem import residuals
 from ..request import Request
 from ..result import Fit
@@ -39,7 +40,7 @@ def check_units(fit: Fit, units: Units) -> None:
     if units.kind in ("cases", "bayesian"):
         few = min(map(len, _resampled_together(request)))
         if few < FEWEST:
-            whose = f"a group of {request.by!r} has" if request.by is not None else "there are"
+            whose = f"a group of {' or '.join(map(repr, request.columns))} has" if request.columns else "there are"
             raise FitError(
                 f"Resampling runs needs at least {FEWEST} of them, and {whose} only {few}; use kind='residual', which draws the noise anew"
                 + (", or kind='blocks', which resamples stretches of the curves." if request.curves else ", or sj.sample.")
@@ -67,10 +68,10 @@ def undetermined(fit: Fit) -> np.ndarray:
     own = {label for slot in fit.request.layout.slots if slot.grouped for label in labels[slot.start : slot.stop]}
     hopeless = any(out[i].any() and label not in own for i, label in enumerate(labels)) if fit.request.joint else out.any(axis=0).all()
     if hopeless:
-        flat = list(dict.fromkeys(name for c in fit.curvature for name in c.flat))
+        flat = [name for c in fit.curvature for name in c.flat]
         raise IdentifiabilityError(
-            f"{', '.join(flat)} of {fit.law.name!r} are not determined by the runs, so no interval of them is finite; fix one of them, or "
-            "add runs that vary the inputs they act on." if flat else no_freedom(fit.request)
+            f"{listed_labels(fit.request, flat)} of {fit.law.name!r} are not determined by the runs, so no interval of them is finite; "
+            f"{anchor_advice(fit, flat)}." if flat else no_freedom(fit.request)
         )  # fmt: skip
     return out if fit.request.joint else np.broadcast_to(out.any(axis=0), out.shape)
 
@@ -101,10 +102,17 @@ def _runs_drawn(request: Request, rows: np.ndarray, table: Runs, count: int, uni
     if not request.joint:
         return resampled(len(rows), count, rng)
     drawn = np.zeros((len(rows), count))
-    for g in range(len(request.groups)):  # within groups, so that no group's own parameters lose all their runs
-        members = np.flatnonzero(request.group_of_row[rows] == g)
+    main = request.layout.main  # within groups, of the column with the most, so that no group's own parameters lose all their runs
+    for members in _members(request, rows, main):
         drawn[members] = resampled(len(members), count, rng)
     return drawn
+
+
+def _members(request: Request, rows: np.ndarray, axis: int) -> list[np.ndarray]:
+    """Places among the rows of every group of a column."""
+    codes = request.codes[rows, axis]
+    counts = np.bincount(codes, minlength=len(request.levels[axis]))
+    return np.split(np.argsort(codes, kind="stable"), np.cumsum(counts)[:-1])
 
 
 def resampled(n: int, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -200,8 +208,8 @@ def _tables(request: Request) -> list[tuple[Runs, np.ndarray]]:
 
 
 def _resampled_together(request: Request) -> list[np.ndarray]:
-    """Rows that are resampled together: of every set, and of every group of a joint fit."""
+    """Rows that are resampled together: of every set, and of every group of a joint fit, of each of its columns."""
     found = [rows for _, rows in _tables(request)]
     if not request.joint:
         return found
-    return [found[0][request.group_of_row[found[0]] == g] for g in range(len(request.groups))]
+    return [found[0][members] for axis in range(len(request.columns)) for members in _members(request, found[0], axis)]

@@ -138,7 +138,7 @@ class DenseRows:
 
 @dataclass(frozen=True)
 class BlockRows:
-    """The same of one joint fit or a very long table, in blocks of rows of one group each, whose derivatives are not held.
+    """The same of one joint fit or a very long table, in blocks of rows whose groups are the same, whose derivatives are not held.
 
     Attributes:
         loss: of the fit.
@@ -210,7 +210,7 @@ class BlockRows:
     def freedom(self, inverse: np.ndarray) -> np.ndarray:
         """See `covariance.Rows`: what is left of the residuals on which a parameter acts, its group's or all."""
         left = np.where(self.weight > 0, 1 - self.leverage, 0.0).sum(axis=0)
-        total = np.zeros(self.curved.shape[1])
+        total = np.zeros(max(self.curved.shape[1], int(self.place.max()) + 1))  # anchored values lie behind
         np.add.at(total, self.place, np.broadcast_to(left, self.place.shape))
         return total[None, self.free]
 

@@ -18,11 +18,12 @@ from ..penalty import penalty
 from ..problem import Data, Spec, data_axes, jacobian, residuals
 from ..request import Request
 from ..solvers.search import rounding_level
-from ..solvers.system import entries
+from ..solvers.system import places
 from .covariance import Curvature, curvatures
 from .rows import BlockRows, DenseRows
 
-_BLOCKS = 512  # whose derivatives are held at once
+_BLOCKS = 512  # whose derivatives are held at once,
+_HEIGHT = 8  # more of them where they have fewer rows
 _TINY = 1e-9  # share of the objective that a step may promise; a larger one is no matter of the last digits
 
 
@@ -110,20 +111,21 @@ def _in_blocks(request: Request, theta: np.ndarray) -> _Point:
 
     Derivatives are taken anew for every sum and for `_BLOCKS` blocks at a time, so that memory grows by the residuals alone.
     """
-    spec, size, blocks = request.spec, request.layout.size, blocks_of(request)
+    layout, blocks = request.layout, blocks_of(request)
+    size, extended = layout.size, layout.extended
     weight = blocks.gather(np.zeros(1, int)).weight[..., 0]
-    place = entries(spec.layout)[0][:, blocks.group]  # (local size, blocks)
+    place = places(layout, blocks.codes)  # (local size, blocks), anchored values behind the others
 
     def whole(local_sums: np.ndarray) -> np.ndarray:
         """(1, size, size) from sums over blocks (local size, local size, blocks)."""
-        out = np.zeros((size, size))
+        out = np.zeros((extended, extended))
         np.add.at(out, (place[:, None], place[None]), local_sums)
-        return out[None]
+        return out[None, :size, :size]
 
     def gram(jac: np.ndarray, row_weight: np.ndarray) -> np.ndarray:
         return np.einsum("irb,rb,jrb->ijb", jac, row_weight, jac, optimize=True)
 
-    r, gradient, influence = np.empty(weight.shape), np.zeros(size), np.zeros(size)
+    r, gradient, influence = np.empty(weight.shape), np.zeros(extended), np.zeros(extended)
     newton, bent = np.empty((2, len(place), *place.shape))
     objective = 0.0
     for part, here, jac, bending in block_derivatives(request, theta):
@@ -144,9 +146,10 @@ def _in_blocks(request: Request, theta: np.ndarray) -> _Point:
 
     def leverage(inverse: np.ndarray) -> np.ndarray:
         """Of every residual, from the inverse of J'WJ, shaped like the weights."""
-        found = np.empty(weight.shape)
+        found, whole = np.empty(weight.shape), np.zeros((extended, extended))
+        whole[:size, :size] = inverse
         for part, _, jac, _ in block_derivatives(request, theta):
-            near = inverse[place[:, None, part], place[None, :, part]]
+            near = whole[place[:, None, part], place[None, :, part]]
             found[:, part] = weight[:, part] * np.einsum("irb,ijb,jrb->rb", jac, near, jac, optimize=True)
         return np.clip(found, 0.0, 1.0)
 
@@ -154,9 +157,9 @@ def _in_blocks(request: Request, theta: np.ndarray) -> _Point:
         return BlockRows(request.loss, weight, r, whole(bent), free, place, weighed_sums, leverage)
 
     def shapes() -> list[Curvature]:
-        return curvatures(request.layout, theta, influence[None], rows)
+        return curvatures(layout, theta, influence[None, :size], rows)
 
-    return _Point(theta, np.asarray([objective]), gradient[None], whole(newton + bent), shapes)
+    return _Point(theta, np.asarray([objective]), gradient[None, :size], whole(newton + bent), shapes)
 
 
 def blocks_of(request: Request) -> Blocks:
@@ -168,9 +171,10 @@ def block_derivatives(request: Request, theta: np.ndarray) -> Iterator[tuple[sli
     """Some blocks after the other: which, and their residuals, derivatives and second derivatives, (..., blocks)."""
     spec, blocks = request.spec, blocks_of(request)
     local = Spec(spec.law, one_group(spec.layout), spec.loss, spec.on)
-    data, count = blocks.gather(np.zeros(1, int)), len(blocks.group)
-    weight, group = data.weight[..., 0], np.zeros(len(data.target), int)
-    place, step = entries(spec.layout)[0][:, blocks.group], min(count, _BLOCKS)
+    data, count = blocks.gather(np.zeros(1, int)), len(blocks.codes)
+    weight, group = data.weight[..., 0], np.zeros((len(data.target), 1), int)
+    place, step = places(spec.layout, blocks.codes), min(count, _BLOCKS * max(1, _HEIGHT // len(blocks.place)))
+    theta = np.asarray(spec.layout.with_anchors(theta, data.fixed))
     for begin in range(0, count, step):
         which = np.minimum(np.arange(begin, begin + step), count - 1)  # one shape; what is repeated at the end is cut off
         arrays = (*data.inputs, data.target, weight)

@@ -66,7 +66,7 @@ def densities(posterior: Posterior, evidence: Evidence, left_out: bool = False) 
 
 def draws_of(posterior: Posterior) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Draws of the law's parameters that are not fixed, and of the noise."""
-    params = {name: v for name, v in posterior.params.items() if name not in posterior.evidence.fixed}
+    params = {name: v for name, v in posterior.params.items() if name not in posterior.request.fix}
     return params, {name: posterior.sites[name] for name in posterior.model.noise}
 
 

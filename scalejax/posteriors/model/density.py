@@ -31,8 +31,8 @@ class Evidence(NamedTuple):
         inputs: one array an input, (rows, ...).
         target: (rows,) or (rows, T), logarithms when on logs, counts for likelihoods of counts.
         weight: shaped like target; the power of each observation's likelihood, zero on padding.
-        group: (rows,) index of each row's group.
-        fixed: values of fixed parameters.
+        group: (rows, columns) index of each row's group in every column of groups.
+        fixed: values of fixed parameters; of anchored ones those of all groups.
         rows: what the likelihood needs of every run.
         covariates: (groups, covariates) standardised columns that move the centers of populations.
         priors: name to NumPyro distribution.
@@ -73,11 +73,15 @@ class Model:
 
     @property
     def blocks(self) -> tuple[tuple[Slot, ...], ...]:
-        """Numbers that come from populations, by what they are grouped by: the law's, and the noise's, whose groups may be others."""
-        law = tuple(slot for slot in self.spec.layout.slots if slot.name in self.pooled)
+        """Numbers that come from populations, by what they are grouped by: the law's, by column and free groups, and the noise's, whose
+        groups may be others."""
+        law: dict[Any, list[Slot]] = {}
+        for slot in self.spec.layout.slots:
+            if slot.name in self.pooled:
+                law.setdefault((slot.axis, slot.anchored), []).append(slot)
         groups = len(self.likelihood.groups)
-        noise = tuple(Slot(name, Positive(), None, 0, 1, groups, True) for name in self.likelihood.pooled)
-        return tuple(block for block in (law, noise) if block)
+        noise = tuple(Slot(name, Positive(), None, 0, 1, groups, 0) for name in self.likelihood.pooled)
+        return tuple(block for block in (*map(tuple, law.values()), noise) if block)
 
     def __call__(self, evidence: Evidence) -> None:
         """The NumPyro model: a site for every parameter and noise number, and the factors "log_likelihood" and "log_level"."""
@@ -98,8 +102,7 @@ class Model:
 
     def params(self, free: Mapping[str, Any], evidence: Evidence) -> dict[str, Any]:
         """All parameters of the law from its free ones, which may lie among other sites."""
-        params = {**evidence.fixed, **{slot.name: free[slot.name] for slot in self.spec.layout.slots}}
-        return {**params, **{name: params[other] for name, other in self.spec.layout.tied}}
+        return self.spec.layout.complete(free, evidence.fixed)
 
     def predict(self, params: Mapping[str, Any], evidence: Evidence) -> Any:
         """The law at every row, its logarithm when on logs."""
@@ -169,10 +172,10 @@ def hyper_sites(name: str, evidence: Evidence) -> tuple[str, ...]:
 
 
 def centers(slot: Slot, sites: Mapping[str, Any], evidence: Evidence) -> Any:
-    """(groups,) centers of the population on the unconstrained scale: the typical value, moved by the covariates."""
+    """(copies,) centers of the population on the unconstrained scale: the typical value, moved by the covariates."""
     center = jnp.broadcast_to(slot.domain.inverse(sites[f"{slot.name}_typical"]), (slot.copies,))
     slope = sites.get(f"{slot.name}_slope")
-    return center if slope is None else center + evidence.covariates @ slope
+    return center if slope is None else center + evidence.covariates[slot.members] @ slope
 
 
 def site_shapes(model: Model, evidence: Evidence) -> dict[str, tuple[int, ...]]:
@@ -241,7 +244,8 @@ def evidence_of(model: Model, runs: Runs, index: np.ndarray, weight: np.ndarray,
     weights = np.where(np.arange(length) < len(index), weight[padded], 0.0).reshape(-1, *[1] * (target.ndim - 1)) * mask
     target = np.where(mask, target, 0.0)
     predicted = target / rows["trials"] if model.likelihood.counts else target  # the law predicts shares
-    expected = level_of(predicted, weights > 0, group[padded], model.spec.on == "log") if level else None
+    main = group[padded, model.spec.layout.main]
+    expected = level_of(predicted, weights > 0, main, model.spec.on == "log") if level else None
     return Evidence(
         tuple(runs[name][padded] for name in law.inputs), target, weights, group[padded],
         {k: np.asarray(v, dtype=np.float64) for k, v in fixed.items()}, rows, covariates, dict(priors), expected,

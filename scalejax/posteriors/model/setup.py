@@ -14,8 +14,9 @@ from ...core.errors import DataError, FitError, LawError, suggest
 from ...core.law import Law
 from ...core.runs import Runs
 from ...fitting.data import padded_rows, usable_rows
-from ...fitting.fit import make_request
-from ...fitting.layout import Layout, make_layout
+from ...fitting.fit import find_law, make_request
+from ...fitting.groups import grouping
+from ...fitting.layout import Layout, Slot, make_layout
 from ...fitting.losses import huber
 from ...fitting.problem import Spec
 from ...fitting.request import Request
@@ -56,7 +57,7 @@ def set_up(
     fix: Mapping[str, Any] | None = None,
     tie: Mapping[str, str] | None = None,
     bounds: Mapping[str, tuple[float, float]] | None = None,
-    by: str | None = None,
+    by: str | Mapping[str, str] | None = None,
     share: Sequence[str] | str = (),
     pool: Sequence[str] | str | None = None,
     covariates: Sequence[str] | str = (),
@@ -67,7 +68,8 @@ def set_up(
     padded: bool = True,
 ) -> Setup:
     """Check the arguments of `sample` and build model and evidence; `padded` lets data sets of similar size share a program."""
-    likelihood = as_likelihood(likelihood, by)
+    by, share = grouping(find_law(law), by, share)
+    likelihood = as_likelihood(likelihood, by if isinstance(by, str) else None)
     on = "linear" if likelihood.counts else on
     request = make_request(law, runs, loss=huber(RELATIVE_ERROR), on=on, fix=fix, tie=tie, bounds=bounds, by=by, share=share,
                            weights=weights, sizes=sizes)  # fmt: skip
@@ -93,7 +95,7 @@ def set_up(
     used = replaced(default_priors(model, size, columns.shape[1]), priors, shapes)
     _check_supports(model, used, priors or {})
     evidence = evidence_of(
-        model, runs, rows, weight, request.group_of_row, request.fix, dict(used), columns, _length(len(rows)) if padded else len(rows),
+        model, runs, rows, weight, request.codes, request.held, dict(used), columns, _length(len(rows)) if padded else len(rows),
         level_prior and _has_defaults(model, priors or {}), of_unit,
     )  # fmt: skip
     return Setup(request, model, replace(used, note=sentence(evidence.level)), evidence)
@@ -137,8 +139,8 @@ def starts(setup: Setup, fitted: Fit, seed: int) -> list[np.ndarray]:
     if not setup.model.pooled:
         return [own]
     together = point_fit(setup.request.ungrouped, seed)
-    grouped, groups = setup.model.spec.layout.grouped, setup.model.spec.layout.groups
-    repeated = {n: np.broadcast_to(v, (groups, *np.shape(v))) if n in grouped else v for n, v in together.params.items()}
+    along, groups = setup.model.spec.layout.axes, setup.model.spec.layout.groups
+    repeated = {n: np.broadcast_to(v, (groups[along[n]], *np.shape(v))) if n in along else v for n, v in together.params.items()}
     return [own, start_at(setup, repeated, np.ravel(together.residuals))]
 
 
@@ -157,7 +159,7 @@ def start_at(setup: Setup, params: Mapping[str, Any], residuals: np.ndarray) -> 
     for slot in setup.model.spec.layout.slots:
         low, high = (np.min(slot.domain.sample(np.zeros(slot.free))) - 3, np.max(slot.domain.sample(np.ones(slot.free))) + 3)
         inverse = slot.domain.inverse if slot.size is None or not slot.grouped else jax.vmap(slot.domain.inverse)
-        u = np.clip(np.nan_to_num(np.asarray(inverse(np.asarray(params[slot.name], dtype=np.float64)))), low, high)
+        u = np.clip(np.nan_to_num(np.asarray(inverse(_of_copies(slot, params[slot.name])))), low, high)
         if slot.name in setup.model.pooled:
             values[f"{slot.name}_typical"] = np.asarray(slot.domain.forward(np.mean(u)))
             values[f"{slot.name}_spread"] = max(float(np.std(u)), 0.05)
@@ -171,13 +173,19 @@ def start_at(setup: Setup, params: Mapping[str, Any], residuals: np.ndarray) -> 
     return unconstrained(setup.model, setup.evidence, {name: np.asarray(value)[None] for name, value in values.items()})
 
 
+def _of_copies(slot: Slot, value: Any) -> np.ndarray:
+    """A parameter's value, in the groups that are not anchored if it differs between groups."""
+    value = np.asarray(value, dtype=np.float64)
+    return value[slot.members] if slot.grouped else value
+
+
 def group_layout(request: Request) -> Layout:
     """The request's layout, with a group axis also where the point fit treats groups apart."""
-    if request.by is None or request.joint:
+    if not request.apart:
         return request.layout
     known = {slot.domain.axis: slot.size for slot in request.layout.slots if slot.domain.axis}
     return make_layout(request.law, fix=request.fix, tie=request.tie, bounds=request.bounds, sizes={**known, **request.sizes},
-                       groups=len(request.groups), share=frozenset())  # fmt: skip
+                       groups=(len(request.groups),), axes=request.axes)  # fmt: skip
 
 
 def _pooled(layout: Layout, pool: Sequence[str] | str | None) -> tuple[str, ...]:
@@ -193,6 +201,8 @@ def _pooled(layout: Layout, pool: Sequence[str] | str | None) -> tuple[str, ...]
 
 def _covariates(request: Request, names: tuple[str, ...], model: Model) -> np.ndarray:
     """(groups, covariates) standardised over the groups."""
+    if names and request.crossed:
+        raise FitError("covariates describe the groups of one column; where columns cross, leave covariates out.")
     raw = group_covariates(request, names)
     if names and not model.pooled:
         raise FitError("covariates move the centers of pooled parameters, and none is pooled; drop covariates or give pool=...")

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core.errors import FitError
 from ...fitting.diagnosis.rows import Rows
-from ...fitting.request import label
+from ...fitting.groups import label
 from ...fitting.result import Fit
 from . import style
 
@@ -66,5 +66,5 @@ def _steps(fit: Fit, rows: Rows, i: int) -> np.ndarray:
 
 def _name(fit: Fit, row: int) -> str:
     """What a run is called."""
-    text = [name for name in fit.runs.names if fit.runs[name].dtype.kind != "f" and name != fit.request.by]
+    text = [name for name in fit.runs.names if fit.runs[name].dtype.kind != "f" and name not in fit.request.columns]
     return label(fit.runs[text[0]][row]) if text else f"row {row}"

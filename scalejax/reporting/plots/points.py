@@ -23,7 +23,7 @@ ENOUGH = 256  # draws behind a drawn band: more cannot be seen
 def used_rows(fit: Fit) -> np.ndarray:
     """Indices of the runs that were fitted, in the order of `fit.observed`."""
     rows = np.flatnonzero(~fit.runs.excluded)
-    if fit.groups and not fit.request.joint:
+    if fit.request.apart:
         rows = rows[np.argsort(fit.request.group_of_row[rows], kind="stable")]
     return rows
 
@@ -92,6 +92,8 @@ def need_sizes(fit: Fit, what: str, cost: Callable[..., Any], at: Mapping[str, f
 
 def chosen_groups(fit: Fit, group: str | None) -> list[str | None]:
     """The group asked for, or all; [None] for a fit without groups."""
+    if isinstance(group, Mapping) and fit.groups:
+        group = fit.request.grouping.name(group)
     if group is not None and group not in fit.groups:
         raise FitError(f"There is no group {group!r}; {suggest(group, fit.groups)}")
     return [group] if group is not None else [*fit.groups] or [None]
@@ -99,8 +101,8 @@ def chosen_groups(fit: Fit, group: str | None) -> list[str | None]:
 
 def of_group(fit: Fit, group: str | None) -> np.ndarray:
     """Boolean over the used runs: those of the group, all for None."""
-    index = group_of(fit)
-    return index == fit.groups.index(group) if group is not None else np.ones(len(index), bool)
+    rows = used_rows(fit)
+    return fit.request.grouping.rows(group)[rows] if group is not None else np.ones(len(rows), bool)
 
 
 def thinned(fit: Fit, draws: Draws | None) -> Draws:
