@@ -7,10 +7,38 @@ from pathlib import Path
 
 from scalejax.core.files import write_text
 
-from . import calibration, chinchilla, crossed, decisions, embedded, linear, loss_curves, many, mixtures, posteriors, procedure, schedules
+from . import (
+    calibration,
+    chinchilla,
+    crossed,
+    decisions,
+    derive,
+    embedded,
+    linear,
+    loss_curves,
+    many,
+    mixtures,
+    posteriors,
+    procedure,
+    schedules,
+)
 
 # Longer ones run by themselves: `python -m benchmarks.coverage`, `.design`, `.hierarchy`.
-BENCHMARKS = (embedded, chinchilla, procedure, many, crossed, linear, decisions, loss_curves, schedules, mixtures, posteriors, calibration)
+BENCHMARKS = (
+    embedded,
+    chinchilla,
+    procedure,
+    many,
+    crossed,
+    linear,
+    decisions,
+    derive,
+    loss_curves,
+    schedules,
+    mixtures,
+    posteriors,
+    calibration,
+)
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("benchmarks/results")

@@ -36,6 +36,8 @@ from .decisions import costs as costs
 from .decisions.allocate import allocate as allocate
 from .decisions.allocation import Allocation as Allocation
 from .decisions.argmin import argmin as argmin
+from .decisions.derive import derive as derive
+from .decisions.derived import Derived as Derived
 from .decisions.design.next_runs import NextRuns as NextRuns
 from .decisions.design.next_runs import next_runs as next_runs
 from .decisions.mixtures.mixture import Mixture as Mixture
@@ -87,6 +89,7 @@ from .procedures.optimal_schedule import OptimalSchedule as OptimalSchedule
 from .procedures.optimal_schedule import optimal_schedule as optimal_schedule
 from .reporting import plot as plot
 from .reporting.report import report as report
+from .zoo import formulas as formulas
 from .zoo import laws as laws
 from .zoo.scale.additive import additive as additive
 

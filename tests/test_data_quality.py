@@ -276,14 +276,16 @@ def test_a_power_law_through_few_shots_asks_for_too_many_samples():
 def test_the_horizon_is_nearer_for_narrower_intervals():
     runs = sj.simulate(LAWS.m1, {"beta": 2.0, "c": 0.3}, x=np.logspace(0, 2, 12), noise=0.05, seed=1)
     fit = sj.fit("m1", runs, loss=sj.squared(), starts=64)
-    found = [procedures.prediction_horizon(fit, "x", (1.0, 1e9), widest=w) for w in (1e-6, 0.1, 0.2, 10.0)]
-    values = [h.value for h in found]
+    curve = sj.derive(fit, fit.law, x=np.geomspace(1.0, 1e9, 257))
+    limits = curve.interval(0.9)["value"]
+    found = [sj.formulas.prediction_horizon(curve.x, *limits, widest=w, largest=100.0) for w in (1e-6, 0.1, 0.2, 10.0)]
+    values = [h["x_max"] for h in found]
     assert values[0] == 1.0 and values[-1] == 1e9 and values[1] < values[2]
-    assert found[1].beyond == pytest.approx(np.log10(values[1] / 100.0))
+    assert found[1]["beyond"] == pytest.approx(np.log10(values[1] / 100.0))
     with pytest.raises(sj.DecisionError, match="input"):
-        procedures.prediction_horizon(fit, "y", (1.0, 10.0))
+        sj.derive(fit, fit.law, y=[1.0, 10.0])
     with pytest.raises(sj.DecisionError, match="bare"):
-        procedures.prediction_horizon((LAWS.m1, {"beta": 2.0, "c": 0.3}), "x", (1.0, 10.0))
+        sj.derive((LAWS.m1, {"beta": 2.0, "c": 0.3}), LAWS.m1, x=[1.0, 10.0]).interval()
 
 
 # Pruning
@@ -296,9 +298,11 @@ def test_the_envelope_of_pruned_curves_steepens():
     i = np.searchsorted(-fractions, -f)
     table = {"x": P, "loss": 5.0 * 8.0**i * P ** -(0.3 + 0.3 * i), "f": f}
     fit = sj.fit("power_law", table, by="f", starts=64, unidentified="warn", fix={"E": 0.0})
-    found = procedures.pruning_frontier(fit, np.logspace(3, 6, 7))
+    found = sj.derive(fit, sj.formulas.pruning_frontier, group=fit.groups, P=np.logspace(3, 6, 7), kept=fit.groups)
     assert (np.diff(found.kept) <= 0).all() and found.kept[0] == 1.0 and found.kept[-1] == 0.216
     assert (np.diff(found.exponent) >= -1e-6).all() and found.exponent[-1] == pytest.approx(1.2, abs=1e-3)
     assert set(found.interval()) == {"error", "kept", "exponent"} and "exponent" in repr(found)
     with pytest.raises(sj.DecisionError, match="positive"):
-        procedures.pruning_frontier(fit, [-1.0])
+        sj.derive(fit, sj.formulas.pruning_frontier, group=fit.groups, P=[-1.0], kept=fit.groups)
+    with pytest.raises(sj.DecisionError, match="a group for every kept fraction"):
+        sj.derive(fit, sj.formulas.pruning_frontier, group=fit.groups[0], P=[1e3], kept=1.0)

@@ -7,7 +7,7 @@ from scipy import stats
 
 import scalejax as sj
 from scalejax import laws
-from scalejax.procedures import allocation_exponents, elasticity_of_substitution, equality_test, isoflop_bias, two_stage, vertex_shift
+from scalejax.procedures import allocation_exponents, equality_test, isoflop_bias, vertex_shift
 
 LAW = laws.chinchilla
 SURFACE = (LAW, LAW.published["hoffmann2022_rounded"])
@@ -115,82 +115,85 @@ def stages():
     return sj.bootstrap(first, 400, progress=False), sj.bootstrap(second, 400, seed=1, progress=False)
 
 
+def two_stage(first, second, **options):
+    return sj.derive({"first": first, "second": second}, sj.formulas.two_stage, **options)
+
+
 def test_two_stages_are_one_law_through_the_other():
-    chain = two_stage(LOSS, ACCURACY)
     C = np.logspace(20, 26, 7)
     expected = ACCURACY[0](LOSS[0](C, **LOSS[1]), **ACCURACY[1])
-    np.testing.assert_allclose(chain.predict(C=C), expected, rtol=1e-12)
-    assert isinstance(chain.predict(C=1e24), float) and chain.predict(C=1e24) == pytest.approx(0.6)
-    with pytest.raises(sj.DecisionError, match="This chain comes from bare parameters"):
-        chain.interval(C=1e24)
+    np.testing.assert_allclose(two_stage(LOSS, ACCURACY, C=C).accuracy, expected, rtol=1e-12)
+    chain = two_stage(LOSS, ACCURACY, C=1e24)
+    assert isinstance(chain.accuracy, float) and chain.accuracy == pytest.approx(0.6)
+    with pytest.raises(sj.DecisionError, match="This derived quantity comes from bare parameters"):
+        chain.interval()
 
 
 def test_the_interval_holds_the_uncertainty_of_both_stages(stages):
-    both = two_stage(*stages)
     width = {}
-    for name, chain in (("both", both), ("first", two_stage(stages[0], ACCURACY)), ("second", two_stage(LOSS, stages[1]))):
-        low, high = chain.interval(0.9, C=1e24)["accuracy"]
+    for name, pair in (("both", stages), ("first", (stages[0], ACCURACY)), ("second", (LOSS, stages[1]))):
+        low, high = two_stage(*pair, C=1e24).interval(0.9)["accuracy"]
         assert low < 0.6 < high
         width[name] = high - low
     # Independent errors add in squares.
     assert width["both"] == pytest.approx(np.hypot(width["first"], width["second"]), rel=0.15)
-    drawn = both.draws(C=[1e22, 1e24])
+    drawn = two_stage(*stages, C=[1e22, 1e24]).draws
     assert drawn["accuracy"].shape == drawn["nll"].shape == (400, 2)
 
 
 def test_a_new_run_scatters_about_both_laws(stages):
     """Noise 0.004 of the loss goes through the second law's slope there, and noise 0.01 of the accuracy is added."""
-    chain = two_stage(*stages)
     at = {"C": 1e24}
-    mean, run = (chain.draws(kind=kind, **at)["accuracy"] for kind in ("mean", "run"))
+    mean, run = (two_stage(*stages, kind=kind, **at).draws["accuracy"] for kind in ("mean", "run"))
     nll = LOSS[0](1e24, **LOSS[1])
     slope = float(jax.grad(lambda x: ACCURACY[0](x, **ACCURACY[1]))(float(nll)))
     scatter = [np.std(source.fit.residuals) for source in stages]
     assert np.std(run - mean) == pytest.approx(np.hypot(slope * scatter[0], scatter[1]), rel=0.15)
     with pytest.raises(sj.DecisionError, match="bare parameters"):
-        two_stage(LOSS, stages[1]).draws(kind="run", **at)
+        two_stage(LOSS, stages[1], kind="run", **at)
 
 
 def test_stages_may_call_their_inputs_alike():
     """power_law after power_law: x of the second is the loss of the first, and nothing else is asked for."""
     first, second = (laws.power_law, {"E": 1.0, "A": 20.0, "alpha": 0.3}), (laws.power_law, {"E": 0.1, "A": 0.5, "alpha": -1.0})
-    chain = two_stage(first, second)
-    assert chain.inputs == ("x",) and chain.names == ("x", "loss")
-    assert chain.predict(x=1e6) == pytest.approx(0.1 + 0.5 * (1.0 + 20.0 * 1e6**-0.3), rel=1e-12)
+    chain = two_stage(first, second, x=1e6)
+    assert tuple(chain.given) == ("x",) and tuple(chain.values) == ("x", "loss")
+    assert chain.loss == pytest.approx(0.1 + 0.5 * (1.0 + 20.0 * 1e6**-0.3), rel=1e-12)
     # both take N: one value for both, or one of its own for the second
-    both = two_stage((laws.chinchilla, CHINCHILLA), (laws.chinchilla, CHINCHILLA), through="D")
-    assert both.inputs == ("N", "D")
+    sizes = (laws.chinchilla, CHINCHILLA)
+    both = two_stage(sizes, sizes, through="D", N=1e9, D=2e10)
     middle = float(laws.chinchilla(1e9, 2e10, **CHINCHILLA))
-    assert both.predict(N=1e9, D=2e10) == pytest.approx(float(laws.chinchilla(1e9, middle, **CHINCHILLA)), rel=1e-12)
-    own = two_stage((laws.chinchilla, CHINCHILLA), ((laws.chinchilla, CHINCHILLA), {"N": 7e9}), through="D")
-    assert own.predict(N=1e9, D=2e10) == pytest.approx(float(laws.chinchilla(7e9, middle, **CHINCHILLA)), rel=1e-12)
+    assert both.loss == pytest.approx(float(laws.chinchilla(1e9, middle, **CHINCHILLA)), rel=1e-12)
+    own = sj.derive({"a": sizes, "b": sizes}, lambda a, b, N, D: b.law(7e9, a.law(N, D)), N=1e9, D=2e10)
+    assert own.value == pytest.approx(float(laws.chinchilla(7e9, middle, **CHINCHILLA)), rel=1e-12)
 
 
 def test_a_chain_prints_as_a_table(stages):
-    chain = two_stage(*stages)
+    chain = two_stage(*stages, C=[1e22, 1e24])
     assert len(repr(chain).splitlines()) < 8 and "llama3_accuracy" in repr(chain)
-    table = chain.table(0.9, C=[1e22, 1e24])
-    low, high = chain.interval(0.9, C=1e24)["accuracy"]
+    table = chain.table(0.9)
+    low, high = two_stage(*stages, C=1e24).interval(0.9)["accuracy"]
     assert f"{low:.5f} – {high:.5f}" in table.text() and "intervals from 400 draws" in table.text()
 
 
 def test_stages_of_more_inputs_and_fits(fitted):
     """N, D -> loss -> error, from a fit with its Laplace draws; the second law's input has another name."""
     error = (laws.power_law, {"E": 0.0, "A": 0.2, "alpha": -1.0})  # error = 0.2 loss
-    chain, N, D = two_stage(fitted, error), np.asarray([1e9, 1e10]), 2e10
-    np.testing.assert_allclose(chain.predict(N=N, D=D), 0.2 * fitted.predict(N=N, D=D), rtol=1e-10)
-    low, high = chain.interval(0.9, N=N, D=D)["loss"]
-    assert (low < chain.predict(N=N, D=D)).all() and (chain.predict(N=N, D=D) < high).all()
+    N, D = np.asarray([1e9, 1e10]), 2e10
+    chain = two_stage(fitted, error, N=N, D=D)
+    np.testing.assert_allclose(chain.loss, 0.2 * fitted.predict(N=N, D=D), rtol=1e-10)
+    low, high = chain.interval(0.9)["loss"]
+    assert (low < chain.loss).all() and (chain.loss < high).all()
 
 
 @pytest.mark.parametrize(
     ("ask", "sentence"),
     [
         (lambda: two_stage(LOSS, SURFACE), "say which with through="),
-        (lambda: two_stage(LOSS, ACCURACY, through="x"), "has no input 'x'"),
-        (lambda: two_stage(LOSS, "accuracy"), "two_stage.. takes a fit, draws or"),
-        (lambda: two_stage(LOSS, ACCURACY).predict(N=1e9), "take the inputs C; got N"),
-        (lambda: two_stage(LOSS, ACCURACY).predict(), "take the inputs C; got none"),
+        (lambda: two_stage(LOSS, ACCURACY, through="x", C=1e24), "has no input 'x'"),
+        (lambda: two_stage(LOSS, "accuracy"), "derive.. takes a fit, draws or"),
+        (lambda: two_stage(LOSS, ACCURACY, N=1e9), "take the inputs C; got N"),
+        (lambda: two_stage(LOSS, ACCURACY), "take the inputs C; got none"),
     ],
 )
 def test_bad_stages_are_told_in_a_sentence(ask, sentence):
@@ -282,12 +285,12 @@ def test_elasticity_of_substitution():
     N, D, p = np.asarray([1e8, 1e10]), np.asarray([1e11, 1e10]), LAW.published["besiroglu2024"]
     of_n, of_d = p["alpha"] * p["A"] * N ** -p["alpha"], p["beta"] * p["B"] * D ** -p["beta"]
     expected = 1 / (1 + (p["beta"] * of_n + p["alpha"] * of_d) / (of_n + of_d))
-    np.testing.assert_allclose(elasticity_of_substitution((LAW, p), N=N, D=D), expected, rtol=1e-9)
-    np.testing.assert_allclose(elasticity_of_substitution((laws.chinchilla_outer, {**p, "q": 0.4}), N=N, D=D), expected, rtol=1e-9)
+    for source in ((LAW, p), (laws.chinchilla_outer, {**p, "q": 0.4})):
+        np.testing.assert_allclose(sj.derive(source, sj.formulas.elasticity_of_substitution, N=N, D=D).value, expected, rtol=1e-9)
     product = (laws.chinchilla_product, {"A": 20.0, "alpha": 0.05, "beta": 0.1})
-    assert elasticity_of_substitution(product, N=1e9, D=1e10) == pytest.approx(1, rel=1e-9)
+    assert sj.derive(product, sj.formulas.elasticity_of_substitution, N=1e9, D=1e10).value == pytest.approx(1, rel=1e-9)
     with pytest.raises(sj.DecisionError, match="needs the inputs N, D"):
-        elasticity_of_substitution(product, N=1e9)
+        sj.derive(product, sj.formulas.elasticity_of_substitution, N=1e9)
 
 
 # Reported exponents

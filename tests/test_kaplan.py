@@ -32,7 +32,7 @@ def test_the_trajectory_solves_its_equation_everywhere():
     rng = np.random.default_rng(0)
     N, S, B = 10 ** rng.uniform((3, 1, 0), (11, 7, 9), (2000, 3)).T
     L = laws.kaplan_trajectory(N, S, B, **TRUE)
-    S_min = procedures.minimal_steps(S, B, laws.critical_batch(L, B_star=TRUE["B_star"], alpha_B=TRUE["alpha_B"]))
+    S_min = sj.formulas.minimal_steps(S, B, laws.critical_batch(L, B_star=TRUE["B_star"], alpha_B=TRUE["alpha_B"]))
     np.testing.assert_allclose(laws.kaplan_steps(N, S_min, **{k: TRUE[k] for k in laws.kaplan_steps.parameters}), L, rtol=1e-12)
 
 
@@ -74,39 +74,43 @@ def test_steps_and_tokens_to_a_loss_lie_on_the_hyperbola_that_the_trajectory_imp
 # Closed forms
 
 
+def efficient(compute):
+    return sj.derive((laws.kaplan_trajectory, TRUE), sj.formulas.compute_efficient, compute=compute)
+
+
 def test_the_closed_form_of_compute_efficient_training_is_the_optimum():
     C = np.asarray([1e18, 1e21])
-    best = procedures.compute_efficient(TRUE, C)
+    best = efficient(C)
     B = 1e-3  # tokens: so far below the critical batch that compute is the least
     N = best.N * np.exp(np.linspace(-0.3, 0.3, 601))[:, None]
     loss = laws.kaplan_trajectory(N, C / (6 * N * B), B, **TRUE)
     np.testing.assert_allclose(loss.min(axis=0), best.loss, rtol=1e-9)
     assert (loss.argmin(axis=0) == 300).all()
     np.testing.assert_allclose(best.loss, best.excess * laws.kaplan_params(best.N, N_c=TRUE["N_c"], alpha_N=TRUE["alpha_N"]), rtol=1e-12)
-    np.testing.assert_allclose(np.diff(np.log(best.S_min)) / np.log(1e3), best.exponents["S"], rtol=1e-10)
+    np.testing.assert_allclose(np.diff(np.log(best.S_min)) / np.log(1e3), best.exponent_S, rtol=1e-10)
     np.testing.assert_allclose(best.D, 2 * C / (6 * best.N), rtol=1e-12)
     assert len(best.table().rows) == 2
-    assert procedures.compute_efficient(TRUE, best.C_c).loss == pytest.approx(1.0, rel=1e-12)
+    assert efficient(best.C_c).loss == pytest.approx(1.0, rel=1e-12)
 
 
 @pytest.mark.slow
 def test_allocate_finds_compute_efficient_training_without_the_closed_form():
     C, B = 1e20, 1.0
     plan = sj.allocate((laws.kaplan_trajectory, TRUE), compute=C, cost=lambda N, S, B: 6 * N * S * B, over=("N", "S"), B=B)
-    best = procedures.compute_efficient(TRUE, C)
+    best = efficient(C)
     assert plan.loss == pytest.approx(best.loss, rel=1e-6)
     assert plan.N == pytest.approx(best.N, rel=1e-4)
 
 
 def test_overfitting_tokens_keep_the_loss_within_the_excess():
     params, N = laws.kaplan.published["kaplan2020"], np.logspace(6, 11, 6)
-    D = procedures.overfitting_tokens(params, N, 0.05)
+    D = sj.formulas.overfitting_tokens(N, **params, excess=0.05)
     np.testing.assert_allclose(laws.kaplan(N, D, **params) / laws.kaplan(N, 1e40, **params), 1.05, rtol=1e-9)
 
 
 def test_both_laws_agree_at_the_contradiction_point():
     compute, data = (dict(law.published["kaplan2020"]) for law in (laws.kaplan_compute, laws.kaplan_data))
-    at = procedures.contradiction_point(**compute, **data, N_1=1.3e9, p=0.73)
+    at = sj.formulas.contradiction_point(**compute, **data, N_1=1.3e9, p=0.73)
     assert laws.kaplan_compute(at["C"], **compute) == pytest.approx(at["L"], rel=1e-12)
     assert laws.kaplan_data(at["D"], **data) == pytest.approx(at["L"], rel=1e-12)
     assert at["D"] == pytest.approx(2 * at["C"] * sj.costs.PF_DAY / (6 * at["N"]), rel=1e-12)
@@ -141,8 +145,8 @@ def closed_form(N, params, omega):
 def test_the_local_exponent_is_that_of_the_closed_form(key):
     params, sizes = laws.chinchilla.published[key], np.geomspace(100, 1e12, 31)
     compute, exponent = closed_form(sizes, params, 47491.0)
-    by_size = procedures.local_exponent((laws.chinchilla, params), sizes=sizes)
-    by_budget = procedures.local_exponent((laws.chinchilla, params), compute=compute)
+    by_size = sj.derive((laws.chinchilla, params), sj.formulas.local_exponent, sizes=sizes)
+    by_budget = sj.derive((laws.chinchilla, params), sj.formulas.local_exponent, compute=compute)
     for found in (by_size, by_budget):
         np.testing.assert_allclose(found.compute, compute, rtol=1e-8)
         np.testing.assert_allclose(found.N, sizes, rtol=1e-8)
@@ -154,7 +158,7 @@ def test_the_local_exponent_is_that_of_the_closed_form(key):
 def test_the_sizes_of_the_local_exponent_are_those_of_allocate():
     source, C = (laws.chinchilla, laws.chinchilla.published["besiroglu2024"]), np.logspace(15, 23, 5)
     plan = sj.allocate(source, compute=C, cost=sj.costs.six_nd_nonembedding)
-    found = procedures.local_exponent(source, compute=C)
+    found = sj.derive(source, sj.formulas.local_exponent, compute=C)
     np.testing.assert_allclose(sj.costs.nonembedding_params(plan.N), found.N, rtol=1e-7)
     np.testing.assert_allclose(plan.D, found.D, rtol=1e-7)
 
@@ -247,17 +251,17 @@ def test_the_integral_along_a_curve_is_that_of_the_mean_loss():
 
 def test_bad_questions_get_one_clear_sentence():
     with pytest.raises(sj.LawError, match="has the parameters"):
-        procedures.compute_efficient({"N_c": 1.0}, 1e20)
+        sj.derive((laws.kaplan_trajectory, {"N_c": 1.0}), sj.formulas.compute_efficient, compute=1e20)
     with pytest.raises(sj.DecisionError, match=r"compute=.* must be positive"):
-        procedures.compute_efficient(TRUE, [1e20, -1.0])
+        efficient([1e20, -1.0])
     with pytest.raises(sj.DecisionError, match="loss above loss_infinite"):
-        procedures.early_stopping_step(2.0, 2.1, S_c=2e3, alpha_S=0.7)
+        sj.formulas.early_stopping_step(2.0, 2.1, S_c=2e3, alpha_S=0.7)
     with pytest.raises(sj.DecisionError, match="data never limit"):
-        procedures.contradiction_point(C_c=1e8, alpha_C=0.02, D_c=1e13, alpha_D=0.1, N_1=1e9, p=0.5)
+        sj.formulas.contradiction_point(C_c=1e8, alpha_C=0.02, D_c=1e13, alpha_D=0.1, N_1=1e9, p=0.5)
     source = (laws.chinchilla, laws.chinchilla.published["besiroglu2024"])
     with pytest.raises(sj.DecisionError, match=r"either compute= .* or sizes="):
-        procedures.local_exponent(source)
+        sj.derive(source, sj.formulas.local_exponent)
     with pytest.raises(sj.DataError, match="needs the input 'U'"):
-        procedures.local_exponent((laws.data_constrained, laws.data_constrained.published["muennighoff2023"]), compute=1e20)
+        sj.derive((laws.data_constrained, laws.data_constrained.published["muennighoff2023"]), sj.formulas.local_exponent, compute=1e20)
     with pytest.raises(sj.DecisionError, match="has no optimum"):
-        procedures.local_exponent((laws.chinchilla, {**source[1], "A": 1e-30}), compute=1e20)
+        sj.derive((laws.chinchilla, {**source[1], "A": 1e-30}), sj.formulas.local_exponent, compute=1e20)

@@ -262,8 +262,8 @@ def test_functional_theory_is_its_sum_and_random_features_their_loop():
 def test_the_ratio_of_minicpm_is_the_optimum_of_its_law():
     values = {"E": 1.5, "A": 400.0, "B": 300.0, "alpha": 0.29, "beta": 0.23}
     K = (values["alpha"] * values["A"] / (values["beta"] * values["B"])) ** (1 / 0.52)
-    constants = procedures.MiniCPMRatio(K**2, (0.23 - 0.29) / 0.52, 1.0)
+    constants = {"K2": K**2, "slope": (0.23 - 0.29) / 0.52, "unit": 1.0}
     plan = sj.allocate((laws.chinchilla, values), compute=1e21)
-    assert procedures.tokens_per_parameter(1e21, constants) == pytest.approx(plan.D / plan.N, rel=1e-5)
+    assert sj.formulas.tokens_per_parameter(1e21, **constants) == pytest.approx(plan.D / plan.N, rel=1e-5)
     with pytest.raises(sj.DecisionError):
-        procedures.tokens_per_parameter(-1.0)
+        sj.formulas.tokens_per_parameter(-1.0)

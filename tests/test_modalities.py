@@ -23,7 +23,7 @@ def of_both(N_e, N_d):
 
 def test_the_closed_form_split_is_the_engines_optimum():
     budgets = np.array([1e8, 1e9, 1e10])
-    closed = procedures.encoder_decoder_split(budgets, **NMT, **BASE)
+    closed = sj.derive((LAWS.encoder_decoder, NMT), sj.formulas.encoder_decoder_split, budget=budgets, **BASE)
     plan = sj.allocate((LAWS.encoder_decoder, NMT), compute=budgets, cost=of_both, **BASE)
     np.testing.assert_allclose(plan.inputs["N_e"], closed.N_e, rtol=1e-8)
     np.testing.assert_allclose(plan.inputs["N_d"], closed.N_d, rtol=1e-8)
@@ -33,13 +33,13 @@ def test_the_closed_form_split_is_the_engines_optimum():
 
 
 def test_one_budget_gives_floats():
-    assert all(type(v) is float for v in procedures.encoder_decoder_split(1e9, **NMT, **BASE))
+    assert all(type(v) is float for v in sj.formulas.encoder_decoder_split(1e9, **NMT, **BASE).values())
 
 
 @pytest.mark.parametrize(("name", "value"), [("budget", 0.0), ("p_e", -0.1), ("alpha", np.nan), ("L_inf", -1.0), ("Nbar_d", np.inf)])
 def test_a_split_of_nonsense_is_refused(name, value):
     with pytest.raises(sj.DecisionError, match=name):
-        procedures.encoder_decoder_split(**{"budget": 1e9, **NMT, **BASE, name: value})
+        sj.formulas.encoder_decoder_split(**{"budget": 1e9, **NMT, **BASE, name: value})
 
 
 def test_scaled_together_encoder_and_decoder_are_a_power_law_of_the_total():
@@ -131,35 +131,39 @@ def test_weights_share_the_exponent_and_a_test_of_it_has_power(tied):
     assert tied_against_free(weightings(0.002, tilt=-0.05))[1] < 1e-6
 
 
+def shares_of(fit, **options):
+    return sj.derive(fit, sj.formulas.effective_shares, group=fit.groups, p=fit.groups, **options)
+
+
 @pytest.mark.slow
 def test_shares_from_the_joint_fit_give_the_share_law(tied):
-    shares = procedures.effective_shares(tied[0])
+    shares = shares_of(tied[0])
     truth = LAWS.effective_share(WEIGHTS, **SHARE)
-    low, high = shares.interval(0.999)["share"]
+    low, high = shares.interval(0.999)["value"]
     assert (low <= truth).all() and (truth <= high).all() and (high - low < 0.3 * truth + 1e-12).all()
-    assert shares.share[-1] == 1 and "1,000 draws" in repr(shares)
-    law = sj.fit("effective_share", shares.runs, loss=sj.squared())
+    assert shares.value[-1] == 1 and "1,000 draws" in repr(shares)
+    law = sj.fit("effective_share", {"p": shares.p, "share": shares.value}, loss=sj.squared())
     np.testing.assert_allclose(law.predict(p=WEIGHTS), truth, rtol=0.03)
     whole = sj.fit("multilingual", {k: v for k, v in weightings(0.002).items() if k != "x"}, loss=sj.squared())
     for name, (a, b) in whole.interval(0.999).items():
         assert a < PAIR[name] < b, name
-    np.testing.assert_allclose(LAWS.effective_share(WEIGHTS, **{n: whole.params[n] for n in SHARE}), shares.share, rtol=0.03)
+    np.testing.assert_allclose(LAWS.effective_share(WEIGHTS, **{n: whole.params[n] for n in SHARE}), shares.value, rtol=0.03)
 
 
 @pytest.mark.slow
 def test_shares_need_a_joint_fit_by_weight(tied):
     table = weightings(0.0)
     with pytest.raises(sj.DecisionError, match="takes a fit"):
-        procedures.effective_shares(PAIR)
+        sj.derive(PAIR, sj.formulas.effective_shares, p=WEIGHTS)
     with pytest.raises(sj.DecisionError, match="one A a weighting"):
-        procedures.effective_shares(sj.fit("power_law", table, by="p", starts=32))
+        shares_of(sj.fit("power_law", table, by="p", starts=32))
     with pytest.raises(sj.DecisionError, match=r"weight 0\.8"):
-        procedures.effective_shares(tied[0], whole=0.8)
-    with pytest.raises(sj.DecisionError, match="no parameter 'beta'"):
-        procedures.effective_shares(tied[0], factor="beta")
+        shares_of(tied[0], whole=0.8)
+    with pytest.raises(sj.DecisionError, match="needs 'beta', which is not a parameter of 'power_law'"):
+        sj.derive(tied[0], lambda beta, alpha: beta ** (-1 / alpha), group=tied[0].groups)
     named = {**table, "p": np.char.add("w", table["p"].astype(str))}
-    with pytest.raises(sj.DecisionError, match="no sampling weights"):
-        procedures.effective_shares(sj.fit("power_law", named, by="p", share=("alpha", "E"), starts=32))
+    with pytest.raises(sj.DecisionError, match=r"p=.* holds no numbers"):
+        shares_of(sj.fit("power_law", named, by="p", share=("alpha", "E"), starts=32))
 
 
 PAIRS = {n: np.array([v, w]) for (n, v), w in zip(PAIR.items(), (90.0, 0.25, 1.1, 0.2, 1.0, 1.0), strict=True)}
@@ -219,7 +223,7 @@ def test_two_modalities_are_their_mean_and_an_excess():
 
 
 def test_the_barrier_is_where_the_excess_is_nothing_and_its_cheapest_point_is_the_engines():
-    barrier = procedures.competition_barrier((LAWS.bimodal, WHOLE))
+    barrier = sj.derive((LAWS.bimodal, WHOLE), sj.formulas.competition_barrier)
     assert LAWS.modal_competition(barrier.N, barrier.D, **BETWEEN) == pytest.approx(0, abs=1e-14)
     terms = {"E": 0.0, "A": 300.0, "alpha": 0.3, "B": 2000.0, "beta": 0.36}
     plan = sj.allocate((LAWS.chinchilla, terms), loss=0.25)
@@ -227,21 +231,25 @@ def test_the_barrier_is_where_the_excess_is_nothing_and_its_cheapest_point_is_th
     assert barrier.compute == pytest.approx(plan.compute, rel=1e-10)
     N = barrier.N * np.array([0.2, 1.0, 30.0])
     solved = sj.equivalent((LAWS.modal_competition, BETWEEN), "D", like=0.0, N=N)
-    np.testing.assert_allclose(barrier.tokens(N), solved.value, rtol=1e-8)
-    assert barrier.parameters(barrier.D) == pytest.approx(barrier.N) and barrier.parameters(barrier.tokens(1e11)) == pytest.approx(1e11)
+    tokens, parameters = (lambda x, f=f: f(x, **BETWEEN) for f in (sj.formulas.barrier_tokens, sj.formulas.barrier_parameters))
+    np.testing.assert_allclose(tokens(N), solved.value, rtol=1e-8)
+    np.testing.assert_allclose(sj.derive((LAWS.bimodal, WHOLE), sj.formulas.barrier_tokens, N=N).value, solved.value, rtol=1e-8)
+    assert parameters(barrier.D) == pytest.approx(barrier.N) and parameters(tokens(1e11)) == pytest.approx(1e11)
 
 
 def test_too_small_a_model_never_crosses_the_barrier():
-    barrier = procedures.competition_barrier((LAWS.modal_competition, BETWEEN))
-    assert barrier.tokens(1e6) == np.inf and barrier.parameters(1e8) == np.inf
-    never = procedures.competition_barrier((LAWS.modal_competition, {**BETWEEN, "C_ij": 0.0}))
+    barrier = sj.derive((LAWS.modal_competition, BETWEEN), sj.formulas.competition_barrier)
+    assert sj.formulas.barrier_tokens(1e6, **BETWEEN) == np.inf and sj.formulas.barrier_parameters(1e8, **BETWEEN) == np.inf
+    never = sj.derive((LAWS.modal_competition, {**BETWEEN, "C_ij": 0.0}), sj.formulas.competition_barrier)
     assert never.N == never.compute == np.inf and "every scale" in repr(never)
     with pytest.raises(sj.DecisionError, match="no uncertainty"):
         barrier.interval()
     with pytest.raises(sj.DecisionError, match="positive"):
-        barrier.tokens(-1.0)
-    with pytest.raises(sj.DecisionError, match="has no C_ij"):
-        procedures.competition_barrier((LAWS.chinchilla, TEXT))
+        sj.formulas.barrier_tokens(-1.0, **BETWEEN)
+    with pytest.raises(sj.DecisionError, match="positive"):
+        sj.derive((LAWS.bimodal, WHOLE), sj.formulas.barrier_tokens, N=-1.0)
+    with pytest.raises(sj.DecisionError, match="needs 'C_ij', which is not a parameter of 'chinchilla'"):
+        sj.derive((LAWS.chinchilla, TEXT), sj.formulas.competition_barrier)
 
 
 def test_the_speech_text_run_lies_beyond_any_barrier_with_the_published_point():
@@ -249,7 +257,7 @@ def test_the_speech_text_run_lies_beyond_any_barrier_with_the_published_point():
     N, D = 28.35e9, 45.12e9
     for a, b, C in np.random.default_rng(0).uniform(0.05, 0.9, (20, 3)):
         pair = {"C_ij": C, "A_ij": C * b / (a + b) * N**a, "alpha_ij": a, "B_ij": C * a / (a + b) * D**b, "beta_ij": b}
-        barrier = procedures.competition_barrier((LAWS.modal_competition, pair))
+        barrier = sj.derive((LAWS.modal_competition, pair), sj.formulas.competition_barrier)
         assert barrier.N == pytest.approx(N) and barrier.D == pytest.approx(D)
         assert LAWS.modal_competition(30e9, 50e9, **pair) < 0 < LAWS.modal_competition(20e9, 40e9, **pair)
 
@@ -262,8 +270,8 @@ def test_two_stages_recover_the_interaction_and_its_barrier():
     assert {n: fit.params[n] for n in WHOLE if n not in BETWEEN} == {n: v for n, v in WHOLE.items() if n not in BETWEEN}
     for name, (low, high) in fit.interval(0.999).items():
         assert low <= WHOLE[name] <= high, name
-    barrier = procedures.competition_barrier(fit)
-    truth = procedures.competition_barrier((LAWS.bimodal, WHOLE))
+    barrier = sj.derive(fit, sj.formulas.competition_barrier)
+    truth = sj.derive((LAWS.bimodal, WHOLE), sj.formulas.competition_barrier)
     for name, (low, high) in barrier.interval(0.999).items():
         assert low < getattr(truth, name) < high, name
     held = procedures.fit_interaction(runs, SPEECH, TEXT, loss=sj.squared(), fix={"alpha_ij": 0.3})

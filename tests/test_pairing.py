@@ -202,7 +202,7 @@ def test_a_fit_that_cannot_tell_its_noise_is_not_taken_as_exact(exact, fits):
     with pytest.raises(sj.DecisionError, match="no interval"):
         sj.procedures.equality_test(fits["old"], exact, names=["alpha"])
     with pytest.raises(sj.DecisionError, match="no interval"):
-        sj.procedures.two_stage(fits["old"], exact, through="D").interval(N=1e9, D=1e10)
+        sj.derive({"first": fits["old"], "second": exact}, sj.formulas.two_stage, through="D", N=1e9, D=1e10).interval()
 
 
 def test_recipes_of_one_input_are_paired():

@@ -77,18 +77,18 @@ GADRE = laws.overtraining.published["gadre2024_redpajama"]
 
 
 def test_overtraining_is_chinchilla_with_one_exponent():
-    as_chinchilla = sj.procedures.chinchilla_from_overtraining(GADRE)
+    as_chinchilla = sj.formulas.chinchilla_from_overtraining(**GADRE)
     np.testing.assert_allclose(laws.overtraining(6 * N * D, D / N, **GADRE), laws.chinchilla(N, D, **as_chinchilla), rtol=1e-13)
-    back = sj.procedures.overtraining_from_chinchilla(as_chinchilla)
+    back = sj.formulas.overtraining_from_chinchilla(**as_chinchilla)
     assert back == pytest.approx(dict(GADRE), rel=1e-14)
 
 
 def test_the_best_multiplier_is_that_of_the_general_optimiser():
-    as_chinchilla = sj.procedures.chinchilla_from_overtraining(GADRE)
+    as_chinchilla = sj.formulas.chinchilla_from_overtraining(**GADRE)
     plan = sj.allocate((laws.chinchilla, as_chinchilla), compute=[1e19, 1e23])
-    compared = sj.procedures.optimal_multiplier((laws.overtraining, GADRE), M=[20.0, 640.0])
+    compared = sj.derive((laws.overtraining, GADRE), sj.formulas.optimal_multiplier, M=[20.0, 640.0])
     np.testing.assert_allclose(plan.tokens_per_parameter, compared.best, rtol=1e-7)
-    same = sj.procedures.optimal_multiplier((laws.chinchilla, as_chinchilla), M=[20.0, 640.0])
+    same = sj.derive((laws.chinchilla, as_chinchilla), sj.formulas.tied_multiplier, M=[20.0, 640.0])
     np.testing.assert_allclose(same.compute, compared.compute, rtol=1e-12)
     # At equal loss the multiplier takes so much more compute, and so much smaller a model.
     C = np.array([1e21, 1e21]) * compared.compute
@@ -100,12 +100,12 @@ def test_the_best_multiplier_is_that_of_the_general_optimiser():
 
 def test_the_best_multiplier_wants_one_exponent():
     with pytest.raises(sj.DecisionError, match="alpha and beta differ"):
-        sj.procedures.optimal_multiplier((laws.chinchilla, laws.chinchilla.published["hoffmann2022"]))
-    with pytest.raises(sj.DecisionError, match="got D_c, alpha_D"):
-        sj.procedures.optimal_multiplier((laws.kaplan_data, laws.kaplan_data.published["kaplan2020"]))
+        sj.derive((laws.chinchilla, laws.chinchilla.published["hoffmann2022"]), sj.formulas.tied_multiplier)
+    with pytest.raises(sj.DecisionError, match=r"needs 'a', which is not a parameter of 'kaplan_data' \(D_c, alpha_D\)"):
+        sj.derive((laws.kaplan_data, laws.kaplan_data.published["kaplan2020"]), sj.formulas.optimal_multiplier)
     for M in (0.0, [20.0, np.nan], [[20.0]]):
         with pytest.raises(sj.DecisionError, match="M must be"):
-            sj.procedures.optimal_multiplier((laws.overtraining, GADRE), M=M)
+            sj.derive((laws.overtraining, GADRE), sj.formulas.optimal_multiplier, M=M)
 
 
 def test_downstream_error_is_a_power_of_perplexity():
@@ -118,14 +118,14 @@ def test_downstream_error_is_a_power_of_perplexity():
 def test_uncertainty_of_the_predicted_error_covers_both_stages(public_data):
     """Five runs for four parameters: intervals are wide, and both stages widen them."""
     loss, error = gadre_fits("rpj")
-    both = sj.procedures.two_stage(loss, error)
-    alone = [sj.procedures.two_stage((loss.law, loss.params), error), sj.procedures.two_stage(loss, (error.law, error.params))]
     at = {"N": 6889410560.0, "D": 20 * 6889410560.0}
-    width, *parts = (np.subtract(*stages.interval(0.5, **at)["error"][::-1]) for stages in (both, *alone))
+    sources = [(loss, error), ((loss.law, loss.params), error), (loss, (error.law, error.params))]
+    both, *alone = (sj.derive({"first": f, "second": g}, sj.formulas.two_stage, **at) for f, g in sources)
+    width, *parts = (np.subtract(*stages.interval(0.5)["error"][::-1]) for stages in (both, *alone))
     assert width > max(parts) > 0
-    low, high = both.interval(0.5, **at)["error"]
-    assert low < both.predict(**at) < high
-    compared = sj.procedures.optimal_multiplier(loss, M=640)
+    low, high = both.interval(0.5)["error"]
+    assert low < both.error < high
+    compared = sj.derive(loss, sj.formulas.tied_multiplier, M=640)
     low, high = compared.interval(0.5)["best"]
     assert low < compared.best < high
     assert len(fitted_runs("rpj")) == 5 and len(fitted_runs("rpj", errors=True)) == 6
@@ -248,25 +248,25 @@ def test_variants_of_the_routed_law():
 
 def test_effective_parameters_are_those_of_equal_loss():
     sizes, experts = np.array([5e6, 1e8, 1.3e9]), np.array([128.0, 8.0, 512.0])
-    worth = sj.procedures.effective_parameters((laws.routed_lm, S_BASE), N=sizes, E=experts)
+    worth = sj.derive((laws.routed_lm, S_BASE), sj.formulas.effective_parameters, N=sizes, E=experts)
     same = sj.equivalent((laws.routed_lm, S_BASE), "N", like={"N": sizes, "E": experts}, E=1.0)
     np.testing.assert_allclose(worth.value, same.value, rtol=1e-9)
     np.testing.assert_allclose(worth.ratio, worth.value / sizes)
-    at_cutoff = sj.procedures.effective_parameters((laws.routed_lm, S_BASE), N=worth.cutoff, E=64)
+    at_cutoff = sj.derive((laws.routed_lm, S_BASE), sj.formulas.effective_parameters, N=worth.cutoff, E=64)
     assert at_cutoff.ratio == pytest.approx(1, rel=1e-10)
     assert "routing pays up to" in repr(worth)
     separable = {**S_BASE, "c": 0.0}
-    assert sj.procedures.effective_parameters((laws.routed_lm, separable), N=1e9, E=2).cutoff == np.inf
+    assert sj.derive((laws.routed_lm, separable), sj.formulas.effective_parameters, N=1e9, E=2).cutoff == np.inf
 
 
 def test_effective_parameters_refuse_other_laws_and_numbers():
     routed = (laws.routed_lm, S_BASE)
-    with pytest.raises(sj.DecisionError, match=r"is for laws\.routed_lm"):
-        sj.procedures.effective_parameters((laws.chinchilla, BASE), N=1e9, E=8)
+    with pytest.raises(sj.DecisionError, match=r"effective_parameters\(\) needs 'a', which is not a parameter of 'chinchilla'"):
+        sj.derive((laws.chinchilla, BASE), sj.formulas.effective_parameters, N=1e9, E=8)
     with pytest.raises(sj.DecisionError, match="E must be"):
-        sj.procedures.effective_parameters(routed, N=1e9, E=0)
+        sj.derive(routed, sj.formulas.effective_parameters, N=1e9, E=0)
     with pytest.raises(sj.DecisionError, match="different lengths"):
-        sj.procedures.effective_parameters(routed, N=[1e9, 2e9], E=[1, 2, 4])
+        sj.derive(routed, sj.formulas.effective_parameters, N=[1e9, 2e9], E=[1, 2, 4])
 
 
 @pytest.mark.slow
@@ -280,10 +280,10 @@ def test_fits_to_the_routed_runs(public_data, key, cutoff):
     assert np.mean(fitted.residuals**2) < np.mean(printed**2)
     for held in ({"c": 0.0}, {"E_start": 1.0, "E_max": 1e18}):
         assert sj.fit(law, runs, loss=sj.squared(), fix=held).objective > fitted.objective
-    worth = sj.procedures.effective_parameters(fitted, N=1e9, E=64)
+    worth = sj.derive(fitted, sj.formulas.effective_parameters, N=1e9, E=64)
     low, high = worth.interval(0.9)["cutoff"]
     assert low < cutoff < high and low < worth.cutoff < high
-    low, high = sj.procedures.effective_parameters(sj.bootstrap(fitted, 200, kind="cases"), N=1e9, E=64).interval(0.9)["cutoff"]
+    low, high = sj.derive(sj.bootstrap(fitted, 200, kind="cases"), sj.formulas.effective_parameters, N=1e9, E=64).interval(0.9)["cutoff"]
     assert low < cutoff < high and high > 3 * low  # by other runs of the same kind the cut-off is known to a factor
 
 

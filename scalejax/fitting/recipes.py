@@ -115,7 +115,7 @@ _ALL = (
         "gadre2024_error", downstream_error, squared(),
         "Gadre et al. 2024, arXiv:2403.08540",
         "The five runs of gadre2024 and 1.4B parameters at 20 tokens a parameter: mean error of the tasks against the C4 loss.",
-        "Second stage of the prediction of task error from compute; chain the two with procedures.two_stage.",
+        "Second stage of the prediction of task error from compute; chain the two with formulas.two_stage.",
         on="linear",
     ),
     Recipe(

@@ -1,4 +1,4 @@
-"""Procedures and derived quantities of papers, built on laws, fits and decisions: `sj.procedures`."""
+"""Procedures of papers, built on laws, fits and decisions: `sj.procedures`."""
 
 from __future__ import annotations
 
@@ -12,40 +12,26 @@ from .audit import Audit, audit
 from .backtest import Backtest, backtest
 from .checklist import Checklist, checklist
 from .collapse import CollapsedRidge, TailConstants, collapsed_ridge, tail_constants, tail_error
-from .competition import CompetitionBarrier, competition_barrier, fit_interaction
+from .competition import fit_interaction
 from .compound_scaling import CompoundScaling, compound_scaling, fast_scaling
 from .curve_collapse import CurveCollapse, curve_collapse
 from .data_pools import ImagePurchase, Pools, best_pools, cheapest_images
 from .data_to_threshold import FirstPassage, OptimalUpdates, first_passage, normalised_data, optimal_updates
 from .decision_accuracy import DecisionAccuracy, ProxyCalibration, decision_accuracy, proxy_calibration
 from .discontinuity import Discontinuity, discontinuity
-from .effective_parameters import EffectiveParameters, effective_parameters
 from .ema_weights import EmaWeights, ema_weights
 from .equality import Equality, equality_test
 from .exponents import allocation_exponents
 from .farseer_fit import FarseerStages, farseer_stages
 from .grid_regret import GridRegret, grid_regret
-from .horizon import Horizon, prediction_horizon
 from .hull import HullFrontier, hull_frontier
 from .information import bits, landauer_energy, nats, stored_information
 from .intrinsic import intrinsic_dimension, label_sharpness
 from .isoflop_bias import IsoflopBias, isoflop_bias, vertex_shift
-from .kaplan_family import (
-    ComputeEfficient,
-    LocalExponent,
-    compute_efficient,
-    contradiction_point,
-    early_stopping_step,
-    local_exponent,
-    minimal_compute,
-    minimal_steps,
-    overfitting_tokens,
-)
 from .league import League, league
 from .loss_to_loss import Link, Translation, fit_link, pair_runs, translate
 from .lr_drift import Drift, lr_drift
 from .lr_sensitivity import NormTrend, Threshold, lr_sensitivity, norm_trend
-from .minicpm import MiniCPMRatio, minicpm_ratio, tokens_per_parameter
 from .mixing_pipeline import MixingPipeline, mixing_pipeline
 from .mixture_solvers import (
     CriticalShare,
@@ -77,10 +63,8 @@ from .noise_scale import (
     quadratic_noise_scale,
 )
 from .optimal_schedule import OptimalSchedule, annealing_switch, optimal_schedule
-from .overtraining import Multiplier, chinchilla_from_overtraining, optimal_multiplier, overtraining_from_chinchilla
 from .pareto_bins import pareto_bins
 from .pareto_hyperparameters import ParetoHyperparameters, pareto_hyperparameters, pareto_set
-from .pruning import PruningFrontier, pruning_frontier
 from .recipe_comparison import RecipeComparison, compare_recipes
 from .recommend_mixture import MixtureRecommendation, recommend_mixture
 from .regmix import RegMix, regmix, regmix_design
@@ -88,7 +72,6 @@ from .residual_covariance import ResidualCovariance, simulate_residual, spiked_e
 from .schedule_bound import KernelSchedule, TunedBound, kernel_schedule, tuned_bound
 from .shape_choice import ShapePlan, ShapeRanking, rank_shapes, shape_plan
 from .study_cost import StudyCost, study_cost
-from .substitution import elasticity_of_substitution
 from .training_dependency import TrainingDependency, fit_training_dependency, loss_contours
 from .transfer import (
     adam_batch_rule,
@@ -103,7 +86,5 @@ from .transfer import (
     weight_decay_power,
     width_rule,
 )
-from .translation import EffectiveShares, EncoderDecoderSplit, effective_shares, encoder_decoder_split
 from .transport import PerformanceProjection, Transport, fit_projection, nearest_mixture, project_performance, transport_distance
 from .trend import Crossing, MonotoneTrend, SlopeComparison, compare_slopes, monotone_trend
-from .two_stage import TwoStage, two_stage

@@ -1,124 +1,17 @@
-"""When two modalities stop hurting each other: the competition barrier, its cheapest point, and the fit in two stages behind it."""
+"""The interaction of two modalities, fitted with the laws of each alone held."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from ..core.answer import Answer
-from ..core.errors import DecisionError, FitError
-from ..core.precision import double
-from ..core.table import Table
-from ..decisions.costs import six_nd
-from ..decisions.known import Source, known
+from ..core.errors import FitError
 from ..fitting.fit import fit
 from ..fitting.result import Fit
-from ..zoo.fields.mixed_modal import bimodal, modal_competition
+from ..zoo.fields.mixed_modal import bimodal
 from ..zoo.scale.chinchilla import chinchilla
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class CompetitionBarrier(Answer):
-    """Sizes at which a model of two modalities is as good as two models of their own; see `competition_barrier`.
-
-    Attributes:
-        N, D: parameters and tokens (of both modalities together) of the cheapest point of the barrier; infinite if there is none.
-        compute: 6 N D there, FLOPs.
-        params: the five parameters of the pair.
-        draws: "N", "D" and "compute" with a leading draw axis; empty without uncertainty.
-    """
-
-    N: float
-    D: float
-    compute: float
-    params: Mapping[str, float]
-    draws: Mapping[str, np.ndarray]
-    _name: ClassVar[str] = "competition barrier"
-
-    def tokens(self, N: Any) -> Any:
-        """Tokens at which a model of N parameters crosses the barrier: (B_ij / (C_ij - A_ij N^-alpha_ij))^(1 / beta_ij).
-
-        Infinite where no number of tokens suffices. A number or an array like N.
-        """
-        p = self.params
-        return _other(N, p["C_ij"], p["A_ij"], p["alpha_ij"], p["B_ij"], p["beta_ij"])
-
-    def parameters(self, D: Any) -> Any:
-        """Parameters at which a model trained on D tokens crosses the barrier; infinite where no size suffices."""
-        p = self.params
-        return _other(D, p["C_ij"], p["B_ij"], p["beta_ij"], p["A_ij"], p["alpha_ij"])
-
-    def table(self, level: float = 0.9) -> Table:
-        """The cheapest point."""
-        head, rows = self._rows({"N": (self.N, 4), "D": (self.D, 4), "compute": (self.compute, 4)}, level)
-        notes = [] if np.isfinite(self.compute) else ["C_ij is 0: the modalities compete at every scale"]
-        return Table(head, rows, title="Cheapest point of the competition barrier", notes=[*notes, *self._drawn])
-
-
-@double
-def competition_barrier(source: Source, *, group: str | None = None) -> CompetitionBarrier:
-    r"""The scale beyond which two modalities help each other, and its cheapest point.
-
-        min_{N, D} 6 N D   subject to   A_ij N^-alpha_ij + B_ij D^-beta_ij = C_ij
-        N = ( A_ij (alpha_ij + beta_ij) / (beta_ij C_ij) )^(1/alpha_ij),   D = ( B_ij (alpha_ij + beta_ij) / (alpha_ij C_ij) )^(1/beta_ij)
-
-    At the cheapest point the two terms stand as beta_ij to alpha_ij. The paper gives the condition alone; the closed form follows.
-
-    Args:
-        source: a fit of `laws.bimodal` or `laws.modal_competition` (intervals from 1,000 Laplace draws), draws, or (law, parameters).
-        group: which group, for a fit with groups.
-
-    Returns:
-        CompetitionBarrier with `.N`, `.D`, `.compute`, `.tokens(N)`, `.parameters(D)`, `.interval(level)`, `.table()`. D counts the tokens
-        of both modalities.
-
-    Raises:
-        DecisionError: if the source has no such parameters.
-
-    Example:
-        >>> from scalejax import laws
-        >>> from scalejax.procedures import competition_barrier
-        >>> pair = {"C_ij": 0.2, "A_ij": 1e4, "alpha_ij": 0.5, "B_ij": 1e4, "beta_ij": 0.5}
-        >>> barrier = competition_barrier((laws.modal_competition, pair))
-        >>> f"{barrier.N:.4g} {barrier.D:.4g} {barrier.compute:.4g} {barrier.tokens(4e10):.4g}"
-        '1e+10 1e+10 6e+20 4.444e+09'
-
-    References: Aghajanyan et al. 2023, arXiv:2301.03728, section 4.
-    """
-    found = known(source, group, "competition_barrier")
-    names = modal_competition.parameters
-    held = {**found.point, **dict(found.law.bound)}
-    missing = [n for n in names if n not in held]
-    if missing:
-        raise DecisionError(f"Law {found.law.name!r} has no {missing[0]}; competition_barrier() takes `bimodal` or `modal_competition`.")
-    params = {n: float(held[n]) for n in names}
-    N, D = (float(v) for v in _cheapest(**params))
-    draws: dict[str, np.ndarray] = {}
-    if found.draws is not None:
-        drawn = dict(zip("ND", _cheapest(**{n: np.asarray(found.draws.get(n, held[n])) for n in names}), strict=True))
-        draws = {**drawn, "compute": six_nd(**drawn)}
-    return CompetitionBarrier(N, D, six_nd(N, D), params, draws, kind=found.kind)
-
-
-def _cheapest(C_ij: Any, A_ij: Any, alpha_ij: Any, B_ij: Any, beta_ij: Any) -> tuple[Any, Any]:
-    """Parameters and tokens of the cheapest point."""
-    total = alpha_ij + beta_ij
-    with np.errstate(divide="ignore"):
-        N = np.divide(A_ij * total / beta_ij, C_ij) ** (1 / alpha_ij)
-        return N, np.divide(B_ij * total / alpha_ij, C_ij) ** (1 / beta_ij)
-
-
-def _other(x: Any, C: float, A: float, a: float, B: float, b: float) -> Any:
-    """y with A x^-a + B y^-b = C."""
-    x = np.asarray(x, dtype=np.float64)
-    if not np.all(x > 0):
-        raise DecisionError(f"The barrier was asked for at {x}; give positive numbers.")
-    room = C - A * x**-a
-    y = np.where(room > 0, (B / np.where(room > 0, room, 1.0)) ** (1 / b), np.inf)
-    return float(y) if y.ndim == 0 else y
 
 
 def fit_interaction(runs: Any, i: Fit | Mapping[str, float], j: Fit | Mapping[str, float], **options: Any) -> Fit:

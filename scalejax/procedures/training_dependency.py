@@ -14,9 +14,8 @@ from ..core.table import Shown, Table, number
 from ..fitting.fit import fit
 from ..fitting.losses import Loss, squared
 from ..fitting.result import Fit
-from ..zoo.hyperparameters.critical_batch import critical_batch, kaplan_trajectory, steps_to_loss
+from ..zoo.hyperparameters.critical_batch import critical_batch, kaplan_trajectory, minimal_steps, steps_to_loss
 from ..zoo.scale.kaplan import kaplan_params, kaplan_steps
-from .kaplan_family import minimal_steps
 
 _BATCHES = 3  # that must reach a loss before its fewest steps and tokens are two free numbers
 _CONVERGED = 1e30  # steps, and tokens a batch, of a run that is trained out

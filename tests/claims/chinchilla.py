@@ -94,7 +94,7 @@ CHINCHILLA = [
     Claim("chinchilla", "C(L) inverts L(C): FLOPs over 1e21", 1.0,
           lambda: sj.allocate((LAW, HOFFMANN), loss=best_loss(HOFFMANN)[0]).compute / 1e21, 1e-9, "exact"),
     Claim("chinchilla", "elasticity of substitution at 70e9 parameters, 1.4e12 tokens", sigma_in_closed_form(70e9, 1.4e12, HOFFMANN),
-          lambda: sj.procedures.elasticity_of_substitution((LAW, HOFFMANN), N=70e9, D=1.4e12), 1e-10, "exact"),
+          lambda: sj.derive((LAW, HOFFMANN), sj.formulas.elasticity_of_substitution, N=70e9, D=1.4e12).value, 1e-10, "exact"),
     Claim("chinchilla", "a and b of approach 3", [0.46, 0.54], lambda: [line(HOFFMANN)[0], 1 - line(HOFFMANN)[0]], 5e-3, "paper"),
     Claim("chinchilla", "factor on the data term at 1e11 tokens when beta is rounded to 0.28", 1.13,
           lambda: data_term(0.28) / data_term(HOFFMANN["beta"]), 5e-3),

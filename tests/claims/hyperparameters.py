@@ -207,17 +207,17 @@ def progress() -> list[float]:
 
 def kaplan_compute_power() -> float:
     params = {**laws.kaplan_trajectory.published["kaplan2020"], "alpha_N": 0.077, "alpha_S": 0.76, "alpha_B": 0.21}
-    return -procedures.compute_efficient(params, 1e20).exponents["L"]
+    return -sj.formulas.compute_efficient(1e20, **params)["exponent_L"]
 
 
 def tokens_of_efficient_training() -> float:
-    best = procedures.compute_efficient(laws.kaplan_trajectory.published["kaplan2020"], 1e20)
-    return best.D / (best.B_crit * best.S_min)
+    best = sj.formulas.compute_efficient(1e20, **laws.kaplan_trajectory.published["kaplan2020"])
+    return best["D"] / (best["B_crit"] * best["S_min"])
 
 
 def batch_at_a_petaflop_day() -> float:
-    best = procedures.compute_efficient(laws.kaplan_trajectory.published["kaplan2020"], sj.costs.PF_DAY)
-    return published("critical_batch", best.loss, key="kaplan2020")
+    best = sj.formulas.compute_efficient(sj.costs.PF_DAY, **laws.kaplan_trajectory.published["kaplan2020"])
+    return published("critical_batch", best["loss"], key="kaplan2020")
 
 
 def decay_linear_in_batch() -> float:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import scalejax as sj
-from scalejax import costs, laws, procedures
+from scalejax import costs, formulas, laws, procedures
 
 from .claim import Claim, Unchecked
 
@@ -25,8 +25,9 @@ def source(name: str, key: str = _SET) -> tuple[sj.Law, Any]:
     return laws[name], laws[name].published[key]
 
 
-def efficient(**changes: float) -> procedures.ComputeEfficient:
-    return procedures.compute_efficient({**laws.kaplan_trajectory.published[_SET], **changes}, costs.PF_DAY)
+def efficient(**changes: float) -> sj.Derived:
+    constants = {**laws.kaplan_trajectory.published[_SET], **changes}
+    return sj.derive((laws.kaplan_trajectory, constants), formulas.compute_efficient, compute=costs.PF_DAY)
 
 
 def efficient_figures() -> list[float]:
@@ -61,7 +62,7 @@ def elasticities(law: sj.Law, params: Any) -> np.ndarray:
 
 def contradiction() -> np.ndarray:
     compute, data = (dict(law.published[_SET]) for law in (laws.kaplan_compute, laws.kaplan_data))
-    point = procedures.contradiction_point(**compute, **data, N_1=1.3e9, p=0.73)
+    point = formulas.contradiction_point(**compute, **data, N_1=1.3e9, p=0.73)
     return np.log10([point[name] for name in ("C", "N", "D")])
 
 
@@ -79,20 +80,24 @@ def contradiction_by_search() -> list[float]:
     return [math.log10(v) for v in (low, 1.3e9 * low**0.73, tokens(low))]
 
 
+def local_exponent(key: str, **asked: Any) -> sj.Derived:
+    return sj.derive(source("chinchilla", key), formulas.local_exponent, **asked)
+
+
 def over_sizes(key: str, points: int) -> float:
     """Slope over the sizes of Kaplan et al., 768 to 1.5 billion, for budgets that are even in the logarithm."""
-    ends = procedures.local_exponent(source("chinchilla", key), sizes=[768, 1.5e9]).compute
-    return procedures.local_exponent(source("chinchilla", key), compute=np.geomspace(*ends, points)).slope
+    ends = local_exponent(key, sizes=[768, 1.5e9]).compute
+    return local_exponent(key, compute=np.geomspace(*ends, points)).slope
 
 
 def steepest() -> list[float]:
-    found = procedures.local_exponent(source("chinchilla", "besiroglu2024"), compute=np.logspace(14, 19, 2001))
+    found = local_exponent("besiroglu2024", compute=np.logspace(14, 19, 2001))
     best = int(np.argmax(found.exponent))
     return [math.log10(found.compute[best]), float(found.exponent[best])]
 
 
 def limits() -> list[float]:
-    return procedures.local_exponent(source("chinchilla", "besiroglu2024"), compute=[1e6, 1e32]).exponent.tolist()
+    return local_exponent("besiroglu2024", compute=[1e6, 1e32]).exponent.tolist()
 
 
 def frozen_parameters() -> float:
@@ -105,7 +110,7 @@ def residual_of_trajectory() -> float:
     p = laws.kaplan_trajectory.published["su2024"]
     N, S, B = 6e7, 2e4, 1e5
     L = published("kaplan_trajectory", N, S, B, key="su2024")
-    S_min = procedures.minimal_steps(S, B, laws.critical_batch(L, B_star=p["B_star"], alpha_B=p["alpha_B"]))
+    S_min = formulas.minimal_steps(S, B, laws.critical_batch(L, B_star=p["B_star"], alpha_B=p["alpha_B"]))
     return L - laws.kaplan_steps(N, S_min, **{n: p[n] for n in laws.kaplan_steps.parameters})
 
 
@@ -161,15 +166,15 @@ _KAPLAN = [
         "kaplan",
         "at B = B_crit steps and compute are twice their minimum",
         [2.0, 2.0],
-        lambda: [1 / procedures.minimal_steps(1.0, 1e6, 1e6), 1 / procedures.minimal_compute(1.0, 1e6, 1e6)],
+        lambda: [1 / formulas.minimal_steps(1.0, 1e6, 1e6), 1 / formulas.minimal_compute(1.0, 1e6, 1e6)],
         1e-15,
         kind="identity",
     ),
     Claim("kaplan", "alpha_C from alpha_S, alpha_B, alpha_N = 0.76, 0.21, 0.076", 0.0520,
-          lambda: -efficient(**_ROUNDED).exponents["L"], 5e-5,
+          lambda: -efficient(**_ROUNDED).exponent_L, 5e-5,
           note="Kaplan et al. print 0.054 beside the fitted 0.050; the rounded exponents do not give it."),
     Claim("kaplan", "power of C with which N grows, from the same exponents", 0.684,
-          lambda: efficient(**_ROUNDED).exponents["N"], 5e-4, note="The paper's own fit of N is 0.73."),
+          lambda: efficient(**_ROUNDED).exponent_N, 5e-4, note="The paper's own fit of N is 0.73."),
     Claim(
         "kaplan",
         "compute-efficient training stops this far above the converged loss",
@@ -182,10 +187,10 @@ _KAPLAN = [
     Claim("kaplan", "power of C = 6 N D with which N grows under L(N, D)", 0.575,
           lambda: elasticities(*source("kaplan"))[0], 5e-4),
     Claim("kaplan", "tokens that keep overfitting below 2 % for 1e9 parameters, over N^0.74", 5e3,
-          lambda: procedures.overfitting_tokens(laws.kaplan.published[_SET], 1e9) / 1e9**0.74, 500.0, kind="paper",
+          lambda: formulas.overfitting_tokens(1e9, **laws.kaplan.published[_SET]) / 1e9**0.74, 500.0, kind="paper",
           note="printed with one digit, 5e3, of which half a unit is 10 %"),
     Claim("kaplan", "power of N with which these tokens grow", 0.74,
-          lambda: math.log10(np.divide(*(procedures.overfitting_tokens(laws.kaplan.published[_SET], N) for N in (1e10, 1e9)))),
+          lambda: math.log10(np.divide(*(formulas.overfitting_tokens(N, **laws.kaplan.published[_SET]) for N in (1e10, 1e9)))),
           0.005, kind="paper"),
     Claim("kaplan", "contradiction of compute and data: log10 of PF-days, parameters, tokens", contradiction_by_search(), contradiction,
           1e-6,
@@ -214,7 +219,7 @@ _RECONCILE = [
         "kaplan_chinchilla_reconcile",
         "local exponent at 1e15, 1e17, 1e18, 1e19, 1e20, 1e23 FLOPs without embeddings, constants of Besiroglu et al. as printed",
         [0.844, 0.856, 0.657, 0.573, 0.539, 0.515],
-        lambda: procedures.local_exponent(source("chinchilla", "besiroglu2024"), compute=[1e15, 1e17, 1e18, 1e19, 1e20, 1e23]).exponent,
+        lambda: local_exponent("besiroglu2024", compute=[1e15, 1e17, 1e18, 1e19, 1e20, 1e23]).exponent,
         5e-4,
     ),
     Claim("kaplan_chinchilla_reconcile", "limits for small and large budgets: beta / (alpha / 3 + beta), beta / (alpha + beta)",
@@ -223,7 +228,7 @@ _RECONCILE = [
           kind="corrected", note="Stated: near 1e17 FLOPs. There the exponent is 0.856 already; it peaks at 1.76e16."),
     Claim("kaplan_chinchilla_reconcile", "slope over the budgets of the authors' script, 10^12.95 to 10^20.7 (Besiroglu, Hoffmann)",
           [0.78, 0.74],
-          lambda: [procedures.local_exponent(source("chinchilla", k), compute=np.logspace(12.95, 20.7, 100)).slope
+          lambda: [local_exponent(k, compute=np.logspace(12.95, 20.7, 100)).slope
                    for k in ("besiroglu2024", "hoffmann2022")],
           0.005, kind="paper",
           note="The script tries 20 sizes and 1,000 token counts and finds 0.7805 and 0.7388; with the best size at every budget "

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 
 import scalejax as sj
-from scalejax import laws, procedures
+from scalejax import formulas, laws, procedures
 from scalejax import schedules as s
 
 from .claim import Claim, Unchecked
@@ -294,7 +294,7 @@ CLAIMS = [
     ),
     Claim("minicpm_wsd", "batch for a loss of 3.0 and 2.5, tokens", [1.275e6, 3.98e6],
           lambda: laws.batch_from_loss(np.array([3.0, 2.5]), **laws.batch_from_loss.published["hu2024"]), [5e2, 5e3]),
-    Claim("minicpm_wsd", "tokens per parameter at C / 6 = 680 (billions)^2", 192, lambda: procedures.tokens_per_parameter(6 * 680e18), 0.5),
+    Claim("minicpm_wsd", "tokens per parameter at C / 6 = 680 (billions)^2", 192, lambda: formulas.tokens_per_parameter(6 * 680e18), 0.5),
     Claim("minicpm_wsd", "eta of N / D = K^2 (C / 6)^eta along optima for alpha = 0.29, beta = 0.23, and from the stored exponents",
           [-0.1154, -0.1154], minicpm_eta, 5e-5, kind="corrected", note="-0.10 is printed; its two exponents give -0.06 / 0.52"),
     Unchecked("minicpm_wsd", "10 % of decay suffices, 2.5 % does not; tokens per parameter of Llama 2", "the runs are not public"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scalejax import allocate, costs, fit, laws, procedures, simulate
+from scalejax import allocate, costs, derive, fit, formulas, laws, simulate
 
 from .claim import Claim, Unchecked
 
@@ -23,13 +23,13 @@ def _shares():
 
 def _alpha_star():
     """Factor and loss at 4e8 parameters: alpha* = (1e8 x 2)^(1/4) twice, L = alpha* / sqrt(4e8)."""
-    best = procedures.encoder_decoder_split(4e8, **_EQUAL, **_BASE)
-    return [best.alpha_star, best.loss]
+    best = formulas.encoder_decoder_split(4e8, **_EQUAL, **_BASE)
+    return [best["alpha_star"], best["loss"]]
 
 
 def _terms_at_the_cheapest_point():
     """Term of size, term of data, and excess at the cheapest point of the barrier."""
-    barrier = procedures.competition_barrier((laws.modal_competition, _PAIR))
+    barrier = derive((laws.modal_competition, _PAIR), formulas.competition_barrier)
     return [300.0 * barrier.N**-0.3, 2000.0 * barrier.D**-0.36, laws.modal_competition(barrier.N, barrier.D, **_PAIR)]
 
 

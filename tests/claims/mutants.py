@@ -17,6 +17,8 @@ from importlib import import_module
 from types import FunctionType, MappingProxyType
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 import scalejax as sj
@@ -25,7 +27,7 @@ from scalejax.core.law import Law, Published
 from .claim import UNCOUNTED, Claim
 
 OFF, FAR_OFF = 1.03, 1.3
-FOLDERS = {"sj": sj, "procedures": sj.procedures, "costs": sj.costs, "schedules": sj.schedules}
+FOLDERS = {"sj": sj, "procedures": sj.procedures, "formulas": sj.formulas, "costs": sj.costs, "schedules": sj.schedules}
 Place = tuple[str, int]  # a claim's file and its position there
 Mutant = tuple[str, ...]  # ("constant", law, set, parameter), ("table", folder, name), ("law", name) or ("function", folder, name)
 
@@ -39,8 +41,8 @@ def off(value: Any, factor: float = OFF, power: float = OFF) -> Any:
     if isinstance(value, bool | np.bool_ | int | str | Law) or value is None:
         return value
     if isinstance(value, float | np.floating) or getattr(getattr(value, "dtype", None), "kind", "") == "f":
-        size = abs(value)
-        return value * factor * np.where(size > 1e-9, size, 1.0) ** (power - 1) + (factor - 1) * (size <= 1e-9)
+        size, where = abs(value), jnp.where if isinstance(value, jax.Array) else np.where
+        return value * factor * where(size > 1e-9, size, 1.0) ** (power - 1) + (factor - 1) * (size <= 1e-9)
     if isinstance(value, Published):
         return replace(value, params=again(dict(value)))
     if isinstance(value, Mapping):
@@ -84,7 +86,7 @@ def watching() -> Iterator[Watch]:
     watch = Watch()
     with ExitStack() as stack:
         for folder, module in FOLDERS.items():
-            for name, value in list(vars(module).items()):
+            for name, value in [(name, getattr(module, name)) for name in dir(module)]:
                 if isinstance(value, FunctionType) and not name.startswith("_"):
                     setattr(module, name, _function(watch, ("function", folder, name), value))
                 elif isinstance(value, MappingProxyType):

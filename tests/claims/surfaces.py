@@ -92,14 +92,18 @@ def loss_errors(train_set: str, targets=LARGE) -> list[float]:
 
 def task_errors(train_set: str) -> list[float]:
     """Relative errors of the mean task error, predicted through the loss, in percent."""
-    chain = sj.procedures.two_stage(*((f.law, f.params) for f in gadre_fits(train_set)))
+    stages = {name: (f.law, f.params) for name, f in zip(("first", "second"), gadre_fits(train_set), strict=True)}
     runs = [target(train_set, *where) for where in LARGE]
-    return [100 * (chain.predict(N=r["N"], D=r["D"])[0] / r["error"][0] - 1) for r in runs]
+    return [100 * (sj.derive(stages, sj.formulas.two_stage, N=r["N"], D=r["D"]).error[0] / r["error"][0] - 1) for r in runs]
 
 
 def overtraining_constants(train_set: str) -> list[float]:
-    params = sj.procedures.overtraining_from_chinchilla(gadre_fits(train_set)[0].params)
+    params = sj.formulas.overtraining_from_chinchilla(**gadre_fits(train_set)[0].params)
     return [params[name] for name in ("E", "a", "b", "eta")]
+
+
+def _without_floor(key: str) -> dict[str, float]:
+    return {n: v for n, v in laws.overtraining.published[key].items() if n != "E"}
 
 
 def published(law: sj.Law, key: str) -> list[float]:
@@ -157,7 +161,7 @@ OVERTRAINING = [
           [[1.84, 212, 367, 0.136], [1.51, 141, 190, 0.121], [1.73, 157, 246, 0.127]],
           lambda: [published(laws.overtraining, key) for key in SETS], [5e-3, 0.5, 0.51, 5e-4], kind="paper"),
     Claim("overtrain_downstream", "best tokens per parameter, RedPajama", 7.4,
-          lambda: sj.procedures.optimal_multiplier((laws.overtraining, laws.overtraining.published["gadre2024_redpajama"])).best, 0.05),
+          lambda: sj.formulas.optimal_multiplier(**_without_floor("gadre2024_redpajama"))["best"], 0.05),
     Claim("overtrain_downstream", "relative error of predicted loss, 6.9B at M = 20, C4, %", [-4.3],
           lambda: loss_errors("c4_original", LARGE[1:]), 0.05, **DATA),
     Claim("overtrain_downstream", "predicted loss, 1.4B at M = 320, RefinedWeb", [2.5313],
@@ -296,8 +300,8 @@ def routed_misfit(key: str) -> list[float]:
     return [len(runs), np.sqrt(np.mean(np.log10(ratio) ** 2)), 100 * np.abs(ratio - 1).max()]
 
 
-def worth(key: str, **models: float) -> sj.procedures.EffectiveParameters:
-    return sj.procedures.effective_parameters((laws.routed_lm, laws.routed_lm.published[key]), **models)
+def worth(key: str, **models: float) -> sj.Derived:
+    return sj.derive((laws.routed_lm, laws.routed_lm.published[key]), sj.formulas.effective_parameters, **models)
 
 
 ROUTED = [

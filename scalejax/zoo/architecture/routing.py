@@ -7,6 +7,7 @@ from math import log
 import jax.numpy as jnp
 
 from ...core.domains import Positive, Real
+from ...core.formula import formula, require
 from ...core.law import Published, law
 from .. import ranges
 
@@ -62,7 +63,7 @@ def routed_lm(N, E, *, a, b, c, d, E_start, E_max):
 
     Symbols: N parameters that one token sees; E experts a routed layer (1: dense); Ê experts after saturation, E_start at E = 1 and
     E_max in the limit; L nats/token. a, b < 0 and c > 0: routing gains less the larger the model, and nothing beyond N = 10^(-b/c).
-    `procedures.effective_parameters` gives the dense model of equal loss, and that cut-off.
+    `formulas.effective_parameters` gives the dense model of equal loss, and that cut-off.
     Variants are limits: `fix={"c": 0}` is the paper's separable law, `fix={"E_start": 1, "E_max": 1e18}` the one without saturation.
     Note: b and c printed with 3 digits leave the cut-off open by a factor of 3; take it from a fit of your own.
 
@@ -102,3 +103,37 @@ def routed_lm_utilisation(F, B, *, a, b, c, d, B_start, B_max):
         2.5119
     """
     return _bilinear(F, saturated_experts(B, B_start, B_max), a, b, c, d)
+
+
+@formula
+def effective_parameters(N, E, a, b, c, E_start, E_max):
+    r"""Dense size of equal loss of a routed model; routing pays up to N = cutoff.
+
+        N_eff(N, E) = N^(alpha(Ê) / alpha(E_start)) (Ê / E_start)^(b / alpha(E_start)),    alpha(x) = a + c log10 x
+        N_cutoff = 10^(-b / c)
+
+    Args:
+        N: parameters that one token sees, a number or an array.
+        E: experts, a number or an array of the same length.
+        a, b, c, E_start, E_max: parameters of `laws.routed_lm`.
+
+    Returns:
+        "value", parameters of the dense model with the same loss; "ratio", value / N; "cutoff", infinite where c <= 0. The cut-off lies
+        far beyond most runs and hangs on the third digit of b and c: look at its interval. `equivalent` serves any law.
+
+    Example:
+        >>> import scalejax as sj
+        >>> law = sj.laws.routed_lm
+        >>> worth = sj.derive((law, law.published["s_base"]), sj.formulas.effective_parameters, N=5e6, E=128)
+        >>> f"{worth.value:.2g} {worth.cutoff:.1g}"
+        '5.2e+07 1e+12'
+
+    References: Clark et al. 2022, arXiv:2202.01169, section 5.
+    """
+    require(N > 0, "N must be a positive number of parameters, or an array of them.")
+    require(E > 0, "E must be a positive number of experts, or an array of them.")
+    gain = jnp.log10(saturated_experts(E, E_start, E_max) / E_start)
+    slope = a + c * jnp.log10(E_start)
+    value = 10.0 ** (jnp.log10(N) + gain * (c * jnp.log10(N) + b) / slope)
+    cutoff = jnp.where(c > 0, 10.0 ** (-b / jnp.where(c > 0, c, 1.0)), jnp.inf)
+    return {"value": value, "ratio": value / N, "cutoff": cutoff}

@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from ...core.domains import Positive, Real, Unit
+from ...core.errors import DecisionError
+from ...core.formula import formula
 from ...core.law import Published, law
 from ...core.numerics import power
 from .. import ranges
@@ -94,7 +96,7 @@ def llama3_accuracy(nll, *, L_0, r, k, x_0):
     accuracy at best, is at most 1; x_0 the NLL halfway; k steepness, per nat/character.
 
     Note: the paper names no constants. A sigmoid that rises with its argument has -k here: k is the positive magnitude, as accuracy falls
-    with NLL. `two_stage` chains it with `llama3_nll`.
+    with NLL. `formulas.two_stage` chains it with `llama3_nll`.
 
     Example:
         >>> from scalejax import laws
@@ -102,3 +104,49 @@ def llama3_accuracy(nll, *, L_0, r, k, x_0):
         0.55
     """
     return L_0 + r * (1 - L_0) * jax.nn.sigmoid(-k * (nll - x_0))
+
+
+@formula
+def two_stage(first, second, through=None, **inputs):
+    r"""Prediction through an intermediate quantity, with the uncertainty of both stages: compute -> loss -> accuracy.
+
+        y = g(f(x; theta_1); theta_2),    theta_1, theta_2 drawn from the uncertainty of each fit
+
+    Llama 3 predicts benchmarks so (compute -> normalised loss of the correct answer -> accuracy), Gadre et al. the mean error of tasks
+    (N, D -> loss -> error). The second law may be fitted to runs that the first never saw, such as older, larger models. With
+    kind="run" `derive` sends the noise of a new run about the first law through the second, and adds the noise about the second; the two
+    are taken as independent.
+
+    Args:
+        first, second: the two laws at their parameters: `derive` gives them from {"first": source, "second": source}.
+        through: the input of the second law that the first predicts; default the first law's output, or the only input.
+        inputs: a number or an array for every input of the first law, and for every other one of the second. An input that both have has
+            one value for both; where they differ, write a function of your own.
+
+    Returns:
+        Predictions of both laws by the names of their outputs; the first is called after `through` if they are alike.
+
+    Example:
+        >>> import scalejax as sj
+        >>> loss = (sj.laws.llama3_nll, {"s": -0.2, "t": 5.5})
+        >>> accuracy = (sj.laws.llama3_accuracy, {"L_0": 0.25, "r": 0.8, "k": 10.0, "x_0": 0.7})
+        >>> found = sj.derive({"first": loss, "second": accuracy}, sj.formulas.two_stage, C=1e24)
+        >>> round(found.accuracy, 4)
+        0.55
+
+    References: Grattafiori et al. 2024, arXiv:2407.21783, section 3.2.1; Gadre et al. 2024, arXiv:2403.08540.
+    """
+    f, g = first.law, second.law
+    link = through or (f.output if f.output in g.inputs else g.inputs[0] if len(g.inputs) == 1 else None)
+    if link is None:
+        raise DecisionError(f"Law {f.name!r} predicts {f.output!r}, and {g.name!r} takes {', '.join(g.inputs)}; say which with through=...")
+    if link not in g.inputs:
+        raise DecisionError(f"Law {g.name!r} has no input {link!r}; it takes {', '.join(g.inputs)}.")
+    others = [n for n in g.inputs if n != link]
+    if set(inputs) != {*f.inputs, *others}:
+        needed, got = (", ".join(sorted(names)) or "none" for names in ({*f.inputs, *others}, inputs))
+        raise DecisionError(f"These stages take the inputs {needed}; got {got}.")
+    middle = f(**{n: inputs[n] for n in f.inputs})
+    last = g(**{link: middle}, **{n: inputs[n] for n in others})
+    name = link if f.output == g.output else f.output
+    return {f"first_{name}" if name == g.output else name: middle, g.output: last}

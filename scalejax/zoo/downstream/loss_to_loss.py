@@ -173,7 +173,7 @@ def single_step_accuracy(N, D, *, A, alpha, B, beta, E, p, q):
         acc = p / (1 + exp(-x)) + q,    x = A N^-alpha + B D^-beta + E
 
     Symbols: N parameters; D tokens; acc accuracy; p < 0, since x falls with size and data; q level for x = -infinity. In two steps:
-    `power_law` or `chinchilla` for the loss, then `llama3_accuracy`, chained by `procedures.two_stage`.
+    `power_law` or `chinchilla` for the loss, then `llama3_accuracy`, chained by `formulas.two_stage`.
 
     Example:
         >>> from scalejax import laws

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+import jax.numpy as jnp
+
 from ...core.domains import Positive
+from ...core.formula import formula, require
 from ...core.law import law
 from .. import ranges
 from ..scale.chinchilla import chinchilla
@@ -49,7 +52,7 @@ def modal_competition(N, D, *, C_ij, A_ij, alpha_ij, B_ij, beta_ij):
         X(N, D) = A_ij N^-alpha_ij + B_ij D^-beta_ij - C_ij
 
     Symbols: N parameters; D = D_i + D_j tokens of both modalities; X nats/token: above 0 the modalities compete, below 0 they help each
-    other, by C_ij at most. X = 0 is the competition barrier, see `procedures.competition_barrier`. A low alpha_ij is strong competition.
+    other, by C_ij at most. X = 0 is the competition barrier, see `formulas.competition_barrier`. A low alpha_ij is strong competition.
 
     Example:
         >>> from scalejax import laws
@@ -108,3 +111,89 @@ def bimodal(N, D_i, D_j, *, E_i, A_i, alpha_i, B_i, beta_i, E_j, A_j, alpha_j, B
     of_j = chinchilla(N, D_j, E=E_j, A=A_j, alpha=alpha_j, B=B_j, beta=beta_j)
     excess = modal_competition(N, D_i + D_j, C_ij=C_ij, A_ij=A_ij, alpha_ij=alpha_ij, B_ij=B_ij, beta_ij=beta_ij)
     return 0.5 * (of_i + of_j) + excess
+
+
+@formula
+def competition_barrier(C_ij, A_ij, alpha_ij, B_ij, beta_ij):
+    r"""Cheapest point from which two modalities help each other; infinite where they compete at every scale.
+
+        min_{N, D} 6 N D   subject to   A_ij N^-alpha_ij + B_ij D^-beta_ij = C_ij
+        N = ( A_ij (alpha_ij + beta_ij) / (beta_ij C_ij) )^(1/alpha_ij),   D = ( B_ij (alpha_ij + beta_ij) / (alpha_ij C_ij) )^(1/beta_ij)
+
+    At the cheapest point the two terms stand as beta_ij to alpha_ij. The paper gives the condition alone; the closed form follows.
+
+    Args:
+        C_ij, A_ij, alpha_ij, B_ij, beta_ij: parameters of `laws.bimodal` or `laws.modal_competition`.
+
+    Returns:
+        "N", parameters; "D", tokens of both modalities together; "compute", 6 N D in FLOPs. `barrier_tokens` and `barrier_parameters` give
+        other points of the barrier.
+
+    Example:
+        >>> import scalejax as sj
+        >>> pair = {"C_ij": 0.2, "A_ij": 1e4, "alpha_ij": 0.5, "B_ij": 1e4, "beta_ij": 0.5}
+        >>> barrier = sj.derive((sj.laws.modal_competition, pair), sj.formulas.competition_barrier)
+        >>> f"{barrier.N:.4g} {barrier.D:.4g} {barrier.compute:.4g}"
+        '1e+10 1e+10 6e+20'
+
+    References: Aghajanyan et al. 2023, arXiv:2301.03728.
+    """
+    total = alpha_ij + beta_ij
+    N = (A_ij * total / beta_ij / C_ij) ** (1 / alpha_ij)
+    D = (B_ij * total / alpha_ij / C_ij) ** (1 / beta_ij)
+    return {"N": N, "D": D, "compute": 6 * N * D}
+
+
+@formula
+def barrier_tokens(N, C_ij, A_ij, alpha_ij, B_ij, beta_ij):
+    r"""Tokens at which a model of N parameters crosses the competition barrier; infinite where no number of tokens suffices.
+
+        D = ( B_ij / (C_ij - A_ij N^-alpha_ij) )^(1 / beta_ij)
+
+    Args:
+        N: parameters, a number or an array.
+        C_ij, A_ij, alpha_ij, B_ij, beta_ij: parameters of `laws.bimodal` or `laws.modal_competition`.
+
+    Returns:
+        Tokens of both modalities together, as N.
+
+    Example:
+        >>> import scalejax as sj
+        >>> pair = {"C_ij": 0.2, "A_ij": 1e4, "alpha_ij": 0.5, "B_ij": 1e4, "beta_ij": 0.5}
+        >>> f"{sj.formulas.barrier_tokens(4e10, **pair):.4g}"
+        '4.444e+09'
+
+    References: Aghajanyan et al. 2023, arXiv:2301.03728.
+    """
+    return _other(N, C_ij, A_ij, alpha_ij, B_ij, beta_ij)
+
+
+@formula
+def barrier_parameters(D, C_ij, A_ij, alpha_ij, B_ij, beta_ij):
+    r"""Parameters at which a model trained on D tokens crosses the competition barrier; infinite where no size suffices.
+
+        N = ( A_ij / (C_ij - B_ij D^-beta_ij) )^(1 / alpha_ij)
+
+    Args:
+        D: tokens of both modalities together, a number or an array.
+        C_ij, A_ij, alpha_ij, B_ij, beta_ij: parameters of `laws.bimodal` or `laws.modal_competition`.
+
+    Returns:
+        Parameters, as D.
+
+    Example:
+        >>> import scalejax as sj
+        >>> pair = {"C_ij": 0.2, "A_ij": 1e4, "alpha_ij": 0.5, "B_ij": 1e4, "beta_ij": 0.5}
+        >>> f"{sj.formulas.barrier_parameters(4e10, **pair):.4g}"
+        '4.444e+09'
+
+    References: Aghajanyan et al. 2023, arXiv:2301.03728.
+    """
+    return _other(D, C_ij, B_ij, beta_ij, A_ij, alpha_ij)
+
+
+def _other(x, C, A, a, B, b):
+    """y with A x^-a + B y^-b = C."""
+    require(x > 0, "The barrier was asked for at a number that is not positive; give positive parameters or tokens.")
+    room = C - A * x**-a
+    return jnp.where(room > 0, (B / jnp.where(room > 0, room, 1.0)) ** (1 / b), jnp.inf)

@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from ...core.domains import Positive, Simplex, Unit
+from ...core.errors import DecisionError
+from ...core.formula import formula, require
 from ...core.law import law
 from ...core.numerics import LEAST, power, power_from_zero
 from .. import ranges
@@ -39,7 +41,7 @@ def encoder_decoder(N_e, N_d, Nbar_e, Nbar_d, *, alpha, p_e, p_d, L_inf):
     unit of alpha (repeat them in every run); L cross-entropy on one test set, nats/token; alpha the reducible loss of the baseline.
 
     Note: the total size alone does not suffice; along N_e / N_d = constant this is `power_law` with the exponent p_e + p_d. For the best
-    split of N_e + N_d see `procedures.encoder_decoder_split`. The exponents depend on the composition of the test set (natural text or
+    split of N_e + N_d see `formulas.encoder_decoder_split`. The exponents depend on the composition of the test set (natural text or
     translated text on the target side): fit each test set apart. The paper's coefficients could not be traced.
 
     Example:
@@ -127,7 +129,7 @@ def multilingual(N, p, *, beta_1, alpha, L_inf, c1, c2, c3):
     L cross-entropy of the pair, nats/token. The weight changes the factor of the power law alone: alpha and L_inf hold for all weights.
 
     Note: several pairs are `fit(..., by="pair")`, or `multilingual_pairs` for their joint optimum. To test that weights share alpha and
-    L_inf, fit `power_law` with by="p" with and without `share=("alpha", "E")`; see `procedures.effective_shares`. The formula is
+    L_inf, fit `power_law` with by="p" with and without `share=("alpha", "E")`; see `formulas.effective_shares`. The formula is
     infinite at a weight of 0: below 1e-9 its tangent there takes its place.
 
     Example:
@@ -169,3 +171,78 @@ def multilingual_pairs(h, N, *, beta_1, alpha, L_inf, c1, c2, c3):
         array([2.124683, 2.124683])
     """
     return multilingual(jnp.expand_dims(N, -1), h, beta_1=beta_1, alpha=alpha, L_inf=L_inf, c1=c1, c2=c2, c3=c3)
+
+
+@formula
+def encoder_decoder_split(budget, alpha, p_e, p_d, L_inf, Nbar_e, Nbar_d):
+    r"""Sizes of encoder and decoder that make the loss of a translation model least for a total size.
+
+        N_e = p_e / (p_e + p_d) B,   N_d = p_d / (p_e + p_d) B,   L = alpha* B^-(p_e + p_d) + L_inf
+        alpha* = alpha (Nbar_e (p_e + p_d) / p_e)^p_e (Nbar_d (p_e + p_d) / p_d)^p_d
+
+    Args:
+        budget: B = N_e + N_d, a number or an array, non-embedding parameters.
+        alpha, p_e, p_d, L_inf: parameters of `laws.encoder_decoder`.
+        Nbar_e, Nbar_d: sizes of its baseline model.
+
+    Returns:
+        "N_e", "N_d"; "loss" there; "alpha_star", the factor of its power law. For other costs use `allocate` with
+        cost=lambda N_e, N_d: ...; under N_e + N_d it gives the same.
+
+    Example:
+        >>> import scalejax as sj
+        >>> known = (sj.laws.encoder_decoder, {"alpha": 0.8, "p_e": 0.2, "p_d": 0.3, "L_inf": 1.0})
+        >>> best = sj.derive(known, sj.formulas.encoder_decoder_split, budget=5e8, Nbar_e=1e8, Nbar_d=1e8)
+        >>> f"{best.N_e:.3g} {best.N_d:.3g} {best.loss:.4f}"
+        '2e+08 3e+08 1.5009'
+
+    References: Ghorbani et al. 2021, arXiv:2109.07740.
+    """
+    positive = {"budget": budget, "alpha": alpha, "p_e": p_e, "p_d": p_d, "Nbar_e": Nbar_e, "Nbar_d": Nbar_d}
+    for name, value in positive.items():
+        require((value > 0) & jnp.isfinite(value), f"encoder_decoder_split() got {name}={{value}}; it must be positive.", value=value)
+    require((L_inf >= 0) & jnp.isfinite(L_inf), "encoder_decoder_split() got L_inf={value}; it must be 0 or more.", value=L_inf)
+    p = p_e + p_d
+    alpha_star = alpha * (Nbar_e * p / p_e) ** p_e * (Nbar_d * p / p_d) ** p_d
+    return {"N_e": p_e / p * budget, "N_d": p_d / p * budget, "loss": alpha_star * budget**-p + L_inf, "alpha_star": alpha_star}
+
+
+@formula
+def effective_shares(A, alpha, p, whole=1.0):
+    r"""Effective share of the parameters for every sampling weight of one language pair, from a joint fit over weightings.
+
+        f(p) = (A_whole / A_p)^(1 / alpha)
+
+    N parameters at weight p are worth f(p) N at weight `whole`. The exponent and the constant are shared over weightings, which is what
+    makes f independent of N.
+
+    Args:
+        A: (weightings,) factors, beta_p in the paper. With `derive` and group=fit.groups they come from a joint fit such as
+            fit("power_law", runs, by="p", share=("alpha", "E")), whose groups are the weights.
+        alpha: the shared exponent.
+        p: (weightings,) the weights, such as fit.groups.
+        whole: the weight that counts as a model of the pair's own.
+
+    Returns:
+        (weightings,) shares, to which `laws.effective_share` is fitted.
+
+    Example:
+        >>> import numpy as np, scalejax as sj
+        >>> true = {"beta_1": 100.0, "alpha": 0.25, "L_inf": 1.0, "c1": 0.5, "c2": 1.0, "c3": 1.0}
+        >>> N, p = (a.ravel() for a in np.meshgrid(np.logspace(7, 9, 6), [0.25, 0.5, 1.0]))
+        >>> runs = sj.simulate(sj.laws.multilingual, true, N=N, p=p)
+        >>> fit = sj.fit("power_law", {"x": N, "loss": runs["loss"], "p": p}, by="p", share=("alpha", "E"))
+        >>> sj.derive(fit, sj.formulas.effective_shares, group=fit.groups, p=fit.groups).value.round(3).tolist()
+        [0.344, 0.625, 1.0]
+
+    References: Fernandes et al. 2023, arXiv:2302.09650.
+    """
+    if jnp.ndim(A) != 1 or jnp.ndim(alpha) or jnp.shape(A) != jnp.shape(p):
+        raise DecisionError(
+            "effective_shares() needs one A a weighting and one alpha for all: fit(..., by='p', share=('alpha', 'E')), and "
+            "group=fit.groups, p=fit.groups."
+        )
+    there = jnp.isclose(p, whole, rtol=1e-9, atol=0)
+    require(jnp.any(there), "No runs have the weight {whole}; give whole= one of {p}.", whole=whole, p=p)
+    logs = jnp.log(A)
+    return jnp.exp((logs[jnp.argmax(there)] - logs) / alpha)

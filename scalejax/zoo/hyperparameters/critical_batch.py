@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from ...core.domains import Positive
+from ...core.formula import formula, require
 from ...core.law import Published, law
 from ...core.numerics import power
 from ...core.roots import root
@@ -121,3 +122,93 @@ def kaplan_trajectory(N, S, B, *, N_c, alpha_N, S_c, alpha_S, B_star, alpha_B):
 
 def _excess(log_L, log_a, log_s, log_k, q, alpha_S):
     return log_L - jnp.logaddexp(log_a, log_s + alpha_S * jax.nn.softplus(log_k - q * log_L))
+
+
+@formula
+def minimal_steps(S, B, B_crit):
+    r"""Steps that the same loss would take at a batch far above the critical one.
+
+        S_min = S / (1 + B_crit / B)
+
+    Args:
+        S: optimiser steps taken.
+        B, B_crit: batch and critical batch at the loss reached, in one unit; see `laws.critical_batch`.
+
+    Returns:
+        Steps in the common shape.
+
+    Example:
+        >>> import scalejax as sj
+        >>> sj.formulas.minimal_steps(2e4, B=1e6, B_crit=1e6)
+        10000.0
+
+    References: Kaplan et al. 2020, arXiv:2001.08361, eq. 5.4.
+    """
+    return S / (1.0 + B_crit / B)
+
+
+@formula
+def minimal_compute(C, B, B_crit):
+    r"""Compute that the same loss would take at a batch far below the critical one.
+
+        C_min = C / (1 + B / B_crit)
+
+    Args:
+        C: compute spent, in any unit.
+        B, B_crit: as in `minimal_steps`.
+
+    Returns:
+        Compute in the common shape.
+
+    Example:
+        >>> import scalejax as sj
+        >>> sj.formulas.minimal_compute(1e20, B=1e6, B_crit=1e6)
+        5e+19
+
+    References: Kaplan et al. 2020, arXiv:2001.08361, eq. 5.5.
+    """
+    return C / (1.0 + B / B_crit)
+
+
+@formula
+def compute_efficient(compute, N_c, alpha_N, S_c, alpha_S, B_star, alpha_B):
+    r"""Best size for a compute budget under `laws.kaplan_trajectory`, at a batch far below the critical one.
+
+        L = (C_c / C_min)^alpha_C,    1 / alpha_C = 1 / alpha_S + 1 / alpha_B + 1 / alpha_N
+        C_c = 6 N_c B_star S_c (1 + r)^(1/alpha_S + 1/alpha_N) r^(-1/alpha_S),    r = alpha_N / alpha_S
+        N = N_c ((1 + r) / L)^(1/alpha_N),    B_crit = B_star / L^(1/alpha_B),    S_min = C_min / (6 N B_crit)
+
+    so that training stops at 1 + r times the loss of the converged model; `sj.allocate` finds the same without a closed form.
+
+    Args:
+        compute: C_min in FLOPs (a PF-day is `sj.costs.PF_DAY`), one or several.
+        N_c, alpha_N, S_c, alpha_S, B_star, alpha_B: parameters of `laws.kaplan_trajectory`.
+
+    Returns:
+        "N", non-embedding parameters; "loss", nats/token; "B_crit", tokens; "S_min", steps at a batch far above B_crit; "D", tokens at the
+        batch B_crit, where steps and compute are twice their minimum, 2 B_crit S_min; "C_c", FLOPs at which the loss would be 1
+        nat/token; "excess", by which factor the loss lies above that of the converged model, 1 + r; and "exponent_N", "exponent_B",
+        "exponent_S", "exponent_D", "exponent_L", the powers of C_min with which each grows, the loss falling.
+
+    Example:
+        >>> import scalejax as sj
+        >>> source = (sj.laws.kaplan_trajectory, sj.laws.kaplan_trajectory.published["kaplan2020"])
+        >>> best = sj.derive(source, sj.formulas.compute_efficient, compute=sj.costs.PF_DAY)
+        >>> f"{best.N:.3g} {best.loss:.3f} {best.exponent_N:.3f}"
+        '6.04e+08 2.688 0.681'
+
+    References: Kaplan et al. 2020, arXiv:2001.08361, section 6 and appendix B.
+    """
+    require(compute > 0, "compute={compute} must be positive.", compute=compute)
+    r = alpha_N / alpha_S
+    alpha_C = 1 / (1 / alpha_S + 1 / alpha_B + 1 / alpha_N)
+    log_C_c = jnp.log(6 * N_c) + jnp.log(B_star * S_c) + (1 / alpha_S + 1 / alpha_N) * jnp.log1p(r) - jnp.log(r) / alpha_S
+    log_L = alpha_C * (log_C_c - jnp.log(compute))
+    N = N_c * jnp.exp((jnp.log1p(r) - log_L) / alpha_N)
+    B_crit = B_star * jnp.exp(-log_L / alpha_B)
+    S_min = compute / (6 * N * B_crit)
+    exponents = {"N": alpha_C / alpha_N, "B": alpha_C / alpha_B, "S": alpha_C / alpha_S, "D": 1 - alpha_C / alpha_N, "L": -alpha_C}
+    return {
+        "N": N, "loss": jnp.exp(log_L), "B_crit": B_crit, "S_min": S_min, "D": 2 * B_crit * S_min, "C_c": jnp.exp(log_C_c),
+        "excess": 1 + r, **{f"exponent_{name}": value for name, value in exponents.items()},
+    }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...core.domains import Positive
+from ...core.formula import formula, require
 from ...core.law import Published, law
 from ...core.numerics import power
 
@@ -34,3 +35,30 @@ def batch_from_loss(L, *, b0, p):
         '1.275e+06'
     """
     return b0 * power(L, -p)
+
+
+@formula
+def tokens_per_parameter(C, K2=0.01, slope=-0.1, unit=1e9):
+    r"""Compute-optimal tokens per parameter from constants of the form that MiniCPM prints.
+
+        D / N = K^-2 (C / 6)^-slope,    K = (alpha C_N / (beta C_D))^(1 / (alpha + beta)),    slope = (beta - alpha) / (alpha + beta)
+
+    It is the optimum of `laws.chinchilla` with A = C_N, B = C_D under C = 6 N D, as `sj.allocate` finds it.
+
+    Args:
+        C: training compute in FLOPs, one number or an array.
+        K2, slope: K^2, which is N / D at C / 6 = N D = 1, and the exponent of C / 6; by default MiniCPM's averages over evaluation sets.
+        unit: parameters and tokens per unit of N and D in the fit; only billions give the printed 192 tokens a parameter.
+
+    Returns:
+        Tokens per parameter, as C.
+
+    Example:
+        >>> import scalejax as sj
+        >>> round(sj.formulas.tokens_per_parameter(4.08e21))
+        192
+
+    References: Hu et al. 2024, arXiv:2404.06395, section 4.5.
+    """
+    require(C > 0, "Compute must be positive FLOPs.")
+    return power(C / 6 / unit**2, -slope) / K2

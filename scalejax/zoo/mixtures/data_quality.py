@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...core.domains import Interval, Positive, Real
+from ...core.errors import DecisionError
+from ...core.formula import formula, require
 from ...core.law import Published, law
 from ...core.numerics import power
 from ..scale.learning_curves import logarithmic
@@ -326,3 +328,43 @@ def visual_experience(hours, N, resolution, *, b_0, b_hours, b_N, b_res):
     """
     logs = logarithmic(hours, a=b_0, b=b_hours / _LOG_10) + logarithmic(N, a=0.0, b=b_N / _LOG_10)
     return logs + logarithmic(resolution, a=0.0, b=b_res / _LOG_10)
+
+
+@formula
+def pruning_frontier(law, P, kept):
+    r"""Best fraction to keep of a ranked data set for every number of kept examples, and how steeply the error falls along that envelope.
+
+        eps*(P) = min_f eps(P; f),    exponent = -d log eps* / d log P
+
+    P counts the examples that are trained on: a fraction f comes from P / f examples ranked by difficulty. Each curve at a fixed f is a
+    power law with a floor; if the metric is good, the envelope falls faster than any of them, and its exponent grows with P. With
+    random scores all curves coincide.
+
+    Args:
+        law: a law of one input with a group for every kept fraction; `derive` gives it from a fit such as
+            fit("power_law", {"x": P, "loss": error, "f": f}, by="f") with group=fit.groups.
+        P: where to look, a number or an array.
+        kept: (groups,) the fractions, such as fit.groups.
+
+    Returns:
+        "error", the least; "kept", the fraction that has it; "exponent", that of its curve. Each in the shape of P.
+
+    Example:
+        >>> import numpy as np, scalejax as sj
+        >>> P, f = (a.ravel() for a in np.meshgrid(np.logspace(3, 6, 8), [1.0, 0.3]))
+        >>> error = np.where(f == 1, 3 * P**-0.3, 0.01 + 30 * P**-0.6)
+        >>> fit = sj.fit("power_law", {"x": P, "loss": error, "f": f}, by="f", starts=256, unidentified="warn")
+        >>> sj.derive(fit, sj.formulas.pruning_frontier, group=fit.groups, P=[1e3, 1e5], kept=fit.groups).kept.tolist()
+        [1.0, 0.3]
+
+    References: Sorscher et al. 2022, arXiv:2206.14486.
+    """
+    require(P > 0, "P={P} must hold positive numbers of examples.", P=P)
+    log_error, slope = jax.jvp(lambda s: jnp.log(law(P * jnp.exp(s))), (jnp.zeros_like(P),), (jnp.ones_like(P),))
+    if len(law.inputs) != 1 or jnp.ndim(kept) != 1 or jnp.shape(log_error) != (*jnp.shape(kept), *jnp.shape(P)):
+        raise DecisionError(
+            "pruning_frontier() takes a fit of a law with one input and a group for every kept fraction: group=fit.groups, kept=fit.groups."
+        )
+    best = jnp.argmin(log_error, axis=0)
+    error, exponent = (jnp.take_along_axis(v, best[None], axis=0)[0] for v in (jnp.exp(log_error), -slope))
+    return {"error": error, "kept": kept[best], "exponent": exponent}

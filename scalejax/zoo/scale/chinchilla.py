@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from math import exp
 
+import jax
+import jax.numpy as jnp
+
 from ...core.domains import Positive
+from ...core.errors import DecisionError
+from ...core.formula import formula
 from ...core.law import Published, law
 from ...core.numerics import power
 from .. import ranges
@@ -207,3 +212,47 @@ def chinchilla_product(N, D, *, A, alpha, beta):
         2.517851
     """
     return A * power(N, -alpha) * power(D, -beta)
+
+
+@formula
+def elasticity_of_substitution(law, between=("N", "D"), **inputs):
+    r"""Relative change of the ratio D/N along a line of equal loss, over that of the rate at which the two trade, for any law.
+
+        sigma = dlog(D/N) / dlog(L_N / L_D)  at constant L
+              = (f_n + f_d) / [ f_n + f_d - (f_nn f_d - f_nd f_n) / f_n + (f_nd f_d - f_dd f_n) / f_d ]
+
+    with f the law in n = log N and d = log D, by automatic differentiation. At 1 a budget share is fixed whatever the prices; below 1 the
+    scarcer input is hard to replace. `chinchilla` has 1 / (1 + beta s_N + alpha s_D), s_N = alpha A N^-alpha / (alpha A N^-alpha +
+    beta B D^-beta) and s_D = 1 - s_N.
+
+    Args:
+        law: the law at its parameters; `derive` gives it.
+        between: names of two scalar inputs on which the loss depends.
+        inputs: numbers or arrays of one shape for all inputs of the law.
+
+    Returns:
+        sigma in the inputs' shape.
+
+    Example:
+        >>> import scalejax as sj
+        >>> law = sj.laws.chinchilla
+        >>> found = sj.derive((law, law.published["besiroglu2024"]), sj.formulas.elasticity_of_substitution, N=70e9, D=1.4e12)
+        >>> round(found.value, 4)
+        0.737
+
+    References: Hoffmann et al. 2022, arXiv:2203.15556, for the law; the elasticity is the textbook's.
+    """
+    for name in (*between, *inputs, *law.inputs):
+        if name not in law.inputs or name not in inputs:
+            raise DecisionError(f"elasticity_of_substitution() needs the inputs {', '.join(law.inputs)}, once each; check {name!r}.")
+    values = jnp.broadcast_arrays(*(inputs[name] for name in law.inputs))
+    rows = {name: jnp.ravel(v) for name, v in zip(law.inputs, values, strict=True)}
+
+    def loss(logs, row):
+        return law(**{**row, **{name: jnp.exp(x) for name, x in zip(between, logs, strict=True)}})
+
+    logs = jnp.log(jnp.stack([rows[name] for name in between], axis=-1))
+    first, second = jax.vmap(jax.grad(loss))(logs, rows), jax.vmap(jax.hessian(loss))(logs, rows)
+    (f_n, f_d), (f_nn, f_nd, f_dd) = first.T, (second[:, 0, 0], second[:, 0, 1], second[:, 1, 1])
+    bend = (f_nn * f_d - f_nd * f_n) / f_n - (f_nd * f_d - f_dd * f_n) / f_d
+    return ((f_n + f_d) / (f_n + f_d - bend)).reshape(values[0].shape)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from ...core.domains import Positive
+from ...core.formula import formula, require
 from ...core.law import Published, law
 from ...core.numerics import power
 from .. import ranges
@@ -16,6 +17,7 @@ D_C = Positive(1e6, 1e16, unit="tokens")
 S_C = Positive(1.0, 1e6, unit="optimiser steps")
 ALPHA_K = Positive(0.02, 1.0)
 ALPHA_S = Positive(0.1, 2.0)
+_PF_DAY = 8.64e19  # FLOPs
 
 
 @law(
@@ -209,3 +211,87 @@ def kaplan_steps(N, S_min, *, N_c, alpha_N, S_c, alpha_S):
         2.0
     """
     return power(N_c / N, alpha_N) + power(S_c / S_min, alpha_S)
+
+
+@formula
+def overfitting_tokens(N, N_c, alpha_N, D_c, alpha_D, excess=0.02):
+    r"""Tokens below which overfitting costs more than a given share of the loss, under `laws.kaplan`.
+
+        D = D_c (N / N_c)^(alpha_N / alpha_D) / ((1 + excess)^(1 / alpha_D) - 1)
+
+    Args:
+        N: non-embedding parameters, one or several.
+        N_c, alpha_N, D_c, alpha_D: parameters of `laws.kaplan`.
+        excess: L(N, D) / L(N, inf) - 1, 0.02 in the paper (its spread between seeds).
+
+    Returns:
+        Tokens in the shape of N.
+
+    Example:
+        >>> import scalejax as sj
+        >>> f"{sj.formulas.overfitting_tokens(1e9, **sj.laws.kaplan.published['kaplan2020']):.3g}"
+        '2.41e+10'
+
+    References: Kaplan et al. 2020, arXiv:2001.08361, eqs. 4.3 and 4.4 (D > 5e3 N^0.74).
+    """
+    require(N > 0, "N={N} must be positive.", N=N)
+    require(excess > 0, "excess={excess} must be positive.", excess=excess)
+    return D_c * power(N / N_c, alpha_N / alpha_D) / jnp.expm1(jnp.log1p(excess) / alpha_D)
+
+
+@formula
+def early_stopping_step(loss, loss_infinite, S_c, alpha_S):
+    r"""Least optimiser steps at which a run on limited data stops improving.
+
+        S_stop >= S_c / (L(N, D) - L(N, inf))^(1 / alpha_S)
+
+    Args:
+        loss: L(N, D) of the run stopped in time, `laws.kaplan`.
+        loss_infinite: L(N, inf) of the same size on unlimited data; below `loss`.
+        S_c, alpha_S: parameters of `laws.kaplan_steps`.
+
+    Returns:
+        Steps, as the losses.
+
+    Example:
+        >>> import scalejax as sj
+        >>> round(sj.formulas.early_stopping_step(2.5, 2.4, S_c=2.1e3, alpha_S=0.76))
+        43452
+
+    References: Kaplan et al. 2020, arXiv:2001.08361, eq. 5.7.
+    """
+    gap = loss - loss_infinite
+    require(gap > 0, "early_stopping_step() needs loss above loss_infinite: limited data cannot help.")
+    return S_c * gap ** (-1 / alpha_S)
+
+
+@formula
+def contradiction_point(C_c, alpha_C, D_c, alpha_D, N_1=1.3e9, p=0.73):
+    r"""Where the law of compute promises a lower loss than the law of data allows: there the laws must break down.
+
+        (C_c / C)^alpha_C = (D_c / D)^alpha_D,    N = N_1 C^p,    D = 2 C / (6 N)
+
+    Args:
+        C_c, alpha_C: parameters of `laws.kaplan_compute`, PF-days.
+        D_c, alpha_D: parameters of `laws.kaplan_data`, tokens.
+        N_1, p: size of the best model at 1 PF-day, and the power with which it grows; by default those of the paper.
+
+    Returns:
+        "C" (PF-days), "N", "D" (tokens, for a batch at the critical one) and "L" (nats/token). Small changes of the exponents move C by an
+        order of magnitude, as the paper says of its own.
+
+    Example:
+        >>> import scalejax as sj
+        >>> compute, data = (sj.laws[name].published["kaplan2020"] for name in ("kaplan_compute", "kaplan_data"))
+        >>> point = sj.formulas.contradiction_point(**compute, **data)
+        >>> f"{point['C']:.1e} PF-days, {point['L']:.2f} nats"
+        '1.7e+04 PF-days, 1.63 nats'
+
+    References: Kaplan et al. 2020, arXiv:2001.08361, section 6.3.
+    """
+    slope = alpha_C - (1 - p) * alpha_D  # of the logarithm of the two losses' ratio
+    wrong = "With alpha_C={alpha_C} and (1 - p) alpha_D={other} data never limit the best models."
+    require(slope > 0, wrong, alpha_C=alpha_C, other=(1 - p) * alpha_D)
+    D_1 = 2 * _PF_DAY / (6 * N_1)
+    C = jnp.exp((alpha_C * jnp.log(C_c) - alpha_D * jnp.log(D_c / D_1)) / slope)
+    return {"C": C, "N": N_1 * C**p, "D": D_1 * C ** (1 - p), "L": (C_c / C) ** alpha_C}

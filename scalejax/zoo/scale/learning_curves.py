@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from ...core.domains import Positive, Real
+from ...core.formula import formula, require
 from ...core.law import law
 from ...core.numerics import power
 from .power import power_law
@@ -161,3 +162,41 @@ def logarithmic(x, *, a, b):
         0.192103
     """
     return a + b * jnp.log(x)
+
+
+@formula
+def prediction_horizon(x, low, high, widest=0.2, largest=None):
+    r"""How far to extrapolate: the largest input up to which the interval of the prediction is narrower than a limit.
+
+        x_max = max { x : high(x') / low(x') - 1 <= widest for all x' <= x }
+
+    Asked how many samples reach a target, buy min(what `equivalent` says, x_max), train, refit, and ask again.
+
+    Args:
+        x: (points,) inputs that rise.
+        low, high: (points,) ends of the interval there, of any curve that `derive` gives.
+        widest: relative width of the interval that is still acceptable.
+        largest: the largest input of the runs, for "beyond".
+
+    Returns:
+        "x_max", the first input if no interval is narrow enough; "width", (points,) high / low - 1; with `largest` also "beyond", decades
+        from there to x_max.
+
+    Example:
+        >>> import numpy as np, scalejax as sj
+        >>> runs = sj.simulate(sj.laws.m1, {"beta": 2.0, "c": 0.3}, x=np.logspace(0, 2, 12), noise=0.05, seed=1)
+        >>> fit = sj.fit("m1", runs, loss=sj.squared(), starts=64)
+        >>> curve = sj.derive(fit, fit.law, x=np.geomspace(1.0, 1e9, 257))
+        >>> low, high = curve.interval(0.9)["value"]
+        >>> near, far = (sj.formulas.prediction_horizon(curve.x, low, high, widest=w)["x_max"] for w in (0.1, 0.2))
+        >>> 100 < near < far < 1e9
+        True
+
+    References: Jain et al. 2023, arXiv:2303.01598 (confidence bounds that limit the horizon).
+    """
+    require(jnp.ndim(x) == 1 and jnp.all(x > 0) & jnp.all(jnp.diff(x) > 0), "x must be positive inputs that rise.")
+    require(widest > 0, "widest={widest} must be positive.", widest=widest)
+    width = jnp.where(low > 0, high / jnp.where(low > 0, low, 1.0) - 1, jnp.inf)
+    wide = width > widest
+    x_max = jnp.where(jnp.any(wide), x[jnp.maximum(jnp.argmax(wide) - 1, 0)], x[-1])
+    return {"x_max": x_max, "width": width, **({} if largest is None else {"beyond": jnp.log10(x_max / largest)})}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from ...core.domains import Positive, Unit
+from ...core.formula import formula, require
 from ...core.law import Published, law
 from ...core.numerics import power
 from .. import ranges
@@ -78,7 +79,7 @@ def downstream_error(loss, *, epsilon, k, gamma):
         Err(L) = epsilon - k exp(-gamma L)
 
     Symbols: L (`loss`) validation loss in nats/token; Err mean top-1 error over tasks, from 0 to 1; epsilon the error of a model that
-    has learned nothing. exp(-gamma L) is perplexity^-gamma. With `overtraining` or `chinchilla` before it, `procedures.two_stage` predicts
+    has learned nothing. exp(-gamma L) is perplexity^-gamma. With `overtraining` or `chinchilla` before it, `formulas.two_stage` predicts
     the error of a run from its size.
     Note: for a low loss the error would fall below 0; the law holds within and near the range of the runs.
 
@@ -88,3 +89,115 @@ def downstream_error(loss, *, epsilon, k, gamma):
         0.47
     """
     return epsilon - k * jnp.exp(-gamma * loss)
+
+
+@formula
+def optimal_multiplier(a, b, eta, M=20.0):
+    r"""Tokens per parameter with the least loss for any compute, and the compute and size of another number at equal loss.
+
+        M* = (b / a)^(1 / (2 eta))
+        C(M) / C(M*) = [ (a M^eta + b M^-eta) / (2 sqrt(a b)) ]^(1 / eta)       at equal loss
+        N(M) / N(M*) = [ C(M) / C(M*) / (M / M*) ]^(1/2)
+
+    Args:
+        a, b, eta: parameters of `laws.overtraining`; for `laws.chinchilla` with alpha = beta see `tied_multiplier`.
+        M: tokens per parameter to compare with M*, a number or a list.
+
+    Returns:
+        "best", M*; "compute", the factor of training compute that M needs for the loss of M*; "size", that of the model's size.
+
+    Example:
+        >>> import scalejax as sj
+        >>> law = sj.laws.overtraining
+        >>> plan = sj.derive((law, law.published["gadre2024_redpajama"]), sj.formulas.optimal_multiplier, M=640)
+        >>> f"{plan.best:.2f} {plan.compute:.2f} {plan.size:.3f}"
+        '7.42 3.59 0.204'
+
+    References: Gadre et al. 2024, arXiv:2403.08540.
+    """
+    positive = jnp.ndim(M) < 2 and (M > 0)
+    require(positive, "M must be a positive number of tokens per parameter, or a list of them.")
+    best = (jnp.log(b) - jnp.log(a)) / (2 * eta)  # in logs, since draws from few runs lie far apart
+    x = jnp.abs(eta * (jnp.log(M) - best))
+    compute = (x + jnp.log1p(jnp.exp(-2 * x)) - jnp.log(2.0)) / eta  # log cosh x: the mean of the two terms, in units of that at M*
+    size = (compute + best - jnp.log(M)) / 2
+    return {"best": jnp.exp(best), "compute": jnp.exp(compute), "size": jnp.exp(size)}
+
+
+@formula
+def tied_multiplier(A, alpha, B, beta, M=20.0):
+    r"""Tokens per parameter with the least loss for any compute, of a law with one exponent; see `optimal_multiplier`.
+
+        M* = (B / A)^(1 / alpha),    alpha = beta
+
+    Args:
+        A, alpha, B, beta: parameters of `laws.chinchilla` with alpha = beta, such as from `recipe="gadre2024"`.
+        M: tokens per parameter to compare with M*, a number or a list.
+
+    Returns:
+        "best", "compute" and "size" as `optimal_multiplier`. Where alpha and beta differ the best M depends on compute: use `allocate`.
+
+    Example:
+        >>> import scalejax as sj
+        >>> params = {"E": 1.8, "A": 400.0, "alpha": 0.3, "B": 800.0, "beta": 0.3}
+        >>> round(sj.derive((sj.laws.chinchilla, params), sj.formulas.tied_multiplier).best, 3)
+        10.079
+
+    References: Gadre et al. 2024, arXiv:2403.08540.
+    """
+    _one_exponent(alpha, beta)
+    return optimal_multiplier(jnp.asarray(A), jnp.asarray(B), jnp.asarray(alpha) / 2, M)  # a and b are 6^eta times these
+
+
+@formula
+def overtraining_from_chinchilla(E, A, alpha, B, beta):
+    r"""Parameters of `laws.overtraining` from those of `laws.chinchilla` with alpha = beta.
+
+        eta = alpha / 2,    a = A 6^eta,    b = B 6^eta
+
+    Args:
+        E, A, alpha, B, beta: parameters of `laws.chinchilla`; alpha and beta must be one.
+
+    Returns:
+        "E", "a", "b", "eta".
+
+    Example:
+        >>> import scalejax as sj
+        >>> sj.formulas.overtraining_from_chinchilla(E=1.8, A=100.0, alpha=0.0, B=200.0, beta=0.0)
+        {'E': 1.8, 'a': 100.0, 'b': 200.0, 'eta': 0.0}
+
+    References: Gadre et al. 2024, arXiv:2403.08540.
+    """
+    _one_exponent(alpha, beta)
+    eta = alpha / 2
+    return {"E": E, "a": A * 6**eta, "b": B * 6**eta, "eta": eta}
+
+
+@formula
+def chinchilla_from_overtraining(E, a, b, eta):
+    r"""Parameters of `laws.chinchilla` from those of `laws.overtraining`, for decisions over N and D such as `allocate`.
+
+        alpha = beta = 2 eta,    A = a 6^-eta,    B = b 6^-eta
+
+    Args:
+        E, a, b, eta: parameters of `laws.overtraining`.
+
+    Returns:
+        "E", "A", "alpha", "B", "beta".
+
+    Example:
+        >>> import scalejax as sj
+        >>> sj.formulas.chinchilla_from_overtraining(E=1.8, a=100.0, b=200.0, eta=0.0)
+        {'E': 1.8, 'A': 100.0, 'alpha': 0.0, 'B': 200.0, 'beta': 0.0}
+
+    References: Gadre et al. 2024, arXiv:2403.08540.
+    """
+    return {"E": E, "A": a * 6**-eta, "alpha": 2 * eta, "B": b * 6**-eta, "beta": 2 * eta}
+
+
+def _one_exponent(alpha, beta):
+    require(
+        jnp.isclose(alpha, beta, rtol=1e-9, atol=0),
+        "The best number of tokens per parameter depends on compute where alpha and beta differ: use allocate(), or fit with "
+        "tie={'beta': 'alpha'}.",
+    )

@@ -29,7 +29,7 @@ def few_shot_power_law(n, *, A, alpha, q_2, n_s):
     Note: the same curve as the paper's quadratic that continues as its tangent, log e = q_0 + q_1 x + q_2 x^2 with x = log n: here
     q_1 = -alpha - 2 q_2 log n_s and q_0 = log A + q_2 (log n_s)^2; value and slope are continuous. The form is recalled, apart from its
     two regimes. The paper learns switch and curvature from other data sets' curves with a random forest; a hierarchical model does the
-    same here: `fit(..., by="dataset").sample(...)` borrows between data sets, and `procedures.prediction_horizon` tells how far to trust.
+    same here: `fit(..., by="dataset").sample(...)` borrows between data sets, and `formulas.prediction_horizon` tells how far to trust.
 
     Example:
         >>> from scalejax import laws
