@@ -37,7 +37,11 @@ def knowns(sources: Sequence[Any], groups: Sequence[str | None], pair: Pair, wha
     """
     names = [_name(source, group) for source, group in zip(sources, groups, strict=True)]
     sources, note = _resampled(sources, names, pair, what)
-    found = [known(source, group, what) for source, group in zip(sources, groups, strict=True)]
+    found, drawn = [], {}
+    for source, group in zip(sources, groups, strict=True):
+        found.append(known(drawn.get(id(source), source), group, what))
+        if found[-1].source is not None and found[-1].source.fit is source:  # groups of one fit share its draws
+            drawn[id(source)] = found[-1].source
     return [k._replace(kind=f"{k.kind}, {note}") if note and k.draws is not None else k for k in _aligned(found)]
 
 
