@@ -40,7 +40,7 @@ def test_posteriors_of_a_law_are_calibrated_and_wrong_ones_are_caught(monkeypatc
 def test_posteriors_of_pooled_groups_are_calibrated():
     x = np.concatenate([np.logspace(3, 7, n) for n in (10, 8, 5, 3)])
     group = np.repeat(["a", "b", "c", "d"], (10, 8, 5, 3))
-    found = sj.calibrate("power_law", {"x": x, "g": group}, by="g", share=("E",), likelihood="normal", simulations=100)
+    found = sj.calibrate("power_law", {"x": x, "g": group}, by="g", share=("E",), likelihood=sj.likelihoods.normal(), simulations=100)
     assert found.complaints == [] and {"alpha_spread", "alpha_typical", "A_spread"} <= set(found.ranks)
     assert found.ranks["alpha"].shape == (100, 4)
 
