@@ -9,6 +9,7 @@ from scalejax.core.files import write_text
 
 from . import (
     calibration,
+    chain,
     chinchilla,
     crossed,
     decisions,
@@ -29,6 +30,7 @@ BENCHMARKS = (
     chinchilla,
     procedure,
     many,
+    chain,
     crossed,
     linear,
     decisions,

@@ -6,6 +6,8 @@ from .comparison.compare import compare as compare
 from .comparison.held import Holdout as Holdout
 from .comparison.holdout import holdout as holdout
 from .core import schedules as schedules
+from .core.chain import Chain as Chain
+from .core.chain import chain as chain
 from .core.domains import Fixed as Fixed
 from .core.domains import Integer as Integer
 from .core.domains import Interval as Interval
@@ -54,6 +56,9 @@ from .decisions.recipes.pareto import Pareto as Pareto
 from .decisions.recipes.pareto import pareto as pareto
 from .decisions.recipes.regret import Regret as Regret
 from .decisions.recipes.regret import regret as regret
+from .fitting.chained.result import ChainFit as ChainFit
+from .fitting.counts import beta_binomial as beta_binomial
+from .fitting.counts import binomial as binomial
 from .fitting.fit import fit as fit
 from .fitting.frontier import Frontier as Frontier
 from .fitting.frontier import envelope as envelope

@@ -100,6 +100,11 @@ class Law:
         return inspect.signature(self.function)
 
     @property
+    def outcomes(self) -> tuple[str, ...]:
+        """Columns that say what came out of a run, along which residuals follow from themselves."""
+        return (self.output,)
+
+    @property
     def formula(self) -> str:
         """The docstring's formula block (its first indented lines), or the first line if there is none."""
         lines = inspect.cleandoc(self.function.__doc__ or "").splitlines()

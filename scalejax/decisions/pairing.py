@@ -142,8 +142,9 @@ class _Arm(NamedTuple):
     def offers(self) -> list[tuple[str, ...]]:
         """What may name units: every run, a column that the law does not use, the law's inputs together."""
         law = self.request.law
-        taken = {*law.inputs, law.output, "weight", *self.request.columns}
-        return [(), *((n,) for n in self.runs.names if n not in taken and self.runs[n].ndim == 1), law.inputs]
+        inputs = tuple(name for name in law.inputs if name not in law.outcomes)
+        taken = {*law.inputs, *law.outcomes, "weight", *self.request.columns}
+        return [(), *((n,) for n in self.runs.names if n not in taken and self.runs[n].ndim == 1), inputs]
 
 
 def _arm(source: Any, group: str | None) -> _Arm | None:

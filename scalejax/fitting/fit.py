@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
+from ..core.chain import Chain
 from ..core.errors import ConvergenceWarning, FitError, IdentifiabilityError, IdentifiabilityWarning, LawError
 from ..core.law import Law
 from ..core.precision import double
 from ..core.progress import Progress, reporter
 from ..core.registry import laws
 from ..core.runs import Runs
+from .counts import Binomial
 from .data import runs_for
 from .groups import check_names, grouping
 from .identify import anchor_advice, inseparable_inputs, listed_labels
@@ -35,8 +37,8 @@ def fit(
     law: Law | str | None,
     runs: Runs | Any,
     *,
-    loss: Loss | Callable[..., Any] | None = None,
-    on: Literal["log", "linear"] | None = None,
+    loss: Loss | Callable[..., Any] | Mapping[str, Any] | None = None,
+    on: Literal["log", "linear", "logit"] | Mapping[str, str] | None = None,
     starts: Starts | None = None,
     solver: Solver | str | None = None,
     fix: Mapping[str, Any] | None = None,
@@ -48,6 +50,11 @@ def fit(
     recipe: str | None = None,
     prior: Literal["weak"] | None = None,
     sizes: Mapping[str, int] | None = None,
+    floor: float | Mapping[str, float] | None = None,
+    ceiling: float | Mapping[str, float] | None = None,
+    noise: Mapping[str, float] | None = None,
+    staged: bool = False,
+    inputs: Literal["observed", "predicted"] = "predicted",
     seed: int = 0,
     unidentified: Literal["raise", "warn"] = "raise",
     progress: bool | Progress | None = None,
@@ -58,12 +65,24 @@ def fit(
 
     from many starts at once, in double precision, in one compiled program that serves all data sets of similar size.
 
+    A chain of laws (`sj.chain`) is fitted to all its outputs at once,
+
+        sum_k sum_i w_ki rho_k( r_ki ) / sigma_k^2,    r_ki residual i of stage k on its own scale,
+
+    to rows that observe some or all of them: a row without accuracy still informs the loss. The stages are fitted one after the other
+    first; from there parameters and noise are estimated in turn until neither moves, sigma_k the root mean square of the residuals of
+    stage k (of robust losses the median of |r| over 0.6745). With least squares, the default for chains, that is the maximum-likelihood
+    fit under normal noise; later stages take what the earlier ones predict, not what was observed. `loss`, `on`, `weights`, `floor` and
+    `ceiling` may name the stages, `loss={"loss": sj.huber(1e-3), "accuracy": sj.squared()}`.
+
     Args:
-        law: a law, its name, or None to take the recipe's.
+        law: a law, its name, a chain, or None to take the recipe's.
         runs: from `read_runs`, or anything that `read_runs` takes whose columns are named as the law's inputs and output.
         loss: rho; default `huber(1e-3)`, with on="linear" a thousandth of the median |y| instead of 1e-3, so that the fit does not depend
             on the unit of y. A loss that is given counts residuals as they are. Any elementwise JAX function of the residual works.
-        on: residuals of logarithms ("log", default: relative errors) or of values ("linear").
+            `sj.binomial(trials="n")` and `sj.beta_binomial(...)` are for counts: maximum likelihood, the output holds shares of successes.
+        on: residuals of logarithms ("log", default: relative errors), of values ("linear"), or of log (y - floor)/(ceiling - y) ("logit",
+            with least squares as default).
         starts: how many points over the plausible ranges (default 2,048, fewer for many sets or very many rows), a mapping of lists (full
             grid), or a list of mappings.
         solver: "lm" (default), "varpro" (for laws that declare linear parameters), "lbfgs", "adam", any optax transformation, or
@@ -80,6 +99,11 @@ def fit(
         prior: "weak" adds a penalty from the plausible ranges, which moves nothing that the runs determine and keeps the rest from running
             away: a maximum a posteriori fit, see `penalty`. For wide laws and small tables. Intervals stay those of the runs alone.
         sizes: lengths of vector parameters whose axis no column shows.
+        floor, ceiling: bounds of an outcome on="logit", such as the accuracy of guesses; default 0 and 1.
+        noise: of a chain, {"accuracy": 0.01}: standard deviations of residuals that are known, not estimated.
+        staged: fit a chain stage by stage, as papers do: each to its own rows, given the ones before.
+        inputs: with `staged`, whether later stages are fitted to the "predicted" or the "observed" outputs of earlier ones; predictions
+            always go through all stages.
         seed: of the starts.
         unidentified: "raise" an error when the runs cannot tell parameters apart, or "warn" and return the fit.
         progress: True, False, a function of (done, total), or None for a line on terminals when it takes long.
@@ -100,6 +124,17 @@ def fit(
         {'E': 1.0, 'A': 20.0, 'alpha': 0.3}
     """
     begun = time.perf_counter()
+    options = {"floor": floor, "ceiling": ceiling, "noise": noise}
+    if is_chained(law, loss, on, options, staged):
+        if recipe is not None or prior is not None:
+            raise FitError("Chains, counts and logits take neither recipe= nor prior=; leave them out.")
+        return announce(
+            fit_chained(
+                find_law(law), runs, {"loss": loss, "on": on, "fix": fix, "tie": tie, "bounds": bounds, "by": by, "share": share,
+                "weights": weights, "sizes": sizes, **options}, staged=inputs if staged else None, starts=starts, solver=solver, seed=seed,
+                unidentified=unidentified, progress=reporter("fit", progress),
+            )
+        )  # fmt: skip
     chosen = find_recipe(recipe) if recipe else None
     request = make_request(
         law if law is not None else (chosen.law if chosen else None), runs,
@@ -117,6 +152,27 @@ def fit(
         request = with_prior(request, found.best)
         found = search(request, starts, solver, seed, reporter("fit", progress))
     return announce(finish(request, found, solver, recipe, seed, time.perf_counter() - begun))
+
+
+def is_chained(law: Any, loss: Any, on: Any, options: Mapping[str, Any], staged: bool) -> bool:
+    """Is it a fit of several stages, of counts or of logits? These are stacked regressions, see `chained`."""
+    several = isinstance(law, Chain)
+    if not several:
+        for name, value in (("loss", loss), ("on", on), ("staged", staged), ("noise", options["noise"])):
+            if isinstance(value, Mapping) or (name == "staged" and value):
+                raise FitError(f"{name}={value!r} is for chains; make one with sj.chain(loss=law_1, accuracy=law_2).")
+    if not (several or isinstance(loss, Binomial) or on == "logit") and (options["floor"], options["ceiling"]) != (None, None):
+        raise FitError("floor= and ceiling= bound outcomes on='logit'; pass on='logit'.")
+    return several or isinstance(loss, Binomial) or on == "logit"
+
+
+def fit_chained(law: Law, runs: Any, options: dict[str, Any], *, staged: str | None, **how: Any) -> Fit:
+    """A fit that is a stacked regression; see `fit`."""
+    from .chained.joint import asked_of, fit_chain
+    from .chained.staged import fit_staged
+
+    asked = asked_of(law, **options)
+    return fit_chain(asked, runs, **how) if staged is None else fit_staged(asked, runs, inputs=staged, **how)
 
 
 def make_request(

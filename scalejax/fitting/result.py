@@ -6,11 +6,12 @@ import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
 
+from ..core.errors import FitError
 from ..core.law import Law
 from ..core.precision import double
 from ..core.runs import Runs
@@ -18,7 +19,7 @@ from ..core.table import Table, number
 from ..core.version import __version__
 from .diagnosis import Diagnosis, Verdict
 from .identify import inseparable_inputs
-from .predict import evaluate, inputs_by_name
+from .predict import Points, evaluate, inputs_by_name
 from .request import Request, too_few
 from .runaways import doubts
 from .solvers.gradient import Solver
@@ -26,8 +27,12 @@ from .solvers.search import Found, agreement
 from .status import CODES, Status, failures
 from .uncertainty.covariance import Curvature
 from .uncertainty.intervals import interval_end, quantile_of, standard_errors
+from .uncertainty.noise import new_noise
 from .uncertainty.second_order import second_order
 from .uncertainty.spread import Covariance, Spread, spread
+
+if TYPE_CHECKING:
+    from .uncertainty.units import Units
 
 _GROUPS = 12  # that a printed fit shows one by one
 _BLOCKED = 1e-3  # share of the objective that a Newton step promises where no optimum is: what converged promises a millionth of it at most
@@ -114,6 +119,15 @@ class Fit:
         return tuple(doubts(self.request, *column) for column in columns)
 
     @property
+    def unit_columns(self) -> tuple[str, ...]:
+        """Columns that name what a bootstrap resamples whatever the residuals look like; none of a single law."""
+        return ()
+
+    def strata(self, rows: np.ndarray, units: Units) -> np.ndarray | None:
+        """(rows,) which units a bootstrap draws among themselves, None for all of them."""
+        return None
+
+    @property
     def law(self) -> Law:
         """The fitted law."""
         return self.request.law
@@ -137,7 +151,7 @@ class Fit:
     @cached_property
     def observed(self) -> np.ndarray:
         """Observed outputs at the used rows, set by set: (rows,), or (rows, T) for curves and several targets."""
-        return np.concatenate([table[self.law.output][~table.excluded] for table in self.request.tables])
+        return np.concatenate([table[self.request.law.output][~table.excluded] for table in self.request.tables])
 
     @cached_property
     @double
@@ -161,7 +175,7 @@ class Fit:
     @cached_property
     def _seen(self) -> np.ndarray:
         """Which of `observed` is data, not the padding of a curve."""
-        name = self.law.output
+        name = self.request.law.output
         masks = [t.masks.get(name, np.ones(t[name].shape, bool))[~t.excluded] for t in self.request.tables]
         return np.concatenate(masks)
 
@@ -188,6 +202,20 @@ class Fit:
             float, or a NumPy array of the inputs' broadcast length.
         """
         return evaluate(self.request, self.theta, inputs)
+
+    def view(self, inputs: Mapping[str, Any]) -> tuple[Request, dict[str, Any]]:
+        """The request whose law predicts what is asked for, and the inputs without what says so; fits of chains have several."""
+        return self.request, dict(inputs)
+
+    def with_noise(
+        self, view: Request, value: np.ndarray, points: Points, rng: np.random.Generator, weight: Any, trials: Any
+    ) -> np.ndarray:  # fmt: skip
+        """What new runs would show: predictions (draws, ...) with noise of their groups; see `Draws.predict`."""
+        if trials is not None:
+            raise FitError(f"trials= is for counted outcomes, and {self.law.output!r} is none; leave it out.")
+        flat = value.reshape(len(value), len(points.group), *value.shape[1 + len(points.shape) :])
+        noise = new_noise(self, rng, flat, points.group, weight).reshape(value.shape)
+        return value * np.exp(noise) if self.request.on == "log" else value + noise
 
     @cached_property
     @double
@@ -248,16 +276,8 @@ class Fit:
             for index in np.ndindex(values.shape):
                 mark = self._mark(name, index)
                 label = name + self._index_text(name, index)
-                rows.append(
-                    [
-                        label,
-                        number(values[index]),
-                        number(errs[index], 3),
-                        number(lows[index]),
-                        number(highs[index]),
-                        mark,
-                    ]
-                )
+                cells = (number(values[index]), number(errs[index], 3), number(lows[index]), number(highs[index]))
+                rows.append([label, *cells, mark])
         percent = f"{100 * level:g} %"
         return Table(["parameter", "estimate", "std. error", f"low {percent}", f"high {percent}", ""], rows, notes=self._notes())
 
@@ -359,19 +379,9 @@ def finish(request: Request, found: Found, solver: Solver, recipe: str | None, s
     }
     name = "closed form" if found.closed else getattr(solver, "name", "lm")
     return Fit(
-        request.params(best),
-        float(found.objective[:, 0].sum()),
-        tuple(statuses),
-        best,
-        starts,
-        tuple(shapes),
-        request,
-        name,
-        recipe,
-        seed,
-        seconds,
-        versions,
-    )
+        request.params(best), float(found.objective[:, 0].sum()), tuple(statuses), best, starts, tuple(shapes), request, name, recipe,
+        seed, seconds, versions,
+    )  # fmt: skip
 
 
 def _stack(fitted: Fit, values: dict[str, np.ndarray]) -> dict[str, Any]:

@@ -19,13 +19,16 @@ from ..core.law import Law
 from ..core.registry import laws
 from ..core.runs import Flag, Runs
 from . import losses
+from .counts import Binomial
 from .request import Request
 from .result import Fit, StartTable
 from .status import Status
 from .uncertainty.covariance import Curvature
 
 FORMAT = 1
-_LOSSES = {c.__name__: c for c in (losses.Huber, losses.LogCosh, losses.Squared, losses.Absolute, losses.StudentT, losses.Asymmetric)}
+_LOSSES = {
+    c.__name__: c for c in (losses.Huber, losses.LogCosh, losses.Squared, losses.Absolute, losses.StudentT, losses.Asymmetric, Binomial)
+}
 
 
 def save_fit(fit: Fit, path: str | os.PathLike[str]) -> None:
@@ -47,7 +50,7 @@ def fit_document(fit: Fit) -> dict[str, Any]:
         "starts": {f.name: getattr(fit.starts, f.name) for f in fields(StartTable)},
         "curvature": [asdict(c) for c in fit.curvature],
         "request": {
-            "loss": _loss_to_json(request.loss),
+            "loss": loss_to_json(request.loss),
             **{k: getattr(request, k) for k in ("on", "fix", "tie", "bounds", "by", "share", "weights", "sizes", "pull", "anchors")},
         },
         "runs": {
@@ -72,7 +75,7 @@ def load_fit(path: str | os.PathLike[str], law: Law | None = None) -> Fit:
 
     Args:
         path: the JSON file.
-        law: needed only for a law of your own that is not registered.
+        law: needed only for a law of your own that is not registered; of a chain, the chain.
 
     Raises:
         DataError: if the file is missing, incomplete or no fit.
@@ -80,6 +83,10 @@ def load_fit(path: str | os.PathLike[str], law: Law | None = None) -> Fit:
     with reading(path, "fit"):
         document = json.loads(Path(path).read_text())
         check_format(path, document, FORMAT)
+        if "chain" in document:
+            from .chained.storage import chain_from_document
+
+            return chain_from_document(document, law)
         return fit_from_document(document, law)
 
 
@@ -129,7 +136,7 @@ def fit_from_document(document: dict[str, Any], law: Law | None) -> Fit:
         raise DataError("The data in the file do not match its digest: it was edited after it was saved; fit the edited data instead.")
     asked = document["request"]
     request = Request(
-        law, runs, _loss_from_json(asked["loss"]), asked["on"], asked["fix"], asked["tie"],
+        law, runs, loss_from_json(asked["loss"]), asked["on"], asked["fix"], asked["tie"],
         {k: tuple(v) for k, v in asked["bounds"].items()},
         asked["by"], tuple(asked["share"]), None if asked["weights"] is None else np.asarray(asked["weights"]), asked["sizes"],
         None if asked["pull"] is None else np.asarray(asked["pull"], float), asked.get("anchors", {}),
@@ -175,14 +182,16 @@ def _to_json(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} cannot be written as JSON")
 
 
-def _loss_to_json(loss: losses.Loss) -> dict[str, Any]:
+def loss_to_json(loss: losses.Loss) -> dict[str, Any]:
+    """A loss as what JSON can hold."""
     kind = type(loss).__name__
     if kind not in _LOSSES:
         raise FitError("A fit with a loss function of your own cannot be saved; use one of sj.huber, sj.squared, sj.student_t, ...")
     values = {f.name: getattr(loss, f.name) for f in fields(loss)}
-    return {"kind": kind, **{k: _loss_to_json(v) if isinstance(v, losses.Loss) else v for k, v in values.items()}}
+    return {"kind": kind, **{k: loss_to_json(v) if isinstance(v, losses.Loss) else v for k, v in values.items()}}
 
 
-def _loss_from_json(document: dict[str, Any]) -> losses.Loss:
-    values = {k: _loss_from_json(v) if isinstance(v, dict) else v for k, v in document.items() if k != "kind"}
+def loss_from_json(document: dict[str, Any]) -> losses.Loss:
+    """The loss that `loss_to_json` turned into a document."""
+    values = {k: loss_from_json(v) if isinstance(v, dict) else v for k, v in document.items() if k != "kind"}
     return _LOSSES[document["kind"]](**values)

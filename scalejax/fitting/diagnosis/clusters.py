@@ -103,7 +103,7 @@ def clusters(request: Request, sets: Sequence[Rows]) -> tuple[Cluster, ...]:
 def _partitions(request: Request, rows: np.ndarray) -> Iterator[Partition]:
     """The columns worth a test at these rows; columns that divide the runs alike go by the first of them: text, inputs, others."""
     law, runs = request.law, request.runs
-    names = [name for name in runs.names if name not in (law.output, "weight")]
+    names = [name for name in runs.names if name not in (*law.outcomes, "weight")]
     names.sort(key=lambda name: (runs[name].dtype.kind == "f", name not in law.inputs))  # stable
     alike: dict[bytes, list[str]] = {}
     kept: dict[bytes, tuple[tuple[str, ...], np.ndarray]] = {}

@@ -38,7 +38,7 @@ def one_group(request: Request, rows: np.ndarray) -> str:
     runs = request.runs
     for name in runs.names:
         column = runs[name]
-        if name == request.law.output or column.ndim > 1 or len(rows) < 2:
+        if name in request.law.outcomes or column.ndim > 1 or len(rows) < 2:
             continue
         same = column == column[rows[0]]
         if same[rows].all() and not (same & ~runs.excluded).sum() > len(rows):

@@ -56,7 +56,7 @@ def trends(request: Request, sets: Sequence[Rows]) -> tuple[Trend, ...]:
 def _scales(request: Request, rows: np.ndarray) -> dict[str, np.ndarray]:
     """Inputs with one number a run, and compute."""
     runs, law = request.runs, request.law
-    columns = {name: runs[name][rows] for name in law.inputs if runs[name].ndim == 1}
+    columns = {name: runs[name][rows] for name in law.inputs if runs[name].ndim == 1 and name not in law.outcomes}
     if {"N", "D"} <= set(columns) and "C" not in columns:
         columns["C"] = columns["N"] * columns["D"]
     return columns

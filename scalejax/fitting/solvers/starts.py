@@ -25,6 +25,8 @@ def make_starts(layout: Layout, starts: Starts | None, seed: int) -> np.ndarray:
             of natural values (a parameter left out starts in the middle of its range); or a list of parameter mappings.
         seed: of the Latin hypercube.
     """
+    if isinstance(starts, np.ndarray):  # from inside: unconstrained points (size, count)
+        return starts
     if starts is None or isinstance(starts, int | np.integer):
         count = DEFAULT if starts is None else int(starts)
         if count < 1:

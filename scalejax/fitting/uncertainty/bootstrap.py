@@ -12,6 +12,8 @@ import numpy as np
 from ...core.errors import ConvergenceWarning, FitError, suggest
 from ...core.precision import double
 from ...core.progress import Progress, reporter
+from ..chained.result import ChainFit
+from ..chained.staged import bootstrap_staged
 from ..data import Bank
 from ..result import Fit
 from ..runaways import noted, refit
@@ -103,6 +105,10 @@ def bootstrap(
     for column in units.columns:
         if column not in fit.runs:
             raise FitError(f"groups={column!r} names no column of the runs; {suggest(column, fit.runs.names)}")
+    if isinstance(fit, ChainFit) and fit.staged:
+        if units.kind != "groups":
+            raise FitError("A chain fitted stage by stage is resampled by runs, ten or more; leave out kind=, or use sj.laplace(fit).")
+        return bootstrap_staged(fit, replicates, units.columns, seed, as_solver(solver), reporter("bootstrap", progress))
     check_units(fit, units)
     report = reporter("bootstrap", progress)
     rng = np.random.default_rng(seed)

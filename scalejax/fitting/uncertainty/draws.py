@@ -16,7 +16,6 @@ from ...core.table import Table, number
 from ..predict import arrange, evaluate, inputs_by_name
 from ..request import Request
 from ..result import Fit
-from .noise import new_noise
 from .straight import bent
 from .units import Units
 
@@ -94,20 +93,18 @@ class Draws:
             seed: of the noise.
             weight: of the new runs, for kind="run": their noise has the variance of the fit's residuals of weight 1 over it. Needed where
                 the runs of the fit have different weights.
-            **inputs: as in `Fit.predict`.
+            **inputs: as in `Fit.predict`; of a chain also `output=`, the stage, and for kind="run" of counted outcomes `trials=`.
 
         Raises:
             FitError: for kind="run" if the fit leaves no degree of freedom to tell the noise by.
         """
         if kind not in ("mean", "run"):
             raise FitError(f"kind={kind!r} must be 'mean' or 'run'.")
-        points = arrange(self.request, inputs)
-        value = np.asarray(evaluate(self.request, self.theta, points))
-        if kind == "mean":
-            return value
-        flat = value.reshape(len(value), len(points.group), *value.shape[1 + len(points.shape) :])
-        noise = new_noise(self.fit, np.random.default_rng(seed), flat, points.group, weight).reshape(value.shape)
-        return value * np.exp(noise) if self.request.on == "log" else value + noise
+        trials = inputs.pop("trials", None) if "trials" not in self.law.inputs else None
+        view, inputs = self.fit.view(inputs)
+        points = arrange(view, inputs)
+        value = np.asarray(evaluate(view, self.theta, points))
+        return value if kind == "mean" else self.fit.with_noise(view, value, points, np.random.default_rng(seed), weight, trials)
 
     def predict_interval(self, level: float = 0.9, **arguments: Any) -> tuple[Any, Any]:
         """(low, high) of `predict(**arguments)` over the draws."""

@@ -27,11 +27,12 @@ def usual(fit: Fit) -> tuple[str, tuple[str, ...]]:
     request, few = fit.request, min(map(len, _resampled_together(fit.request))) < FEWEST
     if request.curves:
         return ("blocks" if few else "cases"), ()
-    column = default(fit)[1]
-    if column is None:
+    column = None if fit.unit_columns else default(fit)[1]
+    columns = fit.unit_columns if column is None else (column,)
+    if not columns:
         return ("residual" if few else "cases"), ()
-    enough = min(len(set(unit_names(table, rows, [column]))) for table, rows in _tables(request)) >= FEWEST
-    return ("groups" if enough else "residual"), (column,)
+    enough = min(len(set(unit_names(table, rows, columns))) for table, rows in _tables(request)) >= FEWEST
+    return ("groups" if enough else "residual"), columns
 
 
 def check_units(fit: Fit, units: Units) -> None:
@@ -88,17 +89,26 @@ def _weights(fit: Fit, bank: Bank, s: int, count: int, units: Units, rng: np.ran
         used = bank.weight[:, s].reshape(runs, -1)[: len(rows)] > 0
         drawn = blocks(used, count, fit.diagnosis.neighbours or 0.0, rng).reshape(-1, count)
     else:
-        drawn = np.repeat(_runs_drawn(request, rows, table, count, units, rng), bank.rows // runs, axis=0)
+        drawn = np.repeat(_runs_drawn(request, rows, table, count, units, rng, fit.strata(rows, units)), bank.rows // runs, axis=0)
     return np.concatenate([drawn, np.zeros((bank.rows - len(drawn), count))])
 
 
-def _runs_drawn(request: Request, rows: np.ndarray, table: Runs, count: int, units: Units, rng: np.random.Generator) -> np.ndarray:
-    """(used rows, replicates) how often each run of a set is drawn."""
+def _runs_drawn(
+    request: Request, rows: np.ndarray, table: Runs, count: int, units: Units, rng: np.random.Generator, strata: np.ndarray | None
+) -> np.ndarray:
+    """(used rows, replicates) how often each run of a set is drawn; units of one stratum (rows,) among themselves."""
     if units.kind == "bayesian":
         weights = rng.standard_exponential((len(rows), count))
         return weights * (len(rows) / weights.sum(axis=0))
     if units.kind == "groups":
-        return resampled_units(unit_names(table, rows, units.columns), count, units.seed, units.columns)
+        names = unit_names(table, rows, units.columns)
+        if strata is None:
+            return resampled_units(names, count, units.seed, units.columns)
+        drawn = np.zeros((len(rows), count))
+        for stratum in np.unique(strata):
+            mine = strata == stratum
+            drawn[mine] = resampled_units(names[mine], count, units.seed, units.columns)
+        return drawn
     if not request.joint:
         return resampled(len(rows), count, rng)
     drawn = np.zeros((len(rows), count))

@@ -92,7 +92,7 @@ def default(fit: Fit) -> tuple[Covariance, str | None]:
     if fit.request.curves:
         return "clustered", None
     units = fit.diagnosis.units
-    if units is None or not all(_shared(table[units][usable_rows(fit.law, table)]) for table in fit.request.tables):
+    if units is None or not all(_shared(table[units][usable_rows(fit.request.law, table)]) for table in fit.request.tables):
         return "sandwich", None
     return "clustered", units
 

@@ -1,0 +1,483 @@
+"""Laws in a chain: against joint maximum likelihood by scipy, against fits of the stages alone, against simulated data sets."""
+
+from __future__ import annotations
+
+import warnings
+
+import jax
+import numpy as np
+import pytest
+from scipy import optimize
+
+import scalejax as sj
+
+FIRST = {"E": 1.8, "A": 400.0, "alpha": 0.34, "B": 1000.0, "beta": 0.3}
+SECOND = {"L_0": 0.25, "r": 0.8, "k": 4.0, "x_0": 2.8}
+NOISE = {"loss": 0.01, "accuracy": 0.02}
+ON = {"loss": "log", "accuracy": "linear"}
+FAR = {"N": 2e10, "D": 5e11}
+
+
+@sj.law(output="accuracy", loss=sj.Positive(0.5, 5), L_0=sj.Unit(), r=sj.Unit(), k=sj.Positive(0.5, 50), x_0=sj.Positive(0.5, 5))
+def sigmoid(loss, *, L_0, r, k, x_0):
+    return L_0 + r * (1 - L_0) * jax.nn.sigmoid(-k * (loss - x_0))
+
+
+@sj.law(loss=sj.Positive(0.1, 10), output="score", E=sj.Real(-1, 1), slope=sj.Real(-2, 2))
+def line(loss, *, E, slope):
+    return E + slope * loss
+
+
+BOTH = sj.chain(loss=sj.laws.chinchilla, accuracy=sigmoid)
+
+
+def simulated(seed: int, rows: int = 60, complete: int = 20) -> dict[str, np.ndarray]:
+    """Runs with losses, and accuracies of the first `complete` of them."""
+    rng = np.random.default_rng(seed)
+    N, D = 10 ** rng.uniform(7.5, 10, rows), 10 ** rng.uniform(9.5, 11.5, rows)
+    loss = sj.laws.chinchilla(N, D, **FIRST)
+    accuracy = sigmoid(loss, **SECOND) + NOISE["accuracy"] * rng.standard_normal(rows)
+    accuracy[complete:] = np.nan
+    return {"N": N, "D": D, "loss": loss * np.exp(NOISE["loss"] * rng.standard_normal(rows)), "accuracy": accuracy}
+
+
+@pytest.fixture(scope="module")
+def table() -> dict[str, np.ndarray]:
+    return simulated(0)
+
+
+@pytest.fixture(scope="module")
+def joint(table) -> sj.ChainFit:
+    return sj.fit(BOTH, table, on=ON)
+
+
+def natural(p: np.ndarray) -> dict[str, float]:
+    """Parameters of both stages from what scipy moves."""
+    first = dict(zip(FIRST, np.exp(p[:5]), strict=True))
+    return {**first, "L_0": p[5], "r": p[6], "k": np.exp(p[7]), "x_0": p[8]}
+
+
+def joint_nll(p: np.ndarray, t: dict[str, np.ndarray]) -> float:
+    """Negative log likelihood of both stages, maximised over their noise, in plain NumPy."""
+    q = natural(p)
+    loss = q["E"] + q["A"] * t["N"] ** -q["alpha"] + q["B"] * t["D"] ** -q["beta"]
+    accuracy = q["L_0"] + q["r"] * (1 - q["L_0"]) / (1 + np.exp(q["k"] * (loss - q["x_0"])))
+    r1, r2 = np.log(t["loss"]) - np.log(loss), t["accuracy"] - accuracy
+    seen = np.isfinite(r2)
+    return 0.5 * len(r1) * np.log(np.mean(r1**2)) + 0.5 * seen.sum() * np.log(np.mean(r2[seen] ** 2))
+
+
+def test_a_joint_fit_is_the_maximum_of_the_joint_likelihood(joint, table):
+    start = np.asarray([*np.log(list(FIRST.values())), 0.25, 0.8, np.log(4.0), 2.8])
+    best = min((optimize.minimize(joint_nll, start, (table,), "Nelder-Mead", options={"maxiter": 20000, "maxfev": 20000, "xatol": 1e-10,
+                "fatol": 1e-14, "adaptive": True}) for start in [start]), key=lambda f: f.fun)  # fmt: skip
+    best = optimize.minimize(joint_nll, best.x, (table,), "BFGS", options={"gtol": 1e-10})
+    for name, value in natural(best.x).items():
+        assert joint.params[name] == pytest.approx(value, rel=1e-5), name
+    loss = sj.laws.chinchilla(table["N"], table["D"], **{k: joint.params[k] for k in FIRST})
+    assert joint.noise["loss"] == pytest.approx(np.sqrt(np.mean(np.log(table["loss"] / loss) ** 2)), rel=1e-7)
+    assert joint.status.value == "converged"
+
+
+def test_a_joint_fit_recovers_the_truth(joint):
+    for name, value in {**FIRST, **SECOND}.items():
+        assert abs(joint.params[name] - value) < 4 * joint.standard_errors[name], name
+    for name, value in NOISE.items():
+        assert abs(np.log(joint.noise[name] / value)) < 4 / np.sqrt(2 * 10)
+
+
+def test_predictions_of_every_stage(joint):
+    loss = joint.predict(**FAR, output="loss")
+    assert loss == pytest.approx(sj.laws.chinchilla(**FAR, **{k: joint.params[k] for k in FIRST}), rel=1e-12)
+    accuracy = sigmoid(loss, **{k: joint.params[k] for k in SECOND})
+    assert joint.predict(**FAR) == pytest.approx(accuracy, rel=1e-12)
+    assert joint.predict(**FAR) == pytest.approx(BOTH(**FAR, **joint.params), rel=1e-12)
+    assert joint.predict(N=[1e9, 1e10], D=1e11).shape == (2,)
+    assert joint.law.inputs == ("N", "D") and joint.law.output == "accuracy"
+
+
+def test_rows_of_a_stage_are_in_its_own_units(joint, table):
+    rows = joint.rows("accuracy")
+    assert rows.row.tolist() == list(range(20))
+    np.testing.assert_allclose(rows.residuals, table["accuracy"][:20] - rows.fitted, atol=1e-12)
+    np.testing.assert_allclose(rows.fitted, joint.predict(N=table["N"][:20], D=table["D"][:20]), rtol=1e-12)
+    assert len(joint.rows("loss").row) == 60
+
+
+def test_rows_without_accuracy_make_it_better_known(joint, table):
+    complete = sj.fit(BOTH, {k: v[:20] for k, v in table.items()}, on=ON)
+    inside = {"N": [1e8, 3e9], "D": [1e11, 5e10]}
+    widths = []
+    for fitted in (joint, complete):
+        low, high = sj.laplace(fitted).predict_interval(0.9, **inside)
+        widths.append(high - low)
+    assert (widths[0] < 0.8 * widths[1]).all()
+
+
+@pytest.mark.slow
+def test_bootstraps_are_as_wide_as_simulated_data_sets_differ():
+    inside, cut = {"N": [1e8, 1e9, 3e9], "D": [1e11, 1e11, 5e10]}, 40
+    data = [simulated(seed, 80, cut) for seed in range(100, 150)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", sj.ConvergenceWarning)
+        fits = [sj.fit(BOTH, t, on=ON) for t in data]
+        complete = [sj.fit(BOTH, {k: v[:cut] for k, v in t.items()}, on=ON) for t in data]
+    spread, less = (np.std([f.predict(**inside) for f in found], axis=0) for found in (fits, complete))
+    drawn = np.mean([sj.bootstrap(f, 200).predict(**inside).std(axis=0) for f in fits[:10]], axis=0)
+    assert (np.abs(np.log(drawn / spread)) < 0.35).all()
+    assert np.sum(spread**2) < np.sum(less**2)
+
+
+def test_stage_by_stage_is_a_fit_of_each(table):
+    """The point of each stage is that of a fit of its own, and predictions are those of `two_stage`."""
+    seen = np.isfinite(table["accuracy"])
+    one = sj.fit("chinchilla", {k: table[k] for k in ("N", "D", "loss")}, loss=sj.squared())
+    for inputs in ("predicted", "observed"):
+        f = sj.fit(BOTH, table, on=ON, staged=True, inputs=inputs)
+        loss = table["loss"][seen] if inputs == "observed" else one.predict(N=table["N"][seen], D=table["D"][seen])
+        two = sj.fit(sigmoid, {"loss": loss, "accuracy": table["accuracy"][seen]}, loss=sj.squared(), on="linear")
+        for name, value in {**one.params, **two.params}.items():
+            assert f.params[name] == pytest.approx(value, rel=1e-9)
+        assert f.predict(**FAR) == pytest.approx(sj.derive({"first": one, "second": two}, sj.formulas.two_stage, **FAR).accuracy, rel=1e-9)
+        for name, value in one.standard_errors.items():
+            assert f.standard_errors[name] == pytest.approx(value, rel=1e-6)
+        if inputs == "observed":
+            for name, value in two.standard_errors.items():
+                assert f.standard_errors[name] == pytest.approx(value, rel=1e-6)
+        else:  # what the first stage does not know is added
+            assert all(f.standard_errors[name] > value for name, value in two.standard_errors.items())
+
+
+def test_draws_pass_through_all_stages(table):
+    f = sj.fit(BOTH, table, on=ON, staged=True)
+    drawn = sj.bootstrap(f, 200)
+    assert drawn.units.columns == ("run",) and drawn.failed == 0
+    first, last = (drawn.predict(**FAR, output=name) for name in ("loss", "accuracy"))
+    p = {k: v for k, v in drawn.params.items()}
+    np.testing.assert_allclose(last, p["L_0"] + p["r"] * (1 - p["L_0"]) / (1 + np.exp(p["k"] * (first - p["x_0"]))), rtol=1e-10)
+    spread = sj.laplace(f).predict(N=1e9, D=1e11).std() / drawn.predict(N=1e9, D=1e11).std()
+    assert 0.5 < spread < 2.0
+    with pytest.raises(sj.FitError, match="resampled by runs"):
+        sj.bootstrap(f, 20, kind="cases")
+
+
+def test_staged_fits_refuse_what_joins_stages(table):
+    with pytest.raises(sj.FitError, match="inputs='seen' is unknown"):
+        sj.fit(BOTH, table, on=ON, staged=True, inputs="seen")
+    with pytest.raises(sj.FitError, match="joins parameters of two stages"):
+        sj.fit(BOTH, table, on=ON, staged=True, tie={"x_0": "E"})
+    with pytest.raises(sj.FitError, match="is for chains"):
+        sj.fit("chinchilla", table, staged=True)
+
+
+def test_stages_count_by_their_own_losses(table):
+    bad = {**table, "loss": table["loss"].copy()}
+    bad["loss"][30] *= 3.0
+    f = sj.fit(BOTH, bad, on=ON, loss={"loss": sj.huber(1e-3), "accuracy": sj.squared()})
+    for name, value in FIRST.items():
+        assert abs(f.params[name] - value) < 4 * f.standard_errors[name]
+    # The objective is that of both losses: at the optimum no step of scipy's lowers it.
+    sigma = f.noise
+
+    def objective(p: np.ndarray) -> float:
+        q = natural(p)
+        loss = q["E"] + q["A"] * bad["N"] ** -q["alpha"] + q["B"] * bad["D"] ** -q["beta"]
+        accuracy = q["L_0"] + q["r"] * (1 - q["L_0"]) / (1 + np.exp(q["k"] * (loss - q["x_0"])))
+        r1, r2 = np.abs(np.log(bad["loss"] / loss)), (bad["accuracy"] - accuracy)[:20]
+        huber = np.where(r1 <= 1e-3, 0.5 * r1**2, 1e-3 * (r1 - 0.5e-3))
+        return float(np.sum(huber) / sigma["loss"] ** 2 + 0.5 * np.sum(r2**2) / sigma["accuracy"] ** 2)
+
+    p = f.params
+    here = np.asarray([*np.log([p[k] for k in FIRST]), p["L_0"], p["r"], np.log(p["k"]), p["x_0"]])
+    assert objective(here) == pytest.approx(f.objective, rel=1e-9)
+    better = optimize.minimize(objective, here, method="Nelder-Mead", options={"maxiter": 4000, "fatol": 1e-12, "xatol": 1e-10})
+    assert better.fun > f.objective * (1 - 1e-9)
+
+
+def test_equal_losses_have_the_covariance_of_a_weighted_fit(table):
+    """With least squares beside least squares, and beside Huber far out, standard errors agree."""
+    plain = sj.fit(BOTH, table, on=ON)
+    wide = sj.fit(BOTH, table, on=ON, loss={"loss": sj.huber(10.0), "accuracy": sj.squared()}, noise=plain.noise)
+    for name in plain.params:
+        assert wide.params[name] == pytest.approx(plain.params[name], rel=1e-6)
+        assert wide.standard_errors[name] == pytest.approx(plain.standard_errors[name], rel=1e-4)
+
+
+def test_names_that_clash_are_prefixed():
+    both = sj.chain(loss=sj.laws.chinchilla, score=line)
+    assert both.parameters == ("loss_E", "A", "alpha", "B", "beta", "score_E", "slope")
+    value = both(N=1e9, D=1e11, loss_E=1.8, A=400.0, alpha=0.34, B=1000.0, beta=0.3, score_E=0.5, slope=-0.1)
+    assert value == pytest.approx(0.5 - 0.1 * sj.laws.chinchilla(1e9, 1e11, **FIRST))
+    held = both.bind(score_E=0.5)
+    assert "score_E" not in held.parameters
+    rest = {k: v for k, v in FIRST.items() if k != "E"}
+    assert held(N=1e9, D=1e11, loss_E=1.8, slope=-0.1, **rest) == pytest.approx(value)
+    with pytest.raises(sj.LawError, match=r"fix names 'E', which several stages have; say which: 'loss_E' or 'score_E'"):
+        sj.fit(both, {"N": [1.0], "D": [1.0], "loss": [1.0], "score": [1.0]}, fix={"E": 1.0})
+
+
+def test_chains_that_are_none():
+    with pytest.raises(sj.LawError, match="No law takes 'loss'"):
+        sj.chain(loss=sj.laws.chinchilla, error=sj.laws.power_law)
+
+    @sj.law(a=sj.Real(), s=sj.Real(), output="b")
+    def forth(a, *, s):
+        return a * s
+
+    @sj.law(b=sj.Real(), t=sj.Real(), output="a")
+    def back(b, *, t):
+        return b * t
+
+    with pytest.raises(sj.LawError, match="a and b need each other in a circle"):
+        sj.chain(a=back, b=forth)
+    with pytest.raises(sj.LawError, match="is no law"):
+        sj.chain(loss="chinchilla")
+
+
+def test_requests_that_make_no_sense(table, joint):
+    with pytest.raises(sj.FitError, match=r"loss names 'acuracy', which is no stage; did you mean 'accuracy'"):
+        sj.fit(BOTH, table, loss={"acuracy": sj.squared()})
+    with pytest.raises(sj.DataError, match="no column 'accuracy', the output of a stage"):
+        sj.fit(BOTH, {k: v for k, v in table.items() if k != "accuracy"})
+    with pytest.raises(sj.DataError, match="Column 'accuracy' has no number"):
+        sj.fit(BOTH, {**table, "accuracy": np.full(60, np.nan)})
+    with pytest.raises(sj.DataError, match=r"Column 'N' is missing, NaN or infinite in row 3, where 'loss' is observed"):
+        sj.fit(BOTH, {**table, "N": np.where(np.arange(60) == 3, np.nan, table["N"])})
+    with pytest.raises(sj.FitError, match="output='los' is no stage"):
+        joint.predict(**FAR, output="los")
+    with pytest.raises(sj.FitError, match="is for chains"):
+        sj.fit("chinchilla", table, loss={"loss": sj.squared()})
+    with pytest.raises(sj.FitError, match="Huber losses and least squares"):
+        sj.fit(BOTH, table, on=ON, loss={"loss": sj.student_t(), "accuracy": sj.squared()})
+
+
+def test_bootstraps_keep_the_outputs_of_a_run_together(joint):
+    drawn = sj.bootstrap(joint, 200, seed=3)
+    assert drawn.units is not None and drawn.units.columns == ("run",)
+    assert "groups by run" in drawn.kind
+
+
+def same(a: sj.ChainFit, b: sj.ChainFit) -> None:
+    assert a.params == b.params and a.noise == b.noise and a.objective == b.objective
+    assert a.predict(**FAR) == b.predict(**FAR) and a.predict(**FAR, output="loss") == b.predict(**FAR, output="loss")
+    np.testing.assert_array_equal(a.rows("accuracy").residuals, b.rows("accuracy").residuals)
+    assert a.interval() == b.interval()
+    ours, theirs = (sj.bootstrap(f, 20).predict(**FAR, kind="run") for f in (a, b))
+    np.testing.assert_array_equal(ours, theirs)
+
+
+def test_saved_chains_come_back(joint, table, tmp_path):
+    joint.save(tmp_path / "joint.json")
+    same(joint, sj.load_fit(tmp_path / "joint.json", BOTH))
+    staged = sj.fit(BOTH, table, on=ON, staged=True, inputs="observed")
+    staged.save(tmp_path / "staged.json")
+    same(staged, sj.load_fit(tmp_path / "staged.json", BOTH))
+    with pytest.raises(sj.DataError, match="holds a chain of loss, accuracy, not the law 'chinchilla'"):
+        sj.load_fit(tmp_path / "joint.json", sj.laws.chinchilla)
+
+
+def test_saved_chains_of_registered_laws_need_no_law(tmp_path):
+    C, rng = np.logspace(19, 24, 30), np.random.default_rng(0)
+    both = sj.chain(nll=sj.laws.llama3_nll, accuracy=sj.laws.llama3_accuracy)
+    nll = sj.laws.llama3_nll(C, s=-0.2, t=5.5) + 0.01 * rng.standard_normal(30)
+    accuracy = sj.laws.llama3_accuracy(nll, L_0=0.25, r=0.8, k=10.0, x_0=1.2) + 0.01 * rng.standard_normal(30)
+    f = sj.fit(both, {"C": C, "nll": nll, "accuracy": accuracy}, on="linear")
+    f.save(tmp_path / "llama.json")
+    again = sj.load_fit(tmp_path / "llama.json")
+    assert again.params == f.params and again.chain == f.chain and again.law.name == "chain(nll, accuracy)"
+    counted = sj.fit(logistic, coins(0), loss=sj.binomial(trials="n"))
+    counted.save(tmp_path / "counts.json")
+    assert sj.load_fit(tmp_path / "counts.json", logistic).predict(x=0.3) == counted.predict(x=0.3)
+
+
+def test_new_runs_have_the_noise_of_their_stage(joint):
+    drawn = sj.bootstrap(joint, 400)
+    for output, on_scale in (("loss", np.log), ("accuracy", np.asarray)):
+        at = {"N": np.full(50, 1e9), "D": np.full(50, 5e10), "output": output}
+        noise = on_scale(drawn.predict(**at, kind="run", seed=1)) - on_scale(drawn.predict(**at))
+        assert noise.std() == pytest.approx(joint.noise[output], rel=0.25)
+
+
+def test_decisions_take_chains(joint):
+    """The best loss for a budget is the chain's first stage alone; equivalents and efficiencies are of either stage."""
+    first = {k: joint.params[k] for k in FIRST}
+    plan = sj.allocate(joint.of("loss"), compute=1e22)
+    alone = sj.allocate((sj.laws.chinchilla, first), compute=1e22)
+    assert plan.N == pytest.approx(alone.N, rel=1e-6) and plan.loss == pytest.approx(alone.loss, rel=1e-9)
+    low, high = plan.interval(0.9)["N"]
+    assert low < plan.N < high
+    # Accuracy rises as the loss falls, so that the best allocation for both is the same.
+    best = sj.allocate(joint.of("accuracy", below=1.0), compute=1e22)
+    assert best.N == pytest.approx(plan.N, rel=1e-4)
+    assert 1 - best.loss == pytest.approx(joint.predict(N=best.N, D=best.D), rel=1e-9)
+    shortfall = sj.bootstrap(joint.of("accuracy", below=1.0), 50)
+    plain = sj.bootstrap(joint, 50)
+    np.testing.assert_allclose(shortfall.predict(**FAR), 1 - plain.predict(**FAR), rtol=1e-12)
+    np.testing.assert_allclose(shortfall.predict(**FAR, kind="run"), 1 - plain.predict(**FAR, kind="run"), rtol=1e-12)
+    # The accuracy of twice the data is that of a larger model.
+    more = joint.predict(N=1e9, D=1e11)
+    size = sj.equivalent(joint, "N", like=more, D=8e10)
+    assert joint.predict(N=size.value, D=8e10) == pytest.approx(more, rel=1e-6)
+
+
+def test_groups_of_one_column(table):
+    """Two sweeps whose accuracies have parameters of their own beside one loss."""
+    parts = []
+    for seed, x_0 in ((1, 2.8), (2, 3.2)):
+        t = simulated(seed, 40, 40)
+        t["accuracy"] += sigmoid(t["loss"], **{**SECOND, "x_0": x_0}) - sigmoid(t["loss"], **SECOND)
+        parts.append({**t, "task": np.full(40, f"t{seed}")})
+    both = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
+    f = sj.fit(BOTH, both, on=ON, by="task", share=list(FIRST))
+    assert f.params["x_0"].shape == (2,) and isinstance(f.params["E"], float)
+    for value, error, truth in zip(f.params["x_0"], f.standard_errors["x_0"], (2.8, 3.2), strict=True):
+        assert abs(value - truth) < 4 * error
+    assert f.predict(**FAR, group="t1") != f.predict(**FAR, group="t2")
+    apart = sj.fit(BOTH, both, on=ON, by="task", noise=f.noise)
+    one = sj.fit(BOTH, parts[0], on=ON, noise=f.noise)
+    for name, value in one.params.items():
+        assert apart.params[name][0] == pytest.approx(value, rel=1e-5)
+
+
+# --- counted and bounded outcomes
+
+
+@sj.law(output="share", x=sj.Real(-3, 3), a=sj.Real(-2, 2), b=sj.Real(-2, 2))
+def logistic(x, *, a, b):
+    return jax.nn.sigmoid(a + b * x)
+
+
+@sj.law(output="share", x=sj.Real(-3, 3), a=sj.Real(-2, 2), b=sj.Real(-2, 2))
+def guessing(x, *, a, b):
+    return 0.25 + 0.75 * jax.nn.sigmoid(a + b * x)
+
+
+def coins(seed: int, trials: int = 50) -> dict[str, np.ndarray]:
+    rng, x = np.random.default_rng(seed), np.linspace(-6, 6, 40)
+    return {"x": x, "n": np.full(40, float(trials)), "share": rng.binomial(trials, 1 / (1 + np.exp(-0.5 - 1.3 * x))) / trials}
+
+
+def test_binomial_fits_are_maximum_likelihood():
+    t = coins(0)
+    assert t["share"].min() == 0 and t["share"].max() == 1
+    f = sj.fit(logistic, t, loss=sj.binomial(trials="n"))
+
+    def nll(p: np.ndarray) -> tuple[float, np.ndarray]:
+        eta = p[0] + p[1] * t["x"]
+        slope = t["n"] * (1 / (1 + np.exp(-eta)) - t["share"])
+        return -np.sum(t["n"] * (t["share"] * eta - np.logaddexp(0, eta))), np.asarray([slope.sum(), (slope * t["x"]).sum()])
+
+    best = optimize.minimize(nll, [0.0, 1.0], jac=True, method="BFGS", options={"gtol": 1e-10})
+    assert f.params["a"] == pytest.approx(best.x[0], abs=1e-6) and f.params["b"] == pytest.approx(best.x[1], abs=1e-6)
+    # Twice the objective is the deviance: minus twice the log likelihood ratio to that of the shares themselves.
+    y, n = t["share"], t["n"]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        full = np.nansum(n * (np.where(y > 0, y * np.log(y), 0) + np.where(y < 1, (1 - y) * np.log(1 - y), 0)))
+    assert 2 * f.objective == pytest.approx(2 * (best.fun + full), rel=1e-8)
+    assert f.predict(x=0.0) == pytest.approx(1 / (1 + np.exp(-best.x[0])), abs=1e-7)
+
+
+def test_binomial_standard_errors_are_those_of_the_information():
+    f = sj.fit(logistic, coins(1, 400), loss=sj.binomial(trials="n"))
+    p = f.predict(x=coins(1)["x"])
+    X = np.stack([np.ones(40), coins(1)["x"]], axis=1)
+    errors = np.sqrt(np.diag(np.linalg.inv(X.T @ (X * (400 * p * (1 - p))[:, None]))))
+    dispersion = np.sqrt(2 * f.objective / 38)
+    for name, error in zip("ab", errors, strict=True):
+        assert f.errors("model")[name] == pytest.approx(error * dispersion, rel=0.03)
+
+
+def test_extreme_counts_are_finite_and_residuals_smooth():
+    from scalejax.fitting.counts import deviance_residual
+
+    with jax.enable_x64():
+        y = np.asarray([0.0, 1.0, 0.5, 0.5])
+        p = np.asarray([1e-3, 1 - 1e-3, 0.5, 0.5 + 1e-9])
+        r = np.asarray(deviance_residual(y, 10.0, p))
+        slope = np.asarray(jax.vmap(jax.grad(lambda y, p: deviance_residual(y, 10.0, p), 1))(y, p))
+    assert np.isfinite(r).all() and np.isfinite(slope).all()
+    np.testing.assert_allclose(r[:2], [-np.sqrt(-20 * np.log1p(-1e-3)), np.sqrt(-20 * np.log1p(-1e-3))], rtol=1e-10)
+    assert r[2] == 0
+    np.testing.assert_allclose(slope[2:], -np.sqrt(10 / 0.25), rtol=1e-7)  # minus the root of the information
+    ours, grid = [], np.linspace(0.01, 0.99, 99)
+    with jax.enable_x64():
+        ours = np.asarray(deviance_residual(0.3, 20.0, grid))
+    exact = 2 * 20 * (0.3 * np.log(0.3 / grid) + 0.7 * np.log(0.7 / (1 - grid)))
+    np.testing.assert_allclose(ours**2, np.maximum(exact, 0), rtol=1e-9, atol=1e-13)
+    assert (np.sign(ours) == np.sign(np.where(np.isclose(grid, 0.3), ours, 0.3 - grid))).all()
+
+
+def test_overdispersion_widens_intervals_and_is_found():
+    rng, x, k, n = np.random.default_rng(2), np.tile(np.linspace(-2, 2, 20), 20), 20.0, 60
+    p = 1 / (1 + np.exp(-0.5 - 1.3 * x))
+    t = {"x": x, "n": np.full(400, float(n)), "share": rng.binomial(n, rng.beta(p * k, (1 - p) * k)) / n}
+    f = sj.fit(logistic, t, loss=sj.beta_binomial(trials="n"))
+    assert f.noise["share"] == pytest.approx(1 / (k + 1), rel=0.25)
+    plain = sj.fit(logistic, t, loss=sj.binomial(trials="n"))
+    assert abs(f.params["b"] - 1.3) < 4 * f.standard_errors["b"]
+    assert plain.noise["share"] == 0.0
+    new = sj.bootstrap(f, 400).predict(x=np.zeros(200), kind="run", trials=n)
+    sd = np.sqrt(f.predict(x=0.0) * (1 - f.predict(x=0.0)) / n * (1 + (n - 1) / (k + 1)))
+    assert new.std() == pytest.approx(sd, rel=0.15)
+    with pytest.raises(sj.FitError, match=r"pass trials=\.\.\."):
+        sj.bootstrap(f, 20).predict(x=0.0, kind="run")
+
+
+def test_outcomes_on_logits_between_floor_and_ceiling():
+    x = np.linspace(-4, 4, 60)
+    eta = 0.3 - 0.8 * x + 0.1 * np.random.default_rng(0).standard_normal(60)
+    t = {"x": x, "share": 0.25 + 0.75 / (1 + np.exp(-eta))}
+    f = sj.fit(guessing, t, on="logit", floor=0.25)
+    slope, level = np.polyfit(x, eta, 1)
+    assert f.params["a"] == pytest.approx(level, abs=1e-7) and f.params["b"] == pytest.approx(slope, abs=1e-7)
+    new = sj.bootstrap(f, 100).predict(x=-4.0, kind="run")
+    assert (new > 0.25).all() and (new < 1).all()
+    with pytest.raises(sj.DataError, match=r"does not lie between the floor 0.3 and the ceiling 1"):
+        sj.fit(guessing, t, on="logit", floor=0.3)
+    with pytest.raises(sj.FitError, match="pass on='logit'"):
+        sj.fit(guessing, t, on="linear", floor=0.25)
+
+
+def test_counts_that_are_none():
+    t = coins(0)
+    with pytest.raises(sj.DataError, match="no share of successes"):
+        sj.fit(logistic, {**t, "share": t["share"] * 50}, loss=sj.binomial(trials="n"))
+    with pytest.raises(sj.DataError, match=r"must hold whole numbers of trials, 1 or more; it does not in row 2"):
+        sj.fit(logistic, {**t, "n": np.where(np.arange(40) == 2, 0.5, t["n"])}, loss=sj.binomial(trials="n"))
+    with pytest.raises(sj.DataError, match="trials='m' names no column"):
+        sj.fit(logistic, t, loss=sj.binomial(trials="m"))
+
+
+def test_counts_in_a_chain(table):
+    rng, n = np.random.default_rng(5), 200
+    counted = {**table, "n": np.full(60, float(n))}
+    p = sigmoid(sj.laws.chinchilla(table["N"], table["D"], **FIRST), **SECOND)
+    counted["accuracy"] = np.where(np.arange(60) < 40, rng.binomial(n, p) / n, np.nan)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", sj.ConvergenceWarning)
+        f = sj.fit(BOTH, counted, loss={"loss": sj.squared(), "accuracy": sj.binomial(trials="n")})
+    for name, value in {**FIRST, **SECOND}.items():
+        assert abs(f.params[name] - value) < 4 * f.standard_errors[name], name
+
+
+def test_overdispersed_counts_in_a_chain_and_many_tasks():
+    """Three tasks of one law beside one loss: what they share is fitted once, and each has parameters of its own."""
+    rng, t = np.random.default_rng(8), simulated(9, 60, 60)
+    loss = sj.laws.chinchilla(t["N"], t["D"], **FIRST)
+    own = {"a": {**SECOND, "x_0": 3.2}, "b": {**SECOND, "x_0": 3.0}, "c": {**SECOND, "x_0": 3.0, "L_0": 0.1}}
+    table = {"N": t["N"], "D": t["D"], "loss": t["loss"], "n": np.full(60, 100.0)}
+    for name, params in own.items():
+        p = sigmoid(loss, **params)
+        table[name] = rng.binomial(100, rng.beta(50 * p, 50 * (1 - p))) / 100 if name == "c" else p + 0.02 * rng.standard_normal(60)
+    many = sj.chain(loss=sj.laws.chinchilla, a=sigmoid, b=sigmoid, c=sigmoid)
+    assert many.output == "c" and many.parameters[5:7] == ("a_L_0", "a_r")
+    losses = {"loss": sj.squared(), "a": sj.squared(), "b": sj.squared(), "c": sj.beta_binomial(trials="n")}
+    f = sj.fit(many, table, loss=losses, on={"loss": "log", "a": "linear", "b": "linear"})
+    for name, params in own.items():
+        for p, truth in params.items():
+            assert abs(f.params[f"{name}_{p}"] - truth) < 4 * f.standard_errors[f"{name}_{p}"], (name, p)
+    y, p = table["c"], np.asarray(sigmoid(loss, **own["c"]))
+    phi = optimize.brentq(lambda v: np.sum((y - p) ** 2 * 100 / (p * (1 - p) * (1 + 99 * v))) - 60, 0, 1)  # at the true probabilities
+    assert f.noise["c"] == pytest.approx(phi, rel=0.15) and f.noise["a"] == pytest.approx(0.02, rel=0.4)
+    with pytest.raises(sj.LawError, match=r"fix names 'x_0', which several stages have; say which: 'a_x_0' or 'b_x_0' or 'c_x_0'"):
+        sj.fit(many, table, fix={"x_0": 2.8})
