@@ -20,7 +20,7 @@ import warnings
 import numpy as np
 
 import scalejax as sj
-from scalejax.procedures import stack_targets
+from scalejax.studies import stack_targets
 
 from .common import show, timed
 

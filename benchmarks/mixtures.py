@@ -21,7 +21,7 @@ from scipy.optimize import minimize
 
 import scalejax as sj
 from scalejax.core.table import Table
-from scalejax.procedures import recommend_mixture
+from scalejax.studies import recommend_mixture
 
 from .common import show
 
@@ -156,7 +156,7 @@ def usual(h: np.ndarray, losses: np.ndarray, starts: int, refits: int, search: C
 # One call
 
 
-def ours(h: np.ndarray, losses: np.ndarray, refits: int = 0) -> sj.procedures.MixtureRecommendation:
+def ours(h: np.ndarray, losses: np.ndarray, refits: int = 0) -> sj.studies.MixtureRecommendation:
     """The same in one call."""
     found = recommend_mixture(
         dict(zip(GROUPS, losses.T, strict=True)), weights=h, losses=list(GROUPS), domains=list(GROUPS), importance=SHARES, caps=CAPS,
@@ -168,13 +168,13 @@ def ours(h: np.ndarray, losses: np.ndarray, refits: int = 0) -> sj.procedures.Mi
     return found
 
 
-def known(found: sj.procedures.MixtureRecommendation) -> np.ndarray:
+def known(found: sj.studies.MixtureRecommendation) -> np.ndarray:
     """Our parameters as [log c, t], in the order of the targets."""
     order = [found.fit.groups.index(name) for name in GROUPS]
     return np.column_stack([np.log(found.fit.params["c"]), found.fit.params["t"]])[order]
 
 
-def needed(objectives: np.ndarray, found: sj.procedures.MixtureRecommendation) -> np.ndarray:
+def needed(objectives: np.ndarray, found: sj.studies.MixtureRecommendation) -> np.ndarray:
     """Starts after which the usual way has our objective, by target (or has all it tried, plus one)."""
     order = [found.fit.groups.index(name) for name in GROUPS]
     there = objectives <= found.fit.starts.objective[order, :1] * (1 + SAME)
@@ -210,7 +210,7 @@ def spent(function: Callable, repeat: int = 3) -> tuple[tuple[float, float], Any
     return tuple(map(min, zip(*clocks, strict=True))), out
 
 
-def compare(ways: dict[str, Callable], best: sj.procedures.MixtureRecommendation, refits: int) -> Table:
+def compare(ways: dict[str, Callable], best: sj.studies.MixtureRecommendation, refits: int) -> Table:
     """A row a way, each really run: times, objectives, and predicted losses of its weights under both fitted laws."""
     rows, base, theirs = [], (), np.empty(0)
     for name, run in ways.items():

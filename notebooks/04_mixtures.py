@@ -23,7 +23,7 @@
 import numpy as np
 
 import scalejax as sj
-from scalejax.procedures import recommend_mixture
+from scalejax.studies import recommend_mixture
 
 domains = ["web", "code", "maths", "books"]
 law = sj.laws.data_mixing_m4  # the data mixing law of Ye et al. 2024
@@ -107,7 +107,7 @@ scarce
 
 # %% [markdown]
 # Proxy runs of several sizes and lengths need columns for them, `roles={"N": "params", "D": "tokens"}`, and `at=` for the run in question:
-# the law then has terms in N and D. `scalejax.procedures.mixing_pipeline` extrapolates every mixture first, as Ye et al. do, and carries
+# the law then has terms in N and D. `scalejax.studies.mixtures.pipeline` extrapolates every mixture first, as Ye et al. do, and carries
 # the uncertainty through its stages. The same from the shell:
 #
 # ```sh

@@ -5,9 +5,7 @@ Runs in, a fitted law with its uncertainty out, and the decision that follows: `
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
-
+from .core.lazy import namespace
 from .core.version import __version__
 
 # Where the public names live, in the order in which a user meets them; each is imported on first use. `__init__.pyi` is the same list for
@@ -60,9 +58,9 @@ _HOMES = {
     "recipes": "fitting.recipes",
     "Fit": "fitting.result",
     "fit": "fitting.fit",
-    "Frontier": "fitting.frontier",
-    "envelope": "fitting.frontier",
-    "isoflop": "fitting.frontier",
+    "Frontier": "studies.isoflop.frontier",
+    "envelope": "studies.isoflop.frontier",
+    "isoflop": "studies.isoflop.frontier",
     "ChainFit": "fitting.chained.result",
     "load_fit": "fitting.storage",
     "Draws": "fitting.uncertainty.draws",
@@ -105,24 +103,36 @@ _HOMES = {
     "compare": "comparison.compare",
     "Holdout": "comparison.held",
     "holdout": "comparison.holdout",
-    "procedures": "procedures",
-    "OptimalSchedule": "procedures.optimal_schedule",
-    "optimal_schedule": "procedures.optimal_schedule",
+    "Audit": "comparison.audit",
+    "audit": "comparison.audit",
+    "Backtest": "comparison.backtest",
+    "backtest": "comparison.backtest",
+    "Checklist": "comparison.checklist",
+    "checklist": "comparison.checklist",
+    "Equality": "comparison.equality",
+    "equality_test": "comparison.equality",
+    "League": "comparison.league",
+    "league": "comparison.league",
+    "Multiverse": "comparison.multiverse",
+    "multiverse": "comparison.multiverse",
+    "RecipeComparison": "comparison.recipes",
+    "compare_recipes": "comparison.recipes",
+    "Crossing": "comparison.trend",
+    "MonotoneTrend": "comparison.trend",
+    "SlopeComparison": "comparison.trend",
+    "compare_slopes": "comparison.trend",
+    "monotone_trend": "comparison.trend",
+    "bounded": "zoo.downstream.bounded",
+    "implicit_mixing": "zoo.mixtures.data_mixing",
+    "power_product": "zoo.scale.power_product",
+    "studies": "studies",
+    "papers": "papers",
+    "statistics": "core.statistics",
+    "OptimalSchedule": "studies.curves.optimal_schedule",
+    "optimal_schedule": "studies.curves.optimal_schedule",
     "plot": "reporting.plot",
     "report": "reporting.report",
 }
 
 __all__ = ["__version__", *_HOMES]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = import_module(f"{__name__}.{_HOMES[name]}")
-    value = getattr(module, name, module)  # a home without the name in it is public itself
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = namespace(__name__, _HOMES)

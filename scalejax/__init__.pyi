@@ -1,11 +1,32 @@
 """Public names for type checkers; see `__init__.py`."""
 
-from . import procedures as procedures
+from . import papers as papers
+from . import studies as studies
+from .comparison.audit import Audit as Audit
+from .comparison.audit import audit as audit
+from .comparison.backtest import Backtest as Backtest
+from .comparison.backtest import backtest as backtest
+from .comparison.checklist import Checklist as Checklist
+from .comparison.checklist import checklist as checklist
 from .comparison.compare import Comparison as Comparison
 from .comparison.compare import compare as compare
+from .comparison.equality import Equality as Equality
+from .comparison.equality import equality_test as equality_test
 from .comparison.held import Holdout as Holdout
 from .comparison.holdout import holdout as holdout
+from .comparison.league import League as League
+from .comparison.league import league as league
+from .comparison.multiverse import Multiverse as Multiverse
+from .comparison.multiverse import multiverse as multiverse
+from .comparison.recipes import RecipeComparison as RecipeComparison
+from .comparison.recipes import compare_recipes as compare_recipes
+from .comparison.trend import Crossing as Crossing
+from .comparison.trend import MonotoneTrend as MonotoneTrend
+from .comparison.trend import SlopeComparison as SlopeComparison
+from .comparison.trend import compare_slopes as compare_slopes
+from .comparison.trend import monotone_trend as monotone_trend
 from .core import schedules as schedules
+from .core import statistics as statistics
 from .core.chain import Chain as Chain
 from .core.chain import chain as chain
 from .core.domains import Fixed as Fixed
@@ -60,9 +81,6 @@ from .fitting.chained.result import ChainFit as ChainFit
 from .fitting.counts import beta_binomial as beta_binomial
 from .fitting.counts import binomial as binomial
 from .fitting.fit import fit as fit
-from .fitting.frontier import Frontier as Frontier
-from .fitting.frontier import envelope as envelope
-from .fitting.frontier import isoflop as isoflop
 from .fitting.losses import Loss as Loss
 from .fitting.losses import absolute as absolute
 from .fitting.losses import asymmetric as asymmetric
@@ -90,12 +108,18 @@ from .posteriors.new_group import NewGroup as NewGroup
 from .posteriors.posterior import Posterior as Posterior
 from .posteriors.sample import sample as sample
 from .posteriors.storage import load_posterior as load_posterior
-from .procedures.optimal_schedule import OptimalSchedule as OptimalSchedule
-from .procedures.optimal_schedule import optimal_schedule as optimal_schedule
 from .reporting import plot as plot
 from .reporting.report import report as report
+from .studies.curves.optimal_schedule import OptimalSchedule as OptimalSchedule
+from .studies.curves.optimal_schedule import optimal_schedule as optimal_schedule
+from .studies.isoflop.frontier import Frontier as Frontier
+from .studies.isoflop.frontier import envelope as envelope
+from .studies.isoflop.frontier import isoflop as isoflop
 from .zoo import formulas as formulas
 from .zoo import laws as laws
+from .zoo.downstream.bounded import bounded as bounded
+from .zoo.mixtures.data_mixing import implicit_mixing as implicit_mixing
 from .zoo.scale.additive import additive as additive
+from .zoo.scale.power_product import power_product as power_product
 
 __version__: str

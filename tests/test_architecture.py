@@ -26,7 +26,8 @@ RANK = {
     "posteriors": 3,
     "decisions": 4,
     "comparison": 5,
-    "procedures": 6,
+    "studies": 6,
+    "papers": 6,
     "reporting": 7,
     "commands": 8,
 }
@@ -125,7 +126,7 @@ def test_modules_are_documented(name):
     assert importlib.import_module(name).__doc__, name
 
 
-# Examples that sample posteriors or compile large programs, and all of procedures: with the slow tests.
+# Examples that sample posteriors or compile large programs, and all of studies and papers: with the slow tests.
 LONG = {
     "scalejax.posteriors.new_group",
     "scalejax.posteriors.checks.calibrate",
@@ -138,7 +139,13 @@ LONG = {
 EXAMPLES = [n for n, f in zip(MODULES, SOURCES, strict=True) if ">>>" in f.read_text()]
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] if n in LONG or ".procedures." in n else []) for n in EXAMPLES])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=[pytest.mark.slow] if n in LONG or n.startswith(("scalejax.studies", "scalejax.papers")) else [])
+        for n in EXAMPLES
+    ],
+)
 def test_examples_run(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     report: list[str] = []

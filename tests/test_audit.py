@@ -14,12 +14,12 @@ TRUTH = {"E": 2.0, "A": 130.0, "alpha": 0.2}
 def test_fixed_parameters_are_held():
     runs = sj.simulate(LAW, TRUTH, x=np.geomspace(1e3, 1e9, 20), noise=0.001)
     best = sj.fit(LAW, runs, fix={"E": 2.0}, loss=sj.squared(), starts=16)
-    found = sj.procedures.audit(LAW, runs, best.params, fix={"E": 2.0}, loss=sj.squared())
+    found = sj.audit(LAW, runs, best.params, fix={"E": 2.0}, loss=sj.squared())
     assert found.status.value == "converged" and found.objective == pytest.approx(best.objective, rel=1e-9)
-    worse = sj.procedures.audit(LAW, runs, {**best.params, "A": 150.0}, fix={"E": 2.0}, loss=sj.squared())
+    worse = sj.audit(LAW, runs, {**best.params, "A": 150.0}, fix={"E": 2.0}, loss=sj.squared())
     assert worse.status.value == "max iterations" and worse.best == pytest.approx(best.objective, rel=1e-6)
     with pytest.raises(sj.LawError, match="contradicts params"):
-        sj.procedures.audit(LAW, runs, best.params, fix={"E": 1.0})
+        sj.audit(LAW, runs, best.params, fix={"E": 1.0})
 
 
 def test_curves_count_by_step():
@@ -34,5 +34,5 @@ def test_curves_count_by_step():
         expected += np.sum(noise**2) / 2
     schedules = {name: sj.schedules.cosine(n, 3e-4, 3e-5) for name, n in (("long", 400), ("short", 250))}
     tables = {name: {c: v for c, v in table.items() if c != "lr"} for name, table in tables.items()}
-    found = sj.procedures.audit(law, sj.read_curves(tables, schedules=schedules), truth, loss=sj.squared())
+    found = sj.audit(law, sj.read_curves(tables, schedules=schedules), truth, loss=sj.squared())
     assert found.objective == pytest.approx(expected, rel=0.05) and 0 < found.best < found.objective

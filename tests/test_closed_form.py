@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import minimize, nnls
 
 import scalejax as sj
-from scalejax.procedures import regmix
+from scalejax.studies import regmix
 
 K = 5
 I, J = np.triu_indices(K, 1)

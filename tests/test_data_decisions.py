@@ -11,7 +11,7 @@ import pytest
 from scipy.optimize import linprog
 
 import scalejax as sj
-from scalejax import procedures
+from scalejax import papers, statistics, studies
 
 LAWS = sj.laws
 
@@ -35,7 +35,7 @@ def test_a_translated_law_is_the_shifted_power_of_the_reference(name):
     link = {"K": 0.63, "kappa": 1.1, "E_0": params["E"], "E_1": 0.85}
     N, D = (v.ravel() for v in np.meshgrid(np.logspace(8, 10, 3), np.logspace(9, 11, 4)))
     loss = LAWS.loss_to_loss(law(N, D, **params), **link)
-    found = procedures.translate((law, params), sj.read_runs({"N": N, "D": D, "loss": loss}), E_1=0.85, replicates=5)
+    found = studies.translate((law, params), sj.read_runs({"N": N, "D": D, "loss": loss}), E_1=0.85, replicates=5)
     assert (found.link.K, found.link.kappa) == pytest.approx((0.63, 1.1), rel=1e-9)
     np.testing.assert_allclose(found.predict(N=N, D=D), loss, rtol=1e-9)
     low, high = found.predict_interval(N=N, D=D)
@@ -47,7 +47,7 @@ def test_a_translation_keeps_the_exponents_of_the_best_size():
     law, C = LAWS.kaplan_irreducible, np.array([1e19, 1e23])
     N, D = np.logspace(8, 10, 5), np.logspace(10, 11, 5)
     loss = LAWS.loss_to_loss(law(N, D, **BASE), K=0.63, kappa=1.1, E_0=BASE["E"], E_1=0.85)
-    found = procedures.translate((law, BASE), sj.read_runs({"N": N, "D": D, "loss": loss}), E_1=0.85, replicates=2)
+    found = studies.translate((law, BASE), sj.read_runs({"N": N, "D": D, "loss": loss}), E_1=0.85, replicates=2)
     sizes = [sj.allocate((law, p), compute=C).inputs["N"] for p in (BASE, found.params)]
     a = BASE["beta"] / (BASE["alpha"] + BASE["beta"])
     np.testing.assert_allclose([np.diff(np.log(s))[0] / np.log(1e4) for s in sizes], a, rtol=1e-6)
@@ -57,7 +57,7 @@ def test_a_noisy_translation_covers_the_truth_and_finds_an_unknown_floor():
     N, D = (v.ravel() for v in np.meshgrid(np.logspace(7.5, 9.5, 6), np.logspace(9, 11, 6)))
     noise = np.exp(0.003 * np.random.default_rng(3).normal(size=len(N)))
     loss = LAWS.loss_to_loss(LAWS.kaplan_irreducible(N, D, **BASE), K=0.63, kappa=1.1, E_0=BASE["E"], E_1=0.85) * noise
-    found = procedures.translate((LAWS.kaplan_irreducible, BASE), sj.read_runs({"N": N, "D": D, "loss": loss}), replicates=100)
+    found = studies.translate((LAWS.kaplan_irreducible, BASE), sj.read_runs({"N": N, "D": D, "loss": loss}), replicates=100)
     truth = LAWS.loss_to_loss(LAWS.kaplan_irreducible(3e10, 1e12, **BASE), K=0.63, kappa=1.1, E_0=BASE["E"], E_1=0.85)
     low, high = found.predict_interval(level=0.99, N=3e10, D=1e12)
     assert low < truth < high
@@ -66,22 +66,22 @@ def test_a_noisy_translation_covers_the_truth_and_finds_an_unknown_floor():
 
 def test_equal_corpora_have_a_link_of_one():
     L = np.linspace(2.3, 4.0, 9)
-    found = procedures.fit_link(L, L, E_0=1.9, E_1=1.9)
+    found = studies.fit_link(L, L, E_0=1.9, E_1=1.9)
     assert (found.K, found.kappa, found.rmse) == pytest.approx((1.0, 1.0, 0.0), abs=1e-12)
-    searched = procedures.fit_link(L, 0.6 * (L - 1.9) ** 1.1 + 0.8)
+    searched = studies.fit_link(L, 0.6 * (L - 1.9) ** 1.1 + 0.8)
     assert searched.rmse < 1e-3 and LAWS.loss_to_loss(2.1, **searched.params) == pytest.approx(0.6 * 0.2**1.1 + 0.8, abs=0.02)
 
 
 def test_bad_pairs_are_refused():
     with pytest.raises(sj.DataError, match="three"):
-        procedures.fit_link([2.0, 3.0], [1.0, 2.0])
+        studies.fit_link([2.0, 3.0], [1.0, 2.0])
     with pytest.raises(sj.DataError, match="E_0"):
-        procedures.fit_link([2.0, 3.0, 4.0], [1.0, 2.0, 3.0], E_0=2.5)
+        studies.fit_link([2.0, 3.0, 4.0], [1.0, 2.0, 3.0], E_0=2.5)
     one, two = (sj.read_runs({"N": [n], "D": [1e9], "loss": [3.0]}) for n in (1e8, 1e9))
     with pytest.raises(sj.DataError, match="agrees"):
-        procedures.pair_runs(one, two)
+        studies.pair_runs(one, two)
     with pytest.raises(sj.DecisionError, match="kaplan_irreducible"):
-        procedures.translate((LAWS.power_law, {"E": 1.0, "A": 1.0, "alpha": 0.5}), one)
+        studies.translate((LAWS.power_law, {"E": 1.0, "A": 1.0, "alpha": 0.5}), one)
 
 
 def test_the_smooth_minimum_stays_below_the_error_of_guessing():
@@ -107,7 +107,7 @@ def test_the_loss_of_seven_billion_parameters_on_another_corpus(data_folder, mon
     for corpus, column in (("rpj", "loss_paloma_redpajama"), ("rw_original", "loss_paloma_falcon_refinedweb")):
         table = runs(corpus, column)
         large = table["N"] > 5e9
-        found = procedures.translate(base, table.where((6 * table["N"] * table["D"] < 1e20) & ~large))
+        found = studies.translate(base, table.where((6 * table["N"] * table["D"] < 1e20) & ~large))
         at = {"N": float(table["N"][large][0]), "D": float(table["D"][large][0])}
         observed = float(table["loss"][large][0])
         low, high = found.predict_interval(**at)
@@ -120,21 +120,21 @@ def test_the_loss_of_seven_billion_parameters_on_another_corpus(data_folder, mon
 
 def test_decision_accuracy_counts_pairs():
     observed = np.array([1.0, 2.0, 3.0, 4.0])
-    found = procedures.decision_accuracy({"same": observed, "swap": [2, 1, 3, 4], "against": -observed}, observed, replicates=50)
+    found = studies.decision_accuracy({"same": observed, "swap": [2, 1, 3, 4], "against": -observed}, observed, replicates=50)
     np.testing.assert_allclose(found.accuracy, [1.0, 5 / 6, 0.0])
     assert found.pairs == 6
     with pytest.raises(sj.DecisionError, match="4 recipes are too few to resample"):
         found.interval()
-    assert procedures.decision_accuracy(-observed, observed, opposite=True, replicates=0).accuracy[0] == 1.0
+    assert studies.decision_accuracy(-observed, observed, opposite=True, replicates=0).accuracy[0] == 1.0
     with pytest.raises(sj.DataError, match="compute"):
         _ = found.frontier
     with pytest.raises(sj.DataError, match="as many"):
-        procedures.decision_accuracy([1.0, 2.0], observed)
+        studies.decision_accuracy([1.0, 2.0], observed)
 
 
 def test_random_predictions_decide_like_a_coin_and_intervals_cover_it():
     rng = np.random.default_rng(0)
-    found = procedures.decision_accuracy({str(i): rng.normal(size=25) for i in range(40)}, rng.normal(size=(25, 3)), replicates=200)
+    found = studies.decision_accuracy({str(i): rng.normal(size=25) for i in range(40)}, rng.normal(size=(25, 3)), replicates=200)
     assert found.accuracy.mean() == pytest.approx(0.5, abs=0.03)
     low, high = found.interval(0.9)["accuracy"]
     assert ((low < 0.5) & (high > 0.5)).mean() > 0.75
@@ -151,7 +151,7 @@ def test_small_models_choose_between_mixtures_as_large_ones(data_folder, monkeyp
                 if row["step"] == "30000":
                     losses.setdefault(row["run"].split("_", 1)[1], []).append(float(row["loss"]))
         means[size] = np.array([np.mean(losses[name]) for name in sorted(losses)])
-    found = procedures.decision_accuracy({s: means[s] for s in ("70M", "160M")}, means["410M"], compute=[7e7, 1.6e8], replicates=200)
+    found = studies.decision_accuracy({s: means[s] for s in ("70M", "160M")}, means["410M"], compute=[7e7, 1.6e8], replicates=200)
     assert found.pairs == 325 and found.frontier.all()
     assert 0.9 < found.accuracy[0] < found.accuracy[1] < 1.0
     assert found.interval()["accuracy"][0].min() > 0.8
@@ -161,11 +161,11 @@ def test_a_proxy_is_calibrated_by_a_line():
     rng = np.random.default_rng(0)
     proxy = rng.normal(size=30)
     target = 2.0 - 0.7 * proxy + 0.01 * rng.normal(size=30)
-    found = procedures.proxy_calibration(proxy, target)
+    found = studies.proxy_calibration(proxy, target)
     assert found.b == pytest.approx(-0.7, abs=0.01) and found.pearson < -0.99 and found.spearman < -0.98
     np.testing.assert_array_equal(found.order, np.argsort(-proxy))
     with pytest.raises(sj.DataError, match="constant"):
-        procedures.proxy_calibration(np.ones(5), target[:5])
+        studies.proxy_calibration(np.ones(5), target[:5])
 
 
 # Transport
@@ -187,45 +187,45 @@ def transport_library(monkeypatch):
 def test_transport_needs_its_library(monkeypatch):
     monkeypatch.setitem(sys.modules, "ot", None)
     with pytest.raises(sj.DecisionError, match="pip install pot"):
-        procedures.transport_distance([np.zeros((2, 1))], np.ones((2, 1)), [1.0])
+        papers.transport_distance([np.zeros((2, 1))], np.ones((2, 1)), [1.0])
 
 
 def test_transport_and_its_slope(transport_library):
     rng = np.random.default_rng(0)
     sources, goal = [rng.normal(loc, 1.0, (6, 2)) for loc in (-1.0, 0.3, 2.0)], rng.normal(0.0, 1.0, (7, 2))
     p, step = np.array([0.3, 0.3, 0.4]), 1e-4
-    here = procedures.transport_distance(sources, goal, p)
-    moved = procedures.transport_distance(sources, goal, p + step * np.array([1.0, 0.0, -1.0]))
+    here = papers.transport_distance(sources, goal, p)
+    moved = papers.transport_distance(sources, goal, p + step * np.array([1.0, 0.0, -1.0]))
     assert (moved.distance - here.distance) / step == pytest.approx(here.slope[0] - here.slope[2], rel=1e-3)
-    line = procedures.transport_distance([[[0.0], [1.0]]], [[3.0], [2.0]], [1.0])
+    line = papers.transport_distance([[[0.0], [1.0]]], [[3.0], [2.0]], [1.0])
     assert line.distance == pytest.approx(2.0)
     with pytest.raises(sj.DataError, match="share"):
-        procedures.transport_distance(sources, goal, [0.5, 0.1, 0.1])
+        papers.transport_distance(sources, goal, [0.5, 0.1, 0.1])
     with pytest.raises(sj.DataError, match="tables"):
-        procedures.transport_distance(sources, goal[:, :1], p)
+        papers.transport_distance(sources, goal[:, :1], p)
 
 
 def test_the_nearest_mixture_finds_the_shares_of_the_validation_data(transport_library):
     parts = [np.array([[0.0], [0.1]]), np.array([[5.0], [5.1]]), np.array([[20.0], [20.1]])]
     goal = np.concatenate([np.repeat(parts[0], 3, axis=0), parts[1]])  # three quarters and one quarter
-    p, bound = procedures.nearest_mixture(parts, goal, steps=60)
-    best = procedures.transport_distance(parts, goal, [0.75, 0.25, 0.0]).distance
-    found = procedures.transport_distance(parts, goal, p).distance
+    p, bound = papers.nearest_mixture(parts, goal, steps=60)
+    best = papers.transport_distance(parts, goal, [0.75, 0.25, 0.0]).distance
+    found = papers.transport_distance(parts, goal, p).distance
     assert found - best <= bound + 1e-9
     np.testing.assert_allclose(p, [0.75, 0.25, 0.0], atol=0.05)
 
 
 def test_projection_is_exact_for_lines_in_log_size():
     V = {N: 0.2 + 0.05 * np.log(N) for N in (1e4, 3e4, 1e6)}
-    assert procedures.project_performance(1e6, 1e4, 3e4, V[1e4], V[3e4]) == pytest.approx(V[1e6], rel=1e-12)
+    assert papers.project_performance(1e6, 1e4, 3e4, V[1e4], V[3e4]) == pytest.approx(V[1e6], rel=1e-12)
     with pytest.raises(sj.DecisionError, match="different"):
-        procedures.project_performance(1e6, 1e4, 1e4, 0.1, 0.2)
+        papers.project_performance(1e6, 1e4, 1e4, 0.1, 0.2)
     d = np.array([0.5, 1.0, 2.0])
-    found = procedures.fit_projection(1e4, 3e4, d, V[1e4] - 0.1 * d, d, V[3e4] - 0.12 * d)
+    found = papers.fit_projection(1e4, 3e4, d, V[1e4] - 0.1 * d, d, V[3e4] - 0.12 * d)
     np.testing.assert_allclose(found.predict(d, 3e4), V[3e4] - 0.12 * d, rtol=1e-12)
     assert found.rmse.max() < 1e-12
     with pytest.raises(sj.DataError, match="differ"):
-        procedures.fit_projection(1e4, 3e4, [1.0, 1.0], [0.1, 0.2], d, d)
+        papers.fit_projection(1e4, 3e4, [1.0, 1.0], [0.1, 0.2], d, d)
 
 
 # RegMix with a regressor of the user's
@@ -258,7 +258,7 @@ class Stumps:
 
 
 def swarm():
-    h = procedures.regmix_design([0.5, 0.3, 0.2], 160, seed=1)
+    h = studies.regmix_design([0.5, 0.3, 0.2], 160, seed=1)
     losses = np.stack([2 + np.exp(h @ np.array(t)) for t in ([-1.0, 0.5, 0.0], [0.3, -1.5, 0.2])], axis=1)
     return h, losses
 
@@ -266,7 +266,7 @@ def swarm():
 @pytest.mark.parametrize("model", [Stumps(), Stumps, lambda: Stumps(rounds=150)])
 def test_a_regressor_a_class_or_a_maker_of_regressors_rank_unseen_mixtures(model):
     h, losses = swarm()
-    found = procedures.regmix(h[:120], losses[:120], model=model, targets=["web", "code"])
+    found = studies.regmix(h[:120], losses[:120], model=model, targets=["web", "code"])
     ranks = found.rank_correlation(h[120:], losses[120:])
     assert min(ranks.values()) > 0.85
     best = found.simulate([0.5, 0.3, 0.2], "web", samples=2000, keep=32)
@@ -285,10 +285,10 @@ def test_trees_ask_the_library_for_what_the_paper_used(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", types.SimpleNamespace(ensemble=library))
     monkeypatch.setitem(sys.modules, "sklearn.ensemble", library)
     h, losses = swarm()
-    assert procedures.regmix(h, losses, model="trees").predict(h[:7]).shape == (7, 2)
+    assert studies.regmix(h, losses, model="trees").predict(h[:7]).shape == (7, 2)
     assert len(asked) == 2 and asked[0]["max_iter"] == 1000 and asked[0]["learning_rate"] == 0.01
     with pytest.raises(sj.FitError, match="no fit"):
-        procedures.regmix(h, losses, model=3)
+        studies.regmix(h, losses, model=3)
 
 
 # Merging
@@ -298,26 +298,24 @@ def test_trees_ask_the_library_for_what_the_paper_used(monkeypatch):
 def test_a_quadratic_surface_is_recovered_from_the_least_number_of_runs_and_more(link):
     rng, T = np.random.default_rng(0), 3
     A = rng.normal(size=(2, T, T))
-    truth = procedures.QuadraticSurface(rng.normal(size=2), rng.normal(size=(2, T)), (A + A.transpose(0, 2, 1)) / 2, link, np.zeros(2))
+    truth = papers.QuadraticSurface(rng.normal(size=2), rng.normal(size=(2, T)), (A + A.transpose(0, 2, 1)) / 2, link, np.zeros(2))
     least = (T + 1) * (T + 2) // 2
     for runs in (least, 3 * least):
         c = rng.uniform(size=(runs, T))
-        found = procedures.quadratic_surface(c, truth.predict(c), link=link)
+        found = papers.quadratic_surface(c, truth.predict(c), link=link)
         np.testing.assert_allclose(found.A, truth.A, atol=1e-6)
         np.testing.assert_allclose(found.predict(rng.uniform(size=(5, T))).shape, (5, 2))
     with pytest.raises(sj.DataError, match=str(least)):
-        procedures.quadratic_surface(c[: least - 1], truth.predict(c[: least - 1]), link=link)
+        papers.quadratic_surface(c[: least - 1], truth.predict(c[: least - 1]), link=link)
 
 
 def test_the_front_of_two_peaks_is_the_segment_between_them():
     """With equal curvature the Pareto set of two concave quadratics is the straight line between their optima."""
     peaks = np.array([[0.2, 0.3], [0.8, 0.6]])
-    surface = procedures.QuadraticSurface(
-        -(peaks**2).sum(axis=1), 2 * peaks, np.repeat(-np.eye(2)[None], 2, axis=0), "identity", np.zeros(2)
-    )
+    surface = papers.QuadraticSurface(-(peaks**2).sum(axis=1), 2 * peaks, np.repeat(-np.eye(2)[None], 2, axis=0), "identity", np.zeros(2))
     assert surface.concave.all()
-    front = procedures.merging_front(surface, points=60, candidates=500)
-    assert procedures.undominated(front.metrics).all()
+    front = papers.merging_front(surface, points=60, candidates=500)
+    assert statistics.undominated(front.metrics).all()
     edge = peaks[1] - peaks[0]
     along = (front.c - peaks[0]) @ edge / (edge @ edge)
     assert ((along > -0.02) & (along < 1.02)).all()
@@ -327,10 +325,10 @@ def test_the_front_of_two_peaks_is_the_segment_between_them():
     with pytest.raises(sj.DecisionError, match="weights"):
         front.choose([1.0])
     with pytest.raises(sj.DataError, match="table"):
-        procedures.undominated([1.0, 2.0])
+        statistics.undominated([1.0, 2.0])
 
 
 def test_mixed_metrics_reach_the_bounds_of_the_box():
-    surface = procedures.QuadraticSurface(np.zeros(2), np.array([[1.0], [0.5]]), np.zeros((2, 1, 1)), "sigmoid", np.zeros(2))
-    front = procedures.merging_front(surface, points=5, candidates=20)
+    surface = papers.QuadraticSurface(np.zeros(2), np.array([[1.0], [0.5]]), np.zeros((2, 1, 1)), "sigmoid", np.zeros(2))
+    front = papers.merging_front(surface, points=5, candidates=20)
     assert front.c.ravel().tolist() == [1.0] * len(front.c)

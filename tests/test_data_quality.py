@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import scalejax as sj
-from scalejax import procedures
+from scalejax import papers
 from scalejax.zoo.mixtures.data_quality import effective_samples
 from scalejax.zoo.mixtures.optimal_mixtures import effective_shares
 from scalejax.zoo.scale.repetition import effective
@@ -64,14 +64,12 @@ def test_buckets_are_recovered_from_noisy_curves():
     np.testing.assert_allclose(fit.params["b"], truth["b"], rtol=0.05)
     found, true = ({name: p[name] for name in ("a", "b", "tau", "d")} for p in (fit.params, truth))
     budgets = [3.2e7, 6.4e8]
-    np.testing.assert_array_equal(
-        procedures.best_pools(budgets, BUCKET, **found).count, procedures.best_pools(budgets, BUCKET, **true).count
-    )
+    np.testing.assert_array_equal(papers.best_pools(budgets, BUCKET, **found).count, papers.best_pools(budgets, BUCKET, **true).count)
 
 
 def test_all_unions_contain_the_nested_ones_and_are_no_worse():
     budgets = np.geomspace(2e7, 1e10, 12)
-    nested, every = (procedures.best_pools(budgets, BUCKET, **TMARS, unions=kind) for kind in ("nested", "all"))
+    nested, every = (papers.best_pools(budgets, BUCKET, **TMARS, unions=kind) for kind in ("nested", "all"))
     assert every.unions.shape == (15, 4) and nested.unions.shape == (4, 4)
     assert (every.error.min(axis=1) <= nested.error.min(axis=1)).all()
     assert (nested.regret >= 0).all() and "best union" in repr(nested)
@@ -84,9 +82,9 @@ def test_all_unions_contain_the_nested_ones_and_are_no_worse():
 )
 def test_pools_of_nonsense_are_refused(change, match):
     with pytest.raises(sj.DecisionError, match=match):
-        procedures.best_pools(**{"n": 1e8, "m": BUCKET, **TMARS, **change})
+        papers.best_pools(**{"n": 1e8, "m": BUCKET, **TMARS, **change})
     with pytest.raises(sj.DecisionError, match="unions"):
-        procedures.best_pools(1e8, BUCKET, a=0.02, b=np.full(13, 0.1), tau=np.ones(13), d=0.1, unions="all")
+        papers.best_pools(1e8, BUCKET, a=0.02, b=np.full(13, 0.1), tau=np.ones(13), d=0.1, unions="all")
 
 
 # Noisy, synthetic, frequent: equivalents
@@ -94,14 +92,14 @@ def test_pools_of_nonsense_are_refused(change, match):
 
 def test_the_cheapest_images_are_at_one_end():
     for cost_noisy, share in ((0.5, 0.1), (0.7, 1.0)):  # a noisy image is worth 1 / 1.5 = 0.667 of a clean one
-        found = procedures.cheapest_images(1e5, price=1.5, cost_clean=1.0, cost_noisy=cost_noisy)
+        found = papers.cheapest_images(1e5, price=1.5, cost_clean=1.0, cost_noisy=cost_noisy)
         assert found.n_clean / (found.n_clean + found.n_noisy) == pytest.approx(share)
         assert found.n_clean + found.n_noisy / 1.5 == pytest.approx(1e5)
         for share in np.linspace(0.1, 1.0, 10):
             total = 1e5 / (share + (1 - share) / 1.5)
             assert found.cost <= total * (share + (1 - share) * cost_noisy) * (1 + 1e-12)
     with pytest.raises(sj.DecisionError, match="price"):
-        procedures.cheapest_images(1e5, price=0.5, cost_clean=1.0, cost_noisy=1.0)
+        papers.cheapest_images(1e5, price=0.5, cost_clean=1.0, cost_noisy=1.0)
 
 
 def test_real_images_that_equal_synthetic_ones():
@@ -149,15 +147,15 @@ def test_intrinsic_dimension_and_label_sharpness():
     rng = np.random.default_rng(0)
     cube = rng.uniform(size=(1500, 3)) @ np.linalg.qr(rng.normal(size=(8, 3)))[0].T
     for method in ("mle", "two_nn"):
-        assert procedures.intrinsic_dimension(cube, method=method) == pytest.approx(3.0, rel=0.15)
+        assert papers.intrinsic_dimension(cube, method=method) == pytest.approx(3.0, rel=0.15)
     x, y = rng.normal(size=(60, 4)), rng.integers(0, 2, 60)
     pairs = [abs(y[i] - y[j]) / np.linalg.norm(x[i] - x[j]) for i in range(60) for j in range(i)]
-    assert procedures.label_sharpness(x, y) == pytest.approx(max(pairs), rel=1e-12)
-    assert procedures.label_sharpness(np.zeros((2, 1)), [0, 1]) == np.inf
+    assert papers.label_sharpness(x, y) == pytest.approx(max(pairs), rel=1e-12)
+    assert papers.label_sharpness(np.zeros((2, 1)), [0, 1]) == np.inf
     with pytest.raises(sj.DataError, match="points"):
-        procedures.intrinsic_dimension(cube[:5])
+        papers.intrinsic_dimension(cube[:5])
     with pytest.raises(sj.DataError, match="labels"):
-        procedures.label_sharpness(x, y[:5])
+        papers.label_sharpness(x, y[:5])
 
 
 # Collapse
@@ -165,21 +163,21 @@ def test_intrinsic_dimension_and_label_sharpness():
 
 @pytest.mark.parametrize("beta", [1.5, 2.0, 3.0])
 def test_the_sum_over_items_approaches_its_leading_terms(beta):
-    found = procedures.tail_constants(beta)
+    found = papers.tail_constants(beta)
     T, k = np.array([1e3, 1e4]), np.array([1e2, 1e3])
-    uncut = procedures.tail_error(T, 2_000_000, beta, items=2_000_000)
+    uncut = papers.tail_error(T, 2_000_000, beta, items=2_000_000)
     tail = found.B * 2e6 ** (1 - beta)  # items that the finite sum leaves out
     np.testing.assert_allclose(uncut, found.A * T**-found.c - tail, rtol=0.01)
-    plateau = procedures.tail_error(1e13, k, beta, items=2_000_000)
+    plateau = papers.tail_error(1e13, k, beta, items=2_000_000)
     np.testing.assert_allclose(plateau, found.B * k ** (1 - beta) - tail, rtol=0.01)
     np.testing.assert_allclose(plateau, LAWS.tail_cut(1e300, k, A=found.A, B=found.B, beta=beta) - tail, rtol=0.01)
 
 
 def test_errors_that_do_not_exist_are_refused():
     with pytest.raises(sj.DecisionError, match="above 1"):
-        procedures.tail_constants(1.0)
+        papers.tail_constants(1.0)
     with pytest.raises(sj.DecisionError, match="T >= 0"):
-        procedures.tail_error(-1.0, 10, 2.0)
+        papers.tail_error(-1.0, 10, 2.0)
 
 
 def test_lost_mass_grows_with_generations_within_the_linear_bound():
@@ -198,7 +196,7 @@ def test_lost_mass_grows_with_generations_within_the_linear_bound():
     mean = np.mean(chains, axis=0)
     assert (np.diff(mean) > 0).all()
     assert (mean <= np.arange(1, 7) * mean[0] * 1.05).all()
-    assert mean[0] == pytest.approx(procedures.tail_error(float(T_0), items, 2.0, items=items).item(), rel=0.1)
+    assert mean[0] == pytest.approx(papers.tail_error(float(T_0), items, 2.0, items=items).item(), rel=0.1)
 
 
 def simulated_chain(lam, w, T, T_0, n, ridge, sigma, sigma_0, chains, seed=0):
@@ -222,16 +220,16 @@ def test_the_formula_of_collapsed_ridge_agrees_with_simulation(ridge, T, n):
     setting = {"T": T, "T_0": 300, "n": n, "ridge": ridge, "sigma": 0.3, "sigma_0": 0.5}
     lam, w = j**-1.2, np.sin(j) * j**-0.2
     mean, error = simulated_chain(lam, w, **setting, chains=60)
-    assert procedures.collapsed_ridge(lam, w, **setting).error == pytest.approx(mean, abs=3 * error + 0.02 * mean)
+    assert papers.collapsed_ridge(lam, w, **setting).error == pytest.approx(mean, abs=3 * error + 0.02 * mean)
 
 
 def test_collapse_without_a_penalty_is_the_law():
-    found = procedures.collapsed_ridge(np.ones(100), np.ones(100), 5000.0, 600.0, 3, ridge=0.0, sigma=1.0, sigma_0=0.5)
+    found = papers.collapsed_ridge(np.ones(100), np.ones(100), 5000.0, 600.0, 3, ridge=0.0, sigma=1.0, sigma_0=0.5)
     law = LAWS.collapse_regression(5000.0, 600.0, 3.0, 100.0, sigma=1.0, sigma_0=0.5)
     assert found.error == pytest.approx(law, rel=1e-3) and found.bias == 0
     assert LAWS.collapse_regression(100.0, 600.0, 3.0, 100.0, sigma=1.0, sigma_0=0.5) == np.inf
     with pytest.raises(sj.DecisionError, match="penalty"):
-        procedures.collapsed_ridge(np.ones(10), np.ones(10), 5.0, 100.0, 1, ridge=0.0, sigma=1.0, sigma_0=1.0)
+        papers.collapsed_ridge(np.ones(10), np.ones(10), 5.0, 100.0, 1, ridge=0.0, sigma=1.0, sigma_0=1.0)
 
 
 def test_the_law_of_collapse_is_exact_for_few_samples():
@@ -246,7 +244,7 @@ def test_the_law_of_collapse_is_exact_for_few_samples():
 def test_generations_want_more_regularisation():
     j, ridges = np.arange(1, 201), np.geomspace(1e-4, 1.0, 60)
     at = {"T": 1e4, "T_0": 400.0, "sigma": 0.2, "sigma_0": 0.5}
-    best = [ridges[np.argmin([procedures.collapsed_ridge(j**-1.5, j**-0.5, n=n, ridge=r, **at).error for r in ridges])] for n in (0, 2, 10)]
+    best = [ridges[np.argmin([papers.collapsed_ridge(j**-1.5, j**-0.5, n=n, ridge=r, **at).error for r in ridges])] for n in (0, 2, 10)]
     assert best[0] < best[1] < best[2]
 
 

@@ -221,7 +221,7 @@ def test_starts(curve, starts):
 
 
 def test_one_compilation_for_ten_lengths():
-    from scalejax.fitting.problem import trace_counts
+    from scalejax.core.batching import trace_counts
 
     @sj.law(a=sj.Positive(0.1, 10), b=sj.Unit())
     def fresh(x, *, a, b):

@@ -65,7 +65,7 @@ def test_exponents_over_sizes_three_decades_apart(warmup, seed):
     runs = sj.Runs({"N": N, "D": C / (6 * N), "C": C, "loss": loss})
     found, plain = sj.isoflop(runs), sj.isoflop(runs, method="polynomial")
     assert abs(found.a - truth) < 0.01 and abs(plain.a - truth) > 0.02
-    assert found.a == pytest.approx(sj.procedures.noise_isoflop(runs, noise=0.001, replicates=200).a, abs=0.01)
+    assert found.a == pytest.approx(sj.studies.noise_isoflop(runs, noise=0.001, replicates=200).a, abs=0.01)
 
 
 # The tokens of the runs

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import scalejax as sj
-from scalejax import laws, procedures
+from scalejax import laws, papers, studies
 from scalejax.core.errors import DataError, DecisionError, LawError
 
 POWERS = {"p_N": -0.7, "p_D": 0.3}
@@ -29,24 +29,24 @@ def grid(noise: float = 0.0, seed: int = 0, sizes: tuple[float, ...] = (2e8, 5e8
 
 
 def test_power_product_is_one_law_for_equal_arguments():
-    one = procedures.power_product("C", "B", output="lr")
-    assert one is procedures.power_product("C", "B", output="lr")
-    assert one != procedures.power_product("C", "B", output="batch")
+    one = sj.power_product("C", "B", output="lr")
+    assert one is sj.power_product("C", "B", output="lr")
+    assert one != sj.power_product("C", "B", output="batch")
     assert one.inputs == ("C", "B") and one.parameters == ("c", "p_C", "p_B") and one.output == "lr"
     assert "lr = c C^p_C B^p_B" in one.formula
 
 
 def test_power_product_has_the_thin_laws_as_cases():
-    law = procedures.power_product("N", "D")
+    law = sj.power_product("N", "D")
     p = laws.lr_params_tokens.published["step_law"]
     expected = laws.lr_params_tokens(1e9, 1e11, **p)
     assert law(1e9, 1e11, c=p["c"], p_N=p["a"], p_D=p["b"]) == pytest.approx(expected, rel=1e-14)
-    offset = procedures.power_product("D", offset=True, output="batch")
+    offset = sj.power_product("D", offset=True, output="batch")
     assert offset(1e10, c=2.0, p_D=0.5, y_0=3.0) == pytest.approx(3 + 2e5)
 
 
 def test_power_product_with_an_offset_is_recovered():
-    law = procedures.power_product("L", offset=True, output="batch", L=sj.Positive(1.5, 6.0))
+    law = sj.power_product("L", offset=True, output="batch", L=sj.Positive(1.5, 6.0))
     true = {"c": 3e8, "p_L": -1.2, "y_0": 2e6}
     runs = sj.simulate(law, true, L=np.linspace(1.5, 6.0, 24))
     found = sj.fit(law, runs, starts=256).params
@@ -56,31 +56,31 @@ def test_power_product_with_an_offset_is_recovered():
 @pytest.mark.parametrize("names", [(), ("N", "N"), ("c",), ("not a name",)])
 def test_power_product_refuses_bad_names(names):
     with pytest.raises(LawError, match="power_product"):
-        procedures.power_product(*names)
+        sj.power_product(*names)
 
 
 def test_arguments_of_hyperparameter_laws_can_be_compared():
     """The rate of these runs depends on N and D; a law of D alone cannot follow."""
-    bottoms = procedures.sweep_bottoms(grid(), within=0.01).runs
-    both, one = (sj.fit(procedures.power_product(*x), bottoms, loss=sj.squared(), starts=16).objective for x in (("N", "D"), ("D",)))
+    bottoms = studies.sweep_bottoms(grid(), within=0.01).runs
+    both, one = (sj.fit(sj.power_product(*x), bottoms, loss=sj.squared(), starts=16).objective for x in (("N", "D"), ("D",)))
     assert both < 1e-4 * one
 
 
 def test_rescaled_moves_along_the_law():
     p = laws.lr_params_tokens.published["step_law"]
     here, there = (laws.lr_params_tokens(*x, **p) for x in ((1e8, 1e10), (4e9, 3e11)))
-    assert procedures.rescaled(here, {"N": p["a"], "D": p["b"]}, N=40, D=30) == pytest.approx(there, rel=1e-13)
+    assert studies.rescaled(here, {"N": p["a"], "D": p["b"]}, N=40, D=30) == pytest.approx(there, rel=1e-13)
     with pytest.raises(DecisionError, match="no power of 'B'"):
-        procedures.rescaled(1.0, {"D": 0.5}, B=2)
+        studies.rescaled(1.0, {"D": 0.5}, B=2)
     with pytest.raises(DecisionError, match="positive"):
-        procedures.rescaled(1.0, {"D": 0.5}, D=-2)
+        studies.rescaled(1.0, {"D": 0.5}, D=-2)
 
 
 def test_the_best_weight_decay_gives_the_best_timescale():
     p = laws.timescale.published["power_lines"]
     N, D, B, lr = 3e8, np.array([6e9, 6e10]), 5e5, 3e-3
     decay = laws.weight_decay(N, D, B, lr, **p)
-    tau = procedures.adamw_timescale(batch=B, lr=lr, weight_decay=decay, D=D)
+    tau = studies.adamw_timescale(batch=B, lr=lr, weight_decay=decay, D=D)
     np.testing.assert_allclose(tau, laws.timescale(D / N, **p), rtol=1e-13)
 
 
@@ -114,19 +114,19 @@ def test_critical_batches_solve_their_equations(alpha):
     def steps(B):
         return laws.steps_to_target(B, a=a, b=b, alpha=alpha)
 
-    B = procedures.critical_batch_overhead(a, b, alpha, B_0=B_0, overhead=0.3)
+    B = studies.critical_batch_overhead(a, b, alpha, B_0=B_0, overhead=0.3)
     assert B > B_0 and B * steps(B) == pytest.approx(1.3 * B_0 * steps(B_0), rel=1e-12)
-    assert steps(procedures.critical_batch_balance(a, b, alpha)) == pytest.approx(2 * a, rel=1e-12)
+    assert steps(studies.critical_batch_balance(a, b, alpha)) == pytest.approx(2 * a, rel=1e-12)
 
 
 def test_critical_batches_take_arrays_and_have_derivatives():
     a, b = np.array([1e3, 2e3]), np.array([1e6, 4e6])
-    np.testing.assert_allclose(procedures.critical_batch_overhead(a, b), 1.2 * 256 + b / (5 * a), rtol=1e-12)
+    np.testing.assert_allclose(studies.critical_batch_overhead(a, b), 1.2 * 256 + b / (5 * a), rtol=1e-12)
     with jax.enable_x64(True):
-        slope = jax.grad(lambda b: procedures.critical_batch_overhead(jnp.asarray(1e3), b))(jnp.asarray(1e6))
+        slope = jax.grad(lambda b: studies.critical_batch_overhead(jnp.asarray(1e3), b))(jnp.asarray(1e6))
     assert slope == pytest.approx(1 / 5e3, rel=1e-9)
     with pytest.raises(DecisionError, match="overhead"):
-        procedures.critical_batch_overhead(1e3, 1e6, overhead=0.0)
+        studies.critical_batch_overhead(1e3, 1e6, overhead=0.0)
 
 
 def test_chinchilla_at_a_finite_batch_satisfies_its_equation():
@@ -168,7 +168,7 @@ def test_max_stable_lr_is_continuous_where_the_outlier_vanishes():
 
 def test_max_stable_lr_agrees_with_random_matrices():
     for spike in (60.0, 30.0, 10.0):  # two outliers, and one within the bulk
-        found = np.mean([procedures.spiked_eigenvalue(300, spike, 1.0, seed=s) for s in range(6)])
+        found = np.mean([papers.spiked_eigenvalue(300, spike, 1.0, seed=s) for s in range(6)])
         assert 2 / found == pytest.approx(laws.max_stable_lr(1.0, 300.0, 1e15, lam=spike, sigma=1.0), rel=0.04)
 
 
@@ -177,22 +177,22 @@ def test_max_stable_lr_agrees_with_random_matrices():
 
 def test_near_optimal_keeps_the_best_of_every_cell():
     runs = grid()
-    best = procedures.near_optimal(runs, within=0.0)
+    best = studies.near_optimal(runs, within=0.0)
     assert len(best) == 12 and (best["excess"] == 0).all() and len(set(best["cell"].tolist())) == 12
-    assert len(procedures.near_optimal(runs)) > 12
+    assert len(studies.near_optimal(runs)) > 12
     with pytest.raises(DataError, match="within"):
-        procedures.near_optimal(runs, within=-1)
+        studies.near_optimal(runs, within=-1)
 
 
 def test_near_optimal_leaves_out_excluded_runs():
     runs = sj.Runs(
         {"N": np.ones(3), "lr": np.array([1.0, 2.0, 3.0]), "loss": np.array([1.0, 2.0, 3.0])}, excluded=np.array([1, 0, 0], bool)
     )
-    assert procedures.near_optimal(runs, cells="N")["lr"].tolist() == [2.0]
+    assert studies.near_optimal(runs, cells="N")["lr"].tolist() == [2.0]
 
 
 def test_bottoms_of_exact_bowls_are_exact():
-    found = procedures.sweep_bottoms(grid())
+    found = studies.sweep_bottoms(grid())
     N, D = found.runs["N"], found.runs["D"]
     np.testing.assert_allclose(found.runs["lr"], 1e-3 * (N / 1e9) ** -0.7 * (D / 2e10) ** 0.3, rtol=1e-9)
     np.testing.assert_allclose(found.runs["batch"], 4e5 * (D / 2e10) ** 0.6, rtol=1e-9)
@@ -204,7 +204,7 @@ def test_errors_of_bottoms_cover_the_truth():
     """Distances from the truth in standard errors have a mean square near 1."""
     squares = []
     for seed in range(8):
-        found = procedures.sweep_bottoms(grid(5e-4, seed))
+        found = studies.sweep_bottoms(grid(5e-4, seed))
         truth = 1e-3 * (found.runs["N"] / 1e9) ** -0.7 * (found.runs["D"] / 2e10) ** 0.3
         squares.append((np.log(found.runs["lr"] / truth) / found.standard_errors["lr"]) ** 2)
     assert 0.6 < np.mean(squares) < 1.6
@@ -214,14 +214,14 @@ def test_sweeps_without_a_lowest_point_are_named():
     lr = np.tile(np.geomspace(1e-4, 1e-2, 6), 2)
     loss = np.where(np.arange(12) < 6, 3 + 0.002 * np.log(lr / 1e-3) ** 2, 3 - 0.002 * np.log(lr / 1e-3) ** 2)
     runs = sj.read_runs({"N": np.repeat([1e8, 1e9], 6), "lr": lr, "loss": loss})
-    found = procedures.sweep_bottoms(runs, over="lr", cells="N", within=0.5)
+    found = studies.sweep_bottoms(runs, over="lr", cells="N", within=0.5)
     assert list(found.skipped) == ["N=1e+09"] and "no lowest point" in str(found)
     with pytest.raises(DataError, match="No cell"):
-        procedures.sweep_bottoms(runs.where(runs["N"] > 5e8), over="lr", cells="N", within=0.5)
+        studies.sweep_bottoms(runs.where(runs["N"] > 5e8), over="lr", cells="N", within=0.5)
 
 
 def test_the_published_recipe_recovers_the_powers():
-    found = procedures.near_optimal_laws(grid(), replicates=50)
+    found = studies.near_optimal_laws(grid(), replicates=50)
     assert found.fits["lr"].params["p_N"] == pytest.approx(-0.7, abs=0.1)
     assert found.fits["batch"].params["p_D"] == pytest.approx(0.6, abs=0.1)
     assert "lr: p_N" in str(found)
@@ -230,7 +230,7 @@ def test_the_published_recipe_recovers_the_powers():
 def test_whole_cells_can_be_resampled():
     """Runs of one cell share its bottom, so that single runs are no independent draws."""
     runs = grid(1e-3)
-    single, whole = (procedures.near_optimal_laws(runs, of={"lr": ("N", "D")}, replicates=200, whole_cells=w) for w in (False, True))
+    single, whole = (studies.near_optimal_laws(runs, of={"lr": ("N", "D")}, replicates=200, whole_cells=w) for w in (False, True))
     assert single.fits["lr"].params == whole.fits["lr"].params
     assert single.draws["lr"].kind != whole.draws["lr"].kind
 
@@ -238,20 +238,20 @@ def test_whole_cells_can_be_resampled():
 @pytest.mark.slow
 def test_the_joint_fit_recovers_the_surface_from_noisy_runs():
     runs = grid(5e-4, sizes=(2e8, 1e9))
-    found = procedures.fit_lr_batch_surface(runs, within=0.02)
+    found = studies.fit_lr_batch_surface(runs, within=0.02)
     limits = found.interval(0.999)
     for name, true in BOWL.items():
         assert limits[name][0] <= true <= limits[name][1], name
-    separable = procedures.fit_lr_batch_surface(runs, within=0.02, separable=True)
+    separable = studies.fit_lr_batch_surface(runs, within=0.02, separable=True)
     assert separable.params["q_N"] == 0 and separable.params["p_N"] == pytest.approx(-0.7, abs=0.03)
 
 
 def test_regret_of_the_true_law_is_that_of_the_grid():
     runs = grid()
-    rate = (procedures.power_product("N", "D"), {"c": 1e-3 * 1e9**0.7 * 2e10**-0.3, **POWERS})
-    batch = (procedures.power_product("D", output="batch"), {"c": 4e5 * 2e10**-0.6, "p_D": 0.6})
-    good = procedures.grid_regret(runs, {"lr": rate, "batch": batch})
-    fixed = procedures.grid_regret(runs, {"lr": 3e-3, "batch": 1e6})
+    rate = (sj.power_product("N", "D"), {"c": 1e-3 * 1e9**0.7 * 2e10**-0.3, **POWERS})
+    batch = (sj.power_product("D", output="batch"), {"c": 4e5 * 2e10**-0.6, "p_D": 0.6})
+    good = studies.grid_regret(runs, {"lr": rate, "batch": batch})
+    fixed = studies.grid_regret(runs, {"lr": 3e-3, "batch": 1e6})
     assert good.worst < 0.001 < fixed.mean and (good.rank <= 3).all()
     assert "worst" in str(good)
 
@@ -259,12 +259,12 @@ def test_regret_of_the_true_law_is_that_of_the_grid():
 def test_regret_finds_compute_and_refuses_unknown_inputs():
     runs = grid()
     law = (laws.lr_compute, laws.lr_compute.published["deepseek"])
-    found = procedures.grid_regret(runs, {"lr": law})
+    found = studies.grid_regret(runs, {"lr": law})
     np.testing.assert_allclose(found.asked["lr"], 0.3118 * (6 * found.cells["N"] * found.cells["D"]) ** -0.125, rtol=1e-12)
     with pytest.raises(DecisionError, match="needs 'width'"):
-        procedures.grid_regret(runs, {"lr": (procedures.power_product("width"), {"c": 1.0, "p_width": -1.0})})
+        studies.grid_regret(runs, {"lr": (sj.power_product("width"), {"c": 1.0, "p_width": -1.0})})
     with pytest.raises(DecisionError, match="recommendation"):
-        procedures.grid_regret(runs, {})
+        studies.grid_regret(runs, {})
 
 
 def sweeps(power: float) -> sj.Runs:
@@ -276,10 +276,10 @@ def sweeps(power: float) -> sj.Runs:
 
 
 def test_drift_tells_parametrisations_apart():
-    stays = procedures.lr_drift(sweeps(0.0), ("width", "depth"), level=0.99)
-    moves = procedures.lr_drift(sweeps(-1.0), ("width", "depth"), level=0.99)
+    stays = studies.lr_drift(sweeps(0.0), ("width", "depth"), level=0.99)
+    moves = studies.lr_drift(sweeps(-1.0), ("width", "depth"), level=0.99)
     assert stays.transfers and not moves.transfers and "NOT as expected" in str(moves)
     assert moves.powers["width"] == pytest.approx(-1.0, abs=0.05)
-    assert procedures.lr_drift(sweeps(-1.0), ("width", "depth"), expected={"width": -1.0}, level=0.99).transfers
+    assert studies.lr_drift(sweeps(-1.0), ("width", "depth"), expected={"width": -1.0}, level=0.99).transfers
     with pytest.raises(DataError, match="sweeps"):
-        procedures.lr_drift(sweeps(0.0).where(lambda r: r["width"] < 200), "depth")
+        studies.lr_drift(sweeps(0.0).where(lambda r: r["width"] < 200), "depth")

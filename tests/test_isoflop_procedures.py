@@ -6,8 +6,8 @@ import pytest
 from scipy import stats
 
 import scalejax as sj
-from scalejax import laws
-from scalejax.procedures import allocation_exponents, equality_test, isoflop_bias, vertex_shift
+from scalejax import equality_test, laws
+from scalejax.studies import allocation_exponents, isoflop_bias, vertex_shift
 
 LAW = laws.chinchilla
 SURFACE = (LAW, LAW.published["hoffmann2022_rounded"])

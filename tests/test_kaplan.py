@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import scalejax as sj
-from scalejax import laws, procedures
+from scalejax import laws, papers
 
 TRUE = dict(laws.kaplan_trajectory.published["kaplan2020"])
 NAMES = laws.kaplan_trajectory.parameters
@@ -169,39 +169,39 @@ def test_the_sizes_of_the_local_exponent_are_those_of_allocate():
 def test_contours_interpolate_power_laws_exactly_and_respect_masks_and_warmup():
     S = [[1.0, 10.0, 100.0, 1000.0], [1.0, 10.0, 100.0]]
     runs = sj.read_runs({"N": [1e6, 1e6], "B": [1e5, 1e6], "S": S, "loss": [[8.0 * s**-0.25 for s in row] for row in S]})
-    found = procedures.loss_contours(runs, [4.0, 1.6])
+    found = papers.loss_contours(runs, [4.0, 1.6])
     np.testing.assert_allclose(found["S"], [(8 / 4) ** 4, (8 / 1.6) ** 4, (8 / 4) ** 4], rtol=1e-12)
     np.testing.assert_allclose(found["E"], found["B"] * found["S"])
     assert len(set(found["contour"])) == 2
-    assert len(procedures.loss_contours(runs, [4.0, 1.6], from_step=20.0)) == 1  # 4.0 was passed during warm-up
+    assert len(papers.loss_contours(runs, [4.0, 1.6], from_step=20.0)) == 1  # 4.0 was passed during warm-up
 
 
 def test_a_curve_that_rises_counts_with_its_lowest_loss():
     runs = sj.read_runs({"N": [1e6], "B": [1e5], "S": [[1.0, 10.0, 100.0, 1000.0]], "loss": [[8.0, 3.0, 5.0, 2.0]]})
-    step = procedures.loss_contours(runs, [2.5])["S"][0]
+    step = papers.loss_contours(runs, [2.5])["S"][0]
     assert 100 < step < 1000
 
 
 def test_contours_and_stages_say_what_is_missing():
     converged, curves = learning_curves([1e6, 1e7], [1e5, 1e6])
     with pytest.raises(sj.DataError, match="No curve crosses"):
-        procedures.loss_contours(curves, [100.0])
+        papers.loss_contours(curves, [100.0])
     with pytest.raises(sj.DataError, match=r"shape \(runs, steps\)"):
-        procedures.loss_contours(converged.with_columns(S=1.0, B=1.0), [3.0])
+        papers.loss_contours(converged.with_columns(S=1.0, B=1.0), [3.0])
     with pytest.raises(sj.DataError, match="contours are reached at 3 batches"):
-        procedures.fit_training_dependency(converged, curves, joint=False)
+        papers.fit_training_dependency(converged, curves, joint=False)
     with pytest.raises(sj.DataError, match="lower from_step"):
-        procedures.fit_training_dependency(converged, curves, from_step=1e9)
+        papers.fit_training_dependency(converged, curves, from_step=1e9)
 
 
 @pytest.mark.slow
 def test_stages_and_joint_fit_recover_the_constants_from_noisy_runs():
     """The joint fit is exact without noise; with it, its intervals hold the truth and a model 500 times larger is predicted within 1 %."""
     sizes, batches = [1e6, 4e6, 1.6e7, 6e7], [2e4, 2e5, 2e6]
-    exact = procedures.fit_training_dependency(*learning_curves(sizes, batches))
+    exact = papers.fit_training_dependency(*learning_curves(sizes, batches))
     np.testing.assert_allclose([exact.joint.params[k] for k in NAMES], [TRUE[k] for k in NAMES], rtol=1e-5)
     np.testing.assert_allclose([exact.params[k] for k in NAMES], [TRUE[k] for k in NAMES], rtol=2e-3)  # contours are interpolated
-    noisy = procedures.fit_training_dependency(*learning_curves(sizes, batches, noise=3e-3))
+    noisy = papers.fit_training_dependency(*learning_curves(sizes, batches, noise=3e-3))
     inside = [low <= TRUE[k] <= high for k, (low, high) in noisy.joint.interval(0.99).items()]
     assert all(inside)
     N, S, B = 33e9, np.logspace(4, 5.5, 4), 2e6
@@ -230,20 +230,20 @@ def test_architectures_that_share_an_exponent_are_predicted_better_together():
 
 
 def test_bits_and_nats_are_inverse_and_a_run_gives_back_its_capacity():
-    assert procedures.nats(procedures.bits(2.5)) == pytest.approx(2.5, rel=1e-15)
+    assert papers.nats(papers.bits(2.5)) == pytest.approx(2.5, rel=1e-15)
     N, D = np.asarray([1e8, 1e9]), np.asarray([1e10, 5e10])
     L = laws.information_capacity(N, D, H=12.0, eta=2.0)
-    np.testing.assert_allclose(procedures.stored_information(N, D, L, H=12.0), 2.0, rtol=1e-12)
+    np.testing.assert_allclose(papers.stored_information(N, D, L, H=12.0), 2.0, rtol=1e-12)
 
 
 def test_the_integral_along_a_curve_is_that_of_the_mean_loss():
     D = np.linspace(0, 1e9, 10_001)
     loss = 4.0 + 8.0 * np.exp(-D / 1e8)
-    along = procedures.stored_information(1e7, D, loss, H=12.0)
+    along = papers.stored_information(1e7, D, loss, H=12.0)
     exact = 8.0 * (D - 1e8 * (1 - np.exp(-D / 1e8))) / 1e7
     np.testing.assert_allclose(along, exact, rtol=1e-5, atol=1e-6)  # trapezoids
     with pytest.raises(sj.DataError, match="tokens D that rise"):
-        procedures.stored_information(1e7, D[::-1], loss, H=12.0)
+        papers.stored_information(1e7, D[::-1], loss, H=12.0)
 
 
 # Bad input

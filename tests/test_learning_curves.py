@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import scalejax as sj
-from scalejax import laws, procedures
+from scalejax import laws, papers, statistics
 from scalejax.zoo.scale.broken import OrderedPositive
 
 X = np.logspace(5, 11, 25)
@@ -165,16 +165,16 @@ N, D = (g.ravel() for g in np.meshgrid(np.logspace(4, 8, 7), np.logspace(5, 9, 7
 
 
 def test_any_law_can_be_bounded():
-    p, whole = BELOW, procedures.bounded(laws.chinchilla)
-    assert whole == procedures.bounded(laws.chinchilla) and whole.parameters == (*laws.chinchilla.parameters, "e0", "eta")
+    p, whole = BELOW, sj.bounded(laws.chinchilla)
+    assert whole == sj.bounded(laws.chinchilla) and whole.parameters == (*laws.chinchilla.parameters, "e0", "eta")
     np.testing.assert_allclose(whole(N, D, e0=0.9, eta=1.0, **p), 0.9 / np.sqrt(1 + laws.chinchilla(N, D, **p) ** -2.0), rtol=1e-13)
     with pytest.raises(sj.LawError, match="again"):
-        procedures.bounded(whole)
+        sj.bounded(whole)
 
 
 @pytest.mark.slow
 def test_a_bounded_law_is_recovered():
-    error = procedures.bounded(laws.chinchilla).bind(eta=1.0, e0=0.9)
+    error = sj.bounded(laws.chinchilla).bind(eta=1.0, e0=0.9)
     fitted = sj.fit(error, sj.simulate(error, BELOW, N=N, D=D), starts=256)
     assert fitted.params == pytest.approx(BELOW, rel=1e-4)
 
@@ -192,7 +192,7 @@ def curves():
 def test_the_league_scores_the_continuation_of_every_curve():
     data = curves()
     squared = {"loss": sj.squared(), "starts": 64}  # the Huber loss of a law that misses by far more than delta has no single optimum
-    found = procedures.league({"M1": laws.m1, "M2": "m2"}, data, curve="curve", training="training", resolution=1e-3, **squared)
+    found = sj.league({"M1": laws.m1, "M2": "m2"}, data, curve="curve", training="training", resolution=1e-3, **squared)
     assert found.rmse.shape == (2, 3) and found.best == "M2" and found.points.tolist() == [6, 6, 6]
     assert (found.rmse[1] < 1e-3).all() and found.rmse[0, 2] < 1e-6 and (found.rmse[0, :2] > 0.05).all()
     assert found.wins.tolist() == [0.5, 2.5]  # both continue the curve without a limit: a tie is shared
@@ -207,10 +207,10 @@ def test_the_league_scores_the_continuation_of_every_curve():
 
 def test_alternatives_are_chosen_without_the_held_out_part():
     data = curves()
-    found = procedures.league({"either": [laws.m1, laws.m2]}, data, curve="curve", training="training", starts=64)
+    found = sj.league({"either": [laws.m1, laws.m2]}, data, curve="curve", training="training", starts=64)
     assert found.chosen[0, :2].tolist() == [1, 1]
     spoiled = {**data, "loss": np.where(data["training"] == 1, data["loss"], 1.0)}
-    other = procedures.league({"either": [laws.m1, laws.m2]}, spoiled, curve="curve", training="training", starts=64)
+    other = sj.league({"either": [laws.m1, laws.m2]}, spoiled, curve="curve", training="training", starts=64)
     assert other.chosen.tolist() == found.chosen.tolist()
 
 
@@ -218,7 +218,7 @@ def test_curves_that_are_too_short_for_a_law_are_not_scored_for_it():
     data = curves()
     keep = (data["curve"] != "b") | (data["training"] == 0) | (data["x"] < 2e4)  # two training points
     short = {k: v[keep] for k, v in data.items()}
-    found = procedures.league({"M1": laws.m1, "M2": laws.m2}, short, curve="curve", training="training", starts=64)
+    found = sj.league({"M1": laws.m1, "M2": laws.m2}, short, curve="curve", training="training", starts=64)
     assert np.isnan(found.rmse).tolist() == [[False] * 3, [False, True, False]]
 
 
@@ -235,7 +235,7 @@ def test_curves_that_are_too_short_for_a_law_are_not_scored_for_it():
 def test_a_league_without_sense_is_refused(change, message):
     arguments = {"laws": {"M1": laws.m1}, "training": "training", **change}
     with pytest.raises(sj.ScalejaxError, match=message):
-        procedures.league(arguments.pop("laws"), curves(), curve="curve", **arguments)
+        sj.league(arguments.pop("laws"), curves(), curve="curve", **arguments)
 
 
 # Adaptive shapes
@@ -254,7 +254,7 @@ def test_an_adaptive_schedule_is_never_worse_than_any_single_shape():
             str(i): {"A": rng.uniform(1.5, 3), "B": rng.uniform(0.1, 1), "c": rng.uniform(0.3, 1.2), "E_inf": rng.uniform(0, 0.3)}
             for i in range(4)
         }
-        plan = procedures.adaptive_schedule(shapes, target=0.35)
+        plan = papers.adaptive_schedule(shapes, target=0.35)
         assert plan.total <= min(plan.static.values()) * (1 + 1e-12) and plan.saving >= -1e-12
         spent = np.linspace(0, plan.total, 50)
         errors = plan.error(spent)
@@ -265,7 +265,7 @@ def test_an_adaptive_schedule_is_never_worse_than_any_single_shape():
 
 
 def test_shapes_change_where_their_rates_are_equal_and_the_inverse_is_that_of_equivalent():
-    plan = procedures.adaptive_schedule(SHAPES, target=0.2)
+    plan = papers.adaptive_schedule(SHAPES, target=0.2)
     assert plan.shapes == ("32", "16", "8")
     for i, error in enumerate(plan.errors[1:-1]):
         at = [
@@ -298,7 +298,7 @@ def test_shapes_change_where_their_rates_are_equal_and_the_inverse_is_that_of_eq
 )
 def test_an_impossible_schedule_is_refused(shapes, target, message):
     with pytest.raises(sj.DecisionError, match=message):
-        procedures.adaptive_schedule(shapes, target)
+        papers.adaptive_schedule(shapes, target)
 
 
 # Data to a threshold
@@ -307,18 +307,18 @@ def test_an_impossible_schedule_is_refused(shapes, target, message):
 def test_isotonic_regression_is_the_projection_on_rising_sequences():
     rng = np.random.default_rng(0)
     y, w = np.sort(rng.normal(size=40)) + 0.5 * rng.normal(size=40), rng.uniform(0.5, 2, 40)
-    g = procedures.isotonic(y, w)
+    g = statistics.isotonic(y, w)
     assert (np.diff(g) >= 0).all()
     # The conditions of the projection: residuals are orthogonal to it, and no later part of them points up.
     assert np.sum(w * (y - g) * g) == pytest.approx(0, abs=1e-10)
     assert (np.cumsum((w * (y - g))[::-1]) <= 1e-10).all()
-    np.testing.assert_allclose(procedures.isotonic(np.sort(y)), np.sort(y))
+    np.testing.assert_allclose(statistics.isotonic(np.sort(y)), np.sort(y))
 
 
 def test_first_passages_of_a_steady_curve_are_where_it_crosses():
     steps = np.arange(1.0, 101.0)
     returns = steps + np.random.default_rng(1).normal(0, 0.01, (12, 100))
-    found = procedures.first_passage(steps, returns, [9.5, 49.5, 1000.0], replicates=20)
+    found = papers.first_passage(steps, returns, [9.5, 49.5, 1000.0], replicates=20)
     assert found.data.tolist() == [10.0, 50.0, np.inf] and found.draws.shape == (20, 3)
     assert found.standard_error.tolist() == [0.0, 0.0, np.inf]
 
@@ -326,8 +326,8 @@ def test_first_passages_of_a_steady_curve_are_where_it_crosses():
 def test_normalised_data_do_not_depend_on_the_unit_of_an_environment():
     rng = np.random.default_rng(2)
     data = rng.uniform(1, 3, (3, 5, 2))
-    mean, scale = procedures.normalised_data(data)
-    other, _ = procedures.normalised_data(data * np.array([1.0, 10.0, 100.0])[:, None, None])
+    mean, scale = papers.normalised_data(data)
+    other, _ = papers.normalised_data(data * np.array([1.0, 10.0, 100.0])[:, None, None])
     np.testing.assert_allclose(mean, other, rtol=1e-14)
     assert scale == np.median(np.median(data.reshape(3, -1), axis=1))
 
@@ -335,7 +335,7 @@ def test_normalised_data_do_not_depend_on_the_unit_of_an_environment():
 def test_the_optimal_ratio_minimises_the_budget():
     rest = {"D_min": np.array([0.3, 0.6, 1.0]), "beta_J": np.array([0.2, 0.5, 0.9]), "alpha_J": 0.8}
     batch = laws.rl_batch_size.published["gym_ant"]
-    found = procedures.optimal_updates(1e10, 1e6, **rest, **batch)
+    found = papers.optimal_updates(1e10, 1e6, **rest, **batch)
 
     def budget(sigma):
         return laws.rl_compute(sigma, 1e6, **rest, **batch) + 1e10 * laws.value_based_rl(sigma, **rest)
@@ -359,7 +359,7 @@ def test_curves_of_many_ratios_give_the_law_of_data_back():
     steps = np.linspace(0.002, 4.0, 2000)
     rng = np.random.default_rng(5)
     data = [
-        procedures.first_passage(steps, steps / laws.value_based_rl(s, **true) + rng.normal(0, 1e-3, (10, 2000)), 1.0, replicates=2).data[0]
+        papers.first_passage(steps, steps / laws.value_based_rl(s, **true) + rng.normal(0, 1e-3, (10, 2000)), 1.0, replicates=2).data[0]
         for s in sigma
     ]
     fitted = sj.fit("value_based_rl", {"sigma": sigma, "data": data}, loss=sj.squared())
@@ -369,15 +369,15 @@ def test_curves_of_many_ratios_give_the_law_of_data_back():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: procedures.isotonic([]), "one row"),
-        (lambda: procedures.isotonic([1.0, 2.0], [1.0, -1.0]), "positive weights"),
-        (lambda: procedures.first_passage([2.0, 1.0], [0.0, 1.0], 0.5), "rising steps"),
-        (lambda: procedures.first_passage([1.0, 2.0], [0.0, 1.0], 0.5, replicates=1), "2 replicates"),
-        (lambda: procedures.normalised_data([[1.0, np.inf]]), "never reached"),
-        (lambda: procedures.optimal_updates(-1.0, 1e6, D_min=0.1, beta_J=1.0, alpha_J=0.5, a_B=256.0, alpha_B=0.3), "delta"),
-        (lambda: procedures.optimal_updates(1.0, 1e6, D_min=0.0, beta_J=1.0, alpha_J=0.9, a_B=256.0, alpha_B=0.3), "always better"),
+        (lambda: statistics.isotonic([]), "one row"),
+        (lambda: statistics.isotonic([1.0, 2.0], [1.0, -1.0]), "positive weights"),
+        (lambda: papers.first_passage([2.0, 1.0], [0.0, 1.0], 0.5), "rising steps"),
+        (lambda: papers.first_passage([1.0, 2.0], [0.0, 1.0], 0.5, replicates=1), "2 replicates"),
+        (lambda: papers.normalised_data([[1.0, np.inf]]), "never reached"),
+        (lambda: papers.optimal_updates(-1.0, 1e6, D_min=0.1, beta_J=1.0, alpha_J=0.5, a_B=256.0, alpha_B=0.3), "delta"),
+        (lambda: papers.optimal_updates(1.0, 1e6, D_min=0.0, beta_J=1.0, alpha_J=0.9, a_B=256.0, alpha_B=0.3), "always better"),
         (
-            lambda: procedures.optimal_updates(1.0, 1e6, D_min=0.1, beta_J=1.0, alpha_J=0.5, a_B=256.0, alpha_B=0.3).ratio_line,
+            lambda: papers.optimal_updates(1.0, 1e6, D_min=0.1, beta_J=1.0, alpha_J=0.5, a_B=256.0, alpha_B=0.3).ratio_line,
             "at least two",
         ),
     ],

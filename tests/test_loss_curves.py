@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import scalejax as sj
-from scalejax import laws, procedures
+from scalejax import laws, papers, studies
 from scalejax import schedules as s
 from scalejax.zoo.curves import decrements
 from scalejax.zoo.curves.recurrences import linear_recurrence
@@ -162,8 +162,8 @@ def test_a_fit_of_noisy_curves_recovers_the_law_and_its_intervals_know_that_neig
 
 def test_the_best_schedule_of_the_annealing_law_is_bang_bang_where_the_closed_form_says():
     values = {"L0": 2.6, "A": 0.43, "alpha": 0.55, "C": 0.41}
-    best = procedures.optimal_schedule((laws.lr_annealing, values), steps=8000, peak=2e-4)
-    n = procedures.annealing_switch(8000, 2e-4, **{k: values[k] for k in ("A", "alpha", "C")})
+    best = studies.optimal_schedule((laws.lr_annealing, values), steps=8000, peak=2e-4)
+    n = studies.annealing_switch(8000, 2e-4, **{k: values[k] for k in ("A", "alpha", "C")})
     assert best.falls == 1 and abs((best.eta < 1e-4).sum() - n) < 20
     assert "bang-bang" in repr(best)
     jumps = [s.join(s.constant(8000 - k, 2e-4), s.constant(k, 0.0)) for k in (int(n) - 200, round(n), int(n) + 200)]
@@ -174,17 +174,17 @@ def test_the_best_schedule_of_the_annealing_law_is_bang_bang_where_the_closed_fo
 def test_a_free_schedule_is_better_than_its_family_and_the_family_better_than_others():
     source = (laws.multi_power, PARAMS)
     ask = {"steps": 3000, "peak": 3e-4, "warmup": 300, "iterations": 400}
-    free, family = procedures.optimal_schedule(source, **ask), procedures.optimal_schedule(source, **ask, shape="wsd")
+    free, family = studies.optimal_schedule(source, **ask), studies.optimal_schedule(source, **ask, shape="wsd")
     assert free.loss < family.loss < min(family.others.values())
     assert (np.diff(free.eta[300:]) <= 1e-15).all() and free.eta.max() <= 3e-4 and free.eta.min() >= 0
     assert family.loss == pytest.approx(laws.multi_power(family.eta, 2999, 300, **PARAMS), rel=1e-12)
     around = [s.with_warmup(s.wsd(2700, 3e-4, 0.0, d, family.exponent), 300) for d in (0.9 * family.decay, 1.1 * family.decay)]
     assert family.loss < min(laws.multi_power(eta, 2999, 300, **PARAMS) for eta in around)
-    assert procedures.optimal_schedule(source, tokens=3e6, batch=1e3, peak=3e-4, warmup=300, shape="wsd").loss == family.loss
+    assert studies.optimal_schedule(source, tokens=3e6, batch=1e3, peak=3e-4, warmup=300, shape="wsd").loss == family.loss
 
 
 def test_a_floor_is_kept():
-    best = procedures.optimal_schedule((laws.multi_power, PARAMS), steps=1000, peak=3e-4, end=3e-5, iterations=200)
+    best = studies.optimal_schedule((laws.multi_power, PARAMS), steps=1000, peak=3e-4, end=3e-5, iterations=200)
     assert best.eta.min() >= 3e-5 and best.eta[0] == 3e-4
 
 
@@ -197,12 +197,12 @@ def test_a_floor_is_kept():
 )  # fmt: skip
 def test_questions_that_make_no_schedule_are_refused(change):
     with pytest.raises(sj.DecisionError):
-        procedures.optimal_schedule((laws.multi_power, PARAMS), **{"steps": 100, "peak": 3e-4, **change})
+        studies.optimal_schedule((laws.multi_power, PARAMS), **{"steps": 100, "peak": 3e-4, **change})
 
 
 def test_a_law_without_a_schedule_is_refused():
     with pytest.raises(sj.DecisionError, match="no law of loss curves"):
-        procedures.optimal_schedule((laws.kaplan, laws.kaplan.published["kaplan2020"]), steps=100, peak=1e-3)
+        studies.optimal_schedule((laws.kaplan, laws.kaplan.published["kaplan2020"]), steps=100, peak=1e-3)
 
 
 # Theory
@@ -210,38 +210,38 @@ def test_a_law_without_a_schedule_is_refused():
 
 def test_weights_of_an_average_sum_to_one_and_follow_the_recursion():
     eta = wavy() * 100
-    found = procedures.ema_weights(eta, 0.5)
+    found = papers.ema_weights(eta, 0.5)
     assert found.coefficients.sum() + found.initial == pytest.approx(1.0, abs=1e-14)
     theta, x = 2.0, np.random.default_rng(0).normal(size=len(eta))
     for a, value in zip(0.5 * eta, x, strict=True):
         theta = (1 - a) * theta + a * value
     assert found.initial * 2.0 + found.coefficients @ x == pytest.approx(theta, rel=1e-12)
     assert 1 < found.effective < len(eta)
-    same = procedures.ema_weights(s.constant(50, 1e-3), 0.2)
-    np.testing.assert_allclose(same.coefficients, procedures.ema_weights(s.constant(50, 2e-3), 0.1).coefficients)  # eta lambda alone counts
+    same = papers.ema_weights(s.constant(50, 1e-3), 0.2)
+    np.testing.assert_allclose(same.coefficients, papers.ema_weights(s.constant(50, 2e-3), 0.1).coefficients)  # eta lambda alone counts
     for eta, decay in (([], 0.1), ([-1.0], 0.1), ([0.5], 0.0), ([0.5], 2.0)):
         with pytest.raises(sj.DataError):
-            procedures.ema_weights(eta, decay)
+            papers.ema_weights(eta, decay)
 
 
 def test_the_tuned_bound_is_the_bound_at_its_best_rate():
     shape = s.wsd(200, shape="linear")
-    best = procedures.tuned_bound(shape, D0=2.0, G=3.0)
+    best = papers.tuned_bound(shape, D0=2.0, G=3.0)
     at = [laws.convex_bound(gamma * shape, 199, D0=2.0, G=3.0) for gamma in (0.9 * best.gamma, best.gamma, 1.1 * best.gamma)]
     assert at[1] == pytest.approx(best.bound, rel=1e-12) and at[1] < min(at[0], at[2])
     np.testing.assert_allclose(laws.convex_bound(shape, [99, 199], D0=1.0, G=1.0)[0], laws.convex_bound(shape[:100], 99, D0=1.0, G=1.0))
     for bad in ([], [0.0], [-1.0, 1.0]):
         with pytest.raises(sj.DataError):
-            procedures.tuned_bound(bad)
+            papers.tuned_bound(bad)
 
 
 def test_optimal_schedules_of_kernel_regression_agree_at_the_border():
     beta = 2.5
-    easy, hard = (procedures.kernel_schedule(1 - 1 / beta + e, beta) for e in (1e-9, -1e-9))
+    easy, hard = (papers.kernel_schedule(1 - 1 / beta + e, beta) for e in (1e-9, -1e-9))
     assert easy.easy and not hard.easy and easy.decay_exponent == 4.0
     assert easy.peak_exponent == pytest.approx(0.0, abs=1e-8) and easy.risk_exponent == pytest.approx(hard.risk_exponent, abs=1e-8)
     with pytest.raises(sj.DecisionError):
-        procedures.kernel_schedule(1.0, 0.9)
+        papers.kernel_schedule(1.0, 0.9)
 
 
 def test_functional_theory_is_its_sum_and_random_features_their_loop():

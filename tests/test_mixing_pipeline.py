@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import scalejax as sj
-from scalejax import procedures
+from scalejax import studies
 
 LAWS = sj.laws
 
@@ -13,9 +13,9 @@ def test_a_pipeline_says_which_run_is_missing():
     ask = {"weights": np.array([[0.5, 0.5], [0.5, 0.5], [0.2, 0.8]]), "losses": ["y"], "S": "S", "N": "N", "steps": 10.0, "size": 4e8}
     rows = {"S": [1.0, 2.0, 4.0], "N": [1e8, 1e8, 2e8], "y": [3.0, 2.5, 2.4]}
     with pytest.raises(sj.DataError, match="checkpoints"):
-        procedures.mixing_pipeline(rows, **ask)
+        studies.mixing_pipeline(rows, **ask)
     with pytest.raises(sj.DataError, match="sizes"):
-        procedures.mixing_pipeline({**rows, "N": [1e8, 2e8, 1e8], "S": [10.0, 10.0, 10.0]}, **ask)
+        studies.mixing_pipeline({**rows, "N": [1e8, 2e8, 1e8], "S": [10.0, 10.0, 10.0]}, **ask)
 
 
 PIPELINE = {"weights": ["a", "b", "c"], "losses": ["web", "code"], "S": "S", "N": "N", "steps": 1e5, "size": 4e9}
@@ -35,7 +35,7 @@ def checkpoints(seed, noise, mixtures=16):
 
 
 def test_a_pipeline_without_noise_has_draws_at_the_truth():
-    found = procedures.mixing_pipeline(checkpoints(0, 0.0), **PIPELINE, draws=10, starts=32)
+    found = studies.mixing_pipeline(checkpoints(0, 0.0), **PIPELINE, draws=10, starts=32)
     assert found.draws.failed == 0 and len(found.draws) == 10
     for i, name in enumerate(TARGETS):
         low, high = found.interval(0.9)[name]
@@ -47,7 +47,7 @@ def test_a_pipeline_without_noise_has_draws_at_the_truth():
 @pytest.mark.filterwarnings("ignore:Column 'N' is 1e\\+08 in every run")
 def test_a_pipeline_without_draws_knows_no_uncertainty():
     rows = {k: v[checkpoints(0, 0.0)["N"] == 1e8] for k, v in checkpoints(0, 0.0).items()}
-    found = procedures.mixing_pipeline(rows, **PIPELINE, draws=0, starts=8)
+    found = studies.mixing_pipeline(rows, **PIPELINE, draws=0, starts=8)
     assert found.draws is None and "%" not in repr(found)
     with pytest.raises(sj.DecisionError, match="draws"):
         found.interval()
@@ -56,7 +56,7 @@ def test_a_pipeline_without_draws_knows_no_uncertainty():
 @pytest.mark.parametrize(("change", "words"), [({"steps": -1.0}, "steps"), ({"size": np.nan}, "size"), ({"draws": 1}, "draws")])
 def test_a_pipeline_refuses_settings_that_mean_nothing(change, words):
     with pytest.raises(sj.DecisionError, match=words):
-        procedures.mixing_pipeline(checkpoints(0, 0.0), **PIPELINE | change)
+        studies.mixing_pipeline(checkpoints(0, 0.0), **PIPELINE | change)
 
 
 @pytest.mark.slow
@@ -66,7 +66,7 @@ def test_intervals_of_the_pipeline_hold_the_truth():
     loss = LAWS.data_mixing_m4(true.h, **TARGETS["web"]) + BEYOND
     held = []
     for seed in range(60):
-        found = procedures.mixing_pipeline(checkpoints(seed, 0.004), **PIPELINE, draws=100, seed=seed)
+        found = studies.mixing_pipeline(checkpoints(seed, 0.004), **PIPELINE, draws=100, seed=seed)
         weights = sj.optimal_mixture(found.draws).interval(0.9).values()
         low, high = found.draws.predict_interval(0.9, h=true.h, group="web")
         held.append([*(a <= w <= b for (a, b), w in list(zip(weights, true.h, strict=True))[:2]), low <= loss <= high])

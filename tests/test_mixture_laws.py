@@ -8,8 +8,8 @@ from scipy.optimize import minimize
 
 import scalejax as sj
 from benchmarks import domain_laws
-from scalejax import procedures
-from scalejax.procedures.mixture_bootstrap import mixture_counts
+from scalejax import studies
+from scalejax.studies.mixtures.bootstrap import mixture_counts
 from scalejax.zoo.mixtures.optimal_mixtures import effective_shares
 
 LAWS = sj.laws
@@ -89,13 +89,13 @@ def test_the_factor_of_m4_is_a_shift_of_t():
 
 def test_implicit_mixing_of_one_domain_is_m4_and_of_two_the_sum():
     t = np.array([-2.0, 1.0, 0.5])
-    np.testing.assert_allclose(procedures.implicit_mixing(1)(H, c=1.0, t_1=t), LAWS.data_mixing_m4(H, c=1.0, t=t), rtol=1e-14)
+    np.testing.assert_allclose(sj.implicit_mixing(1)(H, c=1.0, t_1=t), LAWS.data_mixing_m4(H, c=1.0, t=t), rtol=1e-14)
     web, code = mixing(H)
-    both = procedures.implicit_mixing(2)(H, c=1.5, t_1=WEB["t"] + np.log(0.5), t_2=CODE["t"] + np.log(0.5))
+    both = sj.implicit_mixing(2)(H, c=1.5, t_1=WEB["t"] + np.log(0.5), t_2=CODE["t"] + np.log(0.5))
     np.testing.assert_allclose(both, (web + code) / 2, rtol=1e-13)
     for wrong in (0, 1.5, True):
         with pytest.raises(sj.LawError, match="unknown domains"):
-            procedures.implicit_mixing(wrong)
+            sj.implicit_mixing(wrong)
 
 
 def test_bimix_of_all_domains_is_bimix_of_each():
@@ -131,24 +131,24 @@ def test_the_quadratic_form_is_any_quadratic_on_the_simplex():
 
 def test_rows_are_stacked_by_target_and_missing_losses_leave_one_row_out():
     rows = table()
-    runs = procedures.stack_targets(rows, weights=["a", "b", "c"], losses={"web": "on_web", "code": "on_code"})
+    runs = studies.stack_targets(rows, weights=["a", "b", "c"], losses={"web": "on_web", "code": "on_code"})
     np.testing.assert_allclose(runs["h"][24:], H)
     np.testing.assert_allclose(runs["loss"][24:], rows["on_code"])
     rows["on_code"] = np.where(np.arange(24) == 3, np.nan, rows["on_code"])
     with pytest.raises(sj.DataError):
-        procedures.stack_targets(rows, weights=["a", "b", "c"], losses=["on_web", "on_code"])
-    kept = procedures.stack_targets(rows, weights=["a", "b", "c"], losses=["on_web", "on_code"], on_bad="drop")
+        studies.stack_targets(rows, weights=["a", "b", "c"], losses=["on_web", "on_code"])
+    kept = studies.stack_targets(rows, weights=["a", "b", "c"], losses=["on_web", "on_code"], on_bad="drop")
     assert len(kept) == 47 and (kept["target"] == "on_web").sum() == 24
 
 
 @pytest.mark.parametrize("h", [[[0.5, 0.4]], [[1.2, -0.2]], [[50.0, 50.0]], [[1.0]]])
 def test_weights_that_are_no_mixture_are_refused(h):
     with pytest.raises(sj.DataError):
-        procedures.stack_targets({"y": [1.0]}, weights=np.array(h), losses=["y"])
+        studies.stack_targets({"y": [1.0]}, weights=np.array(h), losses=["y"])
 
 
 def test_rounded_weights_are_brought_to_one():
-    runs = procedures.stack_targets({"y": [1.0]}, weights=np.array([[0.333, 0.333, 0.333]]), losses=["y"])
+    runs = studies.stack_targets({"y": [1.0]}, weights=np.array([[0.333, 0.333, 0.333]]), losses=["y"])
     assert runs["h"].sum() == pytest.approx(1.0, abs=1e-15)
 
 
@@ -161,7 +161,7 @@ def best():
         name: np.asarray(v) * (np.exp(0.002 * np.random.default_rng(1).normal(size=24)) if name.startswith("on") else 1)
         for name, v in table().items()
     }
-    return procedures.recommend_mixture(
+    return studies.recommend_mixture(
         rows, weights=["a", "b", "c"], losses=["on_web", "on_code"], draws=50, caps={"a": 0.6, "b": 0.35, "c": 1.0}, starts=32
     )
 
@@ -194,7 +194,7 @@ def test_deviations_keep_to_the_caps_and_say_where_they_cannot(best):
 def test_targets_of_a_mixture_are_resampled_together():
     """Two targets with the same losses have the same draws."""
     rows = table() | {"twin": table()["on_web"]}
-    found = procedures.recommend_mixture(rows, weights=["a", "b", "c"], losses=["on_web", "twin"], draws=10, starts=32)
+    found = studies.recommend_mixture(rows, weights=["a", "b", "c"], losses=["on_web", "twin"], draws=10, starts=32)
     t = found.draws.params["t"]
     np.testing.assert_allclose(t[:, 0], t[:, 1], rtol=1e-6)
     with pytest.raises(sj.DecisionError, match="only 2 mixtures"):
@@ -214,18 +214,18 @@ def test_limits_may_name_some_domains():
 def test_a_recommendation_of_nonsense_is_refused():
     ask = {"weights": ["a", "b", "c"], "losses": ["on_web"]}
     with pytest.raises(sj.DecisionError, match="uncertainty"):
-        procedures.recommend_mixture(table(), **ask, uncertainty="sure")
+        studies.recommend_mixture(table(), **ask, uncertainty="sure")
     with pytest.raises(sj.DecisionError, match="no default law"):
-        procedures.recommend_mixture(table() | {"n": N}, **ask, roles={"N": "n"})
+        studies.recommend_mixture(table() | {"n": N}, **ask, roles={"N": "n"})
 
 
 def test_shares_of_an_explicit_aggregate_must_be_a_mixture(best):
     h = H[:4]
-    total = procedures.explicit_loss(best.fit, {"on_web": 0.25, "on_code": 0.75}, h=h)
+    total = studies.explicit_loss(best.fit, {"on_web": 0.25, "on_code": 0.75}, h=h)
     np.testing.assert_allclose(total, 0.25 * best.fit.predict(h=h, group="on_web") + 0.75 * best.fit.predict(h=h, group="on_code"))
     for shares in ([0.5, 0.6], [1.0], {"on_web": 1.0}):
         with pytest.raises(sj.DecisionError, match="shares"):
-            procedures.explicit_loss(best.fit, shares, h=h)
+            studies.explicit_loss(best.fit, shares, h=h)
 
 
 @pytest.mark.parametrize("pull", [0.0, 0.05])
@@ -251,12 +251,12 @@ def test_the_optimum_of_five_published_laws_under_caps_is_that_of_a_general_solv
 
 def test_a_design_respects_caps_and_resolution():
     prior = np.array([0.6, 0.3, 0.08, 0.02])
-    h = procedures.regmix_design(prior, 128, cap=5.0)
+    h = studies.regmix_design(prior, 128, cap=5.0)
     assert h.shape == (128, 4) and len(np.unique(h, axis=0)) == 128
     assert (h <= np.minimum(5 * prior, 1) + 1e-3).all()
-    np.testing.assert_array_equal(h, procedures.regmix_design(prior, 128, cap=5.0))
+    np.testing.assert_array_equal(h, studies.regmix_design(prior, 128, cap=5.0))
     with pytest.raises(sj.DecisionError):
-        procedures.regmix_design([0.5, 0.6])
+        studies.regmix_design([0.5, 0.6])
 
 
 def test_any_regressor_will_do():
@@ -268,7 +268,7 @@ def test_any_regressor_will_do():
             return X @ self.w
 
     losses = np.stack(mixing(H), axis=1)
-    found = procedures.regmix(H, losses, model=Mean, targets=["web", "code"])
+    found = studies.regmix(H, losses, model=Mean, targets=["web", "code"])
     assert found.rank_correlation(H, losses)["web"] > 0.8
     h = found.simulate(np.ones(3) / 3, {"web": 0.5, "code": 0.5}, samples=2000, keep=20)
     assert h.sum() == pytest.approx(1.0) and h.shape == (3,)
@@ -279,15 +279,15 @@ def test_any_regressor_will_do():
 def test_a_model_that_is_not_there_is_named():
     losses = np.stack(mixing(H), axis=1)
     with pytest.raises(sj.FitError, match="exponential"):
-        procedures.regmix(H, losses, model="exponentiel")
+        studies.regmix(H, losses, model="exponentiel")
     with pytest.raises(sj.DataError, match="shape"):
-        procedures.regmix(H, losses[:3])
+        studies.regmix(H, losses[:3])
 
 
 def test_missing_trees_are_one_clear_sentence(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "sklearn.ensemble", None)
     with pytest.raises(sj.FitError, match="scikit-learn"):
-        procedures.regmix(H, np.stack(mixing(H), axis=1), model="trees")
+        studies.regmix(H, np.stack(mixing(H), axis=1), model="trees")
 
 
 # Solvers
@@ -295,24 +295,24 @@ def test_missing_trees_are_one_clear_sentence(monkeypatch):
 
 def test_autoscaled_steps_are_the_recursion():
     one, two = np.array([1.0, 2.0, 3.0]), np.array([3.0, 5.0, 6.0])
-    three = procedures.autoscaled(one, two)
+    three = studies.autoscaled(one, two)
     np.testing.assert_allclose(three, two**2 / one)
-    np.testing.assert_allclose(procedures.autoscaled(one, two, 3), procedures.autoscaled(two, three))
-    np.testing.assert_allclose(procedures.autoscaled(one, two, 0.5), np.sqrt(one * two))
+    np.testing.assert_allclose(studies.autoscaled(one, two, 3), studies.autoscaled(two, three))
+    np.testing.assert_allclose(studies.autoscaled(one, two, 0.5), np.sqrt(one * two))
     with pytest.raises(sj.DecisionError):
-        procedures.autoscaled([1.0, 0.0], [1.0, 1.0])
+        studies.autoscaled([1.0, 0.0], [1.0, 1.0])
 
 
 def test_temperatures_from_proportional_to_uniform():
     sizes = np.array([1e9, 1e10, 1e12])
-    found = procedures.temperature_mixture(sizes, [1.0, 3.0, np.inf], tokens=1e12)
+    found = studies.temperature_mixture(sizes, [1.0, 3.0, np.inf], tokens=1e12)
     np.testing.assert_allclose(found.h[0], sizes / sizes.sum())
     np.testing.assert_allclose(found.h[2], np.full(3, 1 / 3))
     np.testing.assert_allclose(found.epochs, found.h * 1e12 / sizes)
     np.testing.assert_allclose((found.loss_weights * found.h[0]).sum(axis=1), 1.0)
     assert found.variance[0] == pytest.approx(1.0) and (np.diff(found.variance) > 0).all()
     with pytest.raises(sj.DecisionError):
-        procedures.temperature_mixture([1.0, -1.0], 2.0)
+        studies.temperature_mixture([1.0, -1.0], 2.0)
 
 
 def test_scarce_tokens_of_a_domain_are_diluted_as_a_scan_says():
@@ -327,24 +327,24 @@ def test_scarce_tokens_of_a_domain_are_diluted_as_a_scan_says():
 
 def test_a_critical_share_is_where_the_bound_is_met():
     general = {"E": 1.0, "A": 0.5, "alpha": 0.5, "B": 0.5, "beta": 0.5, "eta": 1.0, "C": 0.5, "gamma": 1.0, "eps": 0.25}
-    found = procedures.critical_share((LAWS.d_cpt, general), 0.05, N=4.0, D=100.0)
+    found = studies.critical_share((LAWS.d_cpt, general), 0.05, N=4.0, D=100.0)
     assert LAWS.d_cpt(4.0, 100.0, 1 - found.share, **general) == pytest.approx(found.bound, rel=1e-12)
     assert found.bound == pytest.approx(1.05 * LAWS.d_cpt(4.0, 100.0, 1.0, **general))
-    assert procedures.critical_share((LAWS.d_cpt, general), 100.0, N=4.0, D=100.0).share == 1.0
-    assert procedures.critical_share((LAWS.d_cpt, general), 0.0, N=4.0, D=100.0).share == pytest.approx(0.0, abs=1e-6)
+    assert studies.critical_share((LAWS.d_cpt, general), 100.0, N=4.0, D=100.0).share == 1.0
+    assert studies.critical_share((LAWS.d_cpt, general), 0.0, N=4.0, D=100.0).share == pytest.approx(0.0, abs=1e-6)
     with pytest.raises(sj.DecisionError, match="needs values"):
-        procedures.critical_share((LAWS.d_cpt, general), 0.05, N=4.0)
+        studies.critical_share((LAWS.d_cpt, general), 0.05, N=4.0)
     with pytest.raises(sj.DecisionError, match="tolerance"):
-        procedures.critical_share((LAWS.d_cpt, general), -1.0, N=4.0, D=1.0)
+        studies.critical_share((LAWS.d_cpt, general), -1.0, N=4.0, D=1.0)
 
 
 def test_rounds_of_equal_gains_keep_the_mixture():
     start = [0.5, 0.3, 0.2]
-    np.testing.assert_allclose(procedures.mixture_rounds(np.ones((4, 2, 3)), 0.7, start=start), np.tile(start, (5, 1)))
-    twice = procedures.mixture_rounds(np.array([[[1.0, 0.0]], [[1.0, 0.0]]]), 0.5)
-    np.testing.assert_allclose(twice[-1], procedures.mixture_rounds([[1.0, 0.0]], 1.0)[-1])
+    np.testing.assert_allclose(studies.mixture_rounds(np.ones((4, 2, 3)), 0.7, start=start), np.tile(start, (5, 1)))
+    twice = studies.mixture_rounds(np.array([[[1.0, 0.0]], [[1.0, 0.0]]]), 0.5)
+    np.testing.assert_allclose(twice[-1], studies.mixture_rounds([[1.0, 0.0]], 1.0)[-1])
     with pytest.raises(sj.DecisionError, match="start"):
-        procedures.mixture_rounds([[1.0, 0.0]], 1.0, start=[1.0, 1.0])
+        studies.mixture_rounds([[1.0, 0.0]], 1.0, start=[1.0, 1.0])
 
 
 # Public runs

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 import scalejax as sj
-from scalejax import procedures
+from scalejax import papers
 from scalejax.zoo.fields.mixed_modal import unimodal_exponents
 
 LAWS = sj.laws
@@ -266,7 +266,7 @@ def test_the_speech_text_run_lies_beyond_any_barrier_with_the_published_point():
 def test_two_stages_recover_the_interaction_and_its_barrier():
     N, D = grid()
     runs = sj.simulate(LAWS.bimodal, WHOLE, N=N, D_i=D, D_j=D, noise=2e-4, seed=4)
-    fit = procedures.fit_interaction(runs, SPEECH, TEXT, loss=sj.squared())
+    fit = papers.fit_interaction(runs, SPEECH, TEXT, loss=sj.squared())
     assert {n: fit.params[n] for n in WHOLE if n not in BETWEEN} == {n: v for n, v in WHOLE.items() if n not in BETWEEN}
     for name, (low, high) in fit.interval(0.999).items():
         assert low <= WHOLE[name] <= high, name
@@ -274,14 +274,14 @@ def test_two_stages_recover_the_interaction_and_its_barrier():
     truth = sj.derive((LAWS.bimodal, WHOLE), sj.formulas.competition_barrier)
     for name, (low, high) in barrier.interval(0.999).items():
         assert low < getattr(truth, name) < high, name
-    held = procedures.fit_interaction(runs, SPEECH, TEXT, loss=sj.squared(), fix={"alpha_ij": 0.3})
+    held = papers.fit_interaction(runs, SPEECH, TEXT, loss=sj.squared(), fix={"alpha_ij": 0.3})
     assert held.params["alpha_ij"] == 0.3 and abs(held.params["beta_ij"] - 0.36) < 0.03
 
 
 @pytest.mark.parametrize("wrong", [{"E": 1.0}, 3.0, {**TEXT, "alpha": np.ones(2)}])
 def test_a_stage_that_is_no_law_is_refused(wrong):
     with pytest.raises(sj.FitError, match="Modality j needs a law of its own"):
-        procedures.fit_interaction({}, SPEECH, wrong)
+        papers.fit_interaction({}, SPEECH, wrong)
 
 
 def test_exponents_of_modalities_fit_the_unimodal_law():
@@ -363,30 +363,30 @@ def test_the_trend_is_kendalls(seed):
     rng = np.random.default_rng(seed)
     x, y = rng.permutation(9), rng.normal(size=9) + 0.2 * np.arange(9)
     theirs = stats.kendalltau(x, y, method="exact")
-    ours = procedures.monotone_trend(x, y)
+    ours = sj.monotone_trend(x, y)
     assert (ours.tau, ours.p) == pytest.approx((theirs.statistic, theirs.pvalue), rel=1e-12)
     x, y = np.repeat(np.arange(5), 3), np.round(y[[*range(9), *range(6)]], 0)
     theirs = stats.kendalltau(x, y, method="asymptotic")
-    ours = procedures.monotone_trend(x, y)
+    ours = sj.monotone_trend(x, y)
     assert (ours.tau, ours.p) == pytest.approx((theirs.statistic, theirs.pvalue), rel=1e-12)
 
 
 def test_a_trend_counts_what_speaks_against_it():
-    found = procedures.monotone_trend([1, 2, 3, 4], [4.0, 3.0, 3.5, 1.0])
+    found = sj.monotone_trend([1, 2, 3, 4], [4.0, 3.0, 3.5, 1.0])
     assert (found.direction, found.agreeing, found.against) == ("falling", 5, 1)
-    assert procedures.monotone_trend([1, 2, 3, 4], [1.0, 2.0, 2.0, 1.0]).direction == "none"
+    assert sj.monotone_trend([1, 2, 3, 4], [1.0, 2.0, 2.0, 1.0]).direction == "none"
 
 
 def test_many_runs_take_the_normal_approximation():
     rng = np.random.default_rng(0)
     x, y = np.arange(150), rng.normal(size=150) + 0.005 * np.arange(150)
-    assert procedures.monotone_trend(x, y).p == pytest.approx(stats.kendalltau(x, y, method="exact").pvalue, rel=0.05)
+    assert sj.monotone_trend(x, y).p == pytest.approx(stats.kendalltau(x, y, method="exact").pvalue, rel=0.05)
 
 
 @pytest.mark.parametrize(("x", "y"), [([1, 2], [1, 2]), ([1, 1, 1], [1, 2, 3]), ([1, 2, 3], [1, np.nan, 2]), ([1, 2, 3], [1, 2])])
 def test_no_trend_without_data(x, y):
     with pytest.raises(sj.DataError):
-        procedures.monotone_trend(x, y)
+        sj.monotone_trend(x, y)
 
 
 def three_groups(seed, sigma=0.05, slopes=(-0.3, -0.3, -0.15)):
@@ -399,7 +399,7 @@ def three_groups(seed, sigma=0.05, slopes=(-0.3, -0.3, -0.15)):
 
 def test_slopes_are_those_of_each_group_and_the_f_test_is_that_of_nested_models():
     x, y, group = three_groups(0)
-    found = procedures.compare_slopes(x, y, group)
+    found = sj.compare_slopes(x, y, group)
     for i, name in enumerate(found.groups):
         line = stats.linregress(np.log(x[group == name]), np.log(y[group == name]))
         assert found.slopes[i] == pytest.approx(line.slope)
@@ -415,7 +415,7 @@ def test_slopes_are_those_of_each_group_and_the_f_test_is_that_of_nested_models(
 def test_slopes_and_crossings_cover_the_truth():
     inside, crossing = [], np.exp((5.0 - 2.5) / 0.15)
     for seed in range(400):
-        found = procedures.compare_slopes(*three_groups(seed))
+        found = sj.compare_slopes(*three_groups(seed))
         low, high = found.interval(0.9)["width"]
         _, below, above = found.difference("attention", "other", 0.9)
         cross = found.crossing("attention", "other", 0.9)
@@ -424,10 +424,10 @@ def test_slopes_and_crossings_cover_the_truth():
 
 
 def test_no_crossing_is_established_where_slopes_do_not_differ():
-    found = procedures.compare_slopes(*three_groups(1))
+    found = sj.compare_slopes(*three_groups(1))
     assert found.crossing("attention", "width")[1:] == (0.0, np.inf)
     assert found.difference("width", "width") == (0.0, 0.0, 0.0)
-    single = procedures.compare_slopes([1, 2, 4, 8], [8.0, 4.1, 2.0, 1.0])
+    single = sj.compare_slopes([1, 2, 4, 8], [8.0, 4.1, 2.0, 1.0])
     assert np.isnan(single.p_equal) and single.interval()["all"][1] < -0.9
 
 
@@ -435,7 +435,7 @@ def test_no_crossing_is_established_where_slopes_do_not_differ():
 def test_slopes_agree_with_the_librarys_fit():
     x, y, group = three_groups(2)
     fit = sj.fit("time_series", {"x": x, "loss": y, "way": group}, by="way", loss=sj.squared(), starts=256)
-    found = procedures.compare_slopes(x, y, group)
+    found = sj.compare_slopes(x, y, group)
     np.testing.assert_allclose([-fit.params["alpha_x"][fit.groups.index(g)] for g in found.groups], found.slopes, rtol=1e-5)
 
 
@@ -448,6 +448,6 @@ def test_slopes_of_nonsense_are_refused():
         ((x[:2], y[:2], group[:2]), "degree of freedom"),
     ):
         with pytest.raises(sj.DataError, match=words):
-            procedures.compare_slopes(*arguments)
+            sj.compare_slopes(*arguments)
     with pytest.raises(sj.DecisionError, match="did you mean 'width'"):
-        procedures.compare_slopes(x, y, group).difference("widht", "other")
+        sj.compare_slopes(x, y, group).difference("widht", "other")

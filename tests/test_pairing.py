@@ -192,7 +192,7 @@ def test_a_group_with_too_few_runs_is_not_the_others_trouble(fits):
 
 def test_equal_parameters_are_tested_on_paired_draws(draws):
     """What both recipes share leaves the difference of their parameters: with it the test would see nothing."""
-    test = sj.procedures.equality_test
+    test = sj.equality_test
     paired = test(draws["new"], draws["old"], names=["alpha", "E"])
     apart = test(draws["new"], sj.bootstrap(draws["old"].fit, 1000), names=["alpha", "E"])
     assert paired.standard_error["alpha"] < apart.standard_error["alpha"] / 2
@@ -200,7 +200,7 @@ def test_equal_parameters_are_tested_on_paired_draws(draws):
 
 def test_a_fit_that_cannot_tell_its_noise_is_not_taken_as_exact(exact, fits):
     with pytest.raises(sj.DecisionError, match="no interval"):
-        sj.procedures.equality_test(fits["old"], exact, names=["alpha"])
+        sj.equality_test(fits["old"], exact, names=["alpha"])
     with pytest.raises(sj.DecisionError, match="no interval"):
         sj.derive({"first": fits["old"], "second": exact}, sj.formulas.two_stage, through="D", N=1e9, D=1e10).interval()
 
@@ -213,6 +213,6 @@ def test_recipes_of_one_input_are_paired():
     for A in (20.0, 19.0):
         loss = np.asarray(law(x, E=1.5, A=A, alpha=0.3)) * np.exp(common + 0.002 * rng.standard_normal(16))
         fits.append(sj.fit(law, {"x": x, "loss": loss}, loss=sj.squared(), starts=16))
-    found, apart = (sj.procedures.compare_recipes(*fits, (1e6, 1e7), points=2, pair=pair) for pair in (None, False))
+    found, apart = (sj.compare_recipes(*fits, (1e6, 1e7), points=2, pair=pair) for pair in (None, False))
     assert (found.high - found.low < (apart.high - apart.low) / 3).all()
     assert "paired by x" in found.crossing.kind

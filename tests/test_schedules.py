@@ -235,12 +235,12 @@ def swept(key, rng=None, noise=0.0):
 
 def test_perfect_collapse_gives_the_noise_floor_and_broken_invariance_more():
     curves, by = swept("gamma", np.random.default_rng(0), noise=0.01)
-    held, broken = (sj.procedures.curve_collapse(curves, by[name], noise=0.01) for name in ("gamma", "eta"))
+    held, broken = (sj.studies.curve_collapse(curves, by[name], noise=0.01) for name in ("gamma", "eta"))
     assert held.groups == 5 and held.runs == 7  # two of the five stand alone
     assert held.spread == pytest.approx(0.01, rel=0.05)  # 800 degrees of freedom: 2.5 % standard error
     assert np.nanmean(held.score / held.floor) == pytest.approx(1.0, abs=0.1)
     assert broken.overall > 20 * held.overall and (broken.score > broken.floor).all()
-    assert sj.procedures.curve_collapse(swept("gamma")[0], by["gamma"]).overall < 1e-25
+    assert sj.studies.curve_collapse(swept("gamma")[0], by["gamma"]).overall < 1e-25
     assert "noise alone" in repr(held)
 
 
@@ -248,22 +248,22 @@ def test_scores_over_the_steps_show_where_one_invariant_takes_over():
     (early, by), (late, _) = swept("eta"), swept("gamma")
     x = np.linspace(0, 1, early.shape[1])
     curves = (1 - x) * early + x * late
-    rate, gamma = (sj.procedures.curve_collapse(curves, by[name]).score for name in ("eta", "gamma"))
+    rate, gamma = (sj.studies.curve_collapse(curves, by[name]).score for name in ("eta", "gamma"))
     assert rate[0] < 1e-20 < gamma[0] and gamma[-1] < 1e-20 < rate[-1]
 
 
 def test_collapse_is_the_analysis_of_variance_and_takes_names_and_gaps():
     curves, group = np.array([[1.0, 5.0], [2.0, 6.0], [4.0, np.nan], [8.0, 7.0]]), ["a", "a", "b", "b"]
-    found = sj.procedures.curve_collapse(curves, group)
+    found = sj.studies.curve_collapse(curves, group)
     np.testing.assert_allclose(found.within, [(0.5 + 8.0) / 2, 0.5])
     np.testing.assert_allclose(found.between, [(6 - 1.5) ** 2 / 2, (7 - 5.5) ** 2 / 2])
     np.testing.assert_allclose(found.score, found.within / found.between)
     assert "4 curves in 2 groups" in repr(found)
     for bad in ((curves, ["a"] * 4), (curves, ["a", "b", "c", "d"]), (curves, [1.0, 2.0]), (curves, [1.0, 1.0, np.nan, 2.0])):
         with pytest.raises(sj.DataError):
-            sj.procedures.curve_collapse(*bad)
+            sj.studies.curve_collapse(*bad)
 
 
 def test_groups_of_equal_means_do_not_collapse_at_all():
-    assert sj.procedures.curve_collapse([[1.0], [3.0], [1.0], [3.0]], ["a", "a", "b", "b"]).overall == np.inf
-    assert np.isnan(sj.procedures.curve_collapse(np.ones((4, 2)), ["a", "a", "b", "b"]).overall)
+    assert sj.studies.curve_collapse([[1.0], [3.0], [1.0], [3.0]], ["a", "a", "b", "b"]).overall == np.inf
+    assert np.isnan(sj.studies.curve_collapse(np.ones((4, 2)), ["a", "a", "b", "b"]).overall)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import scalejax as sj
-from scalejax import costs, laws, procedures
+from scalejax import costs, laws, papers, statistics, studies
 from scalejax.core.batching import trace_counts
 from scalejax.zoo.scale.additive import additive
 
@@ -175,7 +175,7 @@ def grid():
 
 def test_shape_plan_is_brute_force():
     shapes, law = grid(), laws.gemstones_shape_params
-    plan = procedures.shape_plan((law, HOT), shapes, lambda w, d: costs.gemstones_flops(w, d), [1e19, 1e21])
+    plan = studies.shape_plan((law, HOT), shapes, lambda w, d: costs.gemstones_flops(w, d), [1e19, 1e21])
     for i, C in enumerate((1e19, 1e21)):
         tokens = C / costs.gemstones_flops(shapes["w"], shapes["d"])
         loss = [law(w, d, p, t, **HOT) for w, d, p, t in zip(*shapes.values(), tokens, strict=True)]
@@ -188,7 +188,7 @@ def test_shape_plan_is_brute_force():
 def test_overspend_buys_the_loss_of_the_best():
     """Spending that much more, each shape reaches the best loss; those whose limit lies above it never do."""
     shapes, law = grid(), laws.gemstones_shape_params
-    plan = procedures.shape_plan((law, HOT), shapes, lambda w, d: costs.gemstones_flops(w, d), 1e20)
+    plan = studies.shape_plan((law, HOT), shapes, lambda w, d: costs.gemstones_flops(w, d), 1e20)
     over, best = plan.overspend[0], plan.best[0]
     assert abs(over[best]) < 1e-9 and (np.delete(over, best) > 0).all()
     within = np.isfinite(over)
@@ -201,7 +201,7 @@ def test_of_equal_parameters_the_fastest_wins():
     """The principle of Inbar and Sernau: at equal N the loss depends on the shape through its speed alone."""
     seconds = laws.token_time(np.array([4e6, 2e6, 3e6]), c0=1e-6, c1=3e-12)
     source = (laws.chinchilla, laws.chinchilla.published["hoffmann2022"])
-    plan = procedures.shape_plan(source, {"N": np.full(3, 1e8)}, seconds, 86400.0, tokens="D")
+    plan = studies.shape_plan(source, {"N": np.full(3, 1e8)}, seconds, 86400.0, tokens="D")
     assert plan.best.tolist() == [1]
     np.testing.assert_allclose(plan.overspend[0], seconds / seconds[1] - 1, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(plan.loss[0], laws.time_budget(1e8, 86400.0, 1 / seconds, **source[1]), rtol=1e-12)
@@ -210,16 +210,16 @@ def test_of_equal_parameters_the_fastest_wins():
 def test_shape_plan_agrees_with_allocate_on_a_fine_grid():
     source = (laws.chinchilla, laws.chinchilla.published["hoffmann2022"])
     N = np.geomspace(1e8, 1e10, 4001)
-    plan = procedures.shape_plan(source, {"N": N}, 6 * N, 1e21, tokens="D")
+    plan = studies.shape_plan(source, {"N": N}, 6 * N, 1e21, tokens="D")
     assert N[plan.best[0]] == pytest.approx(2.217e9, rel=2e-3)
 
 
 def test_ranking_under_limits():
     law = laws.inference_shape_tied
     shapes = {"N": [1.44e9, 1.53e9, 1.67e9], "D": 29e9, "R": [2048 / 24, 160.0, 256.0], "latency": [3.6, 2.5, 1.96]}
-    everything = procedures.rank_shapes((law, law.published["bian2025"]), shapes)
+    everything = studies.rank_shapes((law, law.published["bian2025"]), shapes)
     assert everything.order.tolist() == np.argsort(everything.loss).tolist() == [0, 1, 2]
-    limited = procedures.rank_shapes((law, law.published["bian2025"]), shapes, limits={"latency": 2.5})
+    limited = studies.rank_shapes((law, law.published["bian2025"]), shapes, limits={"latency": 2.5})
     assert limited.order.tolist() == [1, 2] and "2 of 3 shapes" in repr(limited)
 
 
@@ -227,26 +227,26 @@ def test_rank_correlation():
     from scipy import stats as scipy_stats
 
     a, b = np.round(RNG.normal(size=(2, 30)), 1)  # with ties
-    assert procedures.spearman(a, b) == pytest.approx(scipy_stats.spearmanr(a, b).statistic, abs=1e-14)
-    assert procedures.spearman(a, -a) == pytest.approx(-1.0)
+    assert statistics.spearman(a, b) == pytest.approx(scipy_stats.spearmanr(a, b).statistic, abs=1e-14)
+    assert statistics.spearman(a, -a) == pytest.approx(-1.0)
 
 
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda s: procedures.shape_plan(s, {"w": [256.0]}, 1e9, 1e20), "no 'd'"),
-        (lambda s: procedures.shape_plan(s, grid(), lambda width: width, 1e20), "'width', which is no column"),
-        (lambda s: procedures.shape_plan(s, grid(), -1.0, 1e20), "positive cost"),
-        (lambda s: procedures.shape_plan(s, grid(), np.ones(3), 1e20), "positive cost"),
-        (lambda s: procedures.shape_plan(s, grid(), 1e9, [1e20, 0.0]), "positive number"),
-        (lambda s: procedures.shape_plan(s, grid(), 1e9, 1e20, tokens="D"), "no input 'D'"),
-        (lambda s: procedures.shape_plan("gemstones", grid(), 1e9, 1e20), "takes a fit"),
-        (lambda s: procedures.rank_shapes(s, {**grid(), "T": 1e11}, limits={"latency": 1.0}), "no column of the shapes"),
-        (lambda s: procedures.rank_shapes(s, {**grid(), "T": 1e11}, limits={"w": 1.0}), "No shape keeps"),
-        (lambda s: procedures.rank_shapes(s, {"w": [1.0, 2.0], "d": [1.0, 2.0, 3.0]}), "columns of one length"),
-        (lambda s: procedures.rank_shapes(s, {"w": 1.0}), "at least one shape"),
-        (lambda s: procedures.spearman([1.0, 2.0], [1.0]), "same length"),
-        (lambda s: procedures.spearman([1.0, 1.0], [1.0, 2.0]), "constant"),
+        (lambda s: studies.shape_plan(s, {"w": [256.0]}, 1e9, 1e20), "no 'd'"),
+        (lambda s: studies.shape_plan(s, grid(), lambda width: width, 1e20), "'width', which is no column"),
+        (lambda s: studies.shape_plan(s, grid(), -1.0, 1e20), "positive cost"),
+        (lambda s: studies.shape_plan(s, grid(), np.ones(3), 1e20), "positive cost"),
+        (lambda s: studies.shape_plan(s, grid(), 1e9, [1e20, 0.0]), "positive number"),
+        (lambda s: studies.shape_plan(s, grid(), 1e9, 1e20, tokens="D"), "no input 'D'"),
+        (lambda s: studies.shape_plan("gemstones", grid(), 1e9, 1e20), "takes a fit"),
+        (lambda s: studies.rank_shapes(s, {**grid(), "T": 1e11}, limits={"latency": 1.0}), "no column of the shapes"),
+        (lambda s: studies.rank_shapes(s, {**grid(), "T": 1e11}, limits={"w": 1.0}), "No shape keeps"),
+        (lambda s: studies.rank_shapes(s, {"w": [1.0, 2.0], "d": [1.0, 2.0, 3.0]}), "columns of one length"),
+        (lambda s: studies.rank_shapes(s, {"w": 1.0}), "at least one shape"),
+        (lambda s: statistics.spearman([1.0, 2.0], [1.0]), "same length"),
+        (lambda s: statistics.spearman([1.0, 1.0], [1.0, 2.0]), "constant"),
     ],
 )
 def test_shapes_refuse(call, message):
@@ -262,7 +262,7 @@ def test_the_hull_is_that_of_scipy():
 
     x = RNG.uniform(0, 5, 200)
     y = 1 + np.exp(-0.3 * x) + RNG.exponential(0.2, 200)
-    found = procedures.hull_frontier(np.exp(x), np.exp(y), N=np.exp(0.5 * x + 1))
+    found = studies.hull_frontier(np.exp(x), np.exp(y), N=np.exp(0.5 * x + 1))
     corners = np.sort(ConvexHull(np.stack([x, y], axis=1)).vertices)
     assert set(found.rows) <= set(corners) and x.argmin() == found.rows[0] and y.argmin() == found.rows[-1]
     line = np.interp(x, x[found.rows], y[found.rows])
@@ -274,11 +274,11 @@ def test_the_hull_is_that_of_scipy():
 
 def test_the_hull_refuses():
     with pytest.raises(sj.DataError, match="positive numbers"):
-        procedures.hull_frontier([1.0, 2.0], [1.0, -1.0])
+        studies.hull_frontier([1.0, 2.0], [1.0, -1.0])
     with pytest.raises(sj.DataError, match="needs N"):
-        procedures.hull_frontier([1.0, 2.0], [2.0, 1.0], N=[1.0])
+        studies.hull_frontier([1.0, 2.0], [2.0, 1.0], N=[1.0])
     with pytest.raises(sj.FitError, match="fewer than two corners"):
-        procedures.hull_frontier([1.0, 2.0], [1.0, 2.0], N=[1.0, 2.0])
+        studies.hull_frontier([1.0, 2.0], [1.0, 2.0], N=[1.0, 2.0])
 
 
 # IsoFLOP in the scale of the model
@@ -290,13 +290,13 @@ def test_model_scale_recovers_the_closed_form():
     C, ratio = np.repeat([1e18, 1e19, 1e20, 1e21], 9), np.tile(np.logspace(-0.5, 0.5, 9), 4)
     N = ratio * np.sqrt(C / 6)
     runs = sj.simulate(law, constants, N=N, D=C / (6 * N)).with_columns(C=C, M=6 * N)
-    found = procedures.isoflop_model_scale(runs)
+    found = studies.isoflop_model_scale(runs)
     assert found.a == pytest.approx(0.5, abs=1e-6) and found.M_0 * found.D_0 == pytest.approx(1, rel=1e-9)
     M, D = found.allocate(np.array([1e19, 1e22]))
     np.testing.assert_allclose(M * D, [1e19, 1e22], rtol=1e-9)
     np.testing.assert_allclose(M[0], 6 * np.sqrt(1e19 / 6), rtol=1e-3)
     with pytest.raises(sj.DataError, match="column M"):
-        procedures.isoflop_model_scale(sj.simulate(law, constants, N=N, D=C / (6 * N)).with_columns(C=C))
+        studies.isoflop_model_scale(sj.simulate(law, constants, N=N, D=C / (6 * N)).with_columns(C=C))
 
 
 @pytest.mark.parametrize("quality", [1.0, 3.0])
@@ -307,7 +307,7 @@ def test_better_data_do_not_move_the_exponent(quality):
     C, ratio = np.repeat([1e18, 1e19, 1e20, 1e21], 9), np.tile(np.logspace(-0.5, 0.5, 9), 4)
     N = ratio * G * (C / 6) ** (0.28 / 0.62)
     runs = sj.simulate(laws.chinchilla, values, N=N, D=C / (6 * N)).with_columns(C=C, M=6 * N)
-    found = procedures.isoflop_model_scale(runs)
+    found = studies.isoflop_model_scale(runs)
     assert found.a == pytest.approx(0.28 / 0.62, abs=1e-9)
     assert found.M_0 == pytest.approx(6 * G * 6 ** -(0.28 / 0.62), rel=0.05)  # the parabola's bias is the same at all budgets
 
@@ -316,18 +316,18 @@ def test_better_data_do_not_move_the_exponent(quality):
 
 
 def test_study_cost_by_hand():
-    plan = procedures.study_cost([[1e9, 2e9], [3e9]], [6.0, 60.0], cooldown=0.1)
+    plan = papers.study_cost([[1e9, 2e9], [3e9]], [6.0, 60.0], cooldown=0.1)
     assert plan.cosine.tolist() == [18e9, 180e9] and plan.reuse == pytest.approx([6 * 2.1e9, 180e9])
     assert plan.total_saved == pytest.approx(1 - (12.6 + 180) / 198) and plan.saved[1] == 0
     assert "all" in repr(plan)
-    assert procedures.study_cost([1.0, 2.0, 3.0], cooldown=0.0).reuse.tolist() == [3.0]
-    assert procedures.study_cost([1.0, 2.0, 3.0], cooldown=1.0).total_saved == 0
+    assert papers.study_cost([1.0, 2.0, 3.0], cooldown=0.0).reuse.tolist() == [3.0]
+    assert papers.study_cost([1.0, 2.0, 3.0], cooldown=1.0).total_saved == 0
 
 
 def test_study_cost_tends_to_the_cooldown():
     """Of many equal steps of length, reuse costs the share f and one long run."""
     many = np.arange(1, 1001) * 1e9
-    assert 1 - procedures.study_cost(many, cooldown=0.2).total_saved == pytest.approx(0.2 + 0.8 * 2 / 1001)
+    assert 1 - papers.study_cost(many, cooldown=0.2).total_saved == pytest.approx(0.2 + 0.8 * 2 / 1001)
 
 
 @pytest.mark.parametrize(
@@ -343,30 +343,30 @@ def test_study_cost_tends_to_the_cooldown():
 )
 def test_study_cost_refuses(arguments, message):
     with pytest.raises(sj.DecisionError, match=message):
-        procedures.study_cost(*arguments)
+        papers.study_cost(*arguments)
     with pytest.raises(sj.DecisionError, match="share of a run"):
-        procedures.study_cost([1e9], cooldown=1.5)
+        papers.study_cost([1e9], cooldown=1.5)
 
 
 def test_compound_scaling_keeps_its_books():
     """FLOPs are depth width^2 resolution^2, and so on, for any shares."""
     s = np.array([1.0, 2.0, 10.0])
     for e_d, e_w in ((0.2, 0.5), (0.0, 0.0), (1.0, 0.0), (0.1, 0.9)):
-        by = procedures.compound_scaling(s, e_d=e_d, e_w=e_w)
+        by = papers.compound_scaling(s, e_d=e_d, e_w=e_w)
         np.testing.assert_allclose(by.depth * by.width**2 * by.resolution**2, s, rtol=1e-14)
         np.testing.assert_allclose(by.params, by.depth * by.width**2, rtol=1e-14)
         np.testing.assert_allclose(by.activations, by.depth * by.width * by.resolution**2, rtol=1e-14)
         assert (by.flops == s).all()
-    uniform, fast = procedures.fast_scaling(8.0, 1 / 3), procedures.fast_scaling(8.0)
+    uniform, fast = papers.fast_scaling(8.0, 1 / 3), papers.fast_scaling(8.0)
     assert uniform.depth == pytest.approx(uniform.width**2) and isinstance(fast.width, float)
-    assert procedures.fast_scaling(8.0, 1.0).activations < fast.activations < uniform.activations
+    assert papers.fast_scaling(8.0, 1.0).activations < fast.activations < uniform.activations
 
 
 def test_compound_scaling_refuses():
     for e_d, e_w in ((-0.1, 0.5), (0.6, 0.6), (np.nan, 0.1)):
         with pytest.raises(sj.DecisionError, match="shares"):
-            procedures.compound_scaling(2.0, e_d=e_d, e_w=e_w)
+            papers.compound_scaling(2.0, e_d=e_d, e_w=e_w)
     with pytest.raises(sj.DecisionError, match="positive factor"):
-        procedures.compound_scaling([1.0, 0.0], e_d=0.5, e_w=0.5)
+        papers.compound_scaling([1.0, 0.0], e_d=0.5, e_w=0.5)
     with pytest.raises(sj.DecisionError, match="between 0 and 1"):
-        procedures.fast_scaling(2.0, 1.2)
+        papers.fast_scaling(2.0, 1.2)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import scalejax as sj
-from scalejax import procedures
+from scalejax import papers, studies
 from scalejax.core.statistics import akima
 
 CHINCHILLA = sj.laws.chinchilla
@@ -53,7 +53,7 @@ def test_akima_is_that_of_scipy(n):
 
 @pytest.mark.parametrize("weighted", [True, False])
 def test_noise_isoflop_finds_the_exponent_within_its_interval(weighted):
-    found = procedures.noise_isoflop(isoflop_runs(0.003, seed=1), noise=0.003, replicates=300, weighted=weighted)
+    found = studies.noise_isoflop(isoflop_runs(0.003, seed=1), noise=0.003, replicates=300, weighted=weighted)
     low, high = found.interval(0.99)["a"]
     assert low < TRUE["beta"] / (TRUE["alpha"] + TRUE["beta"]) < high
     assert high - low < 0.15
@@ -64,24 +64,24 @@ def test_noise_isoflop_finds_the_exponent_within_its_interval(weighted):
 
 def test_more_noise_means_wider_intervals_and_fewer_replicates():
     runs = isoflop_runs(0.0)
-    quiet, loud = (procedures.noise_isoflop(runs, noise=sd, replicates=200) for sd in (0.002, 0.05))
+    quiet, loud = (studies.noise_isoflop(runs, noise=sd, replicates=200) for sd in (0.002, 0.05))
     assert np.ptp(loud.draws["a"]) > np.ptp(quiet.draws["a"])
     assert loud.kept.mean() < quiet.kept.mean() and loud.sd[loud.used].mean() > quiet.sd.mean()
 
 
 def test_noise_between_seeds_is_log_linear_in_the_loss():
     runs = isoflop_runs(0.0)
-    (low, sd_low), (high, sd_high) = procedures.SEED_NOISE["refinedweb"]
+    (low, sd_low), (high, sd_high) = studies.SEED_NOISE["refinedweb"]
     slope = np.log(sd_high / sd_low) / np.log(high / low)
-    named = procedures.noise_isoflop(runs, replicates=50)
-    same = procedures.noise_isoflop(runs, noise=lambda loss: sd_low * np.clip(loss / low, 1.0, high / low) ** slope, replicates=50)
+    named = studies.noise_isoflop(runs, replicates=50)
+    same = studies.noise_isoflop(runs, noise=lambda loss: sd_low * np.clip(loss / low, 1.0, high / low) ** slope, replicates=50)
     np.testing.assert_allclose(named.draws["a"], same.draws["a"], rtol=1e-9)
 
 
 def test_a_budget_whose_minimum_lies_at_the_edge_is_rejected_with_the_reason():
     runs = isoflop_runs(0.0)
     cut = runs.where((runs["C"] > BUDGETS[0] * 1.5) | (runs["N"] > 1.2 * optimum(BUDGETS[0])))
-    found = procedures.noise_isoflop(cut, noise=0.001, replicates=100)
+    found = studies.noise_isoflop(cut, noise=0.001, replicates=100)
     assert not found.used[0] and found.used[1:].all()
     assert "edge" in found.reasons[0] and "edge" in repr(found)
     assert np.isnan(found.N[0]) and found.kept[0] < 0.5
@@ -91,18 +91,18 @@ def test_the_lowest_loss_of_equal_sizes_counts():
     runs = isoflop_runs(0.0)
     worse = {name: np.concatenate([runs[name], runs[name]]) for name in ("N", "D", "C")}
     doubled = sj.read_runs({**worse, "loss": np.concatenate([runs["loss"] + 0.1, runs["loss"]])})
-    one, other = (procedures.noise_isoflop(r, noise=0.002, replicates=50).a for r in (runs, doubled))
+    one, other = (studies.noise_isoflop(r, noise=0.002, replicates=50).a for r in (runs, doubled))
     assert one == pytest.approx(other, abs=1e-12)
 
 
 def test_bad_input_of_noise_isoflop():
     runs = isoflop_runs(0.0)
     with pytest.raises(sj.DataError, match="did you mean 'refinedweb'"):
-        procedures.noise_isoflop(runs, noise="refineweb")
+        studies.noise_isoflop(runs, noise="refineweb")
     with pytest.raises(sj.DataError, match="positive"):
-        procedures.noise_isoflop(runs, noise=0.0)
+        studies.noise_isoflop(runs, noise=0.0)
     with pytest.raises(sj.FitError, match="Fewer than two budgets"):
-        procedures.noise_isoflop(runs.where(runs["C"] == BUDGETS[3]), noise=0.002, replicates=50)
+        studies.noise_isoflop(runs.where(runs["C"] == BUDGETS[3]), noise=0.002, replicates=50)
 
 
 def test_curves_at_budgets_are_the_law_at_budgets():
@@ -110,18 +110,18 @@ def test_curves_at_budgets_are_the_law_at_budgets():
     N = np.asarray([1e8, 3e8, 1e9])
     loss = CHINCHILLA(N[:, None], D[None, :], **TRUE)
     runs = sj.read_runs({"N": N, "D": [D] * 3, "loss": list(loss)})
-    found = procedures.at_budgets(runs, [1e18, 1e19])
+    found = studies.at_budgets(runs, [1e18, 1e19])
     assert len(found) == 6
     np.testing.assert_allclose(found["loss"], CHINCHILLA(found["N"], found["D"], **TRUE), rtol=1e-4)
     np.testing.assert_allclose(6 * found["N"] * found["D"], found["C"])
     with pytest.raises(sj.DataError, match="No curve"):
-        procedures.at_budgets(runs, [1e30])
+        studies.at_budgets(runs, [1e30])
     with pytest.raises(sj.DataError, match="curves"):
-        procedures.at_budgets(found, [1e18])
+        studies.at_budgets(found, [1e18])
 
 
 def test_more_budgets_cost_more_and_narrow_the_prediction():
-    rows = procedures.accuracy_by_budget(isoflop_runs(0.003), 5.76e23, noise=0.003, replicates=200).rows
+    rows = studies.accuracy_by_budget(isoflop_runs(0.003), 5.76e23, noise=0.003, replicates=200).rows
     assert len(rows) == 10
     cost = [float(row[1]) for row in rows]
     assert cost == sorted(cost)
@@ -160,31 +160,31 @@ def test_scipy_falls_into_the_trap_of_inverse_variances(frontier):
 
 def test_audit_says_that_such_a_fit_did_not_move(frontier):
     runs, sd = frontier
-    found = procedures.audit(sj.laws.power_law, runs, START, start=START, loss=sj.squared(), weights=sd**4)
+    found = sj.audit(sj.laws.power_law, runs, START, start=START, loss=sj.squared(), weights=sd**4)
     assert found.status.value == "did not move" and not found.status.usable
     assert found.best < 1e-3 * found.objective
     assert "did not move" in repr(found)
-    at_best = procedures.audit(sj.laws.power_law, runs, found.fit.params, start=START, loss=sj.squared(), weights=sd**4)
+    at_best = sj.audit(sj.laws.power_law, runs, found.fit.params, start=START, loss=sj.squared(), weights=sd**4)
     assert at_best.status.value == "converged"
-    elsewhere = procedures.audit(sj.laws.power_law, runs, {**START, "E": 1.5}, start=START, loss=sj.squared(), weights=sd**4)
+    elsewhere = sj.audit(sj.laws.power_law, runs, {**START, "E": 1.5}, start=START, loss=sj.squared(), weights=sd**4)
     assert elsewhere.status.value == "max iterations"
     with pytest.raises(sj.LawError):
-        procedures.audit(sj.laws.power_law, runs, {"A": 1.0})
+        sj.audit(sj.laws.power_law, runs, {"A": 1.0})
 
 
 def test_audit_of_what_is_held():
     law, true = sj.laws.power_law, {"E": 2.0, "A": 130.0, "alpha": 0.106}
     runs = sj.simulate(law, true, x=np.geomspace(1e16, 5e17, 8), noise=0.001)
     best = sj.fit(law, runs, fix={"E": 2.0})
-    found = procedures.audit(law, runs, best.params, fix={"E": 2.0})
+    found = sj.audit(law, runs, best.params, fix={"E": 2.0})
     assert found.status.value == "converged" and found.objective == pytest.approx(best.objective, rel=1e-9)
-    assert procedures.audit(law, runs, {**best.params, "A": 120.0}, fix={"E": 2.0}).status.value == "max iterations"
+    assert sj.audit(law, runs, {**best.params, "A": 120.0}, fix={"E": 2.0}).status.value == "max iterations"
     sweep = isoflop_runs(0.01)
-    tied = procedures.audit(CHINCHILLA, sweep, {**TRUE, "beta": TRUE["alpha"]}, tie={"beta": "alpha"}, loss=sj.squared())
+    tied = sj.audit(CHINCHILLA, sweep, {**TRUE, "beta": TRUE["alpha"]}, tie={"beta": "alpha"}, loss=sj.squared())
     off = np.log(sweep["loss"]) - np.log(CHINCHILLA(sweep["N"], sweep["D"], **{**TRUE, "beta": TRUE["alpha"]}))
     assert tied.objective == pytest.approx(0.5 * np.sum(off**2), rel=1e-9) and tied.best < tied.objective
     with pytest.raises(sj.FitError, match=r"for each group's runs, such as runs\.where"):
-        procedures.audit(law, runs.with_columns(g="a"), true, by="g")
+        sj.audit(law, runs.with_columns(g="a"), true, by="g")
 
 
 def test_audit_of_curves():
@@ -192,9 +192,9 @@ def test_audit_of_curves():
     t = [np.arange(150, 2000, 50), np.arange(150, 1000, 50)]
     table = {f"run {i}": {"step": s, "loss": law(sj.schedules.cosine(2000, 1e-3), s, 0.0, **true)} for i, s in enumerate(t)}
     curves = sj.read_curves(table, schedules=lambda name: sj.schedules.cosine(2000, 1e-3))
-    found = procedures.audit(law, curves, true, loss=sj.squared())
+    found = sj.audit(law, curves, true, loss=sj.squared())
     assert found.status.value == "converged" or found.objective < 1e-20
-    moved = procedures.audit(law, curves, {**true, "L0": 2.5}, loss=sj.squared(), start={**true, "L0": 2.5})
+    moved = sj.audit(law, curves, {**true, "L0": 2.5}, loss=sj.squared(), start={**true, "L0": 2.5})
     assert moved.status.value == "did not move"
     off = [np.log(c["loss"] / (c["loss"] - 0.1)) for c in table.values()]
     assert moved.objective == pytest.approx(sum(0.5 * np.sum(r**2) for r in off), rel=1e-6)
@@ -211,10 +211,10 @@ def test_our_fit_moves_whatever_the_scale_of_the_weights(frontier):
 
 
 @pytest.fixture(scope="module")
-def study() -> procedures.Multiverse:
+def study() -> sj.Multiverse:
     data = {"all": None, "large": lambda r: r["C"] > 1e17, "too few": lambda r: r["C"] < 1.3e16}
     laws = {"free": "chinchilla", "isoFLOP": sj.isoflop}
-    return procedures.multiverse(isoflop_runs(0.004), laws, compute=[1e21, 1e24], data=data, starts={"few": 64})
+    return sj.multiverse(isoflop_runs(0.004), laws, compute=[1e21, 1e24], data=data, starts={"few": 64})
 
 
 def test_the_multiverse_holds_every_combination(study):
@@ -229,9 +229,7 @@ def test_the_multiverse_holds_every_combination(study):
 def test_variants_are_what_single_fits_give():
     runs, tie = isoflop_runs(0.004), {"beta": "alpha"}
     laws, losses = {"tied": {"law": "chinchilla", "tie": tie}}, {"Huber": sj.huber(1e-3), "squares": (sj.squared(), "linear")}
-    found = procedures.multiverse(
-        runs, laws, compute=[1e21, 1e24], losses=losses, solvers={"lm": "lm", "varpro": "varpro"}, starts={"few": 64}
-    )
+    found = sj.multiverse(runs, laws, compute=[1e21, 1e24], losses=losses, solvers={"lm": "lm", "varpro": "varpro"}, starts={"few": 64})
     assert len(found.variants) == 4 and set(found.influence()) == {"loss", "solver"}
     for v in found.variants:
         loss, on = (sj.squared(), "linear") if v.loss == "squares" else (sj.huber(1e-3), "log")
@@ -260,13 +258,13 @@ def test_the_multiverse_says_which_choice_moves_the_answer(study):
 
 def test_bad_input_of_the_multiverse():
     with pytest.raises(sj.FitError, match="laws="):
-        procedures.multiverse(isoflop_runs(0.0), {}, compute=1e21)
+        sj.multiverse(isoflop_runs(0.0), {}, compute=1e21)
     with pytest.raises(sj.FitError, match="losses="):
-        procedures.multiverse(isoflop_runs(0.0), {"a": "chinchilla"}, compute=1e21, losses=sj.huber())
+        sj.multiverse(isoflop_runs(0.0), {"a": "chinchilla"}, compute=1e21, losses=sj.huber())
 
 
 def test_the_checklist_is_plain_data_and_names_what_is_missing(fitted):
-    found = procedures.checklist(fitted, available="simulated", hyperparameters="none")
+    found = sj.checklist(fitted, available="simulated", hyperparameters="none")
     assert {"architecture", "training_data", "validation"} <= set(found.missing)
     assert not {"available", "form", "estimates", "objective", "runs"} & set(found.missing)
     again = json.loads(json.dumps(found.to_dict()))
@@ -274,7 +272,7 @@ def test_the_checklist_is_plain_data_and_names_what_is_missing(fitted):
     assert again["data"]["available"]["answer"] == "simulated"
     assert "not stated" in repr(found)
     with pytest.raises(sj.FitError, match="did you mean 'architecture'"):
-        procedures.checklist(fitted, architectures="dense")
+        sj.checklist(fitted, architectures="dense")
 
 
 # backtest
@@ -288,14 +286,14 @@ def checkpoints() -> sj.Runs:
 
 
 def test_a_backtest_counts_models_checkpoints_and_cost(checkpoints):
-    found = procedures.backtest(checkpoints, models=(3, 4), shares=(0.5, 1.0))
+    found = sj.backtest(checkpoints, models=(3, 4), shares=(0.5, 1.0))
     assert [(t.models, t.largest, t.share) for t in found.trials] == [
         (3, 1e9, 0.5), (3, 1e9, 1.0), (3, 3e9, 0.5), (3, 3e9, 1.0), (4, 3e9, 0.5), (4, 3e9, 1.0)
     ]  # fmt: skip
     assert found.target == 1e10 and found.tested == 1
     assert found.trials[1].cost == pytest.approx(6 * 3e11 * (1e8 + 3e8 + 1e9))
     assert (found.are < 0.02).all()
-    early = procedures.backtest(checkpoints, models=(3, 4), shares=(0.5, 1.0), drop=1e8)
+    early = sj.backtest(checkpoints, models=(3, 4), shares=(0.5, 1.0), drop=1e8)
     assert found.are.mean() < early.are.mean()  # dropping the first tokens helps
     assert found.best(cost=0.9 * found.trials[3].cost).cost < found.trials[3].cost
     with pytest.raises(sj.FitError, match="No trial"):
@@ -304,22 +302,22 @@ def test_a_backtest_counts_models_checkpoints_and_cost(checkpoints):
 
 @pytest.mark.slow
 def test_one_model_will_do_with_borrowed_exponents(checkpoints):
-    borrowed = procedures.backtest(checkpoints, models=1, fix={"A": TRUE["A"], "alpha": TRUE["alpha"]})
+    borrowed = sj.backtest(checkpoints, models=1, fix={"A": TRUE["A"], "alpha": TRUE["alpha"]})
     assert (borrowed.are < 0.05).all()
     assert {t.status for t in borrowed.trials} <= {"converged", "at boundary"}
 
 
 def test_a_trial_with_too_few_checkpoints_says_so(checkpoints):
-    few = procedures.backtest(checkpoints, models=1, shares=0.05)
+    few = sj.backtest(checkpoints, models=1, shares=0.05)
     assert {t.status for t in few.trials} == {"too few checkpoints"} and np.isnan(few.are).all()
     assert "too few checkpoints" in repr(few)
 
 
 def test_bad_input_of_the_backtest(checkpoints):
     with pytest.raises(sj.DataError, match="drop="):
-        procedures.backtest(checkpoints, drop=1e15)
+        sj.backtest(checkpoints, drop=1e15)
     with pytest.raises(sj.DataError, match="4 models smaller"):
-        procedures.backtest(checkpoints, models=7)
+        sj.backtest(checkpoints, models=7)
 
 
 def test_low_rank_laws_are_chinchilla_with_their_parameters():
@@ -357,13 +355,13 @@ def test_pareto_bins_keep_the_best_run_of_every_bin():
     C = 10 ** rng.uniform(8, 12, 200)
     error = 5.0 * C**-0.12 * (1 + rng.exponential(0.2, 200))
     runs = sj.read_runs({"C": C, "error": error, "N": C**0.5})
-    found = procedures.pareto_bins(runs, bins=6, at="run")
+    found = studies.pareto_bins(runs, bins=6, at="run")
     edges = np.linspace(np.log10(C.min()), np.log10(C.max()) + 0.1, 7)
     for i in range(6):
         inside = (np.log10(C) >= edges[i]) & (np.log10(C) < edges[i + 1])
         assert found["error"][i] == error[inside].min() and found["bin_runs"][i] == inside.sum()
     np.testing.assert_allclose(found["N"], found["C"] ** 0.5)
-    centers = procedures.pareto_bins(runs, bins=6)["C"]
+    centers = studies.pareto_bins(runs, bins=6)["C"]
     np.testing.assert_allclose(np.log10(centers), 0.5 * (edges[1:] + edges[:-1]))
 
 
@@ -371,7 +369,7 @@ def test_bad_input_of_pareto_bins():
     runs = sj.read_runs({"C": [1e9, 1e10], "error": [0.5, 0.4]})
     for options in ({"bins": 0}, {"pad": -1.0}, {"at": "middle"}):
         with pytest.raises(sj.DataError, match="bins="):
-            procedures.pareto_bins(runs, **options)
+            studies.pareto_bins(runs, **options)
 
 
 @pytest.mark.slow
@@ -381,7 +379,7 @@ def test_recipes_are_compared_with_intervals_and_a_gate():
     runs = {name: sj.simulate(law, p, C=C, noise=0.01, seed=i) for i, (name, p) in enumerate(true.items())}
     fits = [sj.fit(law, r, loss=sj.squared(), starts=64) for r in runs.values()]
     held = tuple(sj.simulate(law, p, C=np.geomspace(1e12, 1e13, 4), noise=0.01, seed=9) for p in true.values())
-    found = procedures.compare_recipes(*fits, (1e9, 1e13), names=("slow", "steep"), held=held, gate=0.02)
+    found = sj.compare_recipes(*fits, (1e9, 1e13), names=("slow", "steep"), held=held, gate=0.02)
     crossing = (16.0 / 2.0) ** (1 / 0.09)
     low, high = found.crossing.interval(0.99)["C"]
     assert low[0] < crossing < high[0]
@@ -392,14 +390,14 @@ def test_recipes_are_compared_with_intervals_and_a_gate():
     values = [found.first[-1], found.second[-1]]
     independent = np.hypot(widths[0] * values[0], widths[1] * values[1])  # the two fits share no runs
     assert found.high[-1] - found.low[-1] == pytest.approx(independent, rel=0.15)
-    refused = procedures.compare_recipes(*fits, (1e9, 1e13), held=held, gate=1e-6)
+    refused = sj.compare_recipes(*fits, (1e9, 1e13), held=held, gate=1e-6)
     assert not refused.admitted and "too badly" in refused.verdict
 
 
 def test_bare_parameters_are_compared_without_intervals():
     law = sj.laws.openclip
     sides = [(law, {"beta": 2.0, "alpha": 0.07}), (law, {"beta": 16.0, "alpha": 0.16})]
-    found = procedures.compare_recipes(*sides, (1e9, 1e13), names=("slow", "steep"))
+    found = sj.compare_recipes(*sides, (1e9, 1e13), names=("slow", "steep"))
     assert found.crossing.values[0] == pytest.approx((16.0 / 2.0) ** (1 / 0.09))
     assert found.better[0] == "slow" and found.better[-1] == "steep" and np.isnan(found.low).all()
 
@@ -408,11 +406,11 @@ def test_bad_input_of_compare_recipes():
     law = sj.laws.openclip
     good, other = (law, law.published["coco_wit"]), (sj.laws.power_law, {"E": 1.0, "A": 1.0, "alpha": 0.1})
     with pytest.raises(sj.DecisionError, match="different inputs"):
-        procedures.compare_recipes(good, other, (1e9, 1e12))
+        sj.compare_recipes(good, other, (1e9, 1e12))
     with pytest.raises(sj.DecisionError, match="rise"):
-        procedures.compare_recipes(good, good, (1e12, 1e9))
+        sj.compare_recipes(good, good, (1e12, 1e9))
     with pytest.raises(sj.DecisionError, match="one input"):
-        procedures.compare_recipes((CHINCHILLA, TRUE), good, (1e9, 1e12))
+        sj.compare_recipes((CHINCHILLA, TRUE), good, (1e9, 1e12))
 
 
 # Discontinuity
@@ -422,7 +420,7 @@ def test_a_log_linear_task_scores_nothing_and_shares_count():
     N = np.asarray([1e8, 8e9, 62e9, 540e9])
     line = 10.0 + 3.0 * np.log(N)
     jump = np.asarray([0.0, 0.0, 0.0, 30.0])
-    found = procedures.discontinuity(N, np.stack([line, line + jump, line + jump / 2]))
+    found = papers.discontinuity(N, np.stack([line, line + jump, line + jump / 2]))
     np.testing.assert_allclose(found.score, [0.0, 30.0, 15.0], atol=1e-10)
     assert found.share(10) == pytest.approx(2 / 3) and found.share(20) == pytest.approx(1 / 3)
     assert np.isnan(found.chance_share(10))
@@ -431,7 +429,7 @@ def test_a_log_linear_task_scores_nothing_and_shares_count():
 def test_noise_of_the_questions_explains_some_discontinuities():
     rng, N, questions = np.random.default_rng(0), [8e9, 62e9, 540e9], 60
     accuracy = rng.binomial(questions, [0.4, 0.45, 0.5], (4000, 3)) / questions
-    found = procedures.discontinuity(N, accuracy, questions=questions)
+    found = papers.discontinuity(N, accuracy, questions=questions)
     assert found.error.mean() == pytest.approx(found.score.std(), rel=0.05)
     assert found.chance_share(0.1) == pytest.approx(found.share(0.1), abs=0.03)
 
@@ -439,9 +437,9 @@ def test_noise_of_the_questions_explains_some_discontinuities():
 def test_bad_input_of_discontinuity():
     for N, accuracy in (([1e9, 1e10], [1.0, 2.0]), ([1e9, 1e10, 1e9], [1.0, 2.0, 3.0]), ([1e9, 1e10, 1e11], [[1.0, 2.0]])):
         with pytest.raises(sj.DataError):
-            procedures.discontinuity(N, accuracy)
+            papers.discontinuity(N, accuracy)
     with pytest.raises(sj.DataError, match="questions"):
-        procedures.discontinuity([1e9, 1e10, 1e11], [0.1, 0.2, 0.3], questions=0)
+        papers.discontinuity([1e9, 1e10, 1e11], [0.1, 0.2, 0.3], questions=0)
 
 
 # An inference budget: smaller models, more steps

@@ -43,7 +43,7 @@ def farseer_runs(noise: float, ragged: bool = False) -> sj.Runs:
 
 @pytest.mark.parametrize("ragged", [False, True])
 def test_the_stages_of_farseer_are_exact_without_noise(ragged):
-    stages = sj.procedures.farseer_stages(farseer_runs(0.0, ragged))
+    stages = sj.papers.farseer_stages(farseer_runs(0.0, ragged))
     p, n = laws.farseer.published["tokar2025"], stages.N / 1e9
     np.testing.assert_allclose(stages.A, np.exp(p["b1"] - p["a1"] * n ** p["alpha"]), rtol=1e-10)
     np.testing.assert_allclose(stages.B, np.exp(p["b2"] + p["a2"] * n ** -p["beta"]), rtol=1e-10)
@@ -56,7 +56,7 @@ def test_the_stages_of_farseer_are_exact_without_noise(ragged):
 @pytest.mark.slow
 def test_a_joint_fit_from_the_stages_is_the_fit_from_many_starts():
     runs = farseer_runs(0.001)
-    one = sj.fit("farseer", runs, starts=[sj.procedures.farseer_stages(runs).start], loss=sj.squared())
+    one = sj.fit("farseer", runs, starts=[sj.papers.farseer_stages(runs).start], loss=sj.squared())
     many = sj.fit("farseer", runs, loss=sj.squared(), starts=512)
     assert one.objective == pytest.approx(many.objective, rel=1e-8)
     truth = laws.farseer(runs["N"], runs["D"], **laws.farseer.published["tokar2025"])
@@ -65,10 +65,10 @@ def test_a_joint_fit_from_the_stages_is_the_fit_from_many_starts():
 
 def test_the_stages_of_farseer_need_sizes_with_several_tokens():
     with pytest.raises(sj.DataError, match="three sizes"):
-        sj.procedures.farseer_stages({"N": [1e9, 1e9, 2e9], "D": [1e9, 2e9, 1e9], "loss": [1.0, 0.9, 0.8]})
+        sj.papers.farseer_stages({"N": [1e9, 1e9, 2e9], "D": [1e9, 2e9, 1e9], "loss": [1.0, 0.9, 0.8]})
     rising = {"N": np.repeat([1e9, 2e9, 4e9], 3), "D": np.tile([1e9, 2e9, 4e9], 3), "loss": np.tile([1.0, 1.1, 1.2], 3)}
     with pytest.raises(sj.DataError, match="these runs have 0"):
-        sj.procedures.farseer_stages(rising)
+        sj.papers.farseer_stages(rising)
 
 
 # Over-training

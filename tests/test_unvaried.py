@@ -39,12 +39,12 @@ ASK = {"weights": ["web", "code", "books", "maths"], "losses": ["on_web", "on_co
 def without_maths():
     """The optimum of the three domains alone."""
     three = {**ASK, "weights": ["web", "code", "books"]}
-    return sj.procedures.recommend_mixture({k: v for k, v in table().items() if k != "maths"}, **three).weights
+    return sj.studies.recommend_mixture({k: v for k, v in table().items() if k != "maths"}, **three).weights
 
 
 @pytest.mark.parametrize("uncertainty", ["bootstrap", "none"])
 def test_a_domain_never_trained_gets_no_weight(without_maths, uncertainty):
-    best = sj.procedures.recommend_mixture(table(), uncertainty=uncertainty, **ASK)
+    best = sj.studies.recommend_mixture(table(), uncertainty=uncertainty, **ASK)
     assert best.weights == pytest.approx({**without_maths, "maths": 0.0}, abs=1e-6)
     assert "maths is 0 in all runs, and kept" in repr(best)
     assert best.others["uniform"].tolist() == pytest.approx([1 / 3, 1 / 3, 1 / 3, 0.0])
@@ -53,13 +53,13 @@ def test_a_domain_never_trained_gets_no_weight(without_maths, uncertainty):
 
 def test_a_domain_of_one_share_keeps_it():
     """A fifth of every mixture: 0.2 of it is known, and nothing else."""
-    best = sj.procedures.recommend_mixture(table(0.2), uncertainty="none", **ASK)
+    best = sj.studies.recommend_mixture(table(0.2), uncertainty="none", **ASK)
     assert best.weights["maths"] == pytest.approx(0.2, abs=1e-9)
     assert sum(best.weights.values()) == pytest.approx(1.0, abs=1e-9)
     assert 0.3 < best.weights["web"] < 0.5 and 0.3 < best.weights["code"] < 0.5
     for limit in ({"caps": {"maths": 0.1}}, {"floors": {"maths": 0.3}}):
         with pytest.raises(sj.DecisionError, match=r"maths is 0.2 in all runs"):
-            sj.procedures.recommend_mixture(table(0.2), uncertainty="none", **ASK, **limit)
+            sj.studies.recommend_mixture(table(0.2), uncertainty="none", **ASK, **limit)
 
 
 def test_domains_in_one_proportion_are_refused_by_name():
@@ -106,7 +106,7 @@ def test_an_input_that_no_run_varied_is_not_chosen():
 def test_random_mixtures_of_regmix_keep_what_never_varied():
     columns = table()
     h = np.stack([columns[name] for name in ("web", "code", "books", "maths")], axis=1)
-    found = sj.procedures.regmix(h, {"on_web": columns["on_web"]}, starts=8)
+    found = sj.studies.regmix(h, {"on_web": columns["on_web"]}, starts=8)
     best = found.simulate([0.25] * 4, "on_web", samples=5000)
     assert best[3] == 0 and best.sum() == pytest.approx(1.0) and best[0] > 0.8
 
@@ -114,10 +114,10 @@ def test_random_mixtures_of_regmix_keep_what_never_varied():
 def test_few_resampled_units_have_no_interval():
     rng = np.random.default_rng(4)
     curves = np.cumsum(rng.random((3, 20)), axis=1)
-    three = sj.procedures.first_passage(np.arange(1, 21.0), curves, [3.0])
+    three = sj.papers.first_passage(np.arange(1, 21.0), curves, [3.0])
     assert np.isfinite(three.data).all() and np.isinf(three.standard_error).all()
     recipes = rng.random(4)
-    few = sj.procedures.decision_accuracy({"small": recipes}, recipes, replicates=50)
+    few = sj.studies.decision_accuracy({"small": recipes}, recipes, replicates=50)
     assert "no interval: 4 recipes" in repr(few)
     with pytest.raises(sj.DecisionError, match="no interval"):
         few.interval()

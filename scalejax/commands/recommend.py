@@ -47,8 +47,8 @@ def _options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from ..procedures.recommend_mixture import recommend_mixture
     from ..reporting import plot
+    from ..studies.mixtures.recommend import recommend_mixture
 
     found = recommend_mixture(
         options.table, weights=options.weights, losses=options.losses, law=options.law, at=values(options.at, "--at") or None,

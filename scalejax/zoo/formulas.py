@@ -7,44 +7,31 @@ A family file is loaded when one of its formulas is first asked for.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from ..core.lazy import namespace
 
-# Name to the module beside this one.
-_HOME = {
-    "compute_efficient": "hyperparameters.critical_batch",
-    "contradiction_point": "scale.kaplan",
-    "early_stopping_step": "scale.kaplan",
-    "local_exponent": "scale.nonembedding",
-    "minimal_compute": "hyperparameters.critical_batch",
-    "minimal_steps": "hyperparameters.critical_batch",
-    "overfitting_tokens": "scale.kaplan",
-    "barrier_parameters": "fields.mixed_modal",
-    "barrier_tokens": "fields.mixed_modal",
-    "chinchilla_from_overtraining": "scale.overtraining",
-    "competition_barrier": "fields.mixed_modal",
-    "effective_parameters": "architecture.routing",
-    "effective_shares": "fields.translation",
-    "encoder_decoder_split": "fields.translation",
-    "elasticity_of_substitution": "scale.chinchilla",
-    "optimal_multiplier": "scale.overtraining",
-    "overtraining_from_chinchilla": "scale.overtraining",
-    "prediction_horizon": "scale.learning_curves",
-    "pruning_frontier": "mixtures.data_quality",
-    "two_stage": "downstream.llama3",
-    "tokens_per_parameter": "hyperparameters.minicpm",
-    "tied_multiplier": "scale.overtraining",
+_HOMES = {
+    "compute_efficient": "zoo.hyperparameters.critical_batch",
+    "contradiction_point": "zoo.scale.kaplan",
+    "early_stopping_step": "zoo.scale.kaplan",
+    "local_exponent": "zoo.scale.nonembedding",
+    "minimal_compute": "zoo.hyperparameters.critical_batch",
+    "minimal_steps": "zoo.hyperparameters.critical_batch",
+    "overfitting_tokens": "zoo.scale.kaplan",
+    "barrier_parameters": "zoo.fields.mixed_modal",
+    "barrier_tokens": "zoo.fields.mixed_modal",
+    "chinchilla_from_overtraining": "zoo.scale.overtraining",
+    "competition_barrier": "zoo.fields.mixed_modal",
+    "effective_parameters": "zoo.architecture.routing",
+    "effective_shares": "zoo.fields.translation",
+    "encoder_decoder_split": "zoo.fields.translation",
+    "elasticity_of_substitution": "zoo.scale.chinchilla",
+    "optimal_multiplier": "zoo.scale.overtraining",
+    "overtraining_from_chinchilla": "zoo.scale.overtraining",
+    "prediction_horizon": "zoo.scale.learning_curves",
+    "pruning_frontier": "zoo.mixtures.data_quality",
+    "two_stage": "zoo.downstream.llama3",
+    "tokens_per_parameter": "zoo.hyperparameters.minicpm",
+    "tied_multiplier": "zoo.scale.overtraining",
 }
-__all__ = sorted(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"sj.formulas has no {name!r}; it has {', '.join(__all__)}.")
-    value = getattr(import_module(f".{_HOME[name]}", __package__), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return __all__
+__all__ = list(_HOMES)
+__getattr__, __dir__ = namespace(__name__, _HOMES)

@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 
 import scalejax as sj
-from scalejax import laws, procedures
+from scalejax import laws, papers
 
 from .claim import Claim, Unchecked
 
@@ -36,7 +36,7 @@ def _simulated(points: int) -> np.ndarray:
 
 
 @functools.cache
-def benchmark() -> procedures.League:
+def benchmark() -> sj.League:
     """M1 to M4 on the public part of the benchmark of learning curves, every row once."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", sj.DataWarning)  # the copy may be a part of the published files
@@ -51,7 +51,7 @@ def benchmark() -> procedures.League:
         "curve": [" ".join(names) for names in zip(domain, task, model, strict=True)],
     }  # fmt: skip
     contenders = {"M1": laws.m1, "M2": laws.m2, "M3": laws.m3, "M4": (laws.m4, {"bounds": {"y_0": (0.5, 1.0)}})}
-    return procedures.league(contenders, table, curve="curve", training="training", resolution=1e-3, loss=sj.squared())
+    return sj.league(contenders, table, curve="curve", training="training", resolution=1e-3, loss=sj.squared())
 
 
 def _adaptive() -> list[float]:
@@ -62,7 +62,7 @@ def _adaptive() -> list[float]:
     for _ in range(10):
         ends = {"A": (1.5, 3.0), "B": (0.1, 1.0), "c": (0.3, 1.2), "E_inf": (0.0, 0.3)}
         shapes = {str(i): {name: rng.uniform(*pair) for name, pair in ends.items()} for i in range(4)}
-        plan = procedures.adaptive_schedule(shapes, target=0.35)
+        plan = papers.adaptive_schedule(shapes, target=0.35)
         start = min(s["A"] * s["B"] ** -s["c"] + s["E_inf"] for s in shapes.values())
         E = np.geomspace(0.35, start, 20_001)
         rates = [((E - s["E_inf"]) / s["A"]) ** (-1 / s["c"] - 1) / (s["A"] * s["c"]) for s in shapes.values()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import scalejax as sj
-from scalejax import laws, procedures
+from scalejax import laws, papers, studies
 
 from .claim import Claim, Unchecked
 
@@ -21,7 +21,7 @@ _ITEMS = 1_000_000
 def _pools_grow() -> bool:
     """The best of the nested unions never shrinks with samples seen, and grows from 32M to 640M, in both forms of the law."""
     budgets = [3.2e7, 6.4e7, 1.28e8, 6.4e8]
-    counts = [procedures.best_pools(budgets, _M, **_TMARS, law=law).count for law in (laws.filtering_pool, laws.filtering_pool_code)]
+    counts = [papers.best_pools(budgets, _M, **_TMARS, law=law).count for law in (laws.filtering_pool, laws.filtering_pool_code)]
     return all((np.diff(c) >= 0).all() and c[0] == 1 and c[-1] > 1 for c in counts)
 
 
@@ -65,7 +65,7 @@ def _same_run() -> list[float]:
 
 def _own_link() -> list[float]:
     L = np.linspace(2.2, 4.0, 12)
-    link = procedures.fit_link(L, L, E_0=1.9, E_1=1.9)
+    link = studies.fit_link(L, L, E_0=1.9, E_1=1.9)
     return [link.K, link.kappa]
 
 
@@ -77,7 +77,7 @@ def _frontier_exponent(form: str) -> float:
         "chinchilla": {"A": 2517.506178, "B": 7160.559683, "E": 2.002191409, "alpha": 0.454019228, "beta": 0.44947219},
     }[form]
     loss = laws.loss_to_loss(law(N, D, **base), K=0.63, kappa=1.1, E_0=base["E"], E_1=0.85)
-    found = procedures.translate((law, base), sj.read_runs({"N": N, "D": D, "loss": loss}), E_1=0.85, replicates=2)
+    found = studies.translate((law, base), sj.read_runs({"N": N, "D": D, "loss": loss}), E_1=0.85, replicates=2)
     sizes = sj.allocate((found.law, found.params), compute=np.asarray([1e19, 1e22])).inputs["N"]
     return float(np.log(sizes[1] / sizes[0]) / np.log(1e3))
 
@@ -85,24 +85,24 @@ def _frontier_exponent(form: str) -> float:
 def _tail_slope(beta: float) -> float:
     """Log-log slope between 1e3 and 1e4 samples, with the mass of the items that the finite sum leaves out."""
     T = np.asarray([1e3, 1e4])
-    rest = procedures.tail_constants(beta).B * _ITEMS ** (1 - beta)
-    return float(np.diff(np.log(procedures.tail_error(T, _ITEMS, beta, items=_ITEMS) + rest))[0] / np.log(10.0))
+    rest = papers.tail_constants(beta).B * _ITEMS ** (1 - beta)
+    return float(np.diff(np.log(papers.tail_error(T, _ITEMS, beta, items=_ITEMS) + rest))[0] / np.log(10.0))
 
 
 def _plateaus(beta: float) -> float:
     """Plateau with the tail cut after rank 500, over that with twice as many items."""
-    rest = procedures.tail_constants(beta).B * _ITEMS ** (1 - beta)
-    low, high = procedures.tail_error(1e12, [500, 1000], beta, items=_ITEMS) + rest
+    rest = papers.tail_constants(beta).B * _ITEMS ** (1 - beta)
+    low, high = papers.tail_error(1e12, [500, 1000], beta, items=_ITEMS) + rest
     return float(low / high)
 
 
 def _crossover(beta: float, k: float = 1000.0) -> float:
     """Samples at which the error of all items, a sum, is the plateau of items cut after rank k, another; over the closed form."""
-    found = procedures.tail_constants(beta)
+    found = papers.tail_constants(beta)
     rest = found.B * _ITEMS ** (1 - beta)
-    plateau = procedures.tail_error(1e15, k, beta, items=_ITEMS) + rest
+    plateau = papers.tail_error(1e15, k, beta, items=_ITEMS) + rest
     T = found.crossover(k, beta) * np.geomspace(0.8, 1.25, 9)
-    error = procedures.tail_error(T, _ITEMS, beta, items=_ITEMS) + rest
+    error = papers.tail_error(T, _ITEMS, beta, items=_ITEMS) + rest
     return float(np.exp(np.interp(np.log(plateau), np.log(error[::-1]), np.log(T[::-1]))) / found.crossover(k, beta))
 
 
@@ -135,7 +135,7 @@ def _least_runs(T: int) -> tuple[int, float]:
     c = np.random.default_rng(T).uniform(size=(40, T))
     for n in range(1, 40):
         try:
-            found = procedures.quadratic_surface(c[:n], 1 - (c[:n] ** 2).mean(axis=1, keepdims=True))
+            found = papers.quadratic_surface(c[:n], 1 - (c[:n] ** 2).mean(axis=1, keepdims=True))
         except sj.DataError:
             continue
         return n, float(np.ravel(found.predict(np.full((1, T), 0.5)))[0])
@@ -145,7 +145,7 @@ def _least_runs(T: int) -> tuple[int, float]:
 def _projected() -> list[float]:
     """Stage 2 at both sizes, and far from them on a curve that is linear in log N; less the truth."""
     V = {N: 0.1 + 0.07 * np.log(N) for N in (1e4, 4e4, 1e8)}
-    return [float(procedures.project_performance(N, 1e4, 4e4, V[1e4], V[4e4]) - V[N]) for N in V]
+    return [float(papers.project_performance(N, 1e4, 4e4, V[1e4], V[4e4]) - V[N]) for N in V]
 
 
 def _generations(n) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import scalejax as sj
-from scalejax import laws, procedures
+from scalejax import laws, papers, studies
 
 from .claim import Claim, Unchecked
 
@@ -44,7 +44,7 @@ def advice(key: str) -> dict[str, Any]:
 
 def regret(key: str, runs: sj.Runs | None = None) -> list[float]:
     """Mean and largest regret in per cent of a paper's advice on the dense grids, or on others."""
-    found = procedures.grid_regret(runs or dense(), advice(key))
+    found = studies.grid_regret(runs or dense(), advice(key))
     return [100 * found.mean, 100 * found.worst]
 
 
@@ -57,16 +57,13 @@ def experts(size: str) -> float:
     advice = {
         y: (laws[name], laws[name].published["step_law"]) for y, name in zip(("lr", "batch"), _GRIDS["step_law"].split(), strict=True)
     }
-    return 100 * procedures.grid_regret(runs, advice, cells=("N", "active", "D")).mean
+    return 100 * studies.grid_regret(runs, advice, cells=("N", "active", "D")).mean
 
 
 def pooled(within: float, runs: sj.Runs | None = None) -> list[float]:
     """Rows, then the powers of N and D for the rate and of D for the batch, by least squares through near-optimal runs."""
-    close = procedures.near_optimal(runs or dense(), within=within)
-    fits = [
-        sj.fit(procedures.power_product(*x, output=y), close, loss=sj.squared(), starts=16)
-        for y, x in (("lr", ("N", "D")), ("batch", ("D",)))
-    ]
+    close = studies.near_optimal(runs or dense(), within=within)
+    fits = [sj.fit(sj.power_product(*x, output=y), close, loss=sj.squared(), starts=16) for y, x in (("lr", ("N", "D")), ("batch", ("D",)))]
     return [len(close), fits[0].params["p_N"], fits[0].params["p_D"], fits[1].params["p_D"]]
 
 
@@ -106,13 +103,13 @@ def within_published_intervals() -> list[bool]:
 
 def surface() -> list[float]:
     """Powers of the best rate and batch from one joint fit, and the regret of its advice."""
-    p = procedures.fit_lr_batch_surface(dense()).params
+    p = studies.fit_lr_batch_surface(dense()).params
     found = {}
     for output, scale, powers in (("lr", "lr_0", ("p_N", "p_D")), ("batch", "batch_0", ("q_N", "q_D"))):
-        factor = procedures.rescaled(p[scale], {"N": p[powers[0]], "D": p[powers[1]]}, N=1e-9, D=1 / 2e10)
-        law = procedures.power_product("N", "D", output=output)
+        factor = studies.rescaled(p[scale], {"N": p[powers[0]], "D": p[powers[1]]}, N=1e-9, D=1 / 2e10)
+        law = sj.power_product("N", "D", output=output)
         found[output] = (law, {"c": factor, "p_N": p[powers[0]], "p_D": p[powers[1]]})
-    return [p["p_N"], p["p_D"], p["q_N"], p["q_D"], 100 * procedures.grid_regret(dense(), found).mean]
+    return [p["p_N"], p["p_D"], p["q_N"], p["q_D"], 100 * studies.grid_regret(dense(), found).mean]
 
 
 _STEP = [
@@ -185,12 +182,12 @@ def steps_fit() -> dict[str, np.ndarray]:
 
 def overhead() -> np.ndarray:
     p = steps_fit()
-    return procedures.critical_batch_overhead(p["a"], p["b"])
+    return studies.critical_batch_overhead(p["a"], p["b"])
 
 
 def balance() -> np.ndarray:
     p = steps_fit()
-    return procedures.critical_batch_balance(p["a"], p["b"])
+    return studies.critical_batch_balance(p["a"], p["b"])
 
 
 def growth(on: str) -> list[float]:
@@ -227,16 +224,16 @@ def decay_linear_in_batch() -> float:
 
 def timescale_of_decay() -> float:
     law, p = laws.weight_decay, laws.weight_decay.published["power_lines"]
-    return procedures.adamw_timescale(batch=1e6, lr=1e-3, weight_decay=law(1e9, 2e10, 1e6, 1e-3, **p), D=2e10)
+    return studies.adamw_timescale(batch=1e6, lr=1e-3, weight_decay=law(1e9, 2e10, 1e6, 1e-3, **p), D=2e10)
 
 
 def tuned_elsewhere() -> list[float]:
     """Batch, rate and decay at four times the tokens by the rules of Power Lines, and the change of the time-scale."""
     old = {"lr": 1e-3, "batch": 5e5, "D": 1e10, "weight_decay": 0.1}
-    grown = procedures.rescaled(1.0, {"D": 0.383}, D=4.0)
-    moved = procedures.adam_batch_rule({"lr": old["lr"]}, grown)
-    new = procedures.timescale_rule(old, lr=moved["lr"], batch=old["batch"] * grown, D=4e10)
-    tau = [procedures.adamw_timescale(**s) for s in (old, new)]
+    grown = studies.rescaled(1.0, {"D": 0.383}, D=4.0)
+    moved = studies.adam_batch_rule({"lr": old["lr"]}, grown)
+    new = studies.timescale_rule(old, lr=moved["lr"], batch=old["batch"] * grown, D=4e10)
+    tau = [studies.adamw_timescale(**s) for s in (old, new)]
     return [new["weight_decay"] / (0.1 * np.sqrt(grown) / 4), tau[1] / tau[0]]
 
 
@@ -252,14 +249,14 @@ _BATCH = [
           lambda: [f(balance() / overhead()) for f in (np.min, np.max)], 0.05, kind="corrected",
           note="Stated: 3 to 4.4; at 85M it is 2.94."),
     Claim("critical_batch_pretraining", "for alpha = 1 the root is 1.2 B_0 + b / (5 a)", 1.2 * 256 + 4e6 / (5 * 2e3),
-          lambda: procedures.critical_batch_overhead(2e3, 4e6), 1e-9, kind="exact"),
+          lambda: studies.critical_batch_overhead(2e3, 4e6), 1e-9, kind="exact"),
     Unchecked("critical_batch_pretraining", "B* = 22.91 D^0.47 in billions of tokens", "recalled, and the runs are not public"),
     Unchecked("critical_batch_pretraining", "nearly constant in N at fixed D", "the runs at fixed D are not public"),
     Claim("gradient_noise_scale", "at B_crit: S / S_min, E / E_min, and the share of the largest progress at B_noise", [2.0, 2.0, 0.5],
           progress, 1e-14, kind="identity"),
     Claim("gradient_noise_scale", "(S / S_min - 1) (E / E_min - 1) with batches that follow a constant, a linear noise scale",
           [1.0, (2 / 3) ** 2 / (1 / 2)],
-          lambda: [procedures.adaptive_batch(s, b, rho=1e3).gamma for s, b in ((np.linspace(0, 1, 9), np.full(9, 1e3)),
+          lambda: [studies.adaptive_batch(s, b, rho=1e3).gamma for s, b in ((np.linspace(0, 1, 9), np.full(9, 1e3)),
                                                                                (np.linspace(0, 1, 200001), np.linspace(1e-12, 1, 200001)))],
           1e-6, kind="exact"),
     Unchecked("gradient_noise_scale", "the noise scale rises as the loss falls, and depends on size through the loss",
@@ -293,17 +290,17 @@ _BATCH = [
 
 def scion() -> float:
     """Power of D in the best rate when the batch follows its own law, from two horizons."""
-    rate, batch = (procedures.hyperparameter_exponents[f"scion_{name}"] for name in ("lr", "batch"))
-    grown = procedures.rescaled(1.0, batch, D=10.0)
-    return float(np.log10(procedures.rescaled(1.0, rate, B=grown, D=10.0)))
+    rate, batch = (studies.hyperparameter_exponents[f"scion_{name}"] for name in ("lr", "batch"))
+    grown = studies.rescaled(1.0, batch, D=10.0)
+    return float(np.log10(studies.rescaled(1.0, rate, B=grown, D=10.0)))
 
 
 def singular_values() -> list[float]:
     """Powers of the top singular value from simulated ones, and what they mean for the weight decay."""
     ratio, d = (v.ravel() for v in np.meshgrid([1e-3, 1e-2, 1e-1], [256.0, 512.0, 1024.0]))
-    law = procedures.power_product("ratio", "d", output="sigma")
+    law = sj.power_product("ratio", "d", output="sigma")
     p = sj.fit(law, sj.read_runs({"ratio": ratio, "d": d, "sigma": 2.0 * ratio**0.5 * d**0.75}), starts=16).params
-    return [p["p_ratio"], p["p_d"], procedures.weight_decay_power(p["p_d"])]
+    return [p["p_ratio"], p["p_d"], studies.weight_decay_power(p["p_d"])]
 
 
 def local_power() -> float:
@@ -320,7 +317,7 @@ def linear_power() -> float:
 
 def residual_limits() -> list[float]:
     """Variance and correlation at the end of wide and deep random networks, over their limits."""
-    found = procedures.simulate_residual(256, 48, c_0=0.3, seeds=24)
+    found = papers.simulate_residual(256, 48, c_0=0.3, seeds=24)
     limits = [laws.residual_variance(1.0, 1.0, sigma=1.0), laws.residual_correlation(0.3, 1.0, sigma=1.0)]
     return [float(found.variance.mean() / limits[0]), float(found.correlation.mean() - limits[1])]
 
@@ -329,7 +326,7 @@ _OLD = {"lr": 1e-3, "beta1": 0.95, "beta2": 0.99, "eps": 1e-8}
 
 
 def _group(first: float, second: float) -> list[float]:
-    rule = procedures.adam_batch_rule
+    rule = studies.adam_batch_rule
     twice, once = rule(rule(_OLD, first), second), rule(_OLD, first * second)
     return [twice[name] / once[name] for name in _OLD]
 
@@ -338,7 +335,7 @@ def _adam_in_noise() -> float:
     """Mean square of weights at the minimum of w^2 after 2,000 steps in noise of variance 1, and after a quarter with a quarter of it."""
     found = []
     for kappa in (1, 4):
-        s, rng = procedures.adam_batch_rule(_OLD, float(kappa)), np.random.default_rng(kappa)
+        s, rng = studies.adam_batch_rule(_OLD, float(kappa)), np.random.default_rng(kappa)
         w, m, v = (np.full(20_000, start) for start in (0.0, 0.0, 1.0 / kappa))
         for _ in range(2000 // kappa):
             g = 2 * w + rng.standard_normal(len(w)) / np.sqrt(kappa)
@@ -350,7 +347,7 @@ def _adam_in_noise() -> float:
 
 _TRANSFER = [
     Claim("lr_token_horizon", "LR*(D) / LR*(10 D)", 2.09,
-          lambda: 1 / procedures.rescaled(1.0, procedures.hyperparameter_exponents["horizon_lr"], N=1.0, D=10.0), 5e-3),
+          lambda: 1 / studies.rescaled(1.0, studies.hyperparameter_exponents["horizon_lr"], N=1.0, D=10.0), 5e-3),
     Unchecked("lr_token_horizon", "Llama-1 7B: 1.15e-4 predicted, 3e-4 used", "recalled; the units of the prefactor are unknown"),
     Claim("hp_power", "0.62 * 0.45 - 0.56", -0.281, scion, 5e-4, kind="exact", note="The paper prints -0.28."),
     Claim("hp_power", "Moonlight at 1e21 FLOPs: c C^p for eta and B", [0.0127 * 1e21**-0.057, 0.0065 * 1e21**0.4138],
@@ -358,15 +355,15 @@ _TRANSFER = [
           kind="identity"),
     Claim("wd_layerwise_rule", "powers of lr / weight decay and of the width, and that of the weight decay", [0.5, 0.75, 0.5],
           singular_values, 1e-6, kind="identity"),
-    Claim("ema_rule", "rho = 0.996 at 6 times the batch", 0.976239, lambda: procedures.ema_batch_rule({"ema": 0.996}, 6)["ema"], 5e-7),
+    Claim("ema_rule", "rho = 0.996 at 6 times the batch", 0.976239, lambda: studies.ema_batch_rule({"ema": 0.996}, 6)["ema"], 5e-7),
     Claim("ema_rule", "half-life in examples, new over old", 1.0,
-          lambda: procedures.half_life(procedures.ema_batch_rule({"ema": 0.996}, 6)["ema"], 6 * 256) / procedures.half_life(0.996, 256),
+          lambda: studies.half_life(studies.ema_batch_rule({"ema": 0.996}, 6)["ema"], 6 * 256) / studies.half_life(0.996, 256),
           1e-12, kind="exact"),
     Unchecked("ema_rule", "BYOL at batch 24,576 in a sixth of the time", "needs training at scale"),
     Claim("adam_sqrt_rule", "2 times and then 3 times the batch over 6 times: lr, beta1, beta2, eps", [1.0, 1.0, 1.0, 1.0],
           lambda: _group(2.0, 3.0), 1e-14, kind="identity"),
     Claim("adam_sqrt_rule", "twice the batch: lr, beta1, beta2, eps from 1e-3, 0.95, 0.99, 1e-8", [1.4142e-3, 0.90, 0.98, 7.071e-9],
-          lambda: [procedures.adam_batch_rule(_OLD, 2.0)[name] for name in _OLD], [5e-8, 1e-12, 1e-12, 5e-13], kind="exact"),
+          lambda: [studies.adam_batch_rule(_OLD, 2.0)[name] for name in _OLD], [5e-8, 1e-12, 1e-12, 5e-13], kind="exact"),
     Claim("adam_sqrt_rule", "variance around a minimum of weights that Adam moves in noise: at 4 times the batch by the rule, over before",
           1.0, _adam_in_noise, 0.06, note="20,000 simulated weights: three standard errors, and what larger discrete steps add"),
     Claim("rmt_max_lr", "linear rule: power of B for small batches (two-parameter form)", 1.0, linear_power, 1e-5, kind="exact"),

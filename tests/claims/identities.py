@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import scalejax as sj
-from scalejax import laws, procedures
+from scalejax import laws, papers, studies
 
 from .claim import Claim
 
@@ -13,7 +13,7 @@ from .claim import Claim
 def matched_epochs() -> np.ndarray:
     """Epochs of two domains in a proxy of a sixteenth of the tokens, over those in the run itself."""
     unique, tokens, shares = np.array([1e9, 8e9]), 1e11, np.array([0.3, 0.7])
-    proxy = procedures.matched_tokens(unique, tokens, tokens / 16)
+    proxy = studies.matched_tokens(unique, tokens, tokens / 16)
     return (shares * tokens / 16 / proxy) / (shares * tokens / unique)
 
 
@@ -41,7 +41,7 @@ def worth_of_repeats() -> float:
 def collapse_of_powers() -> float:
     """Power found for curves of T^1.2 P^0.6."""
     T, P = (v.ravel() for v in np.meshgrid(np.geomspace(1e-3, 1, 12), [1e2, 1e3, 1e4]))
-    return procedures.collapse_power(T, P, np.log(T**1.2 * P**0.6)).power
+    return papers.collapse_power(T, P, np.log(T**1.2 * P**0.6)).power
 
 
 CLAIMS = [

@@ -65,7 +65,7 @@ def best_cell() -> list[float]:
 
 
 def bias(p, width: float, compute=1e24, low=17, high=21, **options):
-    return sj.procedures.isoflop_bias((LAW, p), budgets=np.logspace(low, high, 5), width=width, compute=compute, **options)
+    return sj.studies.isoflop_bias((LAW, p), budgets=np.logspace(low, high, 5), width=width, compute=compute, **options)
 
 
 def token_errors(p, **options):
@@ -96,9 +96,9 @@ def conditions() -> tuple[float, float]:
 
 APPROACH_2 = [
     Claim("chinchilla_approach2_isoflop", "grid of 2 times either way on alpha 0.34, beta 0.28: relative error of N", 0.003,
-          lambda: 10 ** sj.procedures.vertex_shift(0.34, 0.28, 2 * log10(2)) - 1, 5e-4, note="printed as 0.3 %"),
+          lambda: 10 ** sj.studies.vertex_shift(0.34, 0.28, 2 * log10(2)) - 1, 5e-4, note="printed as 0.3 %"),
     Claim("chinchilla_approach2_isoflop", "grid of 16 times either way: relative error of N", 0.0537,
-          lambda: 10 ** sj.procedures.vertex_shift(0.34, 0.28, XL) - 1, 5e-5, "corrected",
+          lambda: 10 ** sj.studies.vertex_shift(0.34, 0.28, XL) - 1, 5e-5, "corrected",
           note="stated as 4.1 %: that is the relative error of the logarithm of the factor of D, see isoflop_parabola_bias"),
     Unchecked("chinchilla_approach2_isoflop", "MassiveText: a 0.462 to 0.534, b 0.483 to 0.529", "the runs are not public"),
     Unchecked("chinchilla_approach2_isoflop", "xLSTM: Transformer 0.575 and 0.424, xLSTM 0.547 and 0.417",
@@ -137,9 +137,9 @@ BIAS = [
     Claim("isoflop_parabola_bias", "chinchilla constants at 3.8e25 FLOPs: D, N, loss", [2.967e13, 2.135e11, 1.81653],
           lambda: [plan(ROUNDED, f, [3.8e25])[0] for f in ("D", "N", "loss")], [5e9, 5e7, 5e-6]),
     Claim("isoflop_parabola_bias", "relative error of D, grid of 16 times either way, alpha 0.34, beta 0.28", -0.051,
-          lambda: 10 ** -sj.procedures.vertex_shift(0.34, 0.28, XL) - 1, 5e-4, "paper"),
+          lambda: 10 ** -sj.studies.vertex_shift(0.34, 0.28, XL) - 1, 5e-4, "paper"),
     Claim("isoflop_parabola_bias", "relative error of N for that grid (10^dw - 1)", 0.0537,
-          lambda: 10 ** sj.procedures.vertex_shift(0.34, 0.28, XL) - 1, 5e-5, "corrected",
+          lambda: 10 ** sj.studies.vertex_shift(0.34, 0.28, XL) - 1, 5e-5, "corrected",
           note="stated as 0.041: that is log10 k_D inferred over true, -0.578092 / -0.555357 - 1"),
     Claim("isoflop_parabola_bias", "log10 k_D inferred there, and on alpha 0.465, beta 0.155", [-0.578092, -1.459957],
           lambda: [log10(bias(p, XL).k_D) for p in (ROUNDED, ASYMMETRIC)], 5e-7, "paper"),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import scalejax as sj
-from scalejax import costs, formulas, laws, procedures
+from scalejax import costs, formulas, laws, papers
 
 from .claim import Claim, Unchecked
 
@@ -123,7 +123,7 @@ def hyperbola(B: np.ndarray) -> np.ndarray:
 def both_sides() -> float:
     N, D, H, eta = 7e9, 1e12, 12.0, 2.0
     L = laws.information_capacity(N, D, H=H, eta=eta)
-    return procedures.stored_information(N, D, L, H=H) / eta
+    return papers.stored_information(N, D, L, H=H) / eta
 
 
 _KAPLAN = [
@@ -278,7 +278,7 @@ _OTHERS = [
     Unchecked("scalingnote_retrieval", "the law holds for retrievers in an industrial setting",
               "no coefficients are printed, and no runs are public"),
     Claim("information_capacity", "least energy of 1e9 parameters of 2 bits at 300 K: 2e9 x 1.380649e-23 x 300 ln 2 J", 5.74196e-12,
-          lambda: procedures.landauer_energy(2.0, 1e9), 5e-18, kind="exact"),
+          lambda: papers.landauer_energy(2.0, 1e9), 5e-18, kind="exact"),
     Claim("information_capacity", "eta N and D (H - L) are the same bits", 1.0, both_sides, 1e-12, kind="identity"),
 ]  # fmt: skip
 

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 
 import scalejax as sj
-from scalejax import formulas, laws, procedures
+from scalejax import formulas, laws, papers, studies
 from scalejax import schedules as s
 
 from .claim import Claim, Unchecked
@@ -151,7 +151,7 @@ def areas(t: int) -> list[float]:
 
 def switches() -> list[float]:
     constants = {k: _TISSUE[k] for k in ("A", "alpha", "C")}
-    return [procedures.annealing_switch(steps, 2e-4, **constants) for steps in (20000, 60000)]
+    return [studies.annealing_switch(steps, 2e-4, **constants) for steps in (20000, 60000)]
 
 
 def below_published(size: str, published: float) -> float:
@@ -159,7 +159,7 @@ def below_published(size: str, published: float) -> float:
     law = laws.multi_power
     source = (law, law.published[f"luo2025_{size}M"])
     against = {"wsd, exponential": schedule("wsd_20000_24000"), "cosine of the runs": schedule("cosine_24000")}
-    best = procedures.optimal_schedule(source, steps=24000, peak=PEAK, warmup=WARMUP, against=against)
+    best = studies.optimal_schedule(source, steps=24000, peak=PEAK, warmup=WARMUP, against=against)
     return float(best.loss < min(published, *best.others.values()))
 
 
@@ -171,7 +171,7 @@ def adamw(eta: np.ndarray, decay: float) -> tuple[float, float]:
     updates, weight = np.random.default_rng(0).standard_normal(len(eta)), 0.3 / decay
     for rate, u in zip(eta, updates, strict=True):
         weight = weight - rate * u - rate * decay * weight
-    found = procedures.ema_weights(eta, decay)
+    found = papers.ema_weights(eta, decay)
     return decay * weight, abs(decay * weight - (0.3 * found.initial - found.coefficients @ updates))
 
 
@@ -179,7 +179,7 @@ def minicpm_eta() -> list[float]:
     """From two optima of the engine, and from the library's table of exponents."""
     p = {"E": 1.5, "A": 300.0, "alpha": 0.29, "B": 800.0, "beta": 0.23}
     best = sj.allocate((laws.chinchilla, p), compute=[1e19, 1e23])
-    stored = procedures.allocation_exponents["minicpm"]
+    stored = studies.allocation_exponents["minicpm"]
     return [float(np.diff(np.log(best.N / best.D))[0] / np.log(1e4)), stored["a"] - stored["b"]]
 
 
@@ -192,7 +192,7 @@ _SHAPES = {
 
 
 def scaled_bounds(T: int) -> list[float]:
-    return [procedures.tuned_bound(shape(T)).bound * T**0.5 for shape in _SHAPES.values()]
+    return [papers.tuned_bound(shape(T)).bound * T**0.5 for shape in _SHAPES.values()]
 
 
 CLAIMS = [
@@ -282,7 +282,7 @@ CLAIMS = [
     Unchecked("functional_scaling_law", "a fit to one 8-1-1 curve predicts cosine and WSD at 400M and 1B", "the runs are not public"),
     Claim(
         "convex_schedule_bound", "linear decay, 100 steps, D0 = G = 1: tuned bound and base rate", [0.2036084, 0.0972552],
-        lambda: [procedures.tuned_bound(s.linear(100)).bound, procedures.tuned_bound(s.linear(100)).gamma], 5e-8,
+        lambda: [papers.tuned_bound(s.linear(100)).bound, papers.tuned_bound(s.linear(100)).gamma], 5e-8,
     ),
     Claim(
         "convex_schedule_bound", "tuned bound times sqrt(T), T = 10,000: constant, linear, cosine, WSD 20 % linear, WSD 20 % 1-sqrt",
@@ -299,14 +299,14 @@ CLAIMS = [
           [-0.1154, -0.1154], minicpm_eta, 5e-5, kind="corrected", note="-0.10 is printed; its two exponents give -0.06 / 0.52"),
     Unchecked("minicpm_wsd", "10 % of decay suffices, 2.5 % does not; tokens per parameter of Llama 2", "the runs are not public"),
     Claim("d2z_ema", "sum of all coefficients", 1.0,
-          lambda: (lambda e: e.coefficients.sum() + e.initial)(procedures.ema_weights(s.with_warmup(s.linear(90000, 1e-3), 10000), 0.1)),
+          lambda: (lambda e: e.coefficients.sum() + e.initial)(papers.ema_weights(s.with_warmup(s.linear(90000, 1e-3), 10000), 0.1)),
           1e-12, kind="identity"),
     Claim("d2z_ema", "weights after 3,000 steps of AdamW on random updates, less their average by the coefficients", 0.0,
           lambda: adamw(s.with_warmup(s.linear(2500, 1e-2), 500), 0.1)[1], 1e-13, kind="exact"),
     Unchecked("d2z_ema", "60 % of compute saved and 0.77 % lower loss at 610M", "the runs are not public"),
     Claim(
         "wsd_cooldown", "share of compute saved by branches at 100 evenly spaced lengths with 10 % of cooldown", 0.88,
-        lambda: procedures.study_cost(np.arange(1, 101.0), cooldown=0.1).total_saved, 5e-3, kind="corrected",
+        lambda: papers.study_cost(np.arange(1, 101.0), cooldown=0.1).total_saved, 5e-3, kind="corrected",
         note="about 1/2 is stated as the limit for evenly spaced lengths; it is 1 - p, as m grows",
     ),
 ]  # fmt: skip

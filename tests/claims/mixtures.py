@@ -9,7 +9,8 @@ import json
 import numpy as np
 from scipy.stats import spearmanr
 
-from scalejax import costs, datasets, fit, huber, laws, optimal_mixture, procedures
+from scalejax import costs, datasets, fit, huber, laws, optimal_mixture, studies
+from scalejax.studies.mixtures.tables import normalised
 
 from .claim import Claim, Unchecked
 
@@ -99,16 +100,16 @@ def _ranks(predicted):
 
 def _linear():
     h, losses, test, _ = _swarm()
-    return _ranks(procedures.regmix(h, losses, model="linear").predict(test))
+    return _ranks(studies.regmix(h, losses, model="linear").predict(test))
 
 
 def _huber():
     """Ranks and mean absolute error of the exponential law with Huber's loss of 0.02."""
     h, losses, test, measured = _swarm()
-    runs = {"h": np.tile(procedures.mixture_tables.normalised(h), (13, 1)), "loss": losses.T.ravel()}
+    runs = {"h": np.tile(normalised(h), (13, 1)), "loss": losses.T.ravel()}
     runs["target"] = np.repeat([f"target {i:02d}" for i in range(13)], len(h))
     found = fit(_M4, runs, by="target", loss=huber(0.02), on="linear", starts=64)
-    at = procedures.mixture_tables.normalised(test)
+    at = normalised(test)
     predicted = np.stack([found.predict(h=at, group=f"target {i:02d}") for i in range(13)], axis=1)
     return [*_ranks(predicted), np.abs(predicted - measured).mean()]
 
@@ -116,7 +117,7 @@ def _huber():
 def _ours():
     """Web text's rank correlation from the exponential law by least squares."""
     h, losses, test, measured = _swarm()
-    found = procedures.regmix(h, losses[:, 8:9], model="exponential")
+    found = studies.regmix(h, losses[:, 8:9], model="exponential")
     return found.rank_correlation(test, measured[:, 8:9])["target 0"]
 
 
@@ -138,17 +139,17 @@ def _tokens(amounts, total):
 def _scales():
     """Totals of four scales after 0.3e9 and 1.2e9 tokens, in 1e9."""
     first, second = _tokens(_SMALL, 0.3), _tokens(_PRINTED, 1.2)
-    return [procedures.autoscaled(first, second, step).sum() for step in (2, 3, 4, 5)]
+    return [studies.autoscaled(first, second, step).sum() for step in (2, 3, 4, 5)]
 
 
 def _shares_at_5():
-    amounts = procedures.autoscaled(_tokens(_SMALL, 0.3), _tokens(_PRINTED, 1.2))
+    amounts = studies.autoscaled(_tokens(_SMALL, 0.3), _tokens(_PRINTED, 1.2))
     return amounts / amounts.sum()
 
 
 def _between():
     """Total at the interpolated scale, in 1e9, and the relative error of ArXiv and StackExchange there."""
-    found = procedures.autoscaled(_tokens(_SMALL, 0.3), _tokens(_PRINTED, 1.2), 0.5)
+    found = studies.autoscaled(_tokens(_SMALL, 0.3), _tokens(_PRINTED, 1.2), 0.5)
     error = np.abs(found / _tokens(_MIDDLE, 0.6) - 1)
     return [found.sum(), error[6], error[5], error[:5].max()]
 
@@ -170,7 +171,7 @@ def _ddo_kkt():
 def _ddo_from_losses():
     a, b, x = np.array([3.0, 3.0]), np.array([1.5, 1.0]), np.array([1 / 3, 1.0, 3.0])
     losses = (x + a[:, None]) ** -b[:, None] + np.array([[0.9], [0.8]])
-    amounts = procedures.direct_data_optimisation(x, losses).amounts
+    amounts = studies.direct_data_optimisation(x, losses).amounts
     slope = b * (amounts + a) ** -(b + 1)
     return [slope[0] / slope[1], amounts.sum()]
 
@@ -275,7 +276,7 @@ CLAIMS = [
         "aioli_unified_mixing",
         "similarity of gains with column sums 3, 1, 2 and 1, 3, 2: mean of the cosine 10 / 14 and the rank correlation -1",
         -1 / 7,
-        lambda: procedures.interaction_similarity([[2.0, 1.0, 0.0], [1.0, 0.0, 2.0]], [[1.0, 1.0, 1.0], [0.0, 2.0, 1.0]]),
+        lambda: studies.interaction_similarity([[2.0, 1.0, 0.0], [1.0, 0.0, 2.0]], [[1.0, 1.0, 1.0], [0.0, 2.0, 1.0]]),
         1e-12,
         "exact",
         note="the measure is recalled, not traced",
@@ -367,7 +368,7 @@ CLAIMS = [
         "bimix",
         "shares without training of domains whose tokens are even over 3, 1 and 4 words: as 3, 1 and 4",
         [3 / 8, 1 / 8, 1 / 2],
-        lambda: procedures.entropy_mixture(np.log([3.0, 1.0, 4.0])),
+        lambda: studies.entropy_mixture(np.log([3.0, 1.0, 4.0])),
         1e-12,
         "exact",
     ),
@@ -394,7 +395,7 @@ CLAIMS = [
         "upsample_or_upweight",
         "variance of weighted losses over that of sampling at temperature 1, and at 2 for sizes 9 to 1",
         [1.0, 1.25],
-        lambda: [procedures.temperature_mixture([9.0, 1.0], tau).variance for tau in (1.0, 2.0)],
+        lambda: [studies.temperature_mixture([9.0, 1.0], tau).variance for tau in (1.0, 2.0)],
         1e-12,
         "exact",
     ),

@@ -27,7 +27,7 @@ from scalejax.core.law import Law, Published
 from .claim import UNCOUNTED, Claim
 
 OFF, FAR_OFF = 1.03, 1.3
-FOLDERS = {"sj": sj, "procedures": sj.procedures, "formulas": sj.formulas, "costs": sj.costs, "schedules": sj.schedules}
+FOLDERS = {"sj": sj, "studies": sj.studies, "papers": sj.papers, "formulas": sj.formulas, "costs": sj.costs, "schedules": sj.schedules}
 Place = tuple[str, int]  # a claim's file and its position there
 Mutant = tuple[str, ...]  # ("constant", law, set, parameter), ("table", folder, name), ("law", name) or ("function", folder, name)
 

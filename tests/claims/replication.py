@@ -56,7 +56,7 @@ def scaled_likelihood(params, sigma: float, delta: float = 1e-3) -> float:
 
 @cache
 def _wald():
-    return sj.procedures.equality_test(replicates(), HOFFMANN, logs=["E", "A", "B"])
+    return sj.equality_test(replicates(), HOFFMANN, logs=["E", "A", "B"])
 
 
 def _reproduced(what, stated, ours, tolerance, **rest):

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import scalejax as sj
-from scalejax import laws, procedures
+from scalejax import laws, papers, studies
 from scalejax import schedules as s
 
 from .claim import Claim, Unchecked
@@ -52,7 +52,7 @@ def best_rates() -> np.ndarray:
     for kind in ("1-sqrt", "cosine"):
         rows = [(lr, steps, loss) for (lr, steps), loss in cooldowns()[kind].items() if steps in (25000, 50000)]
         lr, steps, loss = map(list, zip(*rows, strict=True))
-        bottoms = procedures.sweep_bottoms(sj.read_runs({"D": steps, "lr": lr, "loss": loss}), over="lr", cells="D")
+        bottoms = studies.sweep_bottoms(sj.read_runs({"D": steps, "lr": lr, "loss": loss}), over="lr", cells="D")
         best.append(bottoms.runs["lr"][np.argsort(bottoms.runs["D"])])
     return best[0] / best[1]
 
@@ -62,7 +62,7 @@ def best_rates() -> np.ndarray:
 
 def bound_against_line() -> float:
     """Correlation of the schedule of the least convex bound, 100 steps, with a linear decay."""
-    peak = procedures.tuned_bound(s.linear(100)).gamma
+    peak = papers.tuned_bound(s.linear(100)).gamma
     best = sj.optimal_schedule((laws.convex_bound, {"D0": 1.0, "G": 1.0}), steps=100, peak=peak)
     return float(np.corrcoef(best.eta, s.linear(100))[0, 1])
 

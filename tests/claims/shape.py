@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 import scalejax as sj
-from scalejax import costs, laws, procedures
+from scalejax import costs, laws, papers, statistics, studies
 
 from .claim import Claim, Unchecked
 
@@ -59,7 +59,7 @@ def sizes_off() -> float:
 def cooldown_hull() -> list[float]:
     runs = gemstones("cooldown")
     flops = costs.gemstones_flops(runs["w"], runs["d"]) * runs["T"]
-    lines = procedures.hull_frontier(flops, runs["loss"], p=runs["p"], T=runs["T"]).lines
+    lines = studies.hull_frontier(flops, runs["loss"], p=runs["p"], T=runs["T"]).lines
     return [*lines["p"], *lines["T"]]
 
 
@@ -177,8 +177,8 @@ def hagele_flops() -> list[float]:
     return [costs.sequence_flops(**_shape(n, d), n_ctx=512, n_vocab=50257) for n, d, _ in _HAGELE]
 
 
-def hagele_study() -> procedures.StudyCost:
-    return procedures.study_cost([[200 * 512 * 1e3 * k for k in lengths] for *_, lengths in _HAGELE], np.array(hagele_flops()) / 512)
+def hagele_study() -> papers.StudyCost:
+    return papers.study_cost([[200 * 512 * 1e3 * k for k in lengths] for *_, lengths in _HAGELE], np.array(hagele_flops()) / 512)
 
 
 def hagele_sizes_off() -> float:
@@ -245,7 +245,7 @@ def thirty_billion() -> list[float]:
     return [plan.N, plan.D, plan.compute / costs.dollars_inference(30e9, D, **prices) - 1]
 
 
-_DEEPSEEK = procedures.deepseek_scales["deepseek2024"]
+_DEEPSEEK = studies.deepseek_scales["deepseek2024"]
 _RELEASED = {"N": [8e9, 70e9, 405e9, 70e9, 175e9], "D": [15e12, 15e12, 15.6e12, 1.4e12, 0.3e12]}
 
 
@@ -257,7 +257,7 @@ def deepseek_ratios() -> list[float]:
 
 
 def _scaled() -> list[float]:
-    fast, even, wide = (procedures.fast_scaling(2.0, alpha).activations for alpha in (0.8, 1 / 3, 1.0))
+    fast, even, wide = (papers.fast_scaling(2.0, alpha).activations for alpha in (0.8, 1 / 3, 1.0))
     return [float(np.log2(v)) for v in (fast, even, wide)]
 
 
@@ -290,7 +290,7 @@ CLAIMS = [
     ),
     Claim(
         "inference_shape", "rank correlation of the four predicted and measured losses", 1.0,
-        lambda: procedures.spearman(morph("bian2025"), _MORPH_LOSS), 1e-12,
+        lambda: statistics.spearman(morph("bian2025"), _MORPH_LOSS), 1e-12,
     ),
     Unchecked(
         "inference_shape", "constants and mean squares 0.000376947 and 0.0017635227 of the fits to 27 points",
@@ -317,7 +317,7 @@ CLAIMS = [
     ),
     Claim(
         "cooldown_reuse", "share saved at 10, 20 and 30 tokens a parameter with 20 % of cooldown", 0.4,
-        lambda: procedures.study_cost([10, 20, 30]).total_saved, 1e-12, kind="corrected",
+        lambda: papers.study_cost([10, 20, 30]).total_saved, 1e-12, kind="corrected",
         note="D_max + f sum_j D_j would give 0.3: it counts a second cooldown for the longest run, which the authors' notebook does not",
     ),
     Claim(

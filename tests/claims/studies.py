@@ -45,14 +45,14 @@ _WIT = ((1.122944e12, 0.7138686446015579), (2.63296e11, 0.5864008510276177), (9.
 def _openclip(points: Any, bins: bool) -> list[float]:
     C, accuracy = np.asarray(points).T
     runs = sj.read_runs({"C": C, "error": 1 - accuracy})
-    fitted = sj.fit(laws.openclip, sj.procedures.pareto_bins(runs) if bins else runs, loss=sj.squared(), starts=64)
+    fitted = sj.fit(laws.openclip, sj.studies.pareto_bins(runs) if bins else runs, loss=sj.squared(), starts=64)
     return [fitted.params["alpha"], fitted.params["beta"]]
 
 
 def _crossing() -> float:
     law = laws.offset_power_law
     sides = [(law, law.published[f"nezhurina2025_{name}"]) for name in ("clip", "mammut")]
-    return float(np.log10(sj.procedures.compare_recipes(*sides, (1e8, 1e13)).crossing.values[0]))
+    return float(np.log10(sj.compare_recipes(*sides, (1e8, 1e13)).crossing.values[0]))
 
 
 def _crossing_by_search() -> float:
@@ -84,12 +84,12 @@ def _opt(drop: float) -> np.ndarray:
         D=lambda t: 10 ** t["num_token"].astype(float),
         loss=lambda t: np.log(t["ppl"].astype(float)),
     )
-    return sj.procedures.backtest(runs, models=(3, 4, 5), drop=drop).are
+    return sj.backtest(runs, models=(3, 4, 5), drop=drop).are
 
 
 def _log_linear() -> float:
     accuracy = 12.0 + 7.0 * np.log([8e9, 62e9, 540e9])
-    return float(sj.procedures.discontinuity([8e9, 62e9, 540e9], accuracy).score[0])
+    return float(sj.papers.discontinuity([8e9, 62e9, 540e9], accuracy).score[0])
 
 
 CLAIMS = [

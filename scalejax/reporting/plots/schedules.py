@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...procedures.optimal_schedule import OptimalSchedule
+from ...studies.curves.optimal_schedule import OptimalSchedule
 from . import style
 
 if TYPE_CHECKING:

@@ -197,7 +197,7 @@ def gemstones_shape_params(w, d, p, T, *, E, A, alpha, B, delta, C, gamma, D, be
         L(w, d, p, T) = E + A w^-alpha + B d^-delta + C p^-gamma + D T^-beta
 
     Symbols: w width; d layers; p parameters, embeddings included; T training tokens; L nats/token. The optimal shape at a budget has no
-    closed form: see `procedures.shape_plan`.
+    closed form: see `studies.shape_plan`.
 
     Example:
         >>> from scalejax import laws

@@ -55,7 +55,7 @@ def lr_annealing(eta, t, W, *, L0, A, alpha, C, lam):
 
     Note: the authors give every warm-up step the peak rate, so that the warm-up is no negative annealing; `read_curves` does that with
     convention="at_peak". With the rates as they were the law fits as well, with other constants. Over all rates from 0 to a peak the law's
-    best schedule is the peak and then 0 (`procedures.annealing_switch`): trust it for shapes like those it was fitted to.
+    best schedule is the peak and then 0 (`studies.annealing_switch`): trust it for shapes like those it was fitted to.
 
     Example:
         >>> import numpy as np, scalejax as sj

@@ -74,7 +74,7 @@ def bounded(inner: Law) -> Law:
 
     Example:
         >>> import scalejax as sj
-        >>> error = sj.procedures.bounded(sj.laws.power_law).bind(eta=1.0, e0=0.9)
+        >>> error = sj.bounded(sj.laws.power_law).bind(eta=1.0, e0=0.9)
         >>> error.parameters
         ('E', 'A', 'alpha')
         >>> round(error(1e4, E=0.35, A=4.0, alpha=0.25), 6)  # 0.9 * 0.75 / 1.25

@@ -80,7 +80,7 @@ def loss_to_loss(L_0, *, K, kappa, E_0, E_1):
     kappa translate the reducible losses. Equal corpora have K = kappa = 1. For L_0 up to E_0, L_1 = E_1.
 
     Note: E_0 and E_1 come from a law fitted to each corpus (`kaplan_irreducible`, or `chinchilla`), since three of the four parameters
-    with L_0 far above E_0 trade off; `procedures.fit_link` does what the authors do, `procedures.translate` gives the law of a new corpus.
+    with L_0 far above E_0 trade off; `studies.fit_link` does what the authors do, `studies.translate` gives the law of a new corpus.
 
     Example:
         >>> from scalejax import laws
@@ -115,7 +115,7 @@ def kaplan_irreducible(N, D, *, E, A, alpha, B, beta):
         L(N, D) = E + [ (A / N)^(alpha/beta) + B / D ]^beta
 
     Symbols: N parameters; D tokens; A, B the sizes at which each term alone would be 1 nat/token; E nats/token. `kaplan` has E = 0.
-    A shifted power law of the loss (`loss_to_loss`) gives a law of the same form, see `procedures.translate`.
+    A shifted power law of the loss (`loss_to_loss`) gives a law of the same form, see `studies.translate`.
 
     Example:
         >>> from scalejax import laws

@@ -93,7 +93,7 @@ def bimodal(N, D_i, D_j, *, E_i, A_i, alpha_i, B_i, beta_i, E_j, A_j, alpha_j, B
     L_i is `chinchilla` for runs on modality i alone; the rest is `modal_competition`.
 
     Note: runs on both modalities cannot tell E_i, E_j and C_ij apart. Fit the modalities alone first and hold them:
-    `procedures.fit_interaction`. Losses of different tokenizers are in different units, so that pairs are not to be compared. Public
+    `papers.fit_interaction`. Losses of different tokenizers are in different units, so that pairs are not to be compared. Public
     reading notes confirm the mean, the signs and which term falls with N and which with data; that the data term has the sum of both
     token counts is not confirmed by them. Constants of pairs could not be traced; exponents of single modalities are in
     `scalejax.zoo.fields.mixed_modal.unimodal_exponents`.

@@ -25,7 +25,7 @@ def value_based_rl(sigma, *, D_min, beta_J, alpha_J):
         D_J(sigma) = D_min + (beta_J / sigma)^alpha_J
 
     Symbols: sigma gradient updates per environment step; D_J environment steps until the return J is reached, divided by their median as in
-    `procedures.normalised_data`; D_min what endless updates need. Each J has parameters of its own. Batch size and learning rate follow
+    `papers.normalised_data`; D_min what endless updates need. Each J has parameters of its own. Batch size and learning rate follow
     sigma as in `rl_batch_size` and `rl_learning_rate`.
 
     Note: in raw steps beta_J is huge, for (beta_J / sigma)^alpha_J is counted in steps.

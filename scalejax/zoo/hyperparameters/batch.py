@@ -92,7 +92,7 @@ def steps_to_target(B, *, a, b, alpha):
         Y(B) = a + b B^-alpha
 
     Symbols: B sequences (or tokens) of a batch; Y optimiser steps; a the fewest steps. With alpha = 1, as in the authors' fit, it is
-    `steps_to_loss` with a = S_min and b = E_min. `procedures.critical_batch_overhead` and `critical_batch_balance` turn a, b and alpha into
+    `steps_to_loss` with a = S_min and b = E_min. `studies.critical_batch_overhead` and `critical_batch_balance` turn a, b and alpha into
     the two critical batches in use, which differ by factors.
 
     Example:

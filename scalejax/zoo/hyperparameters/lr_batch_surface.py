@@ -49,7 +49,7 @@ def lr_batch_surface(
     another batch the best rate differs by u = -v w_cross / w_lr, so that it grows as batch^-(w_cross / w_lr).
 
     Note: the bowl is a quadratic form and holds near its bottom only. Fit runs within a few per cent of the best of their (N, D), as
-    `procedures.fit_lr_batch_surface` does; with `by=` and a free E for every (N, D) no form of the loss is assumed. Step Law is q_N = 0.
+    `studies.fit_lr_batch_surface` does; with `by=` and a free E for every (N, D) no form of the loss is assumed. Step Law is q_N = 0.
 
     Example:
         >>> from scalejax import laws

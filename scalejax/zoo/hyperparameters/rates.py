@@ -72,7 +72,7 @@ def lr_horizon(D, *, B_0, beta):
         eta(D) = B_0 D^-beta
 
     Symbols: D tokens; eta peak learning rate. beta is 0.32 for all sizes together and about 0.3 from 760M parameters on, so that ten times
-    the tokens want half the rate; `procedures.rescaled` moves one tuned rate to another horizon without any fit.
+    the tokens want half the rate; `studies.rescaled` moves one tuned rate to another horizon without any fit.
 
     Example:
         >>> from scalejax import laws
@@ -328,7 +328,7 @@ def weight_decay(N, D, B, lr, *, c_tau, m_tau):
     return jnp.exp(jnp.log(B) - jnp.log(lr) - jnp.log(D)) / product(c_tau, (D, m_tau), (N, -m_tau))
 
 
-# Papers that print powers without the factor, which depends on the set-up anyway: scale a tuned value with `procedures.rescaled`.
+# Papers that print powers without the factor, which depends on the set-up anyway: scale a tuned value with `studies.rescaled`.
 hyperparameter_exponents: Mapping[str, Published] = MappingProxyType(
     {
         "scion_lr": Published({"B": 0.62, "D": -0.56}, "learning rate of Scion by batch and tokens", "arXiv:2510.03871", "printed"),

@@ -131,8 +131,8 @@ def data_mixing_m4(h, *, c, t):
 
     Symbols: h shares of M domains, sum 1; L nats/token on one target; exp(t_j) what a model trained on domain j alone has in excess of c.
     Convex in h: a weighted sum of such losses has one optimum. Explicit aggregation, sum_i s_i L_i(h) with known shares s of the targets:
-    a row for every run and target, fit(..., by="target"), then `procedures.explicit_loss(fit, s, h=...)` or
-    `optimal_mixture(fit, weights=s)`. Implicit aggregation, where only the total is observed: `procedures.implicit_mixing(K)`.
+    a row for every run and target, fit(..., by="target"), then `studies.explicit_loss(fit, s, h=...)` or
+    `optimal_mixture(fit, weights=s)`. Implicit aggregation, where only the total is observed: `implicit_mixing(K)`.
 
     Note: the paper writes c + k exp(sum_j t_j h_j). As shares sum to one, t_j + d with k exp(-d) is the same loss; k is 1 here and
     published sets have t_j + log k. The static law of Aioli, c + b exp(-sum_j A_j h_j), is the same with t_j = log b - A_j. For two
@@ -154,7 +154,7 @@ def data_mixing_dynamic(L, h, *, A):
         L' = L - sum_j A_j h_j
 
     Symbols: L loss of one target before the round, L' after it, nats/token; h shares in the round; A_j what a round of domain j alone
-    gains. For rounds in a row see `procedures.mixture_rounds`.
+    gains. For rounds in a row see `studies.mixture_rounds`.
 
     Example:
         >>> import numpy as np
@@ -180,7 +180,7 @@ def mixing_steps(S, *, c, S0, alpha):
 
     Symbols: S tokens or steps; L_i nats/token on target i; c_i and S0_i of the target, alpha common to the targets of one mixture. Runs
     have a column of losses (runs, targets), whose width says how many targets there are. Along sizes it is `henighan`, with one exponent
-    for all mixtures: see `procedures.mixing_pipeline`.
+    for all mixtures: see `studies.mixing_pipeline`.
 
     Example:
         >>> import numpy as np
@@ -210,7 +210,7 @@ def implicit_mixing(K: int) -> Law:
 
     Example:
         >>> import numpy as np
-        >>> from scalejax.procedures import implicit_mixing
+        >>> from scalejax import implicit_mixing
         >>> law = implicit_mixing(2)
         >>> law
         implicit_mixing_2(h; c, t_1, t_2)

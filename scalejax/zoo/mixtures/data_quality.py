@@ -100,7 +100,7 @@ def filtering_pool(n, m, s, *, a, b, tau, d):
     samples, and half-lives are p times as long; b_i, tau_i of each bucket alone; all else as `filtering_utility`, which is p = 1.
 
     Note: constants of four buckets are those of `filtering_pool_code`, whose form they were fitted with. Shares between 0 and 1
-    interpolate the paper's rule, which is for whole buckets. `procedures.best_pools` compares unions.
+    interpolate the paper's rule, which is for whole buckets. `papers.best_pools` compares unions.
 
     Example:
         >>> import numpy as np
@@ -226,7 +226,7 @@ def noisy_images(n_clean, n_noisy, *, E, A, alpha, price):
     ImageNet and noise of standard deviation 0.2 (14.15 dB) it lies between 1.5 and 1.75, for the same loss with clean images alone.
 
     Note: our operational form; the paper measures exchange rates and proves bounds for mixtures of Gaussians. It holds where some images
-    are clean (about 10 % in the paper): noisy images alone do not reach the quality of clean ones. `procedures.cheapest_images` buys.
+    are clean (about 10 % in the paper): noisy images alone do not reach the quality of clean ones. `papers.cheapest_images` buys.
 
     Example:
         >>> from scalejax import laws
@@ -277,8 +277,8 @@ def intrinsic_dimension_loss(N, d_data, K_F, *, c):
 
         L = c K_F N^(-1 / d_data)
 
-    Symbols: N training samples; d_data intrinsic dimension of the images (or of representations), `procedures.intrinsic_dimension`; K_F
-    label sharpness, the largest |y_j - y_k| / |x_j - x_k| over pairs, `procedures.label_sharpness`; c one constant a model. Data of higher
+    Symbols: N training samples; d_data intrinsic dimension of the images (or of representations), `papers.intrinsic_dimension`; K_F
+    label sharpness, the largest |y_j - y_k| / |x_j - x_k| over pairs, `papers.label_sharpness`; c one constant a model. Data of higher
     dimension learn more slowly; medical images have sharper labels, hence higher losses at equal dimension.
 
     Note: the paper proves L = O(K_F N^(-1/d_data)), an upper bound; read as a law, log L = log c + log K_F - log(N) / d_data.

@@ -110,7 +110,7 @@ def d_cpt(N, D, r, *, E, A, alpha, B, beta, eta, C, gamma, eps):
 
     Symbols: N parameters in billions; D tokens in billions; r share of the corpus that is evaluated; L nats/token. Fit it twice: to the
     loss on general text with the general share, and to that on the domain with r = 1 - general share. At one share it is `chinchilla`.
-    For the best share under a bound on the other corpus see `procedures.critical_share`. Where tokens of the corpus are scarce,
+    For the best share under a bound on the other corpus see `studies.critical_share`. Where tokens of the corpus are scarce,
     `sj.allocate(source, cost=lambda D, r: D * r, compute=tokens, N=...)` finds D and r; `sj.allocate(source, compute=..., r=...)` splits a
     budget into N and D at a share.
 
@@ -167,7 +167,7 @@ def critical_mixture_ratio(T, *, b0, b1, s):
 
         R(T) = b0 + b1 T^s
 
-    Symbols: T tokens in billions; R share of domain text. Each R is the root of a fitted loss, see `procedures.critical_share`.
+    Symbols: T tokens in billions; R share of domain text. Each R is the root of a fitted loss, see `studies.critical_share`.
 
     Note: b1 and s have either sign; at s = 0 only b0 + b1 shows. The paper's b0, b1 and s could not be traced, nor its laws of the
     loss; it predicts 29.8 % to 47.8 % at 20e9 tokens for 460M to 3.1B parameters.
@@ -237,7 +237,7 @@ def autoscale(h, D, *, N0, gamma, ell):
 
     Symbols: h shares of the domains; D all data, N0_i what the other domains are worth to domain i, both in the unit of the fits (there
     is no factor, so that the unit matters; in the paper it is a domain's base amount, and D = m for m domains); ell the rest. The best
-    amounts at one scale are `D * optimal_mixture(source, D=D, floors=0.2 / D).h`; to larger scales they go by `procedures.autoscaled`.
+    amounts at one scale are `D * optimal_mixture(source, D=D, floors=0.2 / D).h`; to larger scales they go by `studies.autoscaled`.
 
     Example:
         >>> import numpy as np

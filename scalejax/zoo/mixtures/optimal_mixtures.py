@@ -63,7 +63,7 @@ def mixture_fixed(h, *, E, C, gamma):
         L(h) = E + 1 / sum_i C_i h_i^gamma_i
 
     Symbols: h shares of the domains in the training data, sum 1; L nats/token on one target; C_i what domain i teaches of the target,
-    gamma_i how fast that saturates. Several targets: one row for each, `fit(..., by="target")`, see `procedures.stack_targets`.
+    gamma_i how fast that saturates. Several targets: one row for each, `fit(..., by="target")`, see `studies.stack_targets`.
 
     Note: with one common exponent gamma < 1 the optimum is h_i proportional to C_i^(1 / (1 - gamma)); with gamma_i >= 1 it is at a corner.
 
@@ -101,7 +101,7 @@ def mixture_additive(h, N, D, *, E, C, gamma, A, alpha, B, beta):
         L(N, D, h) = E + 1 / sum_i C_i h_i^gamma_i + A N^-alpha + B D^-beta
 
     Symbols: h shares of k domains; N parameters; D tokens; L nats/token on one target; 5 + 2 k parameters. The best mixture depends on
-    neither N nor D; `mixture_joint` lets it. Several targets: `fit(..., by="target")`, see `procedures.stack_targets`.
+    neither N nor D; `mixture_joint` lets it. Several targets: `fit(..., by="target")`, see `studies.stack_targets`.
 
     Note: the paper fits Huber's loss (1e-3) on losses, `fit(..., on="linear")`. It publishes no coefficients.
 
@@ -243,7 +243,7 @@ def mixture_repeated(h, N, D, U, *, E, C, gamma, A, alpha, B, beta, R_star):
 
     Note: the paper's formula could not be traced; this is a composition of `data_constrained`, domain by domain, and `mixture_additive`.
     Repetition is worth less and less here but never harms: the rise of the loss that the paper sees under much repetition is not in it.
-    Proxy runs must repeat as the large run does: see `procedures.matched_tokens`.
+    Proxy runs must repeat as the large run does: see `studies.matched_tokens`.
 
     Example:
         >>> import numpy as np

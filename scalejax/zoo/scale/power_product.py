@@ -49,7 +49,7 @@ def power_product(*inputs: str, offset: bool = False, output: str = "lr", **doma
 
     Example:
         >>> import scalejax as sj
-        >>> law = sj.procedures.power_product("N", "D", output="lr")
+        >>> law = sj.power_product("N", "D", output="lr")
         >>> law
         lr_of_N_D(N, D; c, p_N, p_D)
         >>> f"{law(1e9, 1e11, c=1.79, p_N=-0.713, p_D=0.307):.4e}"

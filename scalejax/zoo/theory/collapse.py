@@ -46,8 +46,8 @@ def tail_cut(T, k, *, A, B, beta):
     p_i proportional to i^-beta; E chance that a test item was never seen. More samples do not help beyond T* = (A k^(beta-1) / B)^(1/c),
     proportional to k^beta. A model trained on T0 samples cuts near k = T0^(1/beta), which gives `collapse_generations` with n = 1.
 
-    Note: the paper proves the powers; A and B for large T and k follow from the sum over items, `procedures.tail_constants`, the exact
-    error from `procedures.tail_error`.
+    Note: the paper proves the powers; A and B for large T and k follow from the sum over items, `papers.tail_constants`, the exact
+    error from `papers.tail_error`.
 
     Example:
         >>> from scalejax import laws
@@ -108,7 +108,7 @@ def collapse_regression(T, T_0, n, d, *, sigma, sigma_0):
     mean squared error of the prediction, less the noise. It grows linearly with the generations. Infinite for T or T_0 up to d + 1.
 
     Note: exact for finite samples; with phi = d / T and large d it is the paper's sigma^2 phi / (1 - phi) + n sigma_0^2 phi_0 /
-    (1 - phi_0). With a ridge penalty and any spectrum: `procedures.collapsed_ridge`. Runs with n = 0 alone say nothing of sigma_0.
+    (1 - phi_0). With a ridge penalty and any spectrum: `papers.collapsed_ridge`. Runs with n = 0 alone say nothing of sigma_0.
 
     Example:
         >>> from scalejax import laws

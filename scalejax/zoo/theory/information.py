@@ -26,7 +26,7 @@ def information_capacity(N, D, *, H, eta):
     bits/token; eta the information capacity in bits/parameter. Both sides of the second form are bits.
 
     Note: L is the mean over training (what arithmetic coding with the growing model would need), not the final loss. Losses in nats/token
-    are divided by ln 2 first: `sj.procedures.bits`. eta of a single run: `sj.procedures.stored_information`.
+    are divided by ln 2 first: `sj.papers.bits`. eta of a single run: `sj.papers.stored_information`.
 
     Example:
         >>> from scalejax import laws

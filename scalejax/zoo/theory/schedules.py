@@ -128,7 +128,7 @@ def random_feature_sgd(eta, t, B, *, a, b, sigma2):
     modes from k on hold falls as k^-a; b exponent of the spectrum; sigma2 noise of the labels; R in units of the risk at the start.
 
     Note: the covariance of a Gaussian design is kept to its diagonal, without the term of relative order 1 / B in the drift. Its best
-    schedule is found by gradients through the recursion: `procedures.optimal_schedule((law, values), steps=1000, peak=0.3, B=1.0)`.
+    schedule is found by gradients through the recursion: `studies.optimal_schedule((law, values), steps=1000, peak=0.3, B=1.0)`.
 
     Example:
         >>> import numpy as np

@@ -1,0 +1,28 @@
+"""Public namespaces whose names are imported on first use, so that importing scalejax itself costs next to nothing."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+from .errors import suggest
+
+
+def namespace(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """`__getattr__` and `__dir__` of a module: each name of `homes` is imported from its module, relative to scalejax, on first use.
+
+    A home without the name in it is public itself.
+    """
+
+    def get(name: str) -> Any:
+        if name not in homes:
+            public = ".".join(["sj", *package.split(".")[1:][-1:]])
+            raise AttributeError(f"{public} has no {name!r}; {suggest(name, homes)}" if name[:1] != "_" else name)
+        module = import_module(f"scalejax.{homes[name]}")
+        value = getattr(module, name, module)
+        setattr(sys.modules[package], name, value)
+        return value
+
+    return get, lambda: sorted([*homes, *(["__version__"] if package == "scalejax" else [])])

@@ -1,0 +1,1 @@
+"""Whole loss curves and the schedules behind them."""

@@ -1,0 +1,397 @@
+"""The learning-rate schedule with the lowest predicted loss at the end of a run, by a law of loss curves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from ...core import schedules
+from ...core.errors import DecisionError, suggest
+from ...core.law import Law
+from ...core.precision import double
+from ...core.registry import laws
+from ...core.statistics import ends
+from ...core.table import Shown, Table, number
+from ...decisions.known import Source, known
+from ...fitting.result import Fit
+
+Shape = Literal["free", "wsd"]
+_ROUNDS, _GRID = 6, 9  # of the search within a family
+_DRAWS = 200
+_OWN = ("loss", "decay", "exponent")  # keys of `interval` besides the schedules compared with
+_JUMPS = 20
+_RATE = 0.6  # of Adam, on the logarithms of shares of the fall
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class OptimalSchedule(Shown):
+    """A schedule, its predicted loss beside that of others, and how sure it is; see `optimal_schedule`.
+
+    Attributes:
+        eta: (steps,) learning rate of every step.
+        loss: predicted loss after the last step.
+        others: name to predicted loss of the schedules it was compared with. rates: name to their (steps,) learning rates.
+        warmup: steps of warm-up at its beginning.
+        decay, exponent: of the family "wsd", else NaN: share of the steps after warm-up in the decay, and p of (1 - x)^p.
+        gap: for a free schedule what the linear model at `eta` could still gain, in the loss's unit; 0 at a stationary point.
+        falls: number of steps that carry 95 % of the fall from the first to the last rate after warm-up; few if the law asks for jumps.
+        gains: name to (draws,) loss of that schedule less the loss of this one; empty without draws.
+        draws: "loss", (draws,) predicted loss of this schedule by every draw; for the family "wsd" also "decay" and "exponent", each
+            (shape_draws,), of the schedule that would be best if that draw were the truth. Empty without draws.
+    """
+
+    eta: np.ndarray
+    loss: float
+    others: Mapping[str, float]
+    rates: Mapping[str, np.ndarray]
+    warmup: int
+    decay: float
+    exponent: float
+    gap: float
+    falls: int
+    gains: Mapping[str, np.ndarray]
+    draws: Mapping[str, np.ndarray]
+
+    def interval(self, level: float = 0.9) -> dict[str, tuple[float, float]]:
+        """(low, high) from the draws: "loss", "decay", "exponent" as in `.draws`, and what this schedule gains on each of the others."""
+        return {name: tuple(map(float, ends(values, level))) for name, values in {**self.draws, **self.gains}.items()}
+
+    def table(self, level: float = 0.9) -> Table:
+        """A row for every schedule: predicted loss, and how much higher it is."""
+        limits = self.interval(level)
+        header = [
+            "schedule",
+            "predicted loss",
+            "above the best",
+            *([f"low {100 * level:g} %", f"high {100 * level:g} %"] if limits else []),
+        ]
+        rows = [["optimised", number(self.loss, 6), number(0.0), *(["", ""] if limits else [])]]
+        for name, loss in sorted(self.others.items(), key=lambda item: item[1]):
+            rows.append([name, number(loss, 6), number(loss - self.loss, 3), *(number(v, 3) for v in limits.get(name, ()))])
+        return Table(header, rows, notes=[*self._notes(), *self._spread(limits)])
+
+    def _notes(self) -> list[str]:
+        notes = []
+        if math.isnan(self.decay):
+            notes.append(f"free schedule, not rising after {self.warmup} steps of warm-up; its linear model could gain {self.gap:.1e}")
+        else:
+            notes.append(f"constant, then (1 - x)^{self.exponent:.3g} over the last {100 * self.decay:.3g} % of the steps after warm-up")
+        if 0 < self.falls <= _JUMPS:
+            notes.append(f"the law asks for {self.falls} sudden falls{self._where()}, far from what it was fitted to: prefer shape='wsd'")
+        return notes
+
+    def _spread(self, limits: Mapping[str, tuple[float, float]]) -> list[str]:
+        said = {"loss": "predicted loss", "decay": "best share of decay", "exponent": "best exponent"}
+        parts = [f"{said[name]} {limits[name][0]:.4g} to {limits[name][1]:.4g}" for name in _OWN if name in limits]
+        return [f"over the draws: {', '.join(parts)}"] if parts else []
+
+    def _where(self) -> str:
+        return " from the highest rate to the lowest (bang-bang)" if self.falls == 1 else ""
+
+
+class _Asked(NamedTuple):
+    """What compiled programs depend on: the law, steps between logged ones, all steps, steps of warm-up."""
+
+    law: Law
+    every: int
+    T: int
+    warmup: int
+
+
+@double
+def optimal_schedule(
+    source: Source,
+    *,
+    steps: int | None = None,
+    tokens: float | None = None,
+    batch: float | None = None,
+    peak: float,
+    end: float = 0.0,
+    warmup: int = 0,
+    convention: Literal["true", "offset"] = "offset",
+    shape: Shape = "free",
+    against: Mapping[str, Any] | None = None,
+    iterations: int = 1000,
+    every: int = 1,
+    shape_draws: int = 50,
+    group: str | None = None,
+    **inputs: float,
+) -> OptimalSchedule:
+    r"""The schedule that a law of loss curves predicts to end at the lowest loss.
+
+        minimise over eta:  L(T - 1; eta)    with  peak >= eta_W >= eta_{W+1} >= ... >= eta_{T-1} >= end   ("free")
+        or over (f, p):     eta = `schedules.wsd` with decay f and exponent p                              ("wsd")
+
+    after a linear warm-up of W steps to the peak. A free schedule is written by its decrements, d = (peak - end) softmax(z) with one share
+    for "no fall"; z is found with Adam from two starts, a WSD and a linear decay, with exact gradients of the loss at the final step. That
+    is one expression of T terms. The schedule depends on peak, which a law of one peak rate cannot judge: take the one you fitted at.
+    Smooth schedules are nearly stationary, and with more iterations the optimum of `multi_power` breaks into a few sudden falls, 1e-3 nats
+    lower; that of `lr_annealing` is one fall from the peak to the lowest rate (`annealing_switch`).
+    A token budget is best spent whole: every law here falls with further steps of its best schedule, so that the horizon is
+    T = tokens / batch. What can be traded for steps is the size: call this with tokens = C / (6 N) for every N.
+
+    Args:
+        source: a fit, draws or (law, parameters) of a law of whole curves, whose inputs begin with eta, t (`multi_power`, `lr_annealing`,
+            `random_feature_sgd`, ...) or eta, step (`forward_momentum`). Draws, of a bootstrap or a posterior, add intervals.
+        steps: T, warm-up included; or give tokens and batch.
+        tokens, batch: token budget and tokens of a batch; T = tokens / batch.
+        peak, end: highest and lowest rate.
+        warmup: W.
+        convention: "offset" if changes of the rate during the warm-up do not count (W given to the law), "true" if they do. It adds a
+            constant, nearly, and changes no decision; predicted losses are right in the convention of the fit.
+        shape: "free", or "wsd" for a constant rate and a decay (1 - x)^p over a share f of the steps.
+        against: more schedules to compare with: name to rates of all T steps. Cosine and linear to a tenth of the peak, WSD (20 %, 1-sqrt)
+            and constant are compared always.
+        iterations: of Adam, for each start.
+        every: steps between two logged ones, for a law of logged steps (`forward_momentum`): as in the curves it was fitted to. T must be
+            a multiple of it.
+        shape_draws: for how many of the draws the best member of the family "wsd" is found as well, at 500 evaluations of the law each.
+        group: of a fit by groups.
+        **inputs: other inputs of the law, such as N= (parameters) or B= (examples a batch).
+
+    Returns:
+        OptimalSchedule with `.eta`, `.loss`, `.others`, `.table()`, `.interval(level)`.
+
+    Raises:
+        DecisionError: if the law is none of loss curves, an input of it is missing, or a number makes no schedule.
+
+    Example:
+        >>> import scalejax as sj
+        >>> law = sj.laws.multi_power
+        >>> best = sj.studies.optimal_schedule((law, law.published["luo2025_25M"]), steps=2000, peak=3e-4, warmup=200, shape="wsd")
+        >>> best.loss < min(best.others.values())
+        True
+
+    References: Luo et al. 2025, arXiv:2503.12811, section 5 (free schedules); Tissue et al. 2024, arXiv:2408.11029.
+    """
+    law, point, draws = _source(source, group)
+    T = _horizon(steps, tokens, batch)
+    _check(law, T, peak, end, warmup, convention, shape, iterations, every, inputs)
+    asked, box = _Asked(law, every if law.inputs[1] == "step" else 1, T, warmup), (peak, end)
+    given = {**inputs, "W": warmup if convention == "offset" else 0}
+    rest = tuple(float(given[name]) for name in law.inputs[2:])
+    rates = _baselines(T, peak, end, warmup, against)
+    point = {k: jnp.asarray(v) for k, v in point.items()}
+    decay = exponent = gap = float("nan")
+    if shape == "wsd":
+        decay, exponent = _members(asked, box, rest, {k: v[None] for k, v in point.items()})[0].tolist()
+        eta = np.asarray(_member(asked, decay, exponent, *box))
+    else:
+        found = [_free(asked, iterations, start, box, rest, point) for start in _starts(T - warmup)]
+        eta, gap = min(((np.asarray(e), float(g), float(v)) for e, g, v in found), key=lambda item: item[2])[:2]
+    both = {"optimised": eta, **rates}
+    stacked = jnp.asarray(np.stack(list(both.values())))
+    losses = dict(zip(both, np.asarray(_finals(asked, stacked, rest, point)).tolist(), strict=True))
+    gains, spread = {}, {}
+    if draws is not None:
+        of = np.asarray(jax.lax.map(lambda p: _finals(asked, stacked, rest, p), draws))
+        gains = {name: of[:, i] - of[:, 0] for i, name in enumerate(both) if i}
+        spread = {"loss": of[:, 0], **_shapes(asked, box, rest, draws, shape_draws if shape == "wsd" else 0)}
+    return OptimalSchedule(eta, losses.pop("optimised"), losses, rates, warmup, decay, exponent, gap, _falls(eta[warmup:]), gains, spread)
+
+
+def annealing_switch(steps: int, peak: float, *, A: float, alpha: float, C: float, lam: float = 0.999) -> float:
+    r"""Steps at rate 0 at the end of the best schedule of `lr_annealing` between 0 and the peak: peak until T - n, then 0.
+
+        dL/d eta_j = -alpha A S1^-(alpha + 1) + C lam^(T - j) = 0,   so that
+        n = ln(C S1^(alpha + 1) / (alpha A)) / -ln lam,   S1 = peak (T - n)
+
+    The gradient changes its sign once, so that no rate between the two is ever best (bang-bang). Such a schedule is far from what the law
+    was fitted to: use it to see what the law believes, not to train.
+
+    Args:
+        steps: T, with the warm-up counted at the peak.
+        peak: highest rate.
+        A, alpha, C, lam: of `lr_annealing`.
+
+    Returns:
+        n, from 0 to T; the last step at the peak is T - n.
+
+    Raises:
+        DecisionError: if a number is not positive, or lam does not lie between 0 and 1.
+
+    Example:
+        >>> round(annealing_switch(20000, 2e-4, A=0.42967, alpha=0.54985, C=0.41077))
+        2494
+    """
+    if min(steps, peak, A, alpha, C) <= 0 or not 0 < lam < 1:
+        raise DecisionError("Steps, peak, A, alpha and C must be positive and lam between 0 and 1.")
+    n = 0.0
+    for _ in range(200):  # a contraction: S1 moves little with n
+        S1 = peak * max(steps - n, 1.0)
+        n = min(max(math.log(C * S1 ** (alpha + 1) / (alpha * A)) / -math.log(lam), 0.0), float(steps))
+    return n
+
+
+def _falls(eta: np.ndarray) -> int:
+    """How many of the largest falls make 95 % of the whole."""
+    sizes = np.sort(np.maximum(-np.diff(eta), 0.0))[::-1]
+    return int(np.searchsorted(np.cumsum(sizes), 0.95 * sizes.sum())) + 1 if sizes.any() else 0
+
+
+def _source(source: Source, group: str | None) -> tuple[Law, dict[str, Any], dict[str, Any] | None]:
+    """Law, parameters, and a few draws if the source has some of its own."""
+    if isinstance(source, Fit) and group is None and not source.groups:
+        return source.law, dict(source.params), None
+    of = known(source, group, "optimal_schedule")
+    if of.draws is None or isinstance(source, Fit):
+        return of.law, of.point, None
+    return of.law, of.point, _some({name: jnp.asarray(v) for name, v in of.draws.items()}, _DRAWS)
+
+
+def _some(draws: Mapping[str, Any], most: int) -> dict[str, Any]:
+    """At most so many draws, evenly spread."""
+    every = max(len(next(iter(draws.values()))) // most, 1)
+    return {name: v[::every][:most] for name, v in draws.items()}
+
+
+def _horizon(steps: int | None, tokens: float | None, batch: float | None) -> int:
+    if (steps is None) == (tokens is None) or (tokens is None) != (batch is None):
+        raise DecisionError("Say how long the run is once: steps=..., or tokens=... with batch=... (tokens of a batch).")
+    T = math.floor(steps if steps is not None else tokens / batch * (1 + 1e-12))
+    if T < 2:
+        raise DecisionError(f"A schedule needs two steps or more, got {T}.")
+    return T
+
+
+def _check(
+    law: Law, T: int, peak: float, end: float, warmup: int, convention: str, shape: str, iterations: int, every: int, inputs: Mapping
+) -> None:
+    """Refuse what makes no schedule."""
+    if not _of_curves(law):
+        fitting = [one.name for one in laws if _of_curves(one)]
+        raise DecisionError(f"{law.name!r} is no law of loss curves, whose inputs begin with eta, t; take one of {', '.join(fitting)}.")
+    needed = [name for name in law.inputs[2:] if name != "W"]
+    if set(inputs) != set(needed):
+        raise DecisionError(f"{law.name!r} needs the further inputs {needed}, got {sorted(inputs)}.")
+    if not 0 <= end < peak or not np.isfinite(peak):
+        raise DecisionError(f"Rates must satisfy 0 <= end < peak, got end={end:g}, peak={peak:g}.")
+    if warmup != int(warmup) or not 0 <= warmup <= T - 2 or iterations < 1:
+        raise DecisionError(f"warmup={warmup} must be a whole number from 0 to {T - 2}, and iterations={iterations} at least 1.")
+    if every < 1 or (law.inputs[1] == "step" and T % every):
+        raise DecisionError(f"every={every} must be 1 or more and divide the {T} steps, so that the last one is logged.")
+    for value, choices in ((convention, ("true", "offset")), (shape, ("free", "wsd"))):
+        if value not in choices:
+            raise DecisionError(f"{value!r} is unknown here; {suggest(value, choices)}")
+
+
+def _of_curves(law: Law) -> bool:
+    return law.inputs[:2] in (("eta", "t"), ("eta", "step"))
+
+
+def _baselines(T: int, peak: float, end: float, warmup: int, against: Mapping[str, Any] | None) -> dict[str, np.ndarray]:
+    n, low = T - warmup, max(0.1 * peak, end)
+    plain = {
+        "cosine": schedules.cosine(n, peak, low), "linear": schedules.linear(n, peak, low),
+        "wsd": schedules.wsd(n, peak, low), "constant": schedules.constant(n, peak),
+    }  # fmt: skip
+    rates = {name: schedules.with_warmup(eta, warmup) if warmup else eta for name, eta in plain.items()}
+    for name, eta in (against or {}).items():
+        if name in _OWN:
+            raise DecisionError(f"against={name!r}: intervals use that name for something else; call the schedule differently.")
+        rates[name] = np.asarray(eta, dtype=np.float64)
+        if rates[name].shape != (T,) or not (rates[name] >= 0).all():
+            raise DecisionError(f"against[{name!r}] must hold the rates of all {T} steps, got shape {rates[name].shape}.")
+    return rates
+
+
+def _final(asked: _Asked, eta: Any, rest: tuple[float, ...], params: Mapping[str, Any]) -> Any:
+    """Predicted loss after the last step."""
+    law, every, T, _ = asked
+    values = {**params, **dict(law.bound)}
+    if law.inputs[1] == "step":
+        return law.function(eta[every - 1 :: every], jnp.arange(every, T + 1.0, every), *rest, **values)[-1]
+    return law.function(eta, jnp.asarray(T - 1.0), *rest, **values)
+
+
+@partial(jax.jit, static_argnums=0)
+def _finals(asked: _Asked, etas: Any, rest: tuple[float, ...], params: Mapping[str, Any]) -> Any:
+    return jax.lax.map(lambda eta: _final(asked, eta, rest, params), etas)
+
+
+def _with_ramp(eta: Any, peak: Any, warmup: int) -> Any:
+    return jnp.concatenate([peak * jnp.arange(warmup) / max(warmup - 1, 1), eta])
+
+
+# A free schedule
+
+
+def _starts(n: int) -> list[Any]:
+    """Shares of the fall in every one of n - 1 changes and, last, in none: of a WSD and of a linear decay."""
+    x = np.arange(1, n) / n
+    return [jnp.log(jnp.asarray(np.append(w / w.sum() * 0.98, 0.02))) for w in (np.exp(20 * (x - 1)), np.ones(n - 1))]
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _free(asked: _Asked, iterations: int, z: Any, box: Any, rest: Any, params: Any) -> tuple[Any, Any, Any]:
+    """Schedule, what its linear model could still gain, and loss."""
+    peak, end = box
+
+    def schedule(shares: Any) -> Any:
+        fallen = jnp.concatenate([jnp.zeros(1), jnp.cumsum(shares[:-1])])
+        return _with_ramp(peak - (peak - end) * jnp.minimum(fallen, 1.0), peak, asked.warmup)
+
+    def loss(shares: Any) -> Any:
+        return _final(asked, schedule(shares), rest, params)
+
+    solver = optax.adam(optax.cosine_decay_schedule(_RATE, iterations))
+
+    def step(carry: Any, _: Any) -> tuple[Any, None]:
+        z, state = carry
+        gradient = jax.grad(lambda z: loss(jax.nn.softmax(z)))(z)
+        updates, state = solver.update(gradient, state)
+        return (optax.apply_updates(z, updates), state), None
+
+    (z, _), _ = jax.lax.scan(step, (z, solver.init(z)), None, length=iterations)
+    shares = jax.nn.softmax(z)
+    value, slope = jax.value_and_grad(loss)(shares)
+    return schedule(shares), jnp.sum(slope * shares) - jnp.min(slope), value
+
+
+# Within a family
+
+
+def _shapes(asked: _Asked, box: Any, rest: Any, draws: Mapping[str, Any], most: int) -> dict[str, np.ndarray]:
+    """Decay and exponent of the best member by each of at most so many draws."""
+    if most < 1:
+        return {}
+    decay, exponent = _members(asked, box, rest, _some(draws, most)).T
+    return {"decay": decay, "exponent": exponent}
+
+
+def _members(asked: _Asked, box: Any, rest: Any, draws: Mapping[str, Any]) -> np.ndarray:
+    """(draws, 2) best decay and exponent, on a grid that is drawn closer around each draw's best point again and again."""
+    count = len(next(iter(draws.values())))
+    least, most = np.log([2.0 / (asked.T - asked.warmup), 0.2]), np.log([1.0, 5.0])
+    low, high = np.tile(least, (count, 1)), np.tile(most, (count, 1))
+    unit = np.stack(np.meshgrid(*[np.linspace(0, 1, _GRID)] * 2, indexing="ij"), axis=-1).reshape(-1, 2)
+    best = 0.5 * (low + high)
+    for _ in range(_ROUNDS):
+        points = low[:, None] + (high - low)[:, None] * unit
+        values = np.asarray(_family_losses(asked, jnp.asarray(np.exp(points)), box, rest, draws))
+        best = points[np.arange(count), np.argmin(np.where(np.isnan(values), np.inf, values), axis=1)]
+        reach = (high - low) / (_GRID - 1)
+        low, high = np.maximum(best - reach, least), np.minimum(best + reach, most)
+    return np.exp(best)
+
+
+def _member(asked: _Asked, decay: Any, exponent: Any, peak: Any, end: Any) -> Any:
+    return _with_ramp(schedules.wsd(asked.T - asked.warmup, jnp.asarray(peak), end, decay, exponent), peak, asked.warmup)
+
+
+@partial(jax.jit, static_argnums=0)
+def _family_losses(asked: _Asked, points: Any, box: Any, rest: Any, draws: Any) -> Any:
+    """(draws, points)."""
+
+    def one(p: Any, params: Any) -> Any:
+        return _final(asked, _member(asked, p[0], p[1], *box), rest, params)
+
+    return jax.lax.map(lambda pair: jax.lax.map(lambda p: one(p, pair[1]), pair[0]), (points, dict(draws)))

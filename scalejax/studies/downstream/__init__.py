@@ -1,0 +1,1 @@
+"""From one loss to another, and to decisions between recipes."""

@@ -1,0 +1,1 @@
+"""Learning rates, batches and how they carry over, from tables of runs."""

@@ -1,0 +1,1 @@
+"""Training proportions from tables of proxy runs."""
