@@ -10,7 +10,8 @@ import numpy as np
 
 from scalejax import ScalejaxError
 
-from .claim import CATALOGUE, COUNTED, STATES, Claim, entry_of, every, names, state
+from .catalogue import CATALOGUE, STATES, entry_of, every, names, state
+from .claim import COUNTED, Claim
 
 WORDS = dict(zip(STATES, ("provided", "expressible", "in two files", "planned", "not coming, with a reason"), strict=True))
 

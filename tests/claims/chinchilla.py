@@ -11,6 +11,12 @@ from scalejax import laws
 
 from .claim import Claim, Unchecked
 
+# What the library has of each paper.
+PROVIDES = {
+    "chinchilla": ("laws.chinchilla", "laws.chinchilla_outer", "laws.chinchilla_product", "formulas.elasticity_of_substitution"),
+    "chinchilla_approach1_envelope": ("envelope",),
+}
+
 LAW = laws.chinchilla
 SETS = LAW.published
 HOFFMANN = SETS["hoffmann2022"]

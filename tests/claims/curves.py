@@ -13,6 +13,22 @@ from scalejax import laws, papers
 
 from .claim import Claim, Unchecked
 
+# What the library has of each paper.
+PROVIDES = {
+    "adaptive_vit": ("papers.adaptive_schedule", "laws.offset_power_law"),
+    "bnsl": ("laws.bnsl",),
+    "m1_m4_estimators": ("laws.m1", "laws.m2", "laws.m3", "laws.m4", "league"),
+    "rosenfeld_envelope": ("laws.rosenfeld_envelope", "bounded"),
+    "value_based_rl": (
+        "laws.value_based_rl",
+        "laws.rl_compute",
+        "laws.rl_batch_size",
+        "laws.rl_learning_rate",
+        "papers.optimal_updates",
+        "papers.first_passage",
+    ),
+}
+
 _ADDITION = laws.bnsl.published["addition"]
 _TRUTH = [float(np.ravel(_ADDITION[name])[0]) for name in laws.bnsl.parameters]
 _DIGITS = 1e-6 * np.abs(_TRUTH)  # curve_fit stops at a relative change of 1e-8 of the objective

@@ -9,6 +9,37 @@ from scalejax import laws, papers, studies
 
 from .claim import Claim, Unchecked
 
+# What the library has of each paper.
+PROVIDES = {
+    "data_filtering_utility": (
+        "laws.filtering_utility",
+        "laws.filtering_pool",
+        "laws.filtering_pool_code",
+        "laws.filtering_effective_data",
+        "papers.best_pools",
+    ),
+    "data_pruning_beyond_power": ("formulas.pruning_frontier",),
+    "noisy_image_worth": ("laws.noisy_images", "papers.cheapest_images"),
+    "meta_learning_ppl": ("laws.few_shot_power_law", "formulas.prediction_horizon", "equivalent"),
+    "projektor": ("papers.fit_projection", "papers.project_performance", "papers.transport_distance", "papers.nearest_mixture"),
+    "datadecide": ("studies.decision_accuracy", "laws.single_step_accuracy", "formulas.two_stage", "break_even"),
+    "loss_to_loss": (
+        "laws.loss_to_loss",
+        "laws.kaplan_irreducible",
+        "laws.loss_to_error",
+        "studies.translate",
+        "studies.fit_link",
+        "studies.pair_runs",
+    ),
+    "scalable_data_ablation": ("studies.proxy_calibration",),
+    "tale_of_tails": ("laws.tail_cut", "laws.collapse_generations", "papers.tail_error", "papers.tail_constants"),
+    "model_collapse_regression": ("laws.collapse_regression", "papers.collapsed_ridge"),
+    "concept_frequency_loglinear": ("laws.concept_frequency", "equivalent"),
+    "intrinsic_dataset_properties": ("laws.intrinsic_dimension_loss", "papers.intrinsic_dimension", "papers.label_sharpness"),
+    "humanlike_visual_experience": ("laws.visual_experience", "allocate"),
+    "map_pareto_merging": ("papers.quadratic_surface", "papers.merging_front", "statistics.undominated"),
+}
+
 _M = 12.8e6
 _ONE = {"a": 0.022, "b": 0.13106060606060607, "tau": 3.0, "d": 0.1}  # where the authors' scripts are evaluated; no fit of this law
 _VECTORS = {**_ONE, "b": np.asarray([_ONE["b"]]), "tau": np.asarray([_ONE["tau"]])}

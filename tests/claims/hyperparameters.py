@@ -12,6 +12,68 @@ from scalejax import laws, papers, studies
 
 from .claim import Claim, Unchecked
 
+# What the library has of each paper.
+PROVIDES = {
+    "step_law": (
+        "laws.lr_params_tokens",
+        "laws.batch_tokens",
+        "laws.lr_batch_surface",
+        "studies.near_optimal",
+        "studies.near_optimal_laws",
+        "studies.fit_lr_batch_surface",
+        "studies.grid_regret",
+    ),
+    "deepseek_hp": ("laws.lr_compute", "laws.batch_compute", "studies.deepseek_scales"),
+    "lr_token_horizon": ("laws.lr_horizon", "laws.lr_params_tokens", "studies.sweep_bottoms", "studies.rescaled"),
+    "power_lines": (
+        "laws.timescale",
+        "laws.weight_decay",
+        "laws.batch_tokens",
+        "laws.critical_batch_growth",
+        "laws.chinchilla_batch",
+        "studies.timescale_rule",
+        "studies.adamw_timescale",
+        "papers.loss_contours",
+    ),
+    "critical_batch_pretraining": (
+        "laws.steps_to_target",
+        "laws.critical_batch_growth",
+        "studies.critical_batch_overhead",
+        "studies.critical_batch_balance",
+    ),
+    "gradient_noise_scale": (
+        "laws.steps_to_loss",
+        "laws.noise_lr",
+        "laws.noise_progress",
+        "studies.gradient_noise_scale",
+        "studies.quadratic_noise_scale",
+        "studies.adaptive_batch",
+    ),
+    "kaplan_batch_and_lr": (
+        "laws.critical_batch",
+        "laws.kaplan_trajectory",
+        "laws.kaplan_steps",
+        "laws.lr_log_params",
+        "laws.batch_compute",
+        "formulas.compute_efficient",
+        "formulas.minimal_steps",
+        "formulas.minimal_compute",
+    ),
+    "unraveling_part1": ("papers.fit_training_dependency", "papers.loss_contours", "laws.kaplan_trajectory"),
+    "surge": ("laws.surge_lr", "laws.noise_lr"),
+    "porian_hparams": ("laws.lr_params", "laws.batch_params"),
+    "hp_power": ("power_product", "studies.hyperparameter_exponents", "studies.rescaled"),
+    "wd_layerwise_rule": ("studies.width_rule", "studies.weight_decay_power"),
+    "mup_transfer": ("studies.width_rule", "studies.lr_drift"),
+    "depth_mup": ("studies.depth_rule", "studies.lr_drift"),
+    "width_depth_covariance": ("laws.residual_variance", "laws.residual_correlation", "papers.simulate_residual"),
+    "adam_sqrt_rule": ("studies.adam_batch_rule", "studies.rmsprop_batch_rule", "studies.sgd_batch_rule"),
+    "ema_rule": ("studies.ema_batch_rule", "studies.half_life"),
+    "rmt_max_lr": ("laws.max_stable_lr", "laws.noise_lr", "papers.spiked_eigenvalue"),
+    "small_scale_proxies": ("studies.lr_sensitivity", "studies.norm_trend"),
+    "carbs": ("studies.pareto_set", "studies.pareto_hyperparameters"),
+}
+
 _GRIDS = {"step_law": "lr_params_tokens batch_tokens", "deepseek": "lr_compute batch_compute", "porian2024": "lr_params batch_params"}
 
 

@@ -9,6 +9,18 @@ from scalejax import laws, papers, studies
 
 from .claim import Claim
 
+# What the library has of each paper.
+PROVIDES = {
+    "sgd_noise_phase": (
+        "power_product",
+        "papers.collapse_power",
+        "papers.crossover_power",
+        "papers.perceptron_power",
+        "papers.optimal_temperature_power",
+    ),
+    "mixture_under_data_constraints": ("laws.mixture_repeated", "studies.matched_tokens"),
+}
+
 
 def matched_epochs() -> np.ndarray:
     """Epochs of two domains in a proxy of a sixteenth of the tokens, over those in the run itself."""

@@ -15,6 +15,14 @@ from scalejax import laws
 from .chinchilla import LAW, SETS, plan
 from .claim import Claim, Unchecked
 
+# What the library has of each paper.
+PROVIDES = {
+    "chinchilla_approach2_isoflop": ("isoflop", "studies.allocation_exponents"),
+    "variable_projection": ("VarPro",),
+    "isoflop_parabola_bias": ("studies.isoflop_bias", "studies.vertex_shift"),
+    "llama3_two_stage": ("formulas.two_stage", "laws.llama3_tokens", "laws.llama3_nll", "laws.llama3_accuracy"),
+}
+
 ROUNDED = SETS["hoffmann2022_rounded"]
 XL = 2 * log10(16)  # decades of the grid from N*/16 to 16 N*
 ASYMMETRIC = {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.465, "beta": 0.155}

@@ -12,6 +12,32 @@ from scalejax import costs, formulas, laws, papers
 
 from .claim import Claim, Unchecked
 
+# What the library has of each paper.
+PROVIDES = {
+    "kaplan": (
+        "laws.kaplan",
+        "laws.kaplan_params",
+        "laws.kaplan_data",
+        "laws.kaplan_compute",
+        "laws.kaplan_steps",
+        "laws.kaplan_outer",
+        "laws.critical_batch",
+        "formulas.compute_efficient",
+        "formulas.minimal_steps",
+        "formulas.minimal_compute",
+        "formulas.overfitting_tokens",
+        "formulas.early_stopping_step",
+        "formulas.contradiction_point",
+    ),
+    "kaplan_chinchilla_reconcile": ("formulas.local_exponent", "costs.six_nd_nonembedding", "costs.total_params"),
+    "hestness": ("laws.hestness", "laws.hestness_size"),
+    "henighan": ("laws.henighan", "laws.mutual_information"),
+    "su_training_dependency": ("papers.fit_training_dependency", "papers.loss_contours", "laws.kaplan_trajectory", "laws.steps_to_loss"),
+    "information_capacity": ("laws.information_capacity", "papers.stored_information", "papers.landauer_energy", "papers.bits"),
+    "gpt3_compute_law": ("laws.kaplan_compute",),
+    "scalingnote_retrieval": ("laws.dense_retrieval",),
+}
+
 _SET = "kaplan2020"
 _ROUNDED = {"N_c": 6.5e13, "alpha_N": 0.076, "S_c": 2.1e3, "alpha_S": 0.76, "B_star": 2e8, "alpha_B": 0.21}  # with eq. 1.1's exponent
 

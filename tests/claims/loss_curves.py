@@ -13,6 +13,31 @@ from scalejax import schedules as s
 
 from .claim import Claim, Unchecked
 
+# What the library has of each paper.
+PROVIDES = {
+    "lr_annealing": (
+        "laws.lr_annealing",
+        "laws.lr_annealing_size",
+        "laws.lr_annealing_power",
+        "studies.annealing_switch",
+        "read_curves",
+        "schedules",
+    ),
+    "multi_power": (
+        "laws.multi_power",
+        "laws.multi_power_opl",
+        "laws.multi_power_lldl",
+        "laws.multi_power_no_gamma",
+        "laws.multi_power_spl",
+        "laws.multi_power_mel",
+        "laws.multi_power_mtl",
+        "studies.optimal_schedule",
+    ),
+    "convex_schedule_bound": ("laws.convex_bound", "papers.tuned_bound", "studies.optimal_schedule"),
+    "minicpm_wsd": ("laws.chinchilla", "laws.batch_from_loss", "formulas.tokens_per_parameter", "schedules.wsd"),
+    "d2z_ema": ("papers.ema_weights", "schedules.linear"),
+}
+
 WARMUP, PEAK = 2160, 3e-4
 TRAIN = ("cosine_24000", "constant_24000", "wsdcon_9")
 TEST = ("constant_72000", "cosine_72000", "wsd_20000_24000", "wsdld_20000_24000", "wsdcon_3", "wsdcon_18")

@@ -14,6 +14,39 @@ from scalejax.studies.mixtures.tables import normalised
 
 from .claim import Claim, Unchecked
 
+# What the library has of each paper.
+PROVIDES = {
+    "optimal_mixture_additive_joint": (
+        "laws.mixture_additive",
+        "laws.mixture_joint",
+        "laws.mixture_joint_linear",
+        "laws.mixture_simple",
+        "laws.mixture_full",
+        "laws.mixture_fixed",
+        "laws.mixture_tokens",
+        "studies.recommend_mixture",
+        "optimal_mixture",
+    ),
+    "data_mixing_laws": (
+        "laws.data_mixing_m1",
+        "laws.data_mixing_m2",
+        "laws.data_mixing_m3",
+        "laws.data_mixing_m4",
+        "studies.explicit_loss",
+        "implicit_mixing",
+        "studies.mixing_pipeline",
+        "laws.mixing_steps",
+    ),
+    "bimix": ("laws.bimix", "laws.bimix_domains", "studies.entropy_mixture"),
+    "regmix": ("studies.regmix", "studies.regmix_design", "laws.mixture_linear", "laws.mixture_quadratic", "laws.data_mixing_m4"),
+    "mixture_optimisers": ("optimal_mixture", "studies.recommend_mixture"),
+    "autoscale_ddo": ("studies.direct_data_optimisation", "studies.autoscaled", "laws.ddo", "laws.autoscale"),
+    "aioli_unified_mixing": ("laws.data_mixing_m4", "laws.data_mixing_dynamic", "studies.mixture_rounds", "studies.interaction_similarity"),
+    "d_cpt": ("laws.d_cpt", "laws.d_cpt_cross", "studies.critical_share"),
+    "cmr": ("laws.critical_mixture_ratio", "studies.critical_share"),
+    "upsample_or_upweight": ("studies.temperature_mixture",),
+}
+
 # Validation sets of the five domains of Ye et al.
 _GROUPS = {
     "academic": ("PhilPapers", "PubMed_Abstracts", "FreeLaw", "PubMed_Central", "NIH_ExPorter", "ArXiv", "USPTO_Backgrounds"),

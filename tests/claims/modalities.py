@@ -8,6 +8,16 @@ from scalejax import allocate, costs, derive, fit, formulas, laws, simulate
 
 from .claim import Claim, Unchecked
 
+# What the library has of each paper.
+PROVIDES = {
+    "nmt_encoder_decoder": ("laws.encoder_decoder", "laws.translation_quality", "formulas.encoder_decoder_split"),
+    "multilingual_nmt": ("laws.multilingual", "laws.multilingual_pairs", "laws.effective_share", "formulas.effective_shares"),
+    "mixed_modal": ("laws.bimodal", "laws.modal_competition", "papers.fit_interaction", "formulas.competition_barrier"),
+    "t2i_scaling": ("laws.alignment_score", "laws.alignment_score_bounded"),
+    "tsfm_scaling": ("laws.time_series", "laws.time_series_nll"),
+    "wukong_recsys": ("laws.wukong",),
+}
+
 _NMT = {"alpha": 1.0, "p_e": 0.2, "p_d": 0.3, "L_inf": 0.0}
 _EQUAL = {"alpha": 1.0, "p_e": 0.25, "p_d": 0.25, "L_inf": 0.0}
 _BASE = {"Nbar_e": 1e8, "Nbar_d": 1e8}

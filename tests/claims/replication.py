@@ -15,6 +15,11 @@ import scalejax as sj
 from .chinchilla import BUDGETS, HOFFMANN, LAW, OPTIMUM, SETS, line, plan, size_exponent
 from .claim import Claim, Unchecked
 
+# What the library has of each paper.
+PROVIDES = {
+    "chinchilla_replication": ("recipes", "equality_test"),
+}
+
 BESIROGLU = SETS["besiroglu2024"]
 
 

@@ -14,6 +14,20 @@ from scalejax import laws, papers, studies
 from scalejax import schedules as s
 
 from .claim import Claim, Unchecked
+
+# What the library has of each paper.
+PROVIDES = {
+    "forward_momentum": ("laws.forward_momentum", "studies.optimal_schedule"),
+    "functional_scaling_law": (
+        "laws.functional_scaling",
+        "laws.functional_scaling_theory",
+        "papers.kernel_schedule",
+        "studies.optimal_schedule",
+    ),
+    "optimal_lr_random_feature": ("laws.random_feature_sgd", "studies.optimal_schedule"),
+    "wsd_cooldown": ("schedules.wsd", "read_curves", "papers.study_cost"),
+    "trajectory_invariance": ("studies.curve_collapse", "papers.ema_weights"),
+}
 from .loss_curves import PEAK, TEST, TRAIN, WARMUP, adamw, curves, metrics
 
 # Cooldowns of 124M parameters on SlimPajama

@@ -12,6 +12,18 @@ from scalejax import costs, laws, papers, statistics, studies
 
 from .claim import Claim, Unchecked
 
+# What the library has of each paper.
+PROVIDES = {
+    "gemstones": ("laws.gemstones", "laws.gemstones_shape", "laws.gemstones_shape_params", "studies.hull_frontier", "studies.shape_plan"),
+    "cooldown_reuse": ("papers.study_cost", "costs.sequence_flops", "schedules.wsd"),
+    "time_budget": ("laws.time_budget", "laws.token_time", "studies.shape_plan"),
+    "inference_shape": ("laws.inference_shape", "laws.inference_shape_tied", "studies.rank_shapes"),
+    "inference_adjusted": ("allocate", "costs.six_nd_inference", "costs.dollars_inference", "regret"),
+    "deepseek_isoflop": ("studies.isoflop_model_scale", "studies.deepseek_scales", "costs.deepseek_flops"),
+    "compute_class_hours": ("laws.compute_class_hours", "break_even"),
+    "fast_compound_scaling": ("papers.compound_scaling", "papers.fast_scaling"),
+}
+
 # Gemstones
 
 _EARLY = "the printed fit is no optimum: its solver stopped early in a flat valley"

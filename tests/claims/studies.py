@@ -12,6 +12,16 @@ from scalejax import laws
 
 from .claim import Claim, Unchecked
 
+# What the library has of each paper.
+PROVIDES = {
+    "resolving_discrepancies": ("studies.noise_isoflop", "studies.at_budgets", "studies.accuracy_by_budget", "audit"),
+    "misfitting": ("multiverse", "checklist"),
+    "hitchhiker": ("backtest", "laws.chinchilla_pca", "laws.chinchilla_two_factor"),
+    "palm_discontinuity": ("papers.discontinuity",),
+    "openclip_scaling": ("laws.openclip", "studies.pareto_bins"),
+    "robust_comparison": ("compare_recipes", "studies.pareto_bins", "laws.offset_power_law"),
+}
+
 _ISOFLOP = (0.5841934676058396, 0.0041397128106934735)  # exponent and factor of N
 
 

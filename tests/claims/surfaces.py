@@ -11,6 +11,14 @@ from scalejax import laws
 
 from .claim import Claim, Unchecked
 
+# What the library has of each paper.
+PROVIDES = {
+    "farseer": ("laws.farseer", "papers.farseer_stages"),
+    "overtraining": ("laws.overtraining", "laws.downstream_error", "formulas.optimal_multiplier", "formulas.two_stage"),
+    "data_constrained": ("laws.data_constrained", "laws.data_constrained_geometric", "laws.data_constrained_exponents"),
+    "routed_lm": ("laws.routed_lm", "laws.routed_lm_utilisation", "formulas.effective_parameters"),
+}
+
 # Farseer
 
 BUDGETS = [1e19, 1e20, 1e21, 1e22, 1e23]
