@@ -14,6 +14,7 @@ from scalejax import laws, papers, studies
 from scalejax import schedules as s
 
 from .claim import Claim, Unchecked
+from .loss_curves import PEAK, TEST, TRAIN, WARMUP, adamw, curves, metrics
 
 # What the library has of each paper.
 PROVIDES = {
@@ -28,7 +29,6 @@ PROVIDES = {
     "wsd_cooldown": ("schedules.wsd", "read_curves", "papers.study_cost"),
     "trajectory_invariance": ("studies.curve_collapse", "papers.ema_weights"),
 }
-from .loss_curves import PEAK, TEST, TRAIN, WARMUP, adamw, curves, metrics
 
 # Cooldowns of 124M parameters on SlimPajama
 
