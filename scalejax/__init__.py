@@ -134,5 +134,8 @@ _HOMES = {
     "report": "reporting.report",
 }
 
+# What was called so before still answers, unlisted: scripts that read tables of proxy runs rely on it.
+_FORMER = {"procedures": "studies"}
+
 __all__ = ["__version__", *_HOMES]
-__getattr__, __dir__ = namespace(__name__, _HOMES)
+__getattr__, __dir__ = namespace(__name__, {**_HOMES, **_FORMER}, listed=__all__)

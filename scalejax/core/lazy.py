@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
 from typing import Any
 
 from .errors import suggest
 
 
-def namespace(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+def namespace(
+    package: str, homes: Mapping[str, str], listed: Collection[str] | None = None
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """`__getattr__` and `__dir__` of a module: each name of `homes` is imported from its module, relative to scalejax, on first use.
 
-    A home without the name in it is public itself.
+    A home without the name in it is public itself. `listed` are the names that `dir` shows, by default all.
     """
 
     def get(name: str) -> Any:
@@ -25,4 +27,4 @@ def namespace(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], A
         setattr(sys.modules[package], name, value)
         return value
 
-    return get, lambda: sorted([*homes, *(["__version__"] if package == "scalejax" else [])])
+    return get, lambda: sorted(homes if listed is None else listed)
