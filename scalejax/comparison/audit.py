@@ -68,7 +68,7 @@ def audit(law: Law, runs: Runs, params: Mapping[str, Any], *, start: Mapping[str
         >>> audit(law, runs, start, start=start, loss=sj.squared()).status.value
         'did not move'
 
-    Source: a case in the data of Porian et al. 2024, arXiv:2406.19146, and again in those of Li et al. 2025, arXiv:2502.18969.
+    References: a case in the data of Porian et al. 2024, arXiv:2406.19146, and again in those of Li et al. 2025, arXiv:2502.18969.
     """
     law.check_params(params)
     held = {**(options.get("fix") or {})}

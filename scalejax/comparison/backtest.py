@@ -132,7 +132,7 @@ def backtest(
     Note: a share is of each model's own tokens; the authors' code takes it of the largest number of tokens among the chosen models. The
     paper measures perplexities in bits; the error does not depend on the unit.
 
-    Source: Choshen, Zhang and Andreas 2024, arXiv:2410.11840.
+    References: Choshen, Zhang and Andreas 2024, arXiv:2410.11840.
     """
     law = find_law(law)
     late = ~runs.excluded & (runs["D"] > drop)

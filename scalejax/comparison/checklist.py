@@ -88,7 +88,7 @@ def checklist(fit: Fit, **answers: str) -> Checklist:
         >>> found.answers["form"], "architecture" in found.missing
         ('L(x) = E + A x^-alpha', True)
 
-    Source: Li, Kudugunta and Zettlemoyer 2025, arXiv:2502.18969; questions in our words.
+    References: Li, Kudugunta and Zettlemoyer 2025, arXiv:2502.18969; questions in our words.
     """
     keys = [key for _, key, _ in _QUESTIONS]
     for name in answers:

@@ -144,7 +144,7 @@ def compare(posteriors: Mapping[str, Posterior]) -> Comparison:
         >>> compare({"with a floor": free, "without": straight}).best
         'with a floor'
 
-    Sources: Vehtari, Gelman and Gabry, Statistics and Computing 2017 (elpd); Yao, Vehtari, Simpson and Gelman, Bayesian Analysis 2018
+    References: Vehtari, Gelman and Gabry, Statistics and Computing 2017 (elpd); Yao, Vehtari, Simpson and Gelman, Bayesian Analysis 2018
     (weights).
     """
     if not isinstance(posteriors, Mapping) or not posteriors or not all(isinstance(p, Posterior) for p in posteriors.values()):

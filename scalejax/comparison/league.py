@@ -119,7 +119,7 @@ def league(
         >>> found.best, found.wins.tolist()
         ('M2', [0.0, 2.0])
 
-    Source: Alabdulmohsin et al. 2022, arXiv:2209.06640 (benchmark and its score); Caballero et al. 2022, arXiv:2210.14891.
+    References: Alabdulmohsin et al. 2022, arXiv:2209.06640 (benchmark and its score); Caballero et al. 2022, arXiv:2210.14891.
     """
     runs = runs if isinstance(runs, Runs) else read_runs(runs)
     usable = ~runs.excluded

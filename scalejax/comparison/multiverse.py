@@ -167,7 +167,7 @@ def multiverse(
         >>> len(found.variants), found.decisive
         (2, 'data')
 
-    Source: Li, Kudugunta and Zettlemoyer 2025, arXiv:2502.18969.
+    References: Li, Kudugunta and Zettlemoyer 2025, arXiv:2502.18969.
     """
     runs = runs if isinstance(runs, Runs) else read_runs(runs)
     for name, axis in (("laws", laws), ("data", data), ("losses", losses), ("solvers", solvers), ("starts", starts)):

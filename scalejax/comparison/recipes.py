@@ -126,7 +126,7 @@ def compare_recipes(
         >>> found.crossing.better, f"{found.crossing.values[0]:.3g}"
         (('CLIP', 'openMaMMUT'), '6.76e+10')
 
-    Source: Nezhurina et al. 2025, arXiv:2506.04598.
+    References: Nezhurina et al. 2025, arXiv:2506.04598.
     """
     both = sides((first, second), [no_cost] * 2, {}, "compare_recipes", pair=pair)
     laws = [side.known.law for side in both]

@@ -56,7 +56,7 @@ def isotonic(y: Any, weights: Any = None) -> np.ndarray:
         >>> isotonic([1.0, 3.0, 2.0, 4.0]).tolist()
         [1.0, 2.5, 2.5, 4.0]
 
-    Source: Ayer et al. 1955, Ann. Math. Statist. 26, 641.
+    References: Ayer et al. 1955, Ann. Math. Statist. 26, 641.
     """
     y = np.asarray(y, dtype=np.float64)
     w = np.ones_like(y) if weights is None else np.asarray(weights, dtype=np.float64)
@@ -132,7 +132,7 @@ def akima(x: np.ndarray, y: np.ndarray, at: np.ndarray) -> np.ndarray:
         >>> akima(np.array([0.0, 1.0, 2.0]), np.array([[0.0, 1.0, 2.0]]), np.array([0.5, 1.5])).tolist()
         [[0.5, 1.5]]
 
-    Source: Akima, Journal of the ACM 17(4), 1970.
+    References: Akima, Journal of the ACM 17(4), 1970.
     """
     slope = np.diff(y, axis=-1) / np.diff(x)
     first, last = slope[..., :1], slope[..., -1:]

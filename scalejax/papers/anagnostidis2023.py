@@ -102,7 +102,7 @@ def adaptive_schedule(shapes: Mapping[str, Mapping[str, float]], target: float, 
         >>> plan.shapes, round(float(plan.errors[1]), 4), round(plan.total, 4), round(plan.saving, 4)
         (('patch 32', 'patch 16'), 0.7828, 5.8921, 0.018)
 
-    Source: Anagnostidis et al. 2023, arXiv:2311.03233.
+    References: Anagnostidis et al. 2023, arXiv:2311.03233.
     """
     known = _checked(shapes)
     names = list(known)

@@ -60,7 +60,7 @@ def discontinuity(N: Any, accuracy: Any, *, questions: Any = None) -> Discontinu
         >>> [round(float(s), 1) for s in found.score], found.share(10)
         ([-0.6, 37.9], 0.5)
 
-    Source: Chowdhery et al. 2022, arXiv:2204.02311, section 6.2 (PaLM of 8B, 62B and 540B parameters on BIG-bench).
+    References: Chowdhery et al. 2022, arXiv:2204.02311, section 6.2 (PaLM of 8B, 62B and 540B parameters on BIG-bench).
     """
     size, a = np.asarray(N, dtype=np.float64), np.atleast_2d(np.asarray(accuracy, dtype=np.float64))
     if size.ndim != 1 or len(size) < 3 or a.ndim != 2 or a.shape[1] != len(size):

@@ -57,7 +57,7 @@ def tail_constants(beta: float) -> TailConstants:
         >>> round(found.A, 4), round(found.B, 4), found.c
         (0.691, 0.6079, 0.5)
 
-    Source: the leading terms of the sum in `tail_error`; Dohmatob et al. 2024, arXiv:2402.07043, prove the powers.
+    References: the leading terms of the sum in `tail_error`; Dohmatob et al. 2024, arXiv:2402.07043, prove the powers.
     """
     if not 1 < beta < np.inf:
         raise DecisionError(f"beta={beta!r} must be above 1: otherwise the frequencies have no finite sum.")
@@ -86,7 +86,7 @@ def tail_error(T: Any, k: Any, beta: float, *, items: int = 1_000_000) -> np.nda
         >>> tail_error([0.0, 1e4], 100, 2.0).round(4).tolist()
         [1.0, 0.0079]
 
-    Source: Dohmatob et al. 2024, arXiv:2402.07043, section 2.
+    References: Dohmatob et al. 2024, arXiv:2402.07043, section 2.
     """
     T, k = np.broadcast_arrays(np.asarray(T, dtype=np.float64), np.asarray(k))
     if not (T >= 0).all() or not (k >= 1).all() or not 0 < beta < np.inf or items < 1:
@@ -154,7 +154,7 @@ def collapsed_ridge(
         >>> [round(collapsed_ridge(j**-1.5, j**-0.5, n=n, **at).error, 5) for n in (0, 1, 2)]
         [0.00695, 0.00718, 0.00742]
 
-    Source: Dohmatob et al. 2024, arXiv:2402.07712 (setting); the formula follows from the deterministic equivalents of the resolvent.
+    References: Dohmatob et al. 2024, arXiv:2402.07712 (setting); the formula follows from the deterministic equivalents of the resolvent.
     """
     lam, w = np.asarray(spectrum, dtype=np.float64), np.asarray(signal, dtype=np.float64)
     if lam.ndim != 1 or lam.shape != w.shape or not len(lam) or not (lam > 0).all() or not np.isfinite(w).all():

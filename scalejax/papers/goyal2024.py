@@ -95,7 +95,7 @@ def best_pools(
         >>> pools.count.tolist(), pools.members(2)
         ([1, 2, 2], ('0', '1'))
 
-    Source: Goyal et al. 2024, arXiv:2404.07177, section 5.
+    References: Goyal et al. 2024, arXiv:2404.07177, section 5.
     """
     budgets = np.atleast_1d(np.asarray(n, dtype=np.float64))
     b, tau = (np.atleast_1d(np.asarray(v, dtype=np.float64)) for v in (b, tau))
@@ -166,7 +166,7 @@ def cheapest_images(
         >>> [round(v) for v in cheapest_images(1e5, price=1.5, cost_clean=1.0, cost_noisy=0.2)]
         [14286, 128571, 40000]
 
-    Source: Daras et al. 2024, arXiv:2411.02780 (exchange rate, share of clean images).
+    References: Daras et al. 2024, arXiv:2411.02780 (exchange rate, share of clean images).
     """
     for name, value in {"n_eff": n_eff, "cost_clean": cost_clean, "cost_noisy": cost_noisy}.items():
         if not 0 < value < np.inf:

@@ -47,7 +47,7 @@ def transport_distance(sources: Sequence[Any], validation: Any, p: Any) -> Trans
 
     Note: needs the package POT ("pip install pot"), which solves the linear programme.
 
-    Source: Kang et al. 2023, arXiv:2307.02460.
+    References: Kang et al. 2023, arXiv:2307.02460.
     """
     tables, goal, shares = _checked(sources, validation, p)
     x = np.concatenate(tables)
@@ -99,7 +99,7 @@ def nearest_mixture(sources: Sequence[Any], validation: Any, *, steps: int = 100
     Raises:
         DataError, DecisionError: as `transport_distance`.
 
-    Source: Kang et al. 2023, arXiv:2307.02460 (gradient through the dual potentials).
+    References: Kang et al. 2023, arXiv:2307.02460 (gradient through the dual potentials).
     """
     p = np.full(len(sources), 1 / max(len(sources), 1))
     here = transport_distance(sources, validation, p)
@@ -134,7 +134,7 @@ def project_performance(N: Any, N_0: float, N_1: float, V_0: Any, V_1: Any) -> A
         >>> round(float(project_performance(4e4, 1e4, 2e4, 0.5, 0.6)), 6)
         0.7
 
-    Source: Kang et al. 2023, arXiv:2307.02460, section 4.2 (form recalled).
+    References: Kang et al. 2023, arXiv:2307.02460, section 4.2 (form recalled).
     """
     sizes = [np.asarray(v, dtype=np.float64) for v in (N, N_0, N_1)]
     if not all((v > 0).all() for v in sizes) or N_0 == N_1:
@@ -187,7 +187,7 @@ def fit_projection(N_0: float, N_1: float, distance_0: Any, V_0: Any, distance_1
         >>> round(float(found.predict(0.5, 4e4)), 6)
         0.9
 
-    Source: Kang et al. 2023, arXiv:2307.02460 (form recalled).
+    References: Kang et al. 2023, arXiv:2307.02460 (form recalled).
     """
     project_performance(N_0, N_0, N_1, 0.0, 0.0)
     lines, scatter = [], []

@@ -69,7 +69,7 @@ def label_sharpness(x: Any, y: Any) -> float:
         >>> label_sharpness([[0.0], [0.5], [2.0]], ["a", "a", "b"])
         0.6666666666666666
 
-    Source: Konz and Mazurowski 2024, arXiv:2401.08865.
+    References: Konz and Mazurowski 2024, arXiv:2401.08865.
     """
     points, labels = np.asarray(x, dtype=np.float64), np.asarray(y)
     if points.ndim != 2 or labels.shape != points.shape[:1] or len(points) < 2 or not np.isfinite(points).all():

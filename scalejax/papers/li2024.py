@@ -89,7 +89,7 @@ def quadratic_surface(c: Any, metrics: Any, *, link: str = "identity") -> Quadra
         >>> found.A.ravel().round(6).tolist(), found.b.ravel().round(6).tolist()
         ([-1.0, -1.0], [0.4, 1.4])
 
-    Source: Li et al. 2024, arXiv:2406.07529, section 3.
+    References: Li et al. 2024, arXiv:2406.07529, section 3.
     """
     x, y = np.asarray(c, dtype=np.float64), np.asarray(metrics, dtype=np.float64)
     if link not in _LINKS:
@@ -190,7 +190,7 @@ def merging_front(
         >>> round(float(front.c.min()), 3), round(float(front.c.max()), 3), round(float(front.c[front.choose([1, 1])][0]), 1)
         (0.2, 0.7, 0.5)
 
-    Source: Li et al. 2024, arXiv:2406.07529 (there with NSGA-III on the surfaces).
+    References: Li et al. 2024, arXiv:2406.07529 (there with NSGA-III on the surfaces).
     """
     if not low < high or points < 1 or candidates < 0:
         raise DecisionError(f"merging_front() needs low < high, points of at least 1 and candidates of at least 0; got {low!r}, {high!r}.")

@@ -61,7 +61,7 @@ def first_passage(steps: Any, returns: Any, thresholds: Any, *, replicates: int 
         >>> found.data.tolist()
         [3000.0, inf]
 
-    Source: Rybkin et al. 2025, arXiv:2502.04327, appendix.
+    References: Rybkin et al. 2025, arXiv:2502.04327, appendix.
     """
     steps, levels = np.asarray(steps, dtype=np.float64), np.atleast_1d(np.asarray(thresholds, dtype=np.float64))
     curves = np.atleast_2d(np.asarray(returns, dtype=np.float64))
@@ -97,7 +97,7 @@ def normalised_data(data: Any) -> tuple[np.ndarray, float]:
         >>> mean.tolist(), scale
         ([0.5, 1.0, 1.75], 1100000.0)
 
-    Source: Rybkin et al. 2025, arXiv:2502.04327, appendix D.
+    References: Rybkin et al. 2025, arXiv:2502.04327, appendix D.
     """
     values = np.asarray(data, dtype=np.float64)
     if values.ndim < 2 or not (np.isfinite(values) & (values > 0)).all():
@@ -172,7 +172,7 @@ def optimal_updates(
         >>> [round(v, 3) for v in found.sigma.tolist()]
         [2.789, 2.695]
 
-    Source: Rybkin et al. 2025, arXiv:2502.04327.
+    References: Rybkin et al. 2025, arXiv:2502.04327.
     """
     given = {"delta": delta, "N": N, "D_min": D_min, "beta_J": beta_J, "alpha_J": alpha_J, "a_B": a_B, "alpha_B": alpha_B}
     arrays = dict(zip(given, np.broadcast_arrays(*(np.asarray(v, dtype=np.float64) for v in given.values())), strict=True))

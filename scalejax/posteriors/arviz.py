@@ -49,7 +49,7 @@ def to_arviz(posterior: Posterior) -> Any:
         >>> posterior.to_arviz().posterior["alpha"].dims  # doctest: +SKIP
         ('chain', 'draw')
 
-    Reference: Kumar, Carroll, Hartikainen and Martin, "ArviZ a unified library for exploratory analysis of Bayesian models in Python",
+    References: Kumar, Carroll, Hartikainen and Martin, "ArviZ a unified library for exploratory analysis of Bayesian models in Python",
     Journal of Open Source Software 2019.
     """
     try:

@@ -252,7 +252,7 @@ def normal(*, evaluation: str | None = None, replicates: str | None = None, by: 
         >>> 0.0015 < sigma < 0.003, 0.01 < tau < 0.03
         (True, True)
 
-    Source: the one-way random-effects model, Searle, Casella and McCulloch, "Variance Components", 1992, chapter 3.
+    References: the one-way random-effects model, Searle, Casella and McCulloch, "Variance Components", 1992, chapter 3.
     """
     return Normal(evaluation=evaluation, by=by, replicates=replicates)
 
@@ -283,7 +283,7 @@ def student_t(nu: float | None = None, *, evaluation: str | None = None, by: str
         >>> bool(0.001 < careful < 0.004 and 0.01 < quick < 0.04)
         True
 
-    Source: Gelman and Hill, "Data Analysis Using Regression and Multilevel/Hierarchical Models", 2007, section 17.6 (unequal variances).
+    References: Gelman and Hill, "Data Analysis Using Regression and Multilevel/Hierarchical Models", 2007, section 17.6 (unequal variances).
     """
     if nu is not None and not nu > 0:
         raise FitError(f"nu={nu!r} must be a positive number, or None to learn it.")

@@ -73,7 +73,7 @@ def new_group(posterior: Posterior, seed: int = 0, **covariates: float) -> NewGr
         >>> low < 0.3 < high
         True
 
-    Source: Gelman and Hill, "Data Analysis Using Regression and Multilevel/Hierarchical Models", 2007, section 12.8.
+    References: Gelman and Hill, "Data Analysis Using Regression and Multilevel/Hierarchical Models", 2007, section 12.8.
     """
     _check(posterior)
     z = _standardised(posterior, covariates)

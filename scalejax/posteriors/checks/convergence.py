@@ -42,7 +42,7 @@ def split_rhat(draws: np.ndarray) -> np.ndarray | float:
         >>> split_rhat(draws) > 1.1
         True
 
-    Source: Vehtari, Gelman, Simpson, Carpenter and Bürkner, "Rank-normalization, folding, and localization", Bayesian Analysis 2021.
+    References: Vehtari, Gelman, Simpson, Carpenter and Bürkner, "Rank-normalization, folding, and localization", Bayesian Analysis 2021.
     """
 
     def statistic(block: np.ndarray) -> np.ndarray:
@@ -71,7 +71,7 @@ def ess_bulk(draws: np.ndarray) -> np.ndarray | float:
         >>> 1500 < ess_bulk(draws) < 2500
         True
 
-    Source: Vehtari et al. 2021.
+    References: Vehtari et al. 2021.
     """
     return _by_quantity(lambda block: _ess(_normal_scores(_halves(block))), draws)
 
@@ -95,7 +95,7 @@ def ess_tail(draws: np.ndarray) -> np.ndarray | float:
         >>> 1200 < ess_tail(draws) < 2500
         True
 
-    Source: Vehtari et al. 2021.
+    References: Vehtari et al. 2021.
     """
 
     def statistic(block: np.ndarray) -> np.ndarray:
@@ -123,7 +123,7 @@ def ess_mean(draws: np.ndarray) -> np.ndarray | float:
         >>> ess_mean(draws).shape
         (3,)
 
-    Source: Vehtari et al. 2021; the truncation is that of Geyer, Statistical Science 1992.
+    References: Vehtari et al. 2021; the truncation is that of Geyer, Statistical Science 1992.
     """
     return _by_quantity(lambda block: _ess(_halves(block)), draws)
 
@@ -146,7 +146,7 @@ def bfmi(energy: np.ndarray) -> np.ndarray:
         >>> bfmi([[1.0, 2.0, 1.0, 2.0, 1.0]]).round(2)
         array([3.33])
 
-    Source: Betancourt, "Diagnosing suboptimal cotangent disintegrations in Hamiltonian Monte Carlo", 2016.
+    References: Betancourt, "Diagnosing suboptimal cotangent disintegrations in Hamiltonian Monte Carlo", 2016.
     """
     energy = np.asarray(energy, dtype=np.float64)
     if energy.ndim != 2:

@@ -99,7 +99,7 @@ def loo(posterior: Posterior) -> Loo:
         >>> 2 < result.p_loo < 6  # three parameters and the noise
         True
 
-    Source: Vehtari, Gelman and Gabry, "Practical Bayesian model evaluation", Statistics and Computing 2017.
+    References: Vehtari, Gelman and Gabry, "Practical Bayesian model evaluation", Statistics and Computing 2017.
     """
     values = pointwise(posterior)
     return psis.loo(values, _efficiency(posterior, values), observed_rows(posterior))
@@ -137,7 +137,7 @@ def prior_sensitivity(posterior: Posterior) -> Table:
         >>> prior_sensitivity(sj.sample("power_law", runs, likelihood="normal", draws=500)).rows[2][3]
         'the data decide'
 
-    Source: Kallioinen, Paananen, Bürkner and Vehtari, "Detecting and diagnosing prior and likelihood sensitivity with power-scaling",
+    References: Kallioinen, Paananen, Bürkner and Vehtari, "Detecting and diagnosing prior and likelihood sensitivity with power-scaling",
     Statistics and Computing 2024.
     """
     quantities = _entries(posterior)

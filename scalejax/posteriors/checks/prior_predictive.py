@@ -86,7 +86,7 @@ def prior_predictive(law: Law | str, runs: Runs | Any, *, draws: int = 200, seed
         >>> prior_predictive("power_law", runs, likelihood="normal").outputs.shape
         (200, 40)
 
-    Source: Gabry, Simpson, Vehtari, Betancourt and Gelman, "Visualization in Bayesian workflow", JRSS A 2019.
+    References: Gabry, Simpson, Vehtari, Betancourt and Gelman, "Visualization in Bayesian workflow", JRSS A 2019.
     """
     if draws < 1:
         raise FitError(f"draws={draws} must be at least 1.")

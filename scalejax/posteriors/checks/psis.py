@@ -100,7 +100,7 @@ def pareto_smooth(log_ratios: np.ndarray, r_eff: float | np.ndarray = 1.0) -> tu
         >>> round(khat, 1), round(float(np.exp(weights).sum()), 6)
         (0.5, 1.0)
 
-    Source: Vehtari, Simpson, Gelman, Yao and Gabry, "Pareto smoothed importance sampling", JMLR 2024.
+    References: Vehtari, Simpson, Gelman, Yao and Gabry, "Pareto smoothed importance sampling", JMLR 2024.
     """
     ratios = np.asarray(log_ratios, dtype=np.float64)
     if ratios.ndim < 1 or ratios.size == 0:
@@ -138,7 +138,7 @@ def khat_limit(draws: int) -> float:
         >>> khat_limit(100), khat_limit(4000)
         (0.5, 0.7)
 
-    Source: Vehtari et al. 2024.
+    References: Vehtari et al. 2024.
     """
     if draws < 2:
         raise FitError(f"draws={draws} must be at least 2.")
@@ -158,7 +158,7 @@ def effective_size(log_weights: np.ndarray) -> np.ndarray | float:
         >>> round(effective_size(np.log([0.5, 0.25, 0.25])), 3)
         2.667
 
-    Source: Kong, Technical Report 348, University of Chicago 1992.
+    References: Kong, Technical Report 348, University of Chicago 1992.
     """
     log_weights = np.asarray(log_weights, dtype=np.float64)
     return plain(np.exp(2.0 * _log_sum_exp(log_weights, axis=0) - _log_sum_exp(2.0 * log_weights, axis=0)))
@@ -191,7 +191,7 @@ def loo(log_likelihood: np.ndarray, r_eff: float | np.ndarray | None = None, row
         >>> bool(result.khat.max() < 0.7), 0 < result.p_loo < 2
         (True, True)
 
-    Source: Vehtari, Gelman and Gabry, "Practical Bayesian model evaluation", Statistics and Computing 2017.
+    References: Vehtari, Gelman and Gabry, "Practical Bayesian model evaluation", Statistics and Computing 2017.
     """
     log_likelihood = np.asarray(log_likelihood, dtype=np.float64)
     if log_likelihood.ndim != 2:
@@ -226,7 +226,7 @@ def stacking_weights(lpd: np.ndarray) -> np.ndarray:
         >>> stacking_weights(np.log([[0.9, 0.1], [0.9, 0.1], [0.1, 0.9], [0.9, 0.1]])).round(4)
         array([0.8125, 0.1875])
 
-    Source: Yao, Vehtari, Simpson and Gelman, "Using stacking to average Bayesian predictive distributions", Bayesian Analysis 2018.
+    References: Yao, Vehtari, Simpson and Gelman, "Using stacking to average Bayesian predictive distributions", Bayesian Analysis 2018.
     """
     lpd = _predictive_densities(lpd)
     p = np.exp(lpd - lpd.max(axis=1, keepdims=True))
@@ -270,7 +270,7 @@ def pseudo_bma_weights(lpd: np.ndarray, seed: int = 0, *, replicates: int = 4000
         >>> pseudo_bma_weights(np.zeros((10, 2)))
         array([0.5, 0.5])
 
-    Source: Yao et al. 2018.
+    References: Yao et al. 2018.
     """
     lpd = _predictive_densities(lpd)
     lpd = lpd - lpd.max(axis=1, keepdims=True)

@@ -45,7 +45,7 @@ def power_scaling(
         >>> prior > 0.05, likelihood > 0.05
         (True, True)
 
-    Source: Kallioinen, Paananen, Bürkner and Vehtari, "Detecting and diagnosing prior and likelihood sensitivity with power-scaling",
+    References: Kallioinen, Paananen, Bürkner and Vehtari, "Detecting and diagnosing prior and likelihood sensitivity with power-scaling",
     Statistics and Computing 2024. There alpha is 1/(1 + delta) and 1 + delta; the derivative estimated is the same.
     """
     if not delta > 0:
@@ -78,7 +78,7 @@ def diagnose(prior: float, likelihood: float) -> str:
         >>> diagnose(0.2, 0.3), diagnose(0.2, 0.01), diagnose(0.01, 0.3)
         ('prior and data disagree', 'the prior decides', '')
 
-    Source: Kallioinen et al. 2024.
+    References: Kallioinen et al. 2024.
     """
     if not prior > THRESHOLD:
         return ""

@@ -17,7 +17,7 @@ def p_value(ranks: np.ndarray, draws: int) -> Any:
 
     The deviation is gamma = 2 min_k min(F(c_k), 1 - F(c_k - 1)) with c_k of S ranks at or below k, and F binomial(S, (k+1)/(draws+1)).
 
-    Source: Sailynoja, Burkner and Vehtari, "Graphical test for discrete uniformity", Statistics and Computing 2022.
+    References: Sailynoja, Burkner and Vehtari, "Graphical test for discrete uniformity", Statistics and Computing 2022.
 
     Example:
         >>> even = np.random.default_rng(0).integers(0, 100, 200)

@@ -47,7 +47,7 @@ def ranks(calibration: Calibration, *, level: float = 0.95, ax: Axes | None = No
 
     Example: `sj.plot.ranks(sj.calibrate("power_law", {"x": np.logspace(3, 8, 12)}))`.
 
-    Source: Sailynoja, Burkner and Vehtari, "Graphical test for discrete uniformity", Statistics and Computing 2022.
+    References: Sailynoja, Burkner and Vehtari, "Graphical test for discrete uniformity", Statistics and Computing 2022.
     """
     if not 0 < level < 1:
         raise FitError(f"level={level!r} must lie between 0 and 1, such as 0.95.")
@@ -123,7 +123,7 @@ def prior_predictive(
 
     Example: `sj.plot.prior_predictive(posterior.prior_predictive(), runs)`.
 
-    Source: Gabry, Simpson, Vehtari, Betancourt and Gelman, "Visualization in Bayesian workflow", JRSS A 2019.
+    References: Gabry, Simpson, Vehtari, Betancourt and Gelman, "Visualization in Bayesian workflow", JRSS A 2019.
     """
     name, x = _along(found, runs, by)
     places, pooled = _places(x, found.outputs)

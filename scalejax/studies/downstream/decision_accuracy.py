@@ -89,7 +89,7 @@ def decision_accuracy(
         >>> found.accuracy.round(3).tolist(), found.frontier.tolist()
         ([0.833, 1.0], [True, True])
 
-    Source: Magnusson et al. 2025, arXiv:2504.11393.
+    References: Magnusson et al. 2025, arXiv:2504.11393.
     """
     target = np.asarray(observed, dtype=np.float64)
     seeds = target[:, None] if target.ndim == 1 else target
@@ -185,7 +185,7 @@ def proxy_calibration(proxy: Any, target: Any, *, candidates: Sequence[float] | 
         >>> round(found.b, 6), found.spearman, found.order.tolist()
         (0.5, 1.0, [1, 0])
 
-    Source: Na et al. 2024, arXiv:2410.15661.
+    References: Na et al. 2024, arXiv:2410.15661.
     """
     x, y = (np.asarray(v, dtype=np.float64) for v in (proxy, target))
     if x.ndim != 1 or x.shape != y.shape or len(x) < 3 or not (np.isfinite(x).all() and np.isfinite(y).all()):

@@ -45,7 +45,7 @@ def pair_runs(first: Runs, second: Runs, *, on: Sequence[str] = ("N", "D"), loss
         >>> pairs["L_0"].tolist(), pairs["L_1"].tolist()
         ([2.5], [1.2])
 
-    Source: Brandfonbrener et al. 2024, arXiv:2411.12925, section 3.
+    References: Brandfonbrener et al. 2024, arXiv:2411.12925, section 3.
     """
     one, two = (_by_key(runs, on, loss) for runs in (first, second))
     keys = [key for key in one if key in two]
@@ -109,7 +109,7 @@ def fit_link(L_0: Any, L_1: Any, *, E_0: float | None = None, E_1: float | None 
         >>> round(found.K, 6), round(found.kappa, 6)
         (0.6, 1.1)
 
-    Source: Brandfonbrener et al. 2024, arXiv:2411.12925, section 3 and appendix.
+    References: Brandfonbrener et al. 2024, arXiv:2411.12925, section 3 and appendix.
     """
     x, y = (np.asarray(v, dtype=np.float64) for v in (L_0, L_1))
     if x.ndim != 1 or x.shape != y.shape or len(x) < 3 or not (np.isfinite(x).all() and np.isfinite(y).all()):
@@ -227,7 +227,7 @@ def translate(
         >>> round(found.params["alpha"] / base[1]["alpha"], 6), round(found.predict(N=1e10, D=1e12), 4)
         (1.1, 0.9142)
 
-    Source: Brandfonbrener et al. 2024, arXiv:2411.12925, section 4.
+    References: Brandfonbrener et al. 2024, arXiv:2411.12925, section 4.
     """
     found = known(base, group, "translate")
     if found.law.function not in _TARGETS:

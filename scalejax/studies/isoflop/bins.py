@@ -39,7 +39,7 @@ def pareto_bins(
         >>> best["error"].tolist(), best["bin_runs"].tolist()
         ([0.5, 0.52, 0.3], [3.0, 1.0, 1.0])
 
-    Sources: Cherti et al. 2022, arXiv:2212.07143; Nezhurina et al. 2025, arXiv:2506.04598.
+    References: Cherti et al. 2022, arXiv:2212.07143; Nezhurina et al. 2025, arXiv:2506.04598.
     """
     if bins < 1 or pad < 0 or at not in ("center", "run"):
         raise DataError(f"bins={bins!r} must be at least 1, pad={pad!r} not negative, and at={at!r} 'center' or 'run'.")

@@ -93,7 +93,7 @@ def noise_isoflop(
     Note: the authors' code compares log L with the thresholds of L, so that its noise is the lower value for all losses below e^3; pass a
     number to have that. It interpolates the loss over tokens a second time; here tokens belong to the optimal size.
 
-    Source: Porian et al. 2024, arXiv:2406.19146.
+    References: Porian et al. 2024, arXiv:2406.19146.
     """
     runs, sd_of, rng = runs.where(~runs.excluded), _noise(noise), np.random.default_rng(seed)
     sizes = sizes_by_budget(runs, budget, tolerance)

@@ -80,7 +80,7 @@ def bounded(inner: Law) -> Law:
         >>> round(error(1e4, E=0.35, A=4.0, alpha=0.25), 6)  # 0.9 * 0.75 / 1.25
         0.54
 
-    Source: Rosenfeld et al. 2020, arXiv:1909.12673, eq. 5.
+    References: Rosenfeld et al. 2020, arXiv:1909.12673, eq. 5.
     """
     if {"e0", "eta"} & set(inner.parameters):
         raise LawError(f"Law {inner.name!r} has a parameter e0 or eta already; it cannot be bounded again.")
