@@ -123,6 +123,7 @@ def test_standardised_groups_are_those_of_the_conditional_normal(pooled):
         np.testing.assert_allclose(np.cov(u[:, g].T), covariance, rtol=0.1, atol=0.03 * np.abs(covariance).max())
 
 
+@pytest.mark.slow
 def test_flat_numbers_are_in_the_order_of_compiled_programs(pooled):
     setup, place, groups = pooled
     with jax.enable_x64(True):

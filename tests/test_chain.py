@@ -460,6 +460,7 @@ def test_counts_in_a_chain(table):
         assert abs(f.params[name] - value) < 4 * f.standard_errors[name], name
 
 
+@pytest.mark.slow
 def test_overdispersed_counts_in_a_chain_and_many_tasks():
     """Three tasks of one law beside one loss: what they share is fitted once, and each has parameters of its own."""
     rng, t = np.random.default_rng(8), simulated(9, 60, 60)

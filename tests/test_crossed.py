@@ -79,6 +79,7 @@ def test_the_optimum_and_its_errors_are_those_of_scipy(fitted):
     assert ours == pytest.approx(np.sqrt(covariance[5, 5]) * np.exp(theirs.x[5]), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_sums_over_blocks_are_those_of_the_plain_objective(fitted):
     """Gradient and curvature of the arrow against automatic differentiation of the dense objective."""
     request = fitted.request

@@ -43,6 +43,7 @@ def test_eight_devices(alone, tmp_path):
     same(found, alone)
 
 
+@pytest.mark.slow
 def test_two_hosts(alone, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -502,6 +502,7 @@ def curve(t, *, E, A, alpha):
     return E + A * t**-alpha
 
 
+@pytest.mark.slow
 def test_curves_of_different_lengths():
     rng, steps = np.random.default_rng(0), np.tile(np.logspace(2, 5, 12), (4, 1))
     loss = curve(steps, **TRUTH) * np.exp(0.01 * rng.standard_normal(steps.shape))
@@ -586,6 +587,7 @@ def test_a_new_group_follows_its_covariate(explained, unexplained):
     assert np.log(high / low) > 3 * np.log(np.divide(*new.interval(0.98)["alpha"][::-1]))  # nothing is known but that groups differ
 
 
+@pytest.mark.slow
 def test_a_new_group_is_drawn_from_the_population(explained):
     sites, z = explained.sites, (40.0 - DEPTHS.mean()) / DEPTHS.std()
     mean = np.log(sites["alpha_typical"]) + sites["alpha_slope"][:, 0] * z
@@ -637,6 +639,7 @@ def test_impossible_new_groups(explained, given, sentence):
         explained.new_group(**given)
 
 
+@pytest.mark.slow
 def test_groups_without_a_population(repeated, unexplained):
     with pytest.raises(sj.FitError, match="this posterior has none; sample with by="):
         repeated.new_group()

@@ -160,6 +160,7 @@ def test_a_fit_of_noisy_curves_recovers_the_law_and_its_intervals_know_that_neig
 # Decisions
 
 
+@pytest.mark.slow
 def test_the_best_schedule_of_the_annealing_law_is_bang_bang_where_the_closed_form_says():
     values = {"L0": 2.6, "A": 0.43, "alpha": 0.55, "C": 0.41}
     best = studies.optimal_schedule((laws.lr_annealing, values), steps=8000, peak=2e-4)

@@ -34,6 +34,7 @@ def checkpoints(seed, noise, mixtures=16):
     return rows | {k: LAWS.data_mixing_m4(h[i], **p) + (1e7 / N) ** 0.5 + (100 / S) ** 0.5 + error for k, p in TARGETS.items()}
 
 
+@pytest.mark.slow
 def test_a_pipeline_without_noise_has_draws_at_the_truth():
     found = studies.mixing_pipeline(checkpoints(0, 0.0), **PIPELINE, draws=10, starts=32)
     assert found.draws.failed == 0 and len(found.draws) == 10

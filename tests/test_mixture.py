@@ -128,6 +128,7 @@ def test_never_above_scipy(seed):
     assert (best.h >= floors - 1e-15).all() and (best.h <= caps + 1e-15).all() and best.gap < 1e-9
 
 
+@pytest.mark.slow
 def test_solvers_agree():
     capped = {"weights": SHARES, "caps": [0.2, 0.2, 0.2, 0.2, 0.3], "floors": 0.05}
     interior, mirror = (sj.optimal_mixture(ye(), solver=s, **capped) for s in ("interior", "mirror"))
