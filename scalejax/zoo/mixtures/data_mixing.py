@@ -239,4 +239,5 @@ def _implicit(K: int) -> Law:
         "Total loss over unknown domains from training proportions.\n\n    L(h) = c + sum_k exp(sum_j t_kj h_j)\n\n"
         "Symbols: h shares of the training domains; L nats/token."
     )
-    return law(reference=_YE, linear=("c",), h=_H, c=ranges.E, **dict.fromkeys(names, _T))(function)
+    weights: ranges.Shared = dict.fromkeys(names, _T)
+    return law(reference=_YE, linear=("c",), h=_H, c=ranges.E, **weights)(function)

@@ -72,7 +72,7 @@ def _build(inputs: tuple[str, ...], offset: bool, output: str, domains: tuple[tu
     if offset:
         parameters["y_0"] = _OFFSET
     known = {name: _INPUTS[name] for name in inputs if name in _INPUTS}
-    chosen = {**known, **parameters, **dict(domains)}
+    chosen: ranges.Shared = {**known, **parameters, **dict(domains)}
     linear = ("c", "y_0") if offset else ("c",)
     return law(output=output, reference=_REFERENCE, linear=linear, **chosen)(_function(inputs, tuple(parameters), output))
 
