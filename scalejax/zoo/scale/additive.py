@@ -124,7 +124,7 @@ def _function(
         return out
 
     options = [*(["times", *factors] if factors else []), *(["tied"] if "alpha" in parameters else []), *(["q"] if outer else [])]
-    function.__signature__ = signature  # type: ignore[attr-defined]
+    function.__signature__ = signature  # type: ignore[attr-defined]  # read by `inspect`, unknown to stubs
     function.__name__ = "_".join(["additive", *inputs, *options])
     function.__doc__ = _docstring(inputs, factors, exponents, outer)
     return function

@@ -91,7 +91,7 @@ def _function(inputs: tuple[str, ...], parameters: tuple[str, ...], output: str)
 
     offset = "y_0" in parameters
     formula = ("y_0 + " if offset else "") + "c " + " ".join(f"{x}^p_{x}" for x in inputs)
-    function.__signature__ = signature  # type: ignore[attr-defined]
+    function.__signature__ = signature  # type: ignore[attr-defined]  # read by `inspect`, unknown to stubs
     function.__name__ = "_".join([output, "of", *inputs, *(["offset"] if offset else [])])
     function.__doc__ = (
         f"Power law of {', '.join(inputs)}.\n\n    {output} = {formula}\n\n"
