@@ -103,7 +103,7 @@ def _run_laws(options: argparse.Namespace) -> None:
         print(laws)
         return
     law = laws[options.name]
-    print(f"{law!r}\n{law.reference}\n\n{law.__doc__.strip()}")
+    print(f"{law!r}\n{law.reference}\n\n{(law.__doc__ or '').strip()}")
     for name, values in law.published.items():
         print(f"\npublished {name} ({values.status}): {values.context}; {values.source}")
         print("  " + ", ".join(f"{k} = {v:.8g}" for k, v in values.items()))
@@ -125,11 +125,13 @@ def _run_report(options: argparse.Namespace) -> None:
     from ..posteriors.posterior import Posterior
     from ..reporting.report import report
 
-    found, posterior = (saved(path) if path else None for path in (options.fit, options.posterior))
+    found = saved(options.fit)
+    posterior = saved(options.posterior) if options.posterior else None
     if isinstance(found, Posterior):
         if posterior is not None:
             raise ScalejaxError(f"{options.fit} is a posterior itself; give it alone, or a saved fit with --posterior.")
-        found, posterior = found.fit, found
+        posterior = found
+        found = posterior.fit
     elif posterior is not None and not isinstance(posterior, Posterior):
         raise ScalejaxError(f"{options.posterior} holds a fit; --posterior takes a file that `scalejax sample --out` wrote.")
     draws = bootstrap(found, options.bootstrap) if options.bootstrap else laplace(found)

@@ -60,9 +60,10 @@ def _run_compare(options: argparse.Namespace) -> None:
         name = name or Path(file).stem
         if name in found:
             raise ScalejaxError(f"Two posteriors are called {name!r}; name them, such as first={file}.")
-        found[name] = saved(Path(file))
-        if not isinstance(found[name], Posterior):
+        posterior = saved(Path(file))
+        if not isinstance(posterior, Posterior):
             raise ScalejaxError(f"{file} holds a fit, and compare needs posteriors; make one with scalejax sample --out.")
+        found[name] = posterior
     show(compare(found).table(), options)
 
 

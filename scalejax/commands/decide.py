@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..core.errors import ScalejaxError
 from .options import common, cost_of, draws_of, limits_of, pairs, ranges, saved, show, values, verb, weight_limits
+
+if TYPE_CHECKING:
+    from ..fitting.result import Fit
+    from ..fitting.uncertainty.draws import Draws
 
 _FIT = "file that `scalejax fit --out` or `scalejax sample --out` wrote"
 _BUDGETS = "one or more budgets, in FLOPs unless the cost says otherwise"
@@ -204,6 +208,7 @@ def _run_mixture(options: argparse.Namespace) -> None:
     from ..decisions.mixtures.optimal_mixture import optimal_mixture
     from ..reporting import plot
 
+    targets: Fit | Draws | dict[str, Fit | Draws]
     if len(options.fits) == 1 and "=" not in options.fits[0]:
         targets = draws_of(Path(options.fits[0]), options)
     else:

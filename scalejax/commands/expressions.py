@@ -89,7 +89,7 @@ def _value(node: ast.AST, names: Mapping[str, Any], call: Call | None, wrong: st
         case ast.List(elts=parts) | ast.Tuple(elts=parts) if call:
             return np.asarray([value(part) for part in parts])
         case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords) if call and all(k.arg for k in keywords):
-            return call(name, [value(a) for a in args], {k.arg: value(k.value) for k in keywords})
+            return call(name, [value(a) for a in args], {k.arg: value(k.value) for k in keywords if k.arg})
     raise ScalejaxError(wrong)
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .options import made, verb
 from .table import law_option, model_of, model_options, runs_of, table_options
+
+if TYPE_CHECKING:
+    from ..fitting.losses import Loss
 
 EPILOG = """\
 columns are role=source: the name the law uses (see `scalejax laws chinchilla`), then the name in your table, or arithmetic on columns.
@@ -29,7 +32,7 @@ def loss_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--loss", metavar="LOSS", help="huber (default), huber:DELTA, squared, absolute, log_cosh, student_t")
 
 
-def loss_of(options: argparse.Namespace) -> Any:
+def loss_of(options: argparse.Namespace) -> Loss | None:
     """The loss that `loss_option` asks for, None for the default."""
     from ..fitting import losses
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..core.errors import DecisionError, ScalejaxError, suggest
+
+if TYPE_CHECKING:
+    from ..fitting.result import Fit
+    from ..fitting.uncertainty.draws import Draws
+    from ..posteriors.posterior import Posterior
 
 
 def verb(
@@ -127,7 +132,7 @@ def limits_of(options: argparse.Namespace) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def saved(path: Path) -> Any:
+def saved(path: Path) -> Fit | Posterior:
     """The saved fit, or the saved posterior, which is a zip file whatever its name."""
     from ..fitting.storage import load_fit
     from ..posteriors.storage import load_posterior
@@ -140,7 +145,7 @@ def saved(path: Path) -> Any:
     return load_posterior(path) if packed else load_fit(path)
 
 
-def draws_of(path: Path, options: argparse.Namespace) -> Any:
+def draws_of(path: Path, options: argparse.Namespace) -> Fit | Draws:
     """A saved posterior; bootstrap draws of a saved fit, or the fit itself with --bootstrap 0."""
     from ..fitting.uncertainty.bootstrap import bootstrap
     from ..fitting.uncertainty.draws import Draws

@@ -184,7 +184,7 @@ def _same_runs(name: str, posterior: Posterior, other_name: str, other: Posterio
         raise DataError(f"{name!r} and {other_name!r} weigh the runs differently; sample both with the same weights=.")
 
 
-def _jacobian(posterior: Posterior) -> Any:
+def _jacobian(posterior: Posterior) -> np.ndarray | float:
     """What turns log densities of logarithms into those of outputs, (observations,); 0 for posteriors that are not on logs."""
     if posterior.request.on != "log":
         return 0.0

@@ -91,16 +91,15 @@ def equality_test(
     """
     if isinstance(first, tuple):
         raise DecisionError("equality_test() needs a first source with uncertainty: a fit, or draws such as sj.bootstrap(fit).")
-    fixed = isinstance(second, Mapping | tuple)
     sources = [first] if isinstance(second, Mapping) else [first, second]
     mine, *rest = knowns(sources, groups[: len(sources)], pair, "equality_test")
-    if mine.draws is None:
+    if mine.draws is None or mine.fit is None:
         raise DecisionError(without("comparison", mine.kind))
-    fit = mine.fit
-    chosen = _names(fit, names, mine.law.parameters)
-    other = dict(rest[0].point if rest else second)
-    draws = [mine.draws] if fixed else [mine.draws, rest[0].draws]
-    together = not fixed and belong(mine, rest[0])
+    chosen = _names(mine.fit, names, mine.law.parameters)
+    other = dict(second) if isinstance(second, Mapping) else rest[0].point
+    uncertain = [mine] if isinstance(second, Mapping | tuple) else [mine, *rest]
+    draws = [source.draws for source in uncertain if source.draws is not None]
+    together = len(uncertain) == 2 and belong(*uncertain)
     for name in (*chosen, *logs):
         if name not in mine.point or name not in other:
             raise DecisionError(f"equality_test() knows no {name!r} on both sides; {suggest(name, mine.point)}")
@@ -117,9 +116,14 @@ def equality_test(
     t2 = ((plain[0] - plain[1]) / errors) ** 2
     each = np.asarray(betainc(n / 2, 0.5, n / (n + t2)))  # Student's t, both tails
     return Equality(
-        chosen, chi2, len(chosen), float(gammaincc(len(chosen) / 2, chi2 / 2)),
-        *(dict(zip(chosen, map(float, v), strict=True)) for v in (plain[0] - plain[1], errors, each)),
-    )  # fmt: skip
+        names=chosen,
+        chi2=chi2,
+        df=len(chosen),
+        p=float(gammaincc(len(chosen) / 2, chi2 / 2)),
+        difference=dict(zip(chosen, map(float, plain[0] - plain[1]), strict=True)),
+        standard_error=dict(zip(chosen, map(float, errors), strict=True)),
+        p_each=dict(zip(chosen, map(float, each), strict=True)),
+    )
 
 
 def _names(fit: Fit, names: Sequence[str] | None, parameters: tuple[str, ...]) -> tuple[str, ...]:
@@ -148,4 +152,4 @@ def _covariance(draws: Sequence[Mapping[str, Any]], names: Sequence[str], logs: 
         bad = names[int(np.argmax(~(np.isfinite(deviation) & (deviation > 0))))]
         raise DecisionError(f"The draws of {bad} do not vary, or are not finite; leave it out of names=.")
     each = [each[0] - each[1]] if together else each
-    return sum(np.atleast_2d(np.cov(values, rowvar=False)) for values in each)
+    return np.sum([np.atleast_2d(np.cov(values, rowvar=False)) for values in each], axis=0)

@@ -173,7 +173,9 @@ def _last(x: np.ndarray, index: np.ndarray, mask: np.ndarray, share: float) -> n
     return last
 
 
-def _contender(entries: list[_Entry], runs: Runs, curve: str, index: np.ndarray, parts: tuple[np.ndarray, np.ndarray], options: Any) -> Any:
+def _contender(
+    entries: list[_Entry], runs: Runs, curve: str, index: np.ndarray, parts: tuple[np.ndarray, np.ndarray], options: Mapping[str, Any]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """RMSE, its standard error and the alternative of every curve, (curves,) each."""
     early, mask = parts
     scores = [_score(law, runs, curve, index, mask, ~mask, {**options, **own}) for law, own in entries]
@@ -182,10 +184,13 @@ def _contender(entries: list[_Entry], runs: Runs, curve: str, index: np.ndarray,
         seen = np.stack([_score(law, runs, curve, index, early, mask & ~early, {**options, **own})[0] for law, own in entries])
         usable = np.where(np.isnan([score[0] for score in scores]), np.inf, np.where(np.isnan(seen), np.inf, seen))
         chosen = np.argmin(usable, axis=0)
-    return *(np.stack(part)[chosen, np.arange(len(chosen))] for part in zip(*scores, strict=True)), chosen
+    rmse, error = (np.stack(part)[chosen, np.arange(len(chosen))] for part in zip(*scores, strict=True))
+    return rmse, error, chosen
 
 
-def _score(law: Law, runs: Runs, curve: str, index: np.ndarray, fitted: np.ndarray, scored: np.ndarray, options: Any) -> Any:
+def _score(
+    law: Law, runs: Runs, curve: str, index: np.ndarray, fitted: np.ndarray, scored: np.ndarray, options: Mapping[str, Any]
+) -> tuple[np.ndarray, np.ndarray]:
     """RMSE of logarithms on the rows `scored` after a fit to the rows `fitted`, and its standard error, (curves,) each."""
     count = np.bincount(index[fitted], minlength=index.max() + 1)
     long = (count >= _parameters(law, options))[index]

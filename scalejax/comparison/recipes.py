@@ -143,10 +143,13 @@ def compare_recipes(
     low = high = np.full_like(compute, np.nan)
     if both[0].known.count:
         low, high = ends(np.subtract(*(side.predict({over: compute[None]}, draws=True) for side in both)), level)
-    rmse = tuple(_held_out(side.known, runs) for side, runs in zip(both, held, strict=True))
+    rmse = (_held_out(both[0].known, held[0]), _held_out(both[1].known, held[1]))
     crossing = crossings([fixed_inputs(side, over) for side in both], over, span, names, both[0].known.count, "loss", made_by(both))
     admitted = all(np.isnan(r) or r <= gate for r in rmse)
-    return RecipeComparison(tuple(names), compute, a, b, low, high, crossing, rmse, admitted, level)
+    return RecipeComparison(
+        names=(names[0], names[1]), compute=compute, first=a, second=b, low=low, high=high, crossing=crossing, rmse=rmse,
+        admitted=admitted, level=level,
+    )  # fmt: skip
 
 
 def _held_out(side: Known, runs: Runs | None) -> float:

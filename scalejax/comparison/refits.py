@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -91,7 +91,13 @@ def _refitted(law: Law, runs: Runs, weights: np.ndarray, seed: int, options: Map
 
 
 def by_sample(
-    law: Law, runs: Runs, split: Split, weights: np.ndarray, seed: int, options: Mapping[str, Any], method: str = "nuts"
+    law: Law,
+    runs: Runs,
+    split: Split,
+    weights: np.ndarray,
+    seed: int,
+    options: Mapping[str, Any],
+    method: Literal["nuts", "laplace", "svi"] = "nuts",
 ) -> Scores:
     """Scores of a posterior: densities averaged over the draws, predictions at their medians."""
     posterior = sample(law, runs, weights=np.where(split.left_out, 0.0, weights), seed=seed, method=method, **options)

@@ -38,9 +38,10 @@ def splits_of(
             raise DataError(f"Column {groups!r} names {len(names)} group; leaving groups out needs at least 2.")
         return [Split(f"{groups} {label(name)}", usable & (values == name)) for name in names]
     size = _scale(runs, scale, usable)
-    if np.size(largest) == 0:
+    shares = np.asarray(largest, dtype=object)
+    if shares.size == 0:
         raise FitError("largest=[] names no share of the runs; give one, such as 0.2.")
-    return [_largest(size, usable, share) for share in np.atleast_1d(np.asarray(largest, dtype=object)).tolist()]
+    return [_largest(size, usable, share) for share in np.atleast_1d(shares).tolist()]
 
 
 def _largest(size: np.ndarray, usable: np.ndarray, share: Any) -> Split:

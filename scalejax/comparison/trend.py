@@ -159,7 +159,7 @@ class SlopeComparison(Shown):
         return Table(["group", "slope", f"low {100 * level:g} %", f"high {100 * level:g} %"], rows, notes=[note])
 
     def _reach(self, level: float) -> float:
-        return float(quantile_of(level, self.freedom)) * self.sigma
+        return float(quantile_of(level, np.asarray(self.freedom))) * self.sigma
 
     def _contrast(self, a: str, b: str) -> tuple[np.ndarray, np.ndarray]:
         """Difference of (height, slope), and its covariance per unit of sigma^2."""

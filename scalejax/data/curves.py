@@ -99,7 +99,7 @@ def read_curves(
     return replace(runs, flags=(*runs.flags, Flag("nan-loss", "loss", tuple(diverged), said)))
 
 
-def _tables(table: Any, run: str | None, step: str, loss: str, wanted: set[str]) -> dict[str, Mapping[str, Any]]:
+def _tables(table: Any, run: str | None, step: str, loss: str, wanted: set[str]) -> Mapping[str, Mapping[str, Any]]:
     """Run name to its columns."""
     if run is None and isinstance(table, Mapping) and table and all(_is_table(one) for one in table.values()):
         return {str(name): read_table(one, wanted) for name, one in table.items()}
@@ -160,7 +160,7 @@ def _observed(name: str, columns: Mapping[str, Any], step: str, loss: str, lr: s
             f"Run {name!r}: its steps go to {whole[known].max():.3g}, which must be tokens or samples; pass tokens_per_step= the number of "
             "them in a batch."
         )
-    parts = []
+    logged: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for column in ("loss", "lr") if lr else ("loss",):
         values = log[column]
         at = np.flatnonzero(known & ~np.isnan(values))
@@ -172,14 +172,16 @@ def _observed(name: str, columns: Mapping[str, Any], step: str, loss: str, lr: s
             raise DataError(
                 f"Run {name!r}: column {roles[column]!r} for {column} is infinite at step {whole[bad]:.0f}; leave those rows out."
             )
-        parts += [whole[at], values[at]]
-    if (np.diff(parts[0]) == 0).any():
-        twice = parts[0][1:][np.diff(parts[0]) == 0][0]
+        logged[column] = (whole[at], values[at])
+    t, y = logged["loss"]
+    if (np.diff(t) == 0).any():
+        twice = t[1:][np.diff(t) == 0][0]
         raise DataError(
             f"Run {name!r}: steps must be whole, from 0, each once, but step {twice:.0f} has two losses; leave out one of them."
         )
     nan = any(v.strip().lower() == "nan" if isinstance(v, str) else v != v for v in columns[loss])
-    return _Log(*parts, *(() if lr else (np.zeros(0), np.zeros(0))), nan)
+    t_lr, rate = logged.get("lr", (np.zeros(0), np.zeros(0)))
+    return _Log(t=t, y=y, t_lr=t_lr, lr=rate, nan=nan)
 
 
 def _curve(name: str, log: _Log, schedules: Any, warmup: int, convention: str, first: int, every: int) -> dict[str, Any]:

@@ -97,8 +97,7 @@ def load(name: str, file: str | None = None, *, everything: bool = False, **opti
         True
     """
     if name in _EMBEDDED:
-        table, roles = files(__package__).joinpath("embedded", file or _EMBEDDED[name]), {}
-        return read_runs(Path(str(table)), **{**roles, **options})
+        return read_runs(Path(str(files(__package__).joinpath("embedded", file or _EMBEDDED[name]))), **options)
     default, roles = _ROLES.get(name, (_entry(name)["files"][0]["file"], {}))
     named = any(key not in ("on_bad", "scale") for key in options)
     plain = file in (None, default) and not named

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,7 @@ def label_sharpness(x: Any, y: Any) -> float:
     return largest
 
 
-def _distances(points: np.ndarray) -> Any:
+def _distances(points: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Distances of some rows at a time to all points: (rows, distances)."""
     for start in range(0, len(points), _ROWS):
         rows = np.arange(start, min(start + _ROWS, len(points)))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import DataError, DecisionError
+from ..core.precision import plain
 from ..core.roots import between
 from ..core.statistics import isotonic
 from ..core.table import Shown, Table, number
@@ -196,4 +197,4 @@ def optimal_updates(
     middle = np.log(arrays["beta_J"])
     sigma = np.exp(between(balance, middle - _FAR, middle + _FAR))
     D, C = value_based_rl(sigma, **rest), rl_compute(sigma, arrays["N"], **rest, a_B=arrays["a_B"], alpha_B=arrays["alpha_B"])
-    return OptimalUpdates(*(float(v) if np.ndim(v) == 0 else np.asarray(v) for v in (sigma, D, C, C + price * D)))
+    return OptimalUpdates(sigma=plain(sigma), D=plain(D), C=plain(C), F=plain(C + price * D))

@@ -128,7 +128,7 @@ def collapse_power(T: Any, P: Any, y: Any, *, degree: int = 3, level: float = 0.
     step = _GRID[1] - _GRID[0]
     best = _golden(lambda a: _scatter(t + a * p, y, degree), _GRID[i] - step, _GRID[i] + step)
     least = _scatter(t + best * p, y, degree)
-    limit = least * (1 + float(quantile_of(level, freedom)) ** 2 / freedom)
+    limit = least * (1 + float(quantile_of(level, np.asarray(freedom))) ** 2 / freedom)
     outside = rest > limit
     low, high = _GRID[:i][outside[:i]], _GRID[i + 1 :][outside[i + 1 :]]
     return Collapse(

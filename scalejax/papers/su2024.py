@@ -137,23 +137,23 @@ def fit_training_dependency(
 
     References: Su et al. 2024, arXiv:2403.06563; Kaplan et al. 2020, arXiv:2001.08361.
     """
-    chosen = {"loss": loss or squared(), "on": "log"}
+    loss = loss or squared()
     points = _points(curves, from_step)
     if isinstance(levels, int):
         first, last = np.log(points["loss"].max()), np.log(points["loss"].min())
         levels = np.exp(np.linspace(first, last, levels + 2)[1:-1])
     found = _shared_by_batches(loss_contours(curves, levels, from_step=from_step))
-    size = fit(kaplan_params, converged, **chosen)
-    each = fit(steps_to_loss, found, by="contour", **chosen)
+    size = fit(kaplan_params, converged, loss=loss, on="log")
+    each = fit(steps_to_loss, found, by="contour", loss=loss, on="log")
     level = {label: L for label, L in zip(found["contour"].tolist(), found["L"].tolist(), strict=True)}
     critical = Runs({"L": np.asarray([level[g] for g in each.groups]), "B_crit": each.params["E_min"] / each.params["S_min"]})
-    batch = fit(critical_batch, critical, **chosen)
+    batch = fit(critical_batch, critical, loss=loss, on="log")
     S_min = minimal_steps(points["S"], points["B"], critical_batch(points["loss"], **batch.params))
-    steps = fit(kaplan_steps, points.with_columns(S_min=S_min), fix=size.params, **chosen)
+    steps = fit(kaplan_steps, points.with_columns(S_min=S_min), fix=size.params, loss=loss, on="log")
     staged = {**steps.params, **batch.params}
     params = {name: staged[name] for name in kaplan_trajectory.parameters}
     stages = {"size": size, "contours": each, "batch": batch, "steps": steps}
-    together = fit(kaplan_trajectory, _with_converged(points, converged), starts=[params], **chosen) if joint else None
+    together = fit(kaplan_trajectory, _with_converged(points, converged), starts=[params], loss=loss, on="log") if joint else None
     return TrainingDependency(params, stages, found, together)
 
 

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ..core.domains import Positive
+
+# Domains that several laws share, for `law(..., **shared)`. To a type checker their names might be those of law's own keywords, such as
+# "output", whose values are no domains: hence Any.
+Shared = Mapping[str, Any]
 
 EXPONENT = Positive(0.05, 1.5)
 N = Positive(1e6, 1e12, unit="parameters")

@@ -45,11 +45,12 @@ class CurveCollapse(Shown):
 
     def table(self) -> Table:
         """Rows for the first, middle and last third of the steps, and for all."""
-        thirds = np.array_split(np.arange(len(self.score)), 3)
-        parts = [(name, part) for name, part in zip(("first third", "middle", "last third"), thirds, strict=True) if len(part)]
+        steps = np.arange(len(self.score))
+        parts = zip(("first third", "middle", "last third", "all"), (*np.array_split(steps, 3), steps), strict=True)
         rows = [
             [name, *(number(_mean(v[part]), 3) for v in (self.score, self.floor)), number(_mean(self.within[part]) ** 0.5, 3)]
-            for name, part in (*parts, ("all", slice(None)))
+            for name, part in parts
+            if len(part)
         ]
         return Table(["steps", "within / between", "by noise alone", "spread within"], rows, f"{self.runs} curves in {self.groups} groups")
 

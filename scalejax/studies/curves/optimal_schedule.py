@@ -62,7 +62,8 @@ class OptimalSchedule(Shown):
 
     def interval(self, level: float = 0.9) -> dict[str, tuple[float, float]]:
         """(low, high) from the draws: "loss", "decay", "exponent" as in `.draws`, and what this schedule gains on each of the others."""
-        return {name: tuple(map(float, ends(values, level))) for name, values in {**self.draws, **self.gains}.items()}
+        limits = {name: ends(values, level) for name, values in {**self.draws, **self.gains}.items()}
+        return {name: (float(low), float(high)) for name, (low, high) in limits.items()}
 
     def table(self, level: float = 0.9) -> Table:
         """A row for every schedule: predicted loss, and how much higher it is."""
@@ -254,9 +255,12 @@ def _some(draws: Mapping[str, Any], most: int) -> dict[str, Any]:
 
 
 def _horizon(steps: int | None, tokens: float | None, batch: float | None) -> int:
-    if (steps is None) == (tokens is None) or (tokens is None) != (batch is None):
+    if steps is not None and tokens is None and batch is None:
+        T = math.floor(steps)
+    elif steps is None and tokens is not None and batch is not None:
+        T = math.floor(tokens / batch * (1 + 1e-12))
+    else:
         raise DecisionError("Say how long the run is once: steps=..., or tokens=... with batch=... (tokens of a batch).")
-    T = math.floor(steps if steps is not None else tokens / batch * (1 + 1e-12))
     if T < 2:
         raise DecisionError(f"A schedule needs two steps or more, got {T}.")
     return T

@@ -129,7 +129,7 @@ def _resampled(guess: np.ndarray, seeds: np.ndarray, replicates: int, rng: np.ra
     out = np.empty((replicates, len(guess)))
     for row in out:
         truth = np.take_along_axis(seeds, rng.integers(0, k, (n, k)), axis=1).mean(axis=1)
-        row[:] = _share(guess, truth, rng.integers(0, n, n))
+        row[:] = _share(guess, truth, rng.integers(0, n, (n,)))
     return out
 
 

@@ -123,7 +123,7 @@ def fit_link(L_0: Any, L_1: Any, *, E_0: float | None = None, E_1: float | None 
 def _searched(x: np.ndarray, y: np.ndarray, w: np.ndarray, E_0: float | None, E_1: float | None) -> Link:
     """The best link over what is not given."""
     tops = (x.min(), y.min())
-    best = _best(x, y, w, *(_axis(0.0, top, floor) for top, floor in zip(tops, (E_0, E_1), strict=True)))
+    best = _best(x, y, w, _axis(0.0, tops[0], E_0), _axis(0.0, tops[1], E_1))
     if E_0 is not None and E_1 is not None:
         return best
     finer = [
@@ -241,8 +241,10 @@ def translate(
     link = fit_link(found.law(N, D, **found.point), loss, E_0=point["E"], E_1=E_1)
     rng, drawn, flat = np.random.default_rng(seed), [], 0
     for weights in rng.exponential(size=(replicates, len(loss))):  # Rubin's bootstrap: no run is ever lost
-        pick = int(rng.integers(found.count)) if found.draws else None
-        own = point if pick is None else {**held, **{name: float(v[pick]) for name, v in found.draws.items()}}
+        own = point
+        if found.draws:
+            pick = int(rng.integers(found.count))
+            own = {**held, **{name: float(v[pick]) for name, v in found.draws.items()}}
         reference = np.asarray(found.law.function(N, D, **own))
         if np.ptp(reference) < 1e-9 * np.abs(reference).max():
             flat += 1

@@ -95,7 +95,7 @@ class NormTrend(Shown):
     def interval(self, N: Any, lr: Any = 1.0, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
         """(low, high) of the trend, not of a new run."""
         X = self._design(N, lr)
-        reach = float(quantile_of(level, self.freedom)) * np.sqrt(np.einsum("...i,ij,...j->...", X, self.covariance, X))
+        reach = float(quantile_of(level, np.asarray(self.freedom))) * np.sqrt(np.einsum("...i,ij,...j->...", X, self.covariance, X))
         middle = X @ self.coefficients
         return np.exp(middle - reach), np.exp(middle + reach)
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ...core.errors import DecisionError
-from ...core.precision import double
+from ...core.precision import double, plain
 from ...core.table import Shown, Table, number
 from ...decisions.allocate import allocate
 from ...decisions.known import Source, known
@@ -184,9 +184,12 @@ def isoflop_bias(
     N = np.exp(log_k) * target**a
     D = target / (6 * N)
     cost = regret(truth, N=N, D=D)
-    target, N, D = (v if v.ndim else float(v) for v in (target, N, D))
     k_N, k_D = float(np.exp(log_k)), float(np.exp(-log_k) / 6)
-    return IsoflopBias(C, shift, used, float(a), float(1 - a), k_N, k_D, target, N, D, cost.best["N"], cost.best["D"], cost)
+    best = cost.best
+    return IsoflopBias(
+        budgets=C, shift=shift, used=used, a=float(a), b=float(1 - a), k_N=k_N, k_D=k_D, compute=plain(target), N=plain(N), D=plain(D),
+        true_N=best["N"], true_D=best["D"], regret=cost,
+    )  # fmt: skip
 
 
 def _grid(points: int) -> np.ndarray:

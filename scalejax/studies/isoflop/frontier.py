@@ -65,7 +65,8 @@ class Frontier:
             raise FitError(f"The {self.method} has no draws; pass replicates=1000.")
         if not np.isfinite(self.draws["a"]).all():
             return {name: (-np.inf, np.inf) for name in ("a", "b")}
-        return {name: tuple(float(v) for v in ends(self.draws[name], level)) for name in ("a", "b")}
+        limits = {name: ends(self.draws[name], level) for name in ("a", "b")}
+        return {name: (float(low), float(high)) for name, (low, high) in limits.items()}
 
     def table(self) -> Table:
         """A row for every budget."""

@@ -76,7 +76,10 @@ def hull_frontier(cost: Any, loss: Any, **columns: Any) -> HullFrontier:
     rows = _falling_hull(x, y)
     if len(rows) < 2:
         raise FitError("The lower hull has fewer than two corners, so that no line is determined; add checkpoints at other costs.")
-    lines = {name: tuple(map(float, np.polyfit(x[rows], np.log(arrays[name][rows]), 1))) for name in columns}
+    lines = {}
+    for name in columns:
+        slope, intercept = np.polyfit(x[rows], np.log(arrays[name][rows]), 1)
+        lines[name] = (float(slope), float(intercept))
     return HullFrontier(rows, arrays["cost"][rows], arrays["loss"][rows], lines)
 
 

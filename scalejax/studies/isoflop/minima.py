@@ -61,7 +61,7 @@ def _sizes(runs: Runs, rows: np.ndarray, compute: float) -> Sizes:
 def within(sizes: Sizes, window: float) -> Sizes:
     """The sizes within so many decades of the one with the lowest loss."""
     near = np.abs(sizes.log_n - sizes.log_n[sizes.loss.argmin()]) <= window * np.log(10) + 1e-9
-    return Sizes(sizes.compute, *(column[near] for column in sizes[1:]))
+    return sizes._replace(log_n=sizes.log_n[near], log_d=sizes.log_d[near], loss=sizes.loss[near])
 
 
 def rejected(reason: str, kept: float = 0.0) -> Minimum:

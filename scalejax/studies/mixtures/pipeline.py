@@ -20,6 +20,7 @@ from ...fitting.fit import fit
 from ...fitting.losses import huber
 from ...fitting.result import Fit
 from ...fitting.runaways import noted
+from ...fitting.status import Ends
 from ...fitting.uncertainty.draws import Draws
 from ...zoo.mixtures.data_mixing import data_mixing_m4, mixing_steps
 from ...zoo.scale.power import henighan
@@ -75,7 +76,8 @@ class MixingPipeline(Shown):
                 columns[f"{name}, {100 * level:g} %"] = [f"{number(a)} – {number(b)}" for a, b in zip(*limits[name], strict=True)]
         mixtures = ["-".join(f"{w:.3g}" for w in h) for h in self.h]
         notes = [f"exponents: {', '.join(f'{name} {value:.3g}' for name, value in self.exponents.items())}"] if self.exponents else []
-        notes += [f"intervals of the mixing law there, from {len(self.draws):,} draws, {self.draws.kind}"] if limits else []
+        if self.draws is not None:
+            notes.append(f"intervals of the mixing law there, from {len(self.draws):,} draws, {self.draws.kind}")
         rows = [list(row) for row in zip(mixtures, *columns.values(), strict=True)]
         return Table(["mixture", *columns], rows, title="Extrapolated losses", notes=notes)
 
@@ -172,11 +174,14 @@ def _check(*, draws: int, **ahead: float) -> None:
 def _repeated(mixing: Fit, sizes: Fit | None, size: float, mixtures: int, draws: int, seed: int) -> Draws:
     """The stages after the step law on resampled mixtures."""
     counts, targets = mixture_counts(mixtures, draws, seed), len(mixing.groups)
-    kind, bank, before = f"bootstrap of the pipeline (mixtures, seed {seed})", None, ()
+    kind = f"bootstrap of the pipeline (mixtures, seed {seed})"
+    bank: Bank | None = None
+    before: tuple[Ends, ...] = ()
     if sizes is not None:
         again, _ = refit_mixtures(sizes, [counts[sizes.runs["mixture"].astype(int)]])
         at_size = _at_size(sizes, again.theta[:, None], size).reshape(draws, mixtures, targets)
-        bank, before = _with_targets(mixing.request.bank, np.moveaxis(at_size, 0, -1)), (again,)
+        bank = _with_targets(mixing.request.bank, np.moveaxis(at_size, 0, -1))
+        before = (again,)
     again, held = refit_mixtures(mixing, [counts] * targets, bank)
     return as_draws(mixing, again, draws, noted(kind, held, len(again.status)), *before)
 

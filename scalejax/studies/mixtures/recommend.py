@@ -13,6 +13,7 @@ from ...core.law import Law
 from ...core.precision import double
 from ...core.table import Table
 from ...data.readers import OnBad
+from ...decisions.known import Source
 from ...decisions.mixtures.mixture import Mixture
 from ...decisions.mixtures.optimal_mixture import optimal_mixture
 from ...fitting.fit import find_law, fit
@@ -78,7 +79,8 @@ class MixtureRecommendation:
             for sign, word in ((1, "more"), (-1, "less")):
                 changed = np.clip(h[i] + sign * by, 0.0, 1.0)
                 if changed != h[i] and h[i] < 1:
-                    rows[f"{word} {name}"] = np.insert(_scaled(*(np.delete(a, i) for a in (h, low, high)), 1 - changed), i, changed)
+                    rest = _scaled(np.delete(h, i), np.delete(low, i), np.delete(high, i), 1 - changed)
+                    rows[f"{word} {name}"] = np.insert(rest, i, changed)
         return self.mixture.against(rows, level)
 
     def table(self, level: float = 0.9) -> Table:
@@ -170,8 +172,9 @@ def recommend_mixture(
         drawn = laplace(fitted, draws, seed=seed)
     names = tuple(domains or (f"h[{i}]" for i in range(runs["h"].shape[1])) if isinstance(weights, np.ndarray) else domains or weights)
     given = _given(fitted, at)
-    trained = {} if drawn or "trained" in options else {"trained": np.unique(runs["h"], axis=0)}
-    best = optimal_mixture(drawn or _known(fitted), weights=importance, domains=names, **trained, **given, **options)
+    if not drawn:
+        options.setdefault("trained", np.unique(runs["h"], axis=0))
+    best = optimal_mixture(drawn or _known(fitted), weights=importance, domains=names, **given, **options)
     return MixtureRecommendation(best, fitted, drawn, _others(fitted, best, given, compare))
 
 
@@ -194,7 +197,7 @@ def _default(roles: Mapping[str, Any]) -> Law:
     return find_law(named)
 
 
-def _known(fitted: Fit) -> Any:
+def _known(fitted: Fit) -> dict[str, Source]:
     """The targets' laws with bare parameters."""
     return {name: (fitted.law, {p: np.asarray(v)[i] for p, v in fitted.params.items()}) for i, name in enumerate(fitted.groups)}
 

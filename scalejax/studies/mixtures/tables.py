@@ -45,10 +45,10 @@ def stack_targets(
     named = dict(losses) if isinstance(losses, Mapping) else {str(name): name for name in losses}
     if not named:
         raise DataError("stack_targets() needs a column of losses or more: losses=[...].")
-    columns = {f"loss {i}": column for i, column in enumerate(named.values())}
+    columns: dict[str, Any] = {f"loss {i}": column for i, column in enumerate(named.values())}
     if on_bad not in ("raise", "drop"):
         raise DataError(f"on_bad={on_bad!r} must be 'raise' or 'drop' here.")
-    how = "raise" if on_bad == "raise" else "flag"
+    how: OnBad = "raise" if on_bad == "raise" else "flag"
     wide = read_runs(table, h=weights if isinstance(weights, np.ndarray) else list(weights), on_bad=how, **columns, **roles)
     h = normalised(wide["h"])
     _, mixture = np.unique(h.round(9), axis=0, return_inverse=True)
@@ -115,8 +115,9 @@ def explicit_loss(fit: Fit, shares: Mapping[str, float] | Sequence[float], **inp
     """
     if not isinstance(fit, Fit) or not fit.groups:
         raise DecisionError("explicit_loss() takes a fit with a group for every target: fit(law, runs, by='target').")
-    values = [shares.get(name) for name in fit.groups] if isinstance(shares, Mapping) else list(shares)
-    if len(values) != len(fit.groups) or None in values or not np.isclose(sum(values), 1.0, atol=1e-5):
+    given: list[float | None] = [shares.get(name) for name in fit.groups] if isinstance(shares, Mapping) else list(shares)
+    values = [share for share in given if share is not None]
+    if not len(values) == len(given) == len(fit.groups) or not np.isclose(sum(values), 1.0, atol=1e-5):
         raise DecisionError(f"shares must give one number for each of {', '.join(fit.groups)}, and sum to one.")
     parts = (s * np.asarray(fit.predict(**inputs, group=name)) for name, s in zip(fit.groups, values, strict=True))
     total = np.sum(list(parts), axis=0)

@@ -27,7 +27,7 @@ from .recurrences import linear_recurrence
 ETA = Positive(1e-6, 1e-2, unit="learning rate", zero=True, axis="step")
 STEPS = Integer(0, 100_000, unit="steps", axis="step")
 WARMUP = Integer(0, 10_000, unit="steps")
-INPUTS = {"eta": ETA, "t": STEPS, "W": WARMUP}
+INPUTS: ranges.Shared = {"eta": ETA, "t": STEPS, "W": WARMUP}
 A = Positive(0.05, 5.0, unit="nats/token")
 ALPHA = Positive(0.1, 1.5)
 B = Positive(10.0, 5e3, unit="1/learning rate", zero=True)

@@ -233,10 +233,11 @@ def _implicit(K: int) -> Law:
         given = Signature(kinds).bind(*values, **named).arguments
         return given["c"] + sum(jnp.exp(jnp.sum(given[n] * given["h"], axis=-1)) for n in names)
 
-    function.__signature__ = Signature(kinds)  # type: ignore[attr-defined]
+    function.__signature__ = Signature(kinds)  # type: ignore[attr-defined]  # read by `inspect`, unknown to stubs
     function.__name__ = f"implicit_mixing_{K}"
     function.__doc__ = (
         "Total loss over unknown domains from training proportions.\n\n    L(h) = c + sum_k exp(sum_j t_kj h_j)\n\n"
         "Symbols: h shares of the training domains; L nats/token."
     )
-    return law(reference=_YE, linear=("c",), h=_H, c=ranges.E, **dict.fromkeys(names, _T))(function)
+    weights: ranges.Shared = dict.fromkeys(names, _T)
+    return law(reference=_YE, linear=("c",), h=_H, c=ranges.E, **weights)(function)

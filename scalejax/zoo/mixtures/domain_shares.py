@@ -82,7 +82,7 @@ def bimix_domains(h, s, *, B, beta, C, alpha):
     return _bimix(h, jnp.expand_dims(s, -1), B, beta, C, alpha)
 
 
-_D_CPT = {
+_D_CPT: ranges.Shared = {
     "E": ranges.E,
     "A": Positive(0.01, 10.0),
     "alpha": ranges.EXPONENT,

@@ -16,9 +16,9 @@ _H = Simplex(axis="domain")
 _C = Positive(0.05, 20.0, axis="domain")
 _GAMMA = Positive(0.05, 1.5, axis="domain")
 _FACTOR = Positive(1.0, 1e6)
-_SHARED = {"E": ranges.E, "C": _C, "gamma": _GAMMA}
-_SCALE = {"A": _FACTOR, "alpha": ranges.EXPONENT, "B": _FACTOR, "beta": ranges.EXPONENT}
-_FACTORS = {
+_SHARED: ranges.Shared = {"E": ranges.E, "C": _C, "gamma": _GAMMA}
+_SCALE: ranges.Shared = {"A": _FACTOR, "alpha": ranges.EXPONENT, "B": _FACTOR, "beta": ranges.EXPONENT}
+_FACTORS: ranges.Shared = {
     "CA": Positive(1.0, 1e6, axis="domain"),
     "gammaA": Real(0.3, 1.5),
     "CB": Positive(1.0, 1e6, axis="domain"),

@@ -101,9 +101,8 @@ def _build(
     linear = ("E",) if outer else ("E", *(f"A_{x}" for x in inputs))
     known = {name: _INPUTS[name] for name in (*inputs, *factors) if name in _INPUTS}
     function = _function(inputs, factors, exponents, tuple(ranges_of), outer)
-    return law(output=output, reference="McLeish et al. 2025, arXiv:2502.06857", linear=linear, **{**known, **ranges_of, **dict(domains)})(
-        function
-    )
+    chosen: ranges.Shared = {**known, **ranges_of, **dict(domains)}
+    return law(output=output, reference="McLeish et al. 2025, arXiv:2502.06857", linear=linear, **chosen)(function)
 
 
 def _function(
@@ -125,7 +124,7 @@ def _function(
         return out
 
     options = [*(["times", *factors] if factors else []), *(["tied"] if "alpha" in parameters else []), *(["q"] if outer else [])]
-    function.__signature__ = signature  # type: ignore[attr-defined]
+    function.__signature__ = signature  # type: ignore[attr-defined]  # read by `inspect`, unknown to stubs
     function.__name__ = "_".join(["additive", *inputs, *options])
     function.__doc__ = _docstring(inputs, factors, exponents, outer)
     return function

@@ -72,7 +72,7 @@ def _build(inputs: tuple[str, ...], offset: bool, output: str, domains: tuple[tu
     if offset:
         parameters["y_0"] = _OFFSET
     known = {name: _INPUTS[name] for name in inputs if name in _INPUTS}
-    chosen = {**known, **parameters, **dict(domains)}
+    chosen: ranges.Shared = {**known, **parameters, **dict(domains)}
     linear = ("c", "y_0") if offset else ("c",)
     return law(output=output, reference=_REFERENCE, linear=linear, **chosen)(_function(inputs, tuple(parameters), output))
 
@@ -91,7 +91,7 @@ def _function(inputs: tuple[str, ...], parameters: tuple[str, ...], output: str)
 
     offset = "y_0" in parameters
     formula = ("y_0 + " if offset else "") + "c " + " ".join(f"{x}^p_{x}" for x in inputs)
-    function.__signature__ = signature  # type: ignore[attr-defined]
+    function.__signature__ = signature  # type: ignore[attr-defined]  # read by `inspect`, unknown to stubs
     function.__name__ = "_".join([output, "of", *inputs, *(["offset"] if offset else [])])
     function.__doc__ = (
         f"Power law of {', '.join(inputs)}.\n\n    {output} = {formula}\n\n"

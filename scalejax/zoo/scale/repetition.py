@@ -15,7 +15,13 @@ _MUENNIGHOFF = "Muennighoff et al. 2023, arXiv:2305.16264"
 _NOTEBOOK = "authors' parametric_fit notebook"
 _BASE = {"E": exp(0.6254804), "A": exp(6.255414), "alpha": 0.3526596, "B": exp(7.3049974), "beta": 0.3526596}
 _UNTIED = {"E": exp(0.63032365), "A": exp(5.9577184), "alpha": 0.33480313, "B": exp(7.9145365), "beta": 0.38289225}
-_CONSTANTS = {"E": ranges.E, "A": Positive(1.0, 1e6), "alpha": ranges.EXPONENT, "B": Positive(1.0, 1e6), "beta": ranges.EXPONENT}
+_CONSTANTS: ranges.Shared = {
+    "E": ranges.E,
+    "A": Positive(1.0, 1e6),
+    "alpha": ranges.EXPONENT,
+    "B": Positive(1.0, 1e6),
+    "beta": ranges.EXPONENT,
+}
 _U = Positive(1e8, 1e12, unit="unique tokens")
 _NEVER = 1e18  # an R* at which nothing decays
 
