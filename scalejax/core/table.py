@@ -110,7 +110,7 @@ def _tex(cell: str) -> str:
     return cell
 
 
-def entry(name: str, index: tuple[int, ...]) -> str:
+def entry(name: str, index: tuple[int | str, ...]) -> str:
     """Name of one number of a parameter: "E", "t[0]", "A[1, 2]"."""
     return name + (f"[{', '.join(map(str, index))}]" if index else "")
 
