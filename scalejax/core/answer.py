@@ -38,7 +38,8 @@ class Answer(_Drawn):
         """
         if not self.draws:
             raise DecisionError(without(self._name, self.kind))
-        return {name: tuple(v if np.ndim(v) else float(v) for v in ends(draws, level)) for name, draws in self.draws.items()}
+        limits = {name: ends(draws, level) for name, draws in self.draws.items()}
+        return {name: (low, high) if np.ndim(low) else (float(low), float(high)) for name, (low, high) in limits.items()}
 
     def _rows(self, columns: Mapping[str, tuple[Any, int]], level: float) -> tuple[list[str], list[list[str]]]:
         """Header and a row for every element of the columns, name to (values, digits), with an interval beside what has draws."""

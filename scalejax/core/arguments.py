@@ -45,7 +45,7 @@ def checked(law: Law, values: Mapping[str, Any]) -> dict[str, np.ndarray]:
     Raises:
         DataError: if an input is no number or lies outside its support. LawError: the same of a parameter, but for coefficients of 0.
     """
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for name, value in values.items():
         kind, error = ("input", DataError) if name in law.inputs else ("parameter", LawError)
         domain = law.domains[name]
@@ -56,7 +56,7 @@ def checked(law: Law, values: Mapping[str, Any]) -> dict[str, np.ndarray]:
         try:
             inside = domain.contains(array)
         except (ValueError, IndexError):  # one number where a vector is asked for
-            inside = np.False_
+            inside = np.asarray(False)
         if name in law.linear:  # a coefficient of 0 leaves its term out, though a fit of a positive one never gets there
             inside = inside | (array == 0)
         if not np.all(inside):

@@ -59,7 +59,7 @@ def rows_text(rows: Sequence[int] | np.ndarray) -> str:
 
 
 def _any(mask: np.ndarray) -> np.ndarray:
-    return mask.reshape(len(mask), -1).any(axis=1)
+    return np.any(mask.reshape(len(mask), -1), axis=1)
 
 
 def _unusable(code: str, name: str, bad: np.ndarray, what: str, then: str) -> Flag:

@@ -30,7 +30,10 @@ class Domain:
     unit: str = ""
     axis: str | None = None
 
-    support = "any real number"
+    @property
+    def support(self) -> str:
+        """The numbers that it holds, in words."""
+        return "any real number"
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.low) and np.isfinite(self.high) and self.low < self.high):
@@ -109,7 +112,7 @@ class Interval(Domain):
     high: float = 1.0
 
     @property
-    def support(self) -> str:  # type: ignore[override]
+    def support(self) -> str:
         return f"a number from {self.low:g} to {self.high:g}"
 
     def forward(self, u):

@@ -34,10 +34,14 @@ def formula(function: Callable[P, R]) -> Callable[P, R]:
         if any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves((args, kwargs))):
             return function(*args, **kwargs)
         with jax.enable_x64(True):
-            found = function(*map(_number, args), **{n: _number(v) for n, v in kwargs.items()})
-            return {n: plain(v) for n, v in found.items()} if isinstance(found, dict) else plain(found)  # in the function's order
+            return _returned(function(*map(_number, args), **{n: _number(v) for n, v in kwargs.items()}))
 
     return wrapper
+
+
+def _returned(found: Any) -> Any:
+    """What was computed as NumPy arrays and floats; a dictionary stays in the function's order."""
+    return {n: plain(v) for n, v in found.items()} if isinstance(found, dict) else plain(found)
 
 
 def _number(value: Any) -> Any:

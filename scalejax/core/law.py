@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, overload
 
 import jax
 import jax.numpy as jnp
@@ -195,6 +195,7 @@ def _as_float(value: Any) -> Any:
     return value
 
 
+@overload
 def law(
     *,
     output: str = "loss",
@@ -203,6 +204,23 @@ def law(
     linear: Sequence[str] | str = (),
     output_axis: str | None = None,
     **domains: Domain,
+) -> Callable[[Callable[..., Any]], Law]: ...
+
+
+@overload  # a dictionary of domains unpacked among other keywords
+def law(
+    **mixed: Domain | str | Sequence[str] | Mapping[str, Published | Mapping[str, Any]] | None,
+) -> Callable[[Callable[..., Any]], Law]: ...
+
+
+def law(
+    *,
+    output: Any = "loss",
+    reference: Any = "",
+    published: Any = None,
+    linear: Any = (),
+    output_axis: Any = None,
+    **domains: Any,
 ) -> Callable[[Callable[..., Any]], Law]:
     """Turn a plain JAX function into a `Law`.
 
@@ -247,7 +265,7 @@ def law(
         if output_axis is not None and output_axis not in {d.axis for d in domains.values()}:
             raise LawError(f"Law {name!r}: output_axis={output_axis!r} is the axis of no parameter; give one of them axis={output_axis!r}.")
         full = {key: domains.get(key, Positive(1.0, 1e12)) for key in inputs + parameters}
-        fixed = tuple((p, full[p].value) for p in parameters if isinstance(full[p], Fixed))
+        fixed = tuple((p, domain.value) for p in parameters if isinstance(domain := full[p], Fixed))
         sets = {k: v if isinstance(v, Published) else Published(dict(v)) for k, v in (published or {}).items()}
         for key, values in sets.items():
             if set(values) != set(parameters) - dict(fixed).keys():

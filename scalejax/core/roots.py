@@ -35,11 +35,11 @@ def root(function: Callable[..., Any], low: Any, high: Any, *args: Any) -> Any:
         0.083333
     """
     dtype = jnp.result_type(float, low, high, *args)
-    low, high, *args = jnp.broadcast_arrays(*(jnp.asarray(v, dtype) for v in (low, high, *args)))
-    start, crossed = _bracketed(function, *map(jax.lax.stop_gradient, (low, high, *args)))
+    low, high, *arrays = jnp.broadcast_arrays(*(jnp.asarray(v, dtype) for v in (low, high, *args)))
+    start, crossed = _bracketed(function, *map(jax.lax.stop_gradient, (low, high, *arrays)))
     x = start
     for _ in range(_POLISH):
-        value, rate = _slope(function, x, args)
+        value, rate = _slope(function, x, arrays)
         x = x - value / jnp.where(rate == 0, 1.0, rate)
     return jnp.where(crossed, x, start)
 

@@ -49,7 +49,7 @@ class Runs:
 
     columns: Mapping[str, np.ndarray]
     masks: Mapping[str, np.ndarray] = field(default_factory=dict)
-    excluded: np.ndarray | None = None
+    excluded: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))  # one entry a run after __post_init__
     flags: tuple[Flag, ...] = ()
     weighted_by: str = ""
 
@@ -61,7 +61,7 @@ class Runs:
             raise DataError("The table of runs is empty; give at least one row.")
         n = next(iter(lengths.values()))
         columns = {name: _frozen(column) for name, column in self.columns.items()}
-        excluded = np.zeros(n, bool) if self.excluded is None else np.asarray(self.excluded, bool)
+        excluded = np.asarray(self.excluded, bool) if np.size(self.excluded) else np.zeros(n, bool)
         object.__setattr__(self, "columns", MappingProxyType(columns))
         object.__setattr__(self, "masks", MappingProxyType({k: _frozen(v) for k, v in self.masks.items()}))
         object.__setattr__(self, "excluded", _frozen(excluded))

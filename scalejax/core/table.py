@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import Field, dataclass, fields
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -110,7 +110,7 @@ def _tex(cell: str) -> str:
     return cell
 
 
-def entry(name: str, index: tuple[int, ...]) -> str:
+def entry(name: str, index: tuple[int | str, ...]) -> str:
     """Name of one number of a parameter: "E", "t[0]", "A[1, 2]"."""
     return name + (f"[{', '.join(map(str, index))}]" if index else "")
 
@@ -120,6 +120,8 @@ class Shown:
 
     The table of a result that has none of its own is a row for every field.
     """
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]  # every result is a dataclass
 
     def table(self) -> Table:
         """A row for every field: numbers, short arrays, ranges of long ones."""

@@ -106,7 +106,7 @@ def allocate(
     return Allocation(
         shown if for_budget else answer, answer if for_budget else shown, one, over_draws, name_of(cost), _held(best, point_at),
         float(point_at.residual.max()), knowledge.observed, unmet if shape else float(unmet[0]), for_budget,
-        best, knowledge, point_at, kept, kind=knowledge.kind,
+        kept, kind=knowledge.kind, _question=best, _known=knowledge, _point=point_at,
     )  # fmt: skip
 
 

@@ -47,10 +47,10 @@ class Allocation(Answer):
     observed: Mapping[str, float] = field(default_factory=dict)
     unmet: Any = 0.0
     for_budget: bool = True
-    _question: Question | None = None
-    _known: Known | None = None
-    _point: Optima | None = None
     kept: str = ""
+    _question: Question = field(kw_only=True)
+    _known: Known = field(kw_only=True)
+    _point: Optima = field(kw_only=True)
     _name: ClassVar[str] = "allocation"
 
     @property
@@ -102,7 +102,7 @@ class Allocation(Answer):
     @double
     def _delta(self, level: float, by_draws: Mapping[str, tuple[Any, Any]]) -> dict[str, tuple[Any, Any]]:
         known, relative = self._known, self._relative_slopes()
-        flat = np.concatenate([np.asarray(d).reshape(known.count, -1) for d in (known.draws[n] for n in known.point)], axis=1)
+        flat = np.concatenate([np.asarray(known.drawn[n]).reshape(known.count, -1) for n in known.point], axis=1)
         now = np.concatenate([np.ravel(p) for p in known.point.values()])
         log = (flat > 0).all(axis=0) & (now > 0)  # in logarithms, where positive parameters are nearly normal
         covariance = np.atleast_2d(np.cov(np.where(log, np.log(np.where(log, flat, 1.0)), flat).T))
@@ -145,7 +145,7 @@ class Allocation(Answer):
         """
         relative, values = self._relative_slopes(), {**self._question.scenarios, **self._question.common}
         target = "compute" if self.for_budget else "loss"
-        sources = {target: (("target",), np.asarray(values["target"])[index])}
+        sources: dict[str, tuple[tuple[Any, ...], Any]] = {target: (("target",), np.asarray(values["target"])[index])}
         sources |= {n: (("params", n), p) for n, p in self._known.point.items()}
         sources |= {n: (("given", n), p) for n, p in values["given"].items()}
         sources |= {f"cap on {n}": (("caps", i), values["caps"][i]) for i, (n, _) in enumerate(self._question.program.below)}
@@ -216,8 +216,8 @@ class Allocation(Answer):
         columns = {name: (self._value(name), *limits.get(name, ())) for name in names}
         vectors = {v.name: v.size for v in self._question.program.variables if v.size}
         for name, size in vectors.items():  # a column for every entry, in place
-            parts = {f"{name}[{i}]": tuple(np.asarray(part)[..., i] for part in columns[name]) for i in range(size)}
-            columns = {k: v for n, old in columns.items() for k, v in (parts if n == name else {n: old}).items()}
+            entries = {f"{name}[{i}]": tuple(np.asarray(part)[..., i] for part in columns[name]) for i in range(size)}
+            columns = {k: v for n, old in columns.items() for k, v in (entries if n == name else {n: old}).items()}
         rows = []
         for i in range(len(self.active)):
             row: list[str] = []

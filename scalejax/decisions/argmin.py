@@ -129,8 +129,8 @@ def _traced(program: Program, limits: Any, given: Mapping[str, Any]) -> dict[str
     best = jnp.argmin(jnp.where(found.ok, found.f, jnp.inf))
     x = jnp.concatenate([found.x, found.slack])[:, best]
     slacks = x.shape[0] - program.width
-    low = jnp.concatenate([low[:, 0], jnp.zeros(slacks, dtype)])
-    high = jnp.concatenate([high[:, 0], jnp.full(slacks, jnp.inf, dtype)])
+    lower = jnp.concatenate([low[:, 0], jnp.zeros(slacks, dtype)])
+    upper = jnp.concatenate([high[:, 0], jnp.full(slacks, jnp.inf, dtype)])
     x = jnp.where(found.ok[best], x, jnp.nan)
-    x, _ = attached(program, *jax.lax.stop_gradient((x, found.lam[:, best])), low, high, v)
+    x, _ = attached(program, *jax.lax.stop_gradient((x, found.lam[:, best])), lower, upper, v)
     return program.unpack(x[: program.width])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.errors import DecisionError
@@ -152,7 +152,7 @@ def _dollars(flops, price, peak, mfu):
     return flops / (1.0 * peak * mfu) * price / 3600.0
 
 
-_UNITS = {"seconds": _seconds, "dollars": _dollars}
+_UNITS: dict[str, Callable[..., Any]] = {"seconds": _seconds, "dollars": _dollars}
 
 
 @dataclass(frozen=True, repr=False)
@@ -168,6 +168,7 @@ class Converted:
     cost: Callable[..., Any]
     unit: str
     given: tuple[tuple[str, float], ...]
+    __signature__: inspect.Signature = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         try:

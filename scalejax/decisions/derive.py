@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -204,10 +205,10 @@ def _grouped(source: Any, groups: list[Any], pair: Pair) -> tuple[Known, tuple[s
     found = knowns([source] * len(groups), groups, pair, "derive")
     own = tuple(n for n in found[0].point if fit.request.grouped(n))
     point = {n: np.stack([k.point[n] for k in found]) if n in own else v for n, v in found[0].point.items()}
-    draws = None
-    if all(k.draws for k in found):
-        draws = {n: np.stack([k.draws[n] for k in found], axis=1) if n in own else v for n, v in found[0].draws.items()}
-    return found[0]._replace(point=point, draws=draws), own
+    draws, drawn = None, [k.draws for k in found if k.draws]
+    if len(drawn) == len(found):
+        draws = {n: np.stack([each[n] for each in drawn], axis=1) if n in own else v for n, v in drawn[0].items()}
+    return replace(found[0], point=point, draws=draws), own
 
 
 def _rows(knowledge: Known, name: str) -> np.ndarray:
@@ -235,9 +236,10 @@ def _noise(asked: _Asked, seed: int) -> Callable[[str, dict[str, np.ndarray], in
             raise DecisionError(f"kind='run' needs the noise of every law that is called; {why.rstrip('.')}.")
         scalars = [v for n, v in inputs.items() if k.law.domains[n].axis is None]
         shape = np.broadcast_shapes(*(v.shape for v in scalars))
-        at = {n: v if k.law.domains[n].axis else np.broadcast_to(v, shape) for n, v in inputs.items()}
+        at: dict[str, Any] = {n: v if k.law.domains[n].axis else np.broadcast_to(v, shape) for n, v in inputs.items()}
         at |= {} if group is None else {"group": group}
-        mean, run = (np.asarray(k.source.predict(**at, **how))[: k.count] for how in ({}, {"kind": "run", "seed": seed + call}))
+        mean = np.asarray(k.source.predict(**at))[: k.count]
+        run = np.asarray(k.source.predict(kind="run", seed=seed + call, **at))[: k.count]
         none = np.zeros((1, *mean.shape[1:]))
         if k.source.request.on == "log":
             return np.concatenate([none + 1, run / mean]), np.concatenate([none, np.zeros_like(mean)])

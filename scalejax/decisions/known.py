@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from ..core.domains import Simplex
 from ..core.errors import DataError, DecisionError, IdentifiabilityError, suggest
 from ..core.law import Law
 from ..core.runs import Runs
+from ..core.table import Shown
 from ..fitting.groups import label
 from ..fitting.result import Fit
 from ..fitting.uncertainty.draws import Draws
@@ -21,7 +22,8 @@ from ..posteriors.usual import usual_draws
 Source = Fit | Draws | tuple[Law, Mapping[str, Any]]
 
 
-class Known(NamedTuple):
+@dataclass(frozen=True, eq=False, repr=False)
+class Known(Shown):
     """What is known of a law's parameters.
 
     Attributes:
@@ -64,6 +66,11 @@ class Known(NamedTuple):
         )
 
     @property
+    def drawn(self) -> dict[str, np.ndarray]:
+        """The draws; empty without uncertainty."""
+        return self.draws or {}
+
+    @property
     def count(self) -> int:
         """How many draws."""
         return len(next(iter(self.draws.values()))) if self.draws else 0
@@ -90,9 +97,13 @@ def known(source: Source, group: Any = None, what: str = "allocate") -> Known:
     if group is not None and not fit.groups:
         raise DecisionError(f"group={group!r} was given, but the fit has no groups.")
     group = named(fit, group)
-    if source is fit and len(fit.curvature) > 1 and _troubled(fit):  # what ails one group is not the others' trouble
-        source = fit = _alone(fit, fit.groups.index(group))
-    drawn, kind = _of_fit(fit) if source is fit else (source, source.kind)
+    drawn: Draws | None
+    if isinstance(source, Draws):
+        drawn, kind = source, source.kind
+    else:
+        if len(fit.curvature) > 1 and _troubled(fit):  # what ails one group is not the others' trouble
+            fit = _alone(fit, fit.groups.index(group))
+        drawn, kind = _of_fit(fit)
     point, draws = dict(fit.params if drawn is None else drawn.center), {} if drawn is None else dict(drawn.params)
     if fit.groups:
         point, draws = fit.request.of_group(point, group), fit.request.of_group(draws, group, lead=1)

@@ -75,7 +75,8 @@ class _Calls:
     """
 
     def __init__(self, noise: Any) -> None:
-        self.noise, self.made = noise, []
+        self.noise = noise
+        self.made: list[tuple[str, dict[str, Any]]] = []
 
     def noisy(self, source: str, inputs: Mapping[str, Any], value: Any) -> Any:
         """A law's value with the noise of a new run."""

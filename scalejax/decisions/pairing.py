@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -37,12 +38,14 @@ def knowns(sources: Sequence[Any], groups: Sequence[str | None], pair: Pair, wha
     """
     names = [_name(source, group) for source, group in zip(sources, groups, strict=True)]
     sources, note = _resampled(sources, names, pair, what)
-    found, drawn = [], {}
+    found: list[Known] = []
+    drawn: dict[int, Draws] = {}
     for source, group in zip(sources, groups, strict=True):
         found.append(known(drawn.get(id(source), source), group, what))
-        if found[-1].source is not None and found[-1].source.fit is source:  # groups of one fit share its draws
-            drawn[id(source)] = found[-1].source
-    return [k._replace(kind=f"{k.kind}, {note}") if note and k.draws is not None else k for k in _aligned(found)]
+        made = found[-1].source
+        if made is not None and made.fit is source:  # groups of one fit share its draws
+            drawn[id(source)] = made
+    return [replace(k, kind=f"{k.kind}, {note}") if note and k.draws is not None else k for k in _aligned(found)]
 
 
 def _name(source: Any, group: Any) -> str | None:
@@ -62,7 +65,7 @@ def _aligned(sources: Sequence[Known]) -> list[Known]:
     counts = [source.count for source in sources if source.count]
     silent = [source.kind for source in sources if source.draws is None and source.kind]
     if silent or not counts:  # bare parameters are taken as exact; a fit that cannot tell its noise is not
-        return [source._replace(draws=None, kind=silent[0] if silent else "") for source in sources]
+        return [replace(source, draws=None, kind=silent[0] if silent else "") for source in sources]
     size, out = min(counts), []
     for source in sources:
         first = next(i for i, other in enumerate(sources) if other is source or _paired(other.source, source.source))
@@ -70,7 +73,7 @@ def _aligned(sources: Sequence[Known]) -> list[Known]:
         if first:
             np.random.default_rng(_SHUFFLE + first).shuffle(order)
         drawn = {n: v[order] for n, v in (source.draws or {}).items()}
-        out.append(source._replace(draws=drawn or {n: np.broadcast_to(v, (size, *v.shape[1:])) for n, v in source.leading().items()}))
+        out.append(replace(source, draws=drawn or {n: np.broadcast_to(v, (size, *v.shape[1:])) for n, v in source.leading().items()}))
     return out
 
 
@@ -156,7 +159,7 @@ def _arm(source: Any, group: str | None) -> _Arm | None:
     each = source.residuals.reshape(sum(map(len, sets)), -1).mean(axis=1)
     parts = np.split(each, np.cumsum([len(rows) for rows in sets])[:-1])
     if len(sets) > 1:
-        which = source.groups.index(group)
+        which = [name == group for name in source.groups].index(True)
         return _Arm(request, request.tables[which], sets[which], parts[which])
     mine = request.grouping.rows(group)[sets[0]] if source.groups else np.ones(len(sets[0]), bool)
     return _Arm(request, request.tables[0], sets[0][mine], parts[0][mine])

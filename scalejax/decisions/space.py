@@ -26,6 +26,8 @@ def variable(name: str, domain: Domain, size: int = 0) -> Variable:
 
 def limits(name: str, domain: Domain, bounds: Mapping[str, tuple[Any, Any]]) -> tuple[np.ndarray, np.ndarray]:
     """(low, high) of an input in its own unit: as asked for, else hard bounds or far beyond the plausible range."""
+    low: float | np.ndarray
+    high: float | np.ndarray
     if isinstance(domain, Simplex | Interval):
         low, high = domain.low, domain.high
     elif isinstance(domain, Positive):

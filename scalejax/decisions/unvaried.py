@@ -119,7 +119,7 @@ def check_directions(trained: Sequence[np.ndarray], low: np.ndarray, high: np.nd
         _, strength, directions = np.linalg.svd(unseen, full_matrices=False)
         if strength[0] > _SEEN:
             loads = np.abs(directions[0])
-            few = [names[i] for i in np.flatnonzero(loads > 0.1 * loads.max())]
+            few = [names[int(i)] for i in np.flatnonzero(loads > 0.1 * loads.max())]
             raise DecisionError(
                 f"The mixtures of the runs vary in {len(seen)} directions, too few for the {len(free)} domains that are free: nothing "
                 f"tells shares of {', '.join(few)} apart. Train mixtures that vary them against each other, or make one domain of those "

@@ -179,7 +179,8 @@ def runs_for(law: Law, table: Runs | Any, on: str, others: Sequence[str] = ()) -
     out |= runs.excluded & ~by_flags
     for name in used:
         column = runs[name]
-        bad = np.flatnonzero(not_finite(column, runs.masks.get(name, True)) & ~out) if column.dtype.kind == "f" else []
+        wrong = not_finite(column, runs.masks.get(name, True)) & ~out if column.dtype.kind == "f" else np.zeros(len(runs), bool)
+        bad = np.flatnonzero(wrong)
         if len(bad):
             raise DataError(
                 f"Column {name!r} is missing, NaN or infinite in {rows_text(bad)}; clean the table, or leave such rows out with "
@@ -198,8 +199,10 @@ def runs_for(law: Law, table: Runs | Any, on: str, others: Sequence[str] = ()) -
 def _takes(law: Law, on: str, name: str, values: np.ndarray) -> np.ndarray:
     """Which rows' values of a column the fit can take."""
     if name in law.domains and name in law.inputs:
-        return law.domains[name].contains(values).reshape(len(values), -1).all(axis=1)
-    return np.full(len(values), True) if on == "linear" or name != law.output else (values > 0).reshape(len(values), -1).all(axis=1)
+        return np.all(law.domains[name].contains(values).reshape(len(values), -1), axis=1)
+    if on == "linear" or name != law.output:
+        return np.full(len(values), True)
+    return np.all((values > 0).reshape(len(values), -1), axis=1)
 
 
 def usable_rows(law: Law, runs: Runs) -> np.ndarray:

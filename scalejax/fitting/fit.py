@@ -125,7 +125,7 @@ def fit(
     """
     begun = time.perf_counter()
     options = {"floor": floor, "ceiling": ceiling, "noise": noise}
-    if is_chained(law, loss, on, options, staged):
+    if is_chained(law, loss, on, options, staged) or isinstance(loss, Mapping) or isinstance(on, Mapping):
         if recipe is not None or prior is not None:
             raise FitError("Chains, counts and logits take neither recipe= nor prior=; leave them out.")
         return announce(

@@ -137,8 +137,8 @@ class Groups:
         out = np.zeros((int(np.prod(shape)), len(self.columns)), int)
         for i, (column, levels) in enumerate(zip(self.columns, self.levels, strict=True)):
             known = {name: k for k, name in enumerate(levels)}
-            names = np.broadcast_to(np.asarray(group[column]), shape).reshape(-1)
-            out[:, i] = [_index(label(name), known, column) for name in names]
+            wanted = np.broadcast_to(np.asarray(group[column]), shape).reshape(-1)
+            out[:, i] = [_index(label(name), known, column) for name in wanted]
         return out
 
     def _cell(self, name: str) -> np.ndarray:

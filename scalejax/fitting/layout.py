@@ -204,7 +204,7 @@ def make_layout(
                 raise LawError(f"{where} names {name!r}, which is no parameter of {law.name!r}; {suggest(name, law.parameters)}")
     for name, value in fix.items():
         try:
-            inside = np.all(law.domains[name].contains(value))
+            inside = bool(np.all(law.domains[name].contains(value)))
         except (TypeError, ValueError):
             inside = False
         if not inside:

@@ -21,13 +21,14 @@ def inputs_by_name(predict: Callable[P, R]) -> Callable[P, R]:
     """A method `predict` that takes its inputs by name, and says so when it is given them by place."""
 
     @wraps(predict)
-    def wrapper(self: Any, *unnamed: Any, **inputs: Any) -> Any:
-        if unnamed:
-            names = getattr(self, "law", self).inputs
+    def wrapper(*args: P.args, **inputs: P.kwargs) -> R:
+        if len(args) > 1:
+            fit: Any = args[0]
+            names = getattr(fit, "law", fit).inputs
             raise DataError(f"predict() takes its inputs by name; write predict({', '.join(f'{name}=...' for name in names)}).")
-        return predict(self, **inputs)  # type: ignore[call-arg]
+        return predict(*args, **inputs)
 
-    return wrapper  # type: ignore[return-value]
+    return wrapper
 
 
 class Points(NamedTuple):

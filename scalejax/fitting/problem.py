@@ -53,7 +53,7 @@ class Data(NamedTuple):
 
 def data_axes(batched: tuple[bool, ...]) -> Data:
     """Which arrays of `Data` have a member axis, for `over_devices`."""
-    return Data(tuple(-1 if b else None for b in batched[:-1]), -1 if batched[-1] else None, -1, None, None, -1)
+    return Data._make((tuple(-1 if b else None for b in batched[:-1]), -1 if batched[-1] else None, -1, None, None, -1))
 
 
 def residuals(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> Any:

@@ -149,14 +149,19 @@ class Request:
     def of_group(self, values: Mapping[str, Any], group: Any, lead: int = 0) -> dict[str, Any]:
         """Values of one group, from those of all with `lead` axes before that of the groups."""
         place = self.grouping.place(group)
-        return {
-            name: np.asarray(value)[(slice(None),) * lead + (place[self.axis(name)],)] if self.grouped(name) else value
-            for name, value in values.items()
-        }
+
+        def own(name: str, value: Any) -> Any:
+            axis = self.axis(name)
+            return value if axis is None else np.take(np.asarray(value), place[axis], axis=lead)
+
+        return {name: own(name, value) for name, value in values.items()}
 
     def which(self, name: str, group: int) -> str:
         """Name of a parameter's group."""
-        return self.levels[self.axis(name)][group]
+        axis = self.axis(name)
+        if axis is None:
+            raise FitError(f"{name} is the same in all groups, so that none of them has one of its own.")
+        return self.levels[axis][group]
 
     @cached_property
     def entry_names(self) -> dict[str, str]:

@@ -72,11 +72,16 @@ def doubts(request: Request, objective: np.ndarray, theta: np.ndarray, shape: Cu
 
 def with_prior(request: Request, theta: np.ndarray) -> Request:
     """The request with a weak prior, beside the noise that is left at theta (size, sets) of a plain fit."""
+    return replace(request, pull=_pull(request, theta))
+
+
+def _pull(request: Request, theta: np.ndarray) -> np.ndarray:
+    """(sets,) weights of that prior."""
     bank, plain = request.bank, replace(request.spec, prior=False)
     r = np.asarray(residuals(plain, bank.batched, theta, bank.gather(np.arange(theta.shape[1])))).T
     weight = np.where(np.isfinite(r), bank.weight.T, 0.0)
     of = (request.loss, request.layout.size, weight, np.where(weight > 0, r, 0.0))
-    return replace(request, pull=np.maximum(mean_score(*of) / mean_curvature(*of), _SMALLEST))
+    return np.maximum(mean_score(*of) / mean_curvature(*of), _SMALLEST)
 
 
 def refit(
@@ -107,7 +112,7 @@ def refit(
     if not len(lost):
         return ends, 0
     pull = np.zeros(len(bank.pull))
-    pull[sets] = with_prior(request, theta).pull[of]
+    pull[sets] = _pull(request, theta)[of]
     spec, held = replace(request.spec, prior=True), replace(bank, pull=pull)
     again = minimise(spec, held, start[:, lost], sets[lost], LM().warm, weight=weight[:, lost], progress=progress)
     for whole, part in zip(ends, again, strict=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -26,7 +26,7 @@ from .status import Status
 from .uncertainty.covariance import Curvature
 
 FORMAT = 1
-_LOSSES = {
+_LOSSES: dict[str, Callable[..., losses.Loss]] = {
     c.__name__: c for c in (losses.Huber, losses.LogCosh, losses.Squared, losses.Absolute, losses.StudentT, losses.Asymmetric, Binomial)
 }
 

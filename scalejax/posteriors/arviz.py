@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,7 +62,8 @@ def to_arviz(posterior: Posterior) -> Any:
         raise FitError("Handing a posterior to ArviZ needs arviz; install scalejax[arviz].") from error
     groups, attributes = _groups(posterior), _attributes(posterior)
     if _major(arviz) < 1:
-        return arviz.InferenceData(attrs=attributes, **groups)
+        keywords: dict[str, Any] = {"attrs": attributes, **groups}
+        return arviz.InferenceData(**keywords)
     return xarray.DataTree.from_dict({"/": xarray.Dataset(attrs=attributes), **groups})
 
 
@@ -78,12 +80,13 @@ def _groups(posterior: Posterior) -> Groups:
     rows = observed_rows(posterior)
     axes = _axes(posterior)
     table = {name: posterior.fit.runs[name][rows] for name in (output, *posterior.law.inputs)}
+    labels: dict[str, np.ndarray | Sequence[str]]
     labels = {"run": rows, "group": request.groups, **_levels(posterior), "noise_group": list(posterior.model.likelihood.groups),
               "of_unit": list(posterior.model.units)}  # fmt: skip
 
     def data(variables: dict[str, np.ndarray], *leading: str) -> xarray.Dataset:
         made = xarray.Dataset({name: (_names(name, np.ndim(v), leading, axes), v) for name, v in variables.items()})
-        return made.assign_coords({name: labels.get(name, np.arange(size)) for name, size in made.sizes.items()})
+        return made.assign_coords({name: labels.get(str(name), np.arange(size)) for name, size in made.sizes.items()})
 
     chains = posterior.sampler.count if isinstance(posterior.sampler, Chains) else 1
 
@@ -109,23 +112,28 @@ def _groups(posterior: Posterior) -> Groups:
 
 def _axes(posterior: Posterior) -> dict[str, tuple[str, ...]]:
     """Names of the axes of every parameter and input that has any, beside those of draws and runs."""
-    inputs = {name: (domain.axis,) for name, domain in posterior.law.domains.items() if domain.axis}
+    inputs: dict[str, tuple[str, ...]] = {name: (domain.axis,) for name, domain in posterior.law.domains.items() if domain.axis}
     slots = posterior.model.spec.layout.slots
     noise = dict.fromkeys(posterior.model.likelihood.pooled, ("noise_group",)) | {UNIT: ("of_unit",)}
-    return inputs | noise | {s.name: _of_group(posterior, s) + ((s.domain.axis,) if s.size is not None else ()) for s in slots}
+    return (
+        inputs
+        | noise
+        | {s.name: _of_group(posterior, s) + ((s.domain.axis,) if s.domain.axis and s.size is not None else ()) for s in slots}
+    )
 
 
 def _of_group(posterior: Posterior, slot: Slot) -> tuple[str, ...]:
     """Name of the axis of groups of a parameter, if it has one: "group", or its column where columns cross or values are anchored."""
-    if not slot.grouped or posterior.fit.request.layout.simple:
+    if slot.axis is None or posterior.fit.request.layout.simple:
         return ("group",) * slot.grouped
     return ("_".join([posterior.request.columns[slot.axis], *([slot.name] if slot.anchored else [])]),)
 
 
 def _levels(posterior: Posterior) -> dict[str, list[str]]:
     """Names of the groups along every such axis."""
-    slots = [slot for slot in posterior.model.spec.layout.slots if slot.grouped]
-    return {_of_group(posterior, s)[0]: [posterior.request.levels[s.axis][g] for g in s.members] for s in slots}
+    slots = posterior.model.spec.layout.slots
+    levels = posterior.request.levels
+    return {_of_group(posterior, s)[0]: [levels[s.axis][g] for g in s.members] for s in slots if s.axis is not None}
 
 
 def _names(name: str, count: int, leading: tuple[str, ...], axes: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
@@ -153,7 +161,7 @@ def _columns(posterior: Posterior, rows: np.ndarray) -> dict[str, np.ndarray]:
 def _attributes(posterior: Posterior) -> dict[str, str | int | float]:
     """Provenance as NetCDF can hold it: texts and numbers."""
     fit, sampler = posterior.fit, posterior.sampler
-    out = {
+    out: dict[str, str | int | float] = {
         "inference_library": "scalejax", "inference_library_version": __version__, "law": repr(posterior.law), "kind": posterior.kind,
         "likelihood": repr(posterior.model.likelihood), "on": posterior.request.on, "seed": fit.seed, "digest": fit.runs.digest,
         "versions": ", ".join(f"{name} {version}" for name, version in fit.versions.items()),

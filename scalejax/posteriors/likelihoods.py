@@ -6,7 +6,7 @@ Residuals are of the logarithm unless the posterior is sampled with `on="linear"
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -34,6 +34,21 @@ class Likelihood(ABC):
         return ()
 
     @property
+    def by(self) -> str | None:
+        """The column that names these groups."""
+        return None
+
+    @property
+    def replicates(self) -> str | None:
+        """The column whose value repeats of one configuration share."""
+        return None
+
+    @property
+    def trials(self) -> str:
+        """The column with the number of trials, "" for what is no count."""
+        return ""
+
+    @property
     def pooled(self) -> tuple[str, ...]:
         """Noise parameters, all positive, that differ between the groups and come from one population."""
         return ()
@@ -41,6 +56,18 @@ class Likelihood(ABC):
     def among(self, runs: Runs, index: np.ndarray) -> Likelihood:
         """The likelihood with the `groups` that the runs `index` are of."""
         return self
+
+    def place(self, names: Sequence[str]) -> np.ndarray:
+        """Index of every one of these groups."""
+        known = {name: i for i, name in enumerate(self.groups)}
+        for name in names:
+            if name not in known:
+                raise DataError(f"There is no group {name!r} with a noise of its own; {suggest(name, known)}")
+        return np.asarray([known[name] for name in names], int)
+
+    def scale(self, noise: Mapping[str, Any], predicted: Any, rows: Mapping[str, Any]) -> Any:
+        """Scale of the residuals, shaped to broadcast with the prediction; effects of units (`sample(groups=...)`) need it."""
+        raise FitError(f"The likelihood {type(self).__name__} has no scale, which groups= needs; take normal, student_t or huber.")
 
     @abstractmethod
     def priors(self, size: float) -> dict[str, Any]:
@@ -72,7 +99,7 @@ class _Scale(Likelihood):
 
     evaluation: str | None = None
     by: str | None = None
-    groups: tuple[str, ...] = field(default=(), repr=False)  # type: ignore[assignment]
+    groups: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def pooled(self) -> tuple[str, ...]:
@@ -98,14 +125,6 @@ class _Scale(Likelihood):
         if self.by is not None:
             rows["noise_group"] = self.place(_labels(runs, self.by, index))
         return rows
-
-    def place(self, names: Sequence[str]) -> np.ndarray:
-        """Index of every one of these groups."""
-        known = {name: i for i, name in enumerate(self.groups)}
-        for name in names:
-            if name not in known:
-                raise DataError(f"There is no group {name!r} with a noise of its own; {suggest(name, known)}")
-        return np.asarray([known[name] for name in names], int)
 
     def scale(self, noise: Mapping[str, Any], predicted: Any, rows: Mapping[str, Any]) -> Any:
         """Root of sigma^2 plus the squared evaluation error, shaped to broadcast with the prediction."""
@@ -314,7 +333,13 @@ def beta_binomial(trials: str = "trials") -> Likelihood:
     return Binomial(trials, True)
 
 
-_NAMES = {"normal": normal, "student_t": student_t, "huber": huber, "binomial": binomial, "beta_binomial": beta_binomial}
+_NAMES: dict[str, Callable[[], Likelihood]] = {
+    "normal": normal,
+    "student_t": student_t,
+    "huber": huber,
+    "binomial": binomial,
+    "beta_binomial": beta_binomial,
+}
 
 
 def as_likelihood(likelihood: Likelihood | str, by: str | None = None) -> Likelihood:

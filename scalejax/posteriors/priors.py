@@ -71,7 +71,7 @@ def default_prior(domain: Domain, size: int | None) -> Any:
     """
     import numpyro.distributions as dist
 
-    if isinstance(domain, Simplex):
+    if isinstance(domain, Simplex) and size is not None:
         return dist.Dirichlet(np.ones(size))
     if type(domain) is Positive:
         prior = dist.LogNormal(0.5 * np.log(domain.low * domain.high), np.log(domain.high / domain.low) / CENTRAL)

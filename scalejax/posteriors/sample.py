@@ -129,19 +129,20 @@ def sample(
                    level_prior=level_prior, groups=groups)  # fmt: skip
     fitted = point_fit(setup.request, seed)
     many = sets(setup.evidence, setup.evidence.target[None])
-    place, groups, value = locate(setup.model, many, starts(setup, fitted, seed))
+    place, around, value = locate(setup.model, many, starts(setup, fitted, seed))
     if not np.isfinite(value).all():
         raise FitError("The posterior density is zero at the point fit: a prior excludes it, or the likelihood does; look at both.")
     report = reporter("sample", progress)
+    sampler: Chains | Importance
     if method == "nuts":
         order = Order(chains, draws, warmup, LADDER if accept is None else (accept,), budget, seed)
-        z, sampler, place = persist(setup.model, place, groups, many, order, _judge(setup, groups), report)
+        z, sampler, place = persist(setup.model, place, around, many, order, _judge(setup, around), report)
         how = f"{chains} chains, accept {sampler.accept:g}, {sampler.gradients:,} gradients"
-    place, groups = jax.tree.map(lambda part: part[0], (place, groups))
+    place, around = jax.tree.map(lambda part: part[0], (place, around))
     if method != "nuts":
-        z, sampler, how = _approximated(setup, place, groups, method, draws=chains * draws, seed=seed)
+        z, sampler, how = _approximated(setup, place, around, method, draws=chains * draws, seed=seed)
     kind = f"posterior ({type(setup.model.likelihood).__name__}, {how}, seed {seed}, {time.perf_counter() - begun:.1f} s)"
-    values = _named(setup, sites(setup.model, place, groups, setup.evidence, z))
+    values = _named(setup, sites(setup.model, place, around, setup.evidence, z))
     free = {slot.name for slot in setup.model.spec.layout.slots}
     others = {name: v for name, v in values.items() if name not in free}
     posterior = Posterior(

@@ -183,7 +183,7 @@ def _unpack(packed: Any, members: Mapping[str, bytes]) -> Any:
         return tuple(_unpack(packed["tuple"], members))
     if "dict" in packed:
         return {key: _unpack(v, members) for key, v in packed["dict"].items()}
-    content = {key: _unpack(v, members) for key, v in packed.get("fields", packed.get("arguments")).items()}
+    content = {key: _unpack(v, members) for key, v in packed["fields" if "fields" in packed else "arguments"].items()}
     if "class" in packed:
         return _CLASSES[packed["class"]](**content)
     kind = getattr(dist, packed["distribution"])

@@ -16,7 +16,7 @@ def units_of(runs: Runs, column: str | None, index: np.ndarray, likelihood: Like
         return (), None
     if likelihood.counts:
         raise FitError(f"groups={column!r} is for measured outputs; for counts take likelihood='beta_binomial', whose runs share no luck.")
-    if getattr(likelihood, "replicates", None):
+    if likelihood.replicates:
         raise FitError(f"groups={column!r} and replicates={likelihood.replicates!r} both say which rows belong together; leave one out.")
     if column not in runs or runs[column].ndim != 1:
         raise DataError(f"groups names {column!r}, which is no column with one value a row; {suggest(column, runs.names)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from math import comb
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +58,7 @@ def look_ahead(fit: Fit, level: float) -> Ahead | None:
         return None
     size = np.full(len(fit.runs), np.nan)
     size[used] = points.column(fit, scale)
-    options = {"by": request.by, "share": request.share} if request.by else {}
+    options: dict[str, Any] = {"by": request.by, "share": request.share} if request.by else {}
     options |= {k: getattr(request, k) for k in ("loss", "on", "tie", "bounds", "sizes")} | {"fix": request.asked_fix}
     try:
         with warnings.catch_warnings():

@@ -13,17 +13,24 @@ from ..core.files import write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-READABLE = {"font.size": 12.5}  # points on a picture 460 wide: a phone shows three quarters of it
-_SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "scalejax"}  # text stays text; the same picture gives the same bytes
+READABLE = 12.5  # size of letters in points on a picture 460 wide: a phone shows three quarters of it
 
 
 def drawn(draw: Callable[[], Axes]) -> Axes:
     """The axes that `draw` returns, with letters that are large enough for a phone."""
     import matplotlib
 
-    with matplotlib.rc_context(READABLE):
+    with matplotlib.rc_context({"font.size": READABLE}):
         return draw()
+
+
+def _figure(ax: Axes) -> Figure:
+    """The whole figure, for axes of a part of one too."""
+    from matplotlib.figure import Figure
+
+    return ax.figure if isinstance(ax.figure, Figure) else ax.figure.figure
 
 
 def svg(ax: Axes, prefix: str, caption: str) -> str:
@@ -37,8 +44,9 @@ def svg(ax: Axes, prefix: str, caption: str) -> str:
     import matplotlib
 
     buffer = io.StringIO()
-    with matplotlib.rc_context(_SETTINGS):
-        ax.figure.savefig(buffer, format="svg", metadata={"Date": None})
+    # text stays text; the same picture gives the same bytes
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "scalejax"}):
+        _figure(ax).savefig(buffer, format="svg", metadata={"Date": None})
     text = re.sub(r"<metadata>.*?</metadata>", "", buffer.getvalue(), flags=re.DOTALL)
     text = text[text.index("<svg") :]
     text = re.sub(r'\bid="', f'id="{prefix}-', text)
@@ -46,15 +54,14 @@ def svg(ax: Axes, prefix: str, caption: str) -> str:
     text = text.replace("url(#", f"url(#{prefix}-")
     text = re.sub(r"'[^']*'(?:, (?:'[^']*'|[\w-]+))*, sans-serif", "sans-serif", text)  # no list of fonts at every word
     text = re.sub(r' (?:d|x|y)="[^"]*"', lambda m: re.sub(r"(\.\d\d)\d+", r"\1", m[0]), text)  # finer than any screen
-    width, height = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', text).groups()
-    text = text.replace(f'width="{width}pt" height="{height}pt" ', "", 1)  # the page decides on the size
+    text = re.sub(r'width="[\d.]+pt" height="[\d.]+pt" ', "", text, count=1)  # the page decides on the size
     return text.replace("<svg ", f'<svg role="img" aria-labelledby="{caption}" ', 1).strip()
 
 
 def png(ax: Axes) -> bytes:
     """The figure of these axes as a PNG of twice the screen's resolution."""
     buffer = io.BytesIO()
-    ax.figure.savefig(buffer, format="png", dpi=160)
+    _figure(ax).savefig(buffer, format="png", dpi=160)
     return buffer.getvalue()
 
 
@@ -68,5 +75,5 @@ def save(ax: Axes, path: Path) -> Path:
     if kind not in ("png", "svg", "pdf"):
         raise DataError(f"A picture called {path.name} is of no known kind; end its name in .png, .svg or .pdf.")
     buffer = io.BytesIO()
-    ax.figure.savefig(buffer, format=kind, dpi=160)
+    _figure(ax).savefig(buffer, format=kind, dpi=160)
     return write_bytes(path, buffer.getvalue())

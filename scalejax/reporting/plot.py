@@ -156,7 +156,7 @@ def iso_loss(
     marks.budget_lines(ax, x, y, cost(**grid, **of_cost))
     ax.scatter(N, D, **{"c": observed, "s": 20, "edgecolors": "#222222", "linewidths": 0.5, "zorder": 2.5, **colours, **look})
     compute = cost(N=np.asarray([N.min(), x[-1]]), D=np.asarray([D.min(), y[-1]]), **of_cost)
-    plan = points.frontier(fit, draws, np.geomspace(*compute, 32), cost, group, at)
+    plan = points.frontier(fit, draws, np.geomspace(compute[0], compute[1], 32), cost, group, at)
     (n_low, n_high), (d_low, d_high) = plan.interval(level)["N"], plan.interval(level)["D"]
     # along a budget D falls as N rises, so the low end of N meets the high end of D
     ax.fill(np.r_[n_low, n_high[::-1]], np.r_[d_high, d_low[::-1]], color=style.VERMILION, alpha=0.25, linewidth=0)
@@ -295,10 +295,11 @@ def curve(
     logarithmic = x.min() > 0
     end = x.max() * 10**decades if logarithmic else x.max()
     for label in groups:
-        colour, given = marks.group_colour(fit, label), {"group": label} if label else {}
+        colour = marks.group_colour(fit, label)
         grid = (np.geomspace if logarithmic else np.linspace)(x[points.of_group(fit, label)].min(), end, 200)
-        ax.fill_between(grid, *ends(source.predict(**{name: grid}, **given), level), color=colour, **style.BAND)
-        ax.plot(grid, fit.predict(**{name: grid}, **given), color=colour, linewidth=2, label="fit" + (f", {label}" if label else ""))
+        inputs: dict[str, Any] = {name: grid} | ({"group": label} if label else {})
+        ax.fill_between(grid, *ends(source.predict(**inputs), level), color=colour, **style.BAND)
+        ax.plot(grid, fit.predict(**inputs), color=colour, linewidth=2, label="fit" + (f", {label}" if label else ""))
     marks.runs(ax, fit, x, observed, None, look, points.of_group(fit, group))
     label, text = style.unit_of(name)
     unit = fit.law.domains[name].unit

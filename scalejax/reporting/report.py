@@ -61,7 +61,8 @@ def report(
     if path.suffix.lower() not in (".html", ".htm", ".md"):
         raise DataError(f"report() writes .html or .md files, not {path.name!r}; rename it.")
     if isinstance(fit, Posterior):
-        fit, posterior = fit.fit, fit
+        posterior = fit
+        fit = posterior.fit
     content = outline(make_study(fit, draws, allocation, compute, level, posterior, comparison))
     title = title or f"Scaling law report: {fit.law.name}"
     if path.suffix.lower() != ".md":

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 
@@ -172,6 +174,7 @@ def advice(study: Study) -> list[Section]:
 
 def _plan_table(study: Study, plan: Allocation) -> Table:
     limits = plan.interval(study.level) if plan.draws else {}
+    columns: dict[str, tuple[Any, Callable[[float], str]]]
     columns = {"N": (plan.N, quantity), "D": (plan.D, quantity), "D/N": (plan.tokens_per_parameter, partial(number, digits=3))}
     columns["loss"] = (plan.loss, partial(number, digits=4))
     rows = []

@@ -97,7 +97,9 @@ def make_study(
     if isinstance(draws, Posterior) and posterior is None:
         draws, posterior = None, draws
     sources = _sources(fit, bootstrap(fit, 1000) if draws is None else draws, posterior)
-    others, without = fit.diagnosis.without, {}
+    others = fit.diagnosis.without
+    plans: dict[str | None, Allocation] = {}
+    without: dict[str | None, Allocation] = {}
     if allocation is not None:
         plans = {None: allocation}
     elif set(fit.law.inputs) == {"N", "D"}:
@@ -106,8 +108,6 @@ def make_study(
         plans = {group: allocate(relied, compute=budgets, group=group) for group in points.chosen_groups(fit, None)}
         if others is not None:
             without = {group: allocate(others, compute=budgets, group=group) for group in plans}
-    else:
-        plans = {}
     return Study(fit, sources, plans, level, posterior, comparison, without, look_ahead(others or fit, level))
 
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..core.table import Table, number
 from ..posteriors.checks.diagnostics import Chains
+from ..posteriors.posterior import Posterior
 from . import ridges
 from .learned import GOVERNED, entries, governed
 from .page import Block, Bullets, Heading, Numbers, Picture, Section, Text, Verdict
 from .plots import posteriors as posterior_plots
 from .plots.style import flops, listed
 from .study import Study
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def prior_and_posterior(study: Study) -> list[Section]:
@@ -38,19 +43,19 @@ def prior_and_posterior(study: Study) -> list[Section]:
         )
         if left_out:
             caption += f" Left out: {listed([entry.label for entry in left_out])}."
-        blocks.append(Picture(partial(_corner, study), caption))
+        blocks.append(Picture(partial(_corner, posterior), caption))
     return [Section("Prior and posterior", [*blocks, Numbers(table)])]
 
 
-def _corner(study: Study):
-    return posterior_plots.pairs(study.posterior)[0, 0]
+def _corner(posterior: Posterior) -> Axes:
+    return posterior_plots.pairs(posterior)[0, 0]
 
 
 def identifiability(study: Study) -> Section:
     """Flat directions, boundaries, ridges, parameters known only roughly or governed by their priors."""
     found = [*ridges.flat(study.fit), *ridges.correlated(study.draws, study.level), *ridges.rough(study.draws, study.level)]
     if study.posterior is not None:
-        found += _governed(study)
+        found += _governed(study.posterior)
     text = "Can the runs tell every parameter from the others?"
     if not found:
         text += f" Yes: no direction is flat, no parameter lies at a boundary, no two of them are correlated beyond {ridges.STRONG:g}" + (
@@ -67,10 +72,10 @@ def identifiability(study: Study) -> Section:
     return Section("Identifiability", blocks)
 
 
-def _governed(study: Study) -> list[str]:
-    found = governed(study.posterior)
-    own = [entry.label for entry in found if entry.name in study.fit.law.parameters]
-    others = [entry.label for entry in found if entry.name not in study.fit.law.parameters]
+def _governed(posterior: Posterior) -> list[str]:
+    found = governed(posterior)
+    own = [entry.label for entry in found if entry.name in posterior.law.parameters]
+    others = [entry.label for entry in found if entry.name not in posterior.law.parameters]
     sentences = []
     if own:
         are, them = ("is governed by its prior", "it") if len(own) == 1 else ("are governed by their priors", "them")
@@ -90,15 +95,14 @@ def diagnostics(study: Study) -> list[Section]:
         return []
     complaints = posterior.complaints
     table = posterior.sampler.table(posterior.values, posterior.label)  # as in `diagnostics()`, whose verdict stands above
-    blocks: list[Block] = [Verdict(complaints or [_praise(study)], care=bool(complaints)), Numbers(table)]
+    blocks: list[Block] = [Verdict(complaints or [_praise(posterior)], care=bool(complaints)), Numbers(table)]
     if posterior.sites:
         blocks += [Heading("Noise and populations"), Numbers(posterior.noise(study.level))]
     blocks += [Heading("Priors"), Numbers(posterior.priors.table())]
     return [Section("Can the posterior be trusted?", blocks)]
 
 
-def _praise(study: Study) -> str:
-    posterior = study.posterior
+def _praise(posterior: Posterior) -> str:
     if not isinstance(posterior.sampler, Chains):
         return "The approximation covers the posterior, and nothing speaks against its draws."
     rhat, bulk, tail = posterior.worst

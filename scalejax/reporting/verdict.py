@@ -132,7 +132,10 @@ def _advice(study: Study) -> list[str]:
 def _ratio(study: Study, group: str | None) -> tuple[float, float]:
     """Interval of the tokens per parameter at the largest budget; (1, 1) without draws."""
     plan = study.plans[group]
-    return tuple(float(np.atleast_1d(end)[-1]) for end in plan.interval(study.level)["D/N"]) if plan.draws else (1.0, 1.0)
+    if not plan.draws:
+        return 1.0, 1.0
+    low, high = plan.interval(study.level)["D/N"]
+    return float(np.atleast_1d(low)[-1]), float(np.atleast_1d(high)[-1])
 
 
 def _facts(study: Study) -> list[tuple[str, str, str]]:

@@ -160,7 +160,7 @@ class Price:
                 raise DecisionError(f"cost={self.cost!r} is no column of the candidates; {suggest(self.cost, columns)}")
             value = columns[self.cost]
         elif callable(self.cost):
-            value = self.cost(**self._arguments(columns))
+            value = self.cost(**self._arguments(self.cost, columns))
         else:
             value = self.cost
         try:
@@ -169,8 +169,8 @@ class Price:
             raise DecisionError(f"cost= must give one number a candidate, {n} in all; it gives {np.shape(value)}.") from None
         return price
 
-    def _arguments(self, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        wanted = inspect.signature(self.cost).parameters
+    def _arguments(self, cost: Callable[..., Any], columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        wanted = inspect.signature(cost).parameters
         for name, parameter in wanted.items():
             if name not in columns and parameter.default is inspect.Parameter.empty:
                 raise DecisionError(f"The cost {self.name} needs {name!r}, which is no column of the candidates; {suggest(name, columns)}")

@@ -106,19 +106,18 @@ class Knowledge:
             raise DecisionError(f"{what}: {error}") from error
         with np.errstate(all="ignore"):
             out = self.response(np.log(value) if request.on == "log" else value)
-        if self.misfit is not None:
-            shown = self._bending(inputs)
+        if self.misfit is not None and self.bent is not None:
+            shown = self._bending(self.misfit(inputs), self.bent, inputs)
             out = out + shown.reshape(*shown.shape, *[1] * (out.ndim - 2)) if out.ndim > 1 else out + shown[:, 0]
         return np.where(np.isfinite(out), out, 0.0)
 
-    def _bending(self, inputs: Mapping[str, Any]) -> np.ndarray:
+    def _bending(self, cosines: np.ndarray, bent: np.ndarray, inputs: Mapping[str, Any]) -> np.ndarray:
         """(axes, n) derivative of the misfit."""
-        cosines = self.misfit(inputs)
-        if len(self.bent) == 1:
-            return (cosines @ self.bent[0]).T
+        if len(bent) == 1:
+            return (cosines @ bent[0]).T
         place = {name: i for i, name in enumerate(self.draws.request.groups)}
         groups = np.broadcast_to(np.asarray(inputs["group"]), len(cosines))
-        return np.einsum("nm,nmz->zn", cosines, self.bent[[place[str(g)] for g in groups]], optimize=True)
+        return np.einsum("nm,nmz->zn", cosines, bent[[place[str(g)] for g in groups]], optimize=True)
 
 
 def noise_of(fit: Fit, noise: float | None, prior: float | None) -> float:

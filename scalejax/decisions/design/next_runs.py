@@ -137,7 +137,7 @@ def _check(criterion: str, prior: float | None, misfit: float) -> None:
     if criterion not in CRITERIA:
         raise DecisionError(f"criterion={criterion!r} is unknown; {suggest(str(criterion), CRITERIA)}")
     for name, value, least in (("prior", prior, 1e-6), ("misfit", misfit, 0.0)):
-        if (value is not None or name == "misfit") and not (np.ndim(value) == 0 and value is not None and least <= value < np.inf):
+        if (value is not None or name == "misfit") and not (value is not None and np.ndim(value) == 0 and least <= value < np.inf):
             raise DecisionError(f"{name}={value!r} must be a number of {least:g} or more.")
 
 

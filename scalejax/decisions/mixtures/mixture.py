@@ -60,8 +60,10 @@ class Mixture(Shown):
     @double
     def _evaluate(self, h: np.ndarray, params: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         factors = np.broadcast_to(self.multipliers * self._factors, (len(h), *self.multipliers.shape))
-        out = evaluated(self.problem.aims.laws, self.problem.aims.weights, h, factors, params, self.problem.path, self.problem.values)
-        return tuple(np.asarray(a) for a in out)
+        losses, pull, gap = evaluated(
+            self.problem.aims.laws, self.problem.aims.weights, h, factors, params, self.problem.path, self.problem.values
+        )
+        return np.asarray(losses), np.asarray(pull), np.asarray(gap)
 
     @property
     def _factors(self) -> Any:
@@ -143,7 +145,7 @@ class Mixture(Shown):
             here = np.broadcast_to(given, np.atleast_2d(self.h).shape)
             losses, pull, _ = self._evaluate(here[None], self.problem.aims.point)
             total = self._total(losses, pull)[0]
-            spread = self._difference(here, level) if self.draws is not None else None
+            spread = self._difference(here, len(self.draws), level) if self.draws is not None else None
             for s in range(len(total)):
                 row = [
                     name if self.single else f"{name}, {self._label(s)}",
@@ -165,9 +167,8 @@ class Mixture(Shown):
         caps, floors = (np.flatnonzero(off > _OFF) for off in (h - high, low - h))
         return [f"cap of {self.domains[i]}" for i in caps] + [f"floor of {self.domains[i]}" for i in floors]
 
-    def _difference(self, h: np.ndarray, level: float) -> tuple[Any, Any]:
+    def _difference(self, h: np.ndarray, count: int, level: float) -> tuple[Any, Any]:
         """Interval over the draws of the objective at h minus that at the chosen weights."""
-        count = len(self.draws)
         both = (self._evaluate(np.broadcast_to(w, (count, *np.shape(w))), self.problem.aims.draws) for w in (h, np.atleast_2d(self.h)))
         there, here = (self._total(losses, pull) for losses, pull, _ in both)
         return ends(there - here, level)
@@ -191,7 +192,7 @@ class Mixture(Shown):
         notes = [f"objective {', '.join(number(v, 7) for v in total)}; at most {gap.max():.1g} above the least, if the losses are convex"]
         if self.problem.kept:
             notes.append(note(self.problem.kept, self.domains))
-        if limits:
+        if self.draws is not None:
             notes.append(drawn_by(len(self.draws), self.problem.aims.kind))
         elif self.problem.aims.kind:
             notes.append(self.problem.aims.kind)

@@ -96,7 +96,7 @@ def optimal_mixture(
     kept = kept_shares(seen, names)
     low, high = keep(low, high, kept, names)
     check_directions(seen, low, high, names)
-    values = {
+    values: dict[str, Any] = {
         "weights": mixing.importance(aims, weights, worst),
         "reference": mixing.by_target(aims, "reference", reference, 0.0),
         "pull": mixing.nonnegative("pull", pull),
@@ -109,12 +109,12 @@ def optimal_mixture(
         raise DecisionError("Softmax weights know no caps and floors; use solver='interior' or 'mirror'.")
     if solver == "interior":
         point, draws = _interior(problem)
-    elif solver == "softmax":
-        point, draws = (_logits(problem, params) for params in (aims.point, aims.draws))
     else:
-        point, draws = (_descended(problem, params, solver) for params in (aims.point, aims.draws))
+        point, draws = _along_path(problem, aims.point, solver), None if aims.draws is None else _along_path(problem, aims.draws, solver)
     multipliers = np.broadcast_to(values["weights"], (len(point.h[0]), aims.outputs)) if point.multipliers is None else point.multipliers
-    h, drawn = (None if s is None else s.h[:, 0] if single else s.h for s in (point, draws))
+    h, drawn = point.h, None if draws is None else draws.h
+    if single:
+        h, drawn = h[:, 0], None if drawn is None else drawn[:, 0]
     return Mixture(h[0], names, drawn, problem, multipliers, single, point.residual)
 
 
@@ -155,10 +155,13 @@ def _interior(problem: Blend) -> tuple[_Solved, _Solved | None]:
     return point, None if aims.draws is None else solved(aims.draws, out.x[:, 0])[0]
 
 
-def _logits(problem: Blend, params: Any) -> _Solved | None:
+def _along_path(problem: Blend, params: Any, solver: Any) -> _Solved:
+    """By another solver than Newton steps on the weights."""
+    return _logits(problem, params) if solver == "softmax" else _descended(problem, params, solver)
+
+
+def _logits(problem: Blend, params: Any) -> _Solved:
     """Newton steps on logits."""
-    if params is None:
-        return None
     free, count = problem.aims.size - 1, problem.low.shape[1]
     endless = np.full((free, count), np.inf)
     box = Box(-endless, endless, (-np.ones(free), np.ones(free)))
@@ -168,10 +171,8 @@ def _logits(problem: Blend, params: Any) -> _Solved | None:
     return _Solved(np.moveaxis(h / h.sum(axis=0), 0, -1), residual=float(out.residual.max()))
 
 
-def _descended(problem: Blend, params: Any, solver: Any) -> _Solved | None:
+def _descended(problem: Blend, params: Any, solver: Any) -> _Solved:
     """Mirror descent, or an optax transformation on logits, from the middle of the caps."""
-    if params is None:
-        return None
     draws, count = len(next(iter(params[0].values()))), problem.low.shape[1]
     which = np.arange(draws * count)
     each = {

@@ -83,9 +83,8 @@ def collect(source: Source | Mapping[str, Source] | Sequence[Source], size: int 
     Raises:
         DecisionError: if a law has no weights on a simplex, or the laws disagree in the number of domains.
     """
-    one = isinstance(source, Fit | Draws) or (isinstance(source, tuple) and len(source) == 2 and isinstance(source[0], Law))
     parts: list[tuple[str, Any, Any]] = []
-    for name, part in {"": source}.items() if one else (source.items() if isinstance(source, Mapping) else enumerate(source)):
+    for name, part in _named(source):
         fit = part if isinstance(part, Fit) else part.fit if isinstance(part, Draws) else None
         groups = fit.groups if fit is not None and fit.groups and group is None else [group]
         for label in groups:
@@ -98,22 +97,31 @@ def collect(source: Source | Mapping[str, Source] | Sequence[Source], size: int 
     laws = tuple(dict.fromkeys(k.law for _, k in named))
     weights = tuple(_weights(law) for law in laws)
     sizes = {_size(k, h) for law, h in zip(laws, weights, strict=True) for _, k in named if k.law == law} | {size}
-    sizes.discard(None)
-    if len(sizes) != 1:
+    known = {many for many in sizes if many is not None}
+    if len(known) != 1:
         raise DecisionError(
-            f"The targets have mixtures of {', '.join(map(str, sorted(sizes)))} domains; they must agree."
-            if sizes
+            f"The targets have mixtures of {', '.join(map(str, sorted(known)))} domains; they must agree."
+            if known
             else "The number of domains cannot be told from the parameters; name them with domains=[...]."
         )
     ordered = [(name, k) for law in laws for name, k in named if k.law == law]
     counts = [k.count for _, k in ordered if k.draws is not None]
     draws = [_stack(law, ordered, min(counts)) for law in laws] if counts else None
     kinds = ", ".join(dict.fromkeys(k.kind for _, k in ordered if k.kind))
-    many = sizes.pop()
+    many = known.pop()
     names = tuple(label for name, k in ordered for label in _outputs(name, k, many))
     mixtures = [trained_mixtures(k, h) for law, h in zip(laws, weights, strict=True) for _, k in ordered if k.law == law]
     trained = tuple(h for h in mixtures if h is not None)
     return Targets(names, laws, weights, many, [_stack(law, ordered, 0) for law in laws], draws, kinds, trained)
+
+
+def _named(source: Source | Mapping[str, Source] | Sequence[Source]) -> list[tuple[Any, Any]]:
+    """Sources with their names, or with their places; one alone has no name."""
+    if isinstance(source, Mapping):
+        return list(source.items())
+    if isinstance(source, Fit | Draws) or (isinstance(source, tuple) and len(source) == 2 and isinstance(source[0], Law)):
+        return [("", source)]
+    return list(enumerate(source))
 
 
 def _outputs(name: str, k: Known, size: int) -> list[str]:

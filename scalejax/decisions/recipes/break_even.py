@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -146,7 +146,7 @@ def break_even(
     known = dict.fromkeys(["compute", "loss", *(n for side in both for n in side.names)])
     if over not in known:
         raise DecisionError(f"break_even() was asked for {over!r}, which no law and no cost here knows; {suggest(over, known)}")
-    kind, target = fixed[0] if fixed else (over, None)
+    kind, target = fixed[0] if fixed else (over, np.nan)
     curves = [fixed_inputs(side, over) if free else at_best(side, over, kind, target) for side in both]
     return crossings(
         curves, over, (float(ends[0]), float(ends[1])), names, both[0].known.count, "cost" if kind == "loss" else "loss", made_by(both)
@@ -170,7 +170,7 @@ def fixed_inputs(side: Side, over: str) -> Curve:
     return curve
 
 
-def at_best(side: Side, over: str, kind: str, target: float | None = None) -> Curve:
+def at_best(side: Side, over: str, kind: str, target: float = np.nan) -> Curve:
     """The least loss of a budget (`kind` "compute"), or the logarithm of the least cost of a loss; infinite where there is none.
 
     `over` is the budget or the loss itself, or an input; then the target holds for all its values.
@@ -178,7 +178,7 @@ def at_best(side: Side, over: str, kind: str, target: float | None = None) -> Cu
     own_input = over in side.names and over not in side.given
 
     def curve(x: np.ndarray, own: Any) -> tuple[np.ndarray, Any]:
-        asked = side if own is not None else side._replace(known=side.known._replace(draws=None))
+        asked = side if own is not None else side._replace(known=replace(side.known, draws=None))
         if over == kind:
             best = asked.best(x, kind == "compute", own=None if own is None else {"target": own}, must=False)
         else:
@@ -195,7 +195,8 @@ def crossings(
 ) -> BreakEven:
     """Where two curves meet, at the point estimate and for every one of the draws."""
     to_scale, from_scale = (np.log, np.exp) if ends[0] > 0 else (np.asarray, np.asarray)
-    grid = np.linspace(*to_scale(np.asarray(ends)), _GRID)
+    low, high = to_scale(np.asarray(ends))
+    grid = np.linspace(low, high, _GRID)
 
     def difference(t: np.ndarray, own: Any = None) -> tuple[np.ndarray, Any]:
         x, own_x = from_scale(t), None if own is None else from_scale(own)

@@ -174,13 +174,13 @@ def _wanted(base: Any, name: str, like: Any, bounds: Any, pair: Pair, given: Map
 def _solve(function: Callable[[np.ndarray], np.ndarray], shape: tuple[int, ...], low: float, high: float) -> tuple[np.ndarray, ...]:
     """Smallest root of every function (sets, points), which of them have none, and how many there are."""
     log = low > 0
-    ends = np.log([low, high]) if log else np.asarray([low, high])
+    first_end, last_end = np.log([low, high]) if log else (low, high)
     from_scale: Callable[[Any], Any] = np.exp if log else np.asarray
 
     def at(t: Any) -> np.ndarray:
         return function(np.broadcast_to(from_scale(t), shape))
 
-    grid = np.linspace(*ends, _GRID)
+    grid = np.linspace(first_end, last_end, _GRID)
     first = last = at(grid[0])
     left, right, count = np.full(shape, grid[0]), np.full(shape, grid[0]), np.zeros(shape, int)
     for before, after in pairwise(grid):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import jax
@@ -118,17 +118,19 @@ def pareto(
     """
     alone = against is None
     _check(against, compute, loss, points, between)
-    second = cost if alone else against
-    limits = {**(caps or {})} | ({} if alone else {against: 1.0})
+    second = cost if against is None else against
+    limits = {**(caps or {})} | ({} if against is None else {against: 1.0})
     (side,) = sides([source], [cost], given, "pareto", bounds=bounds, caps=limits, over=None if over is None else tuple(over))
     for_budget, names = loss is None, ("loss" if loss is None else name_of(cost), name_of(second))
-    if alone:
-        levels = np.geomspace(*numbers("between", between), points)
+    target = compute if loss is None else loss
+    if target is None:
+        low, high = numbers("between", between)
+        levels = np.geomspace(low, high, points)
         question = side.ask(levels, True)
     else:
-        target = float(compute if for_budget else loss)
-        ends = numbers("between", between) if between is not None else _ends(side.ask(np.asarray([target]), for_budget), side, names)
-        levels = np.geomspace(*ends, points)
+        target = float(target)
+        low, high = numbers("between", between) if between is not None else _ends(side.ask(np.asarray([target]), for_budget), side, names)
+        levels = np.geomspace(low, high, points)
         question = _capped(side.ask(np.full(points, target), for_budget), levels)
     point, draws = question.solve(side.known)
     _found(question, side, point, name_of(cost))
@@ -183,7 +185,7 @@ def _named(question: Question, found: Any) -> dict[str, np.ndarray]:
 
 def _ends(question: Question, side: Side, names: tuple[str, str]) -> tuple[float, float]:
     """The second objective at its own optimum and at that of the first. Its cap in the question is 1, so its condition is its logarithm."""
-    point_only = side.known._replace(draws=None)
+    point_only = replace(side.known, draws=None)
     free, _ = _capped(question, np.asarray([_LOOSE])).solve(point_only)
     _found(question, side, free, names[0])
     *below, (_, second) = question.program.below

@@ -102,7 +102,7 @@ class Side(NamedTuple):
 
     def predict(self, inputs: Mapping[str, Any], draws: bool = False) -> np.ndarray:
         """The law at inputs of one shape (sets, points), at the point (sets 1) or for every draw; those that are missing are given."""
-        law, params = self.known.law, self.known.draws if draws else self.known.leading()
+        law, params = self.known.law, self.known.drawn if draws else self.known.leading()
         shape = np.broadcast_shapes(*(np.shape(v) for v in inputs.values()), (len(next(iter(params.values()))), 1))
         at = {n: np.broadcast_to(v, shape) for n, v in inputs.items() if n in law.inputs}
         return np.asarray(_values(law, params, at, {n: self.value(n) for n in law.inputs if n not in at}))
@@ -160,7 +160,7 @@ def sides(
     """
     common = dict(given)
     group = common.pop("group", None)
-    limits = {"bounds": dict(bounds or {}), "choices": dict(choices or {})}
+    limits, options = dict(bounds or {}), dict(choices or {})
     made, used = [], set()
     parts = [own_values(source, what) for source in sources]
     grouped = [bool(getattr(getattr(inner, "fit", inner), "groups", ())) for inner, _ in parts]
@@ -175,10 +175,11 @@ def sides(
             if n not in side.names:
                 raise DecisionError(f"{what}() got {n!r} for law {knowledge.law.name!r}, which does not know it; {suggest(n, side.names)}")
         values = {n: v for n, v in common.items() if n in side.names} | own
-        kept = {kind: {n: v for n, v in named.items() if n in side.names and n not in values} for kind, named in limits.items()}
-        made.append(side._replace(given=values, **kept))
+        left = set(side.names) - set(values)
+        mine = {n: v for n, v in limits.items() if n in left}
+        made.append(side._replace(given=values, bounds=mine, choices={n: v for n, v in options.items() if n in left}))
         used |= set(side.names)
-    for n in [*common, *limits["bounds"], *limits["choices"]]:
+    for n in [*common, *limits, *options]:
         if n not in used:
             raise DecisionError(f"{what}() got {n}=, which no law and no cost here knows.")
     return made

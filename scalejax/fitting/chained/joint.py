@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from ..request import Request
 from ..result import finish
 from ..solvers.gradient import Solver, as_solver
 from ..solvers.search import Found, minimise, search
-from ..solvers.starts import make_starts
+from ..solvers.starts import Starts, make_starts
 from .measure import Measure, common, measures, per_stage
 from .result import ChainFit
 from .rows import stage_curvatures
@@ -72,7 +72,7 @@ def asked_of(law: Law, *, loss: Any, on: Any, floor: Any, ceiling: Any, noise: A
         if not (np.isfinite(value) and (value > 0 or (each[name].counts and value == 0))):
             raise FitError(f"noise={{{name!r}: {value!r}}} must be a positive number, a standard deviation of residuals.")
     for name, measure in each.items():
-        if measure.counts and not measure.loss.overdispersed:
+        if measure.counts and not measure.overdispersed:
             known[name] = 0.0  # deviances have a size of their own
     if len(joined.outputs) == 1 and not each[joined.output].counts:
         known.setdefault(joined.output, 1.0)  # there is no other stage to weigh it against
@@ -250,7 +250,7 @@ def _shape(slot: Any) -> tuple[int, ...]:
 
 
 def _settled(
-    problem: Joint, noise: dict[str, float], points: Sequence[Any], solver: Solver, seed: int, progress: Any
+    problem: Joint, noise: dict[str, float], points: Starts | np.ndarray, solver: Solver, seed: int, progress: Any
 ) -> tuple[Found, dict[str, float]]:
     """Search, then noise and parameters in turn until neither moves, then search again at that noise."""
     alone = dict(noise)

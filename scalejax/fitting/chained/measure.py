@@ -40,6 +40,11 @@ class Measure:
         return isinstance(self.loss, Binomial)
 
     @property
+    def overdispersed(self) -> bool:
+        """Are they counts that scatter more than independent trials do?"""
+        return isinstance(self.loss, Binomial) and self.loss.overdispersed
+
+    @property
     def scale(self) -> Measure:
         """What the composed law depends on: the scale without the loss."""
         return replace(self, loss=squared())
@@ -138,13 +143,12 @@ def common(each: Mapping[str, Measure], noise: Mapping[str, float]) -> tuple[Los
         return squared(), dict.fromkeys(losses, 1.0)
     plain = any(isinstance(loss, Squared) for loss in losses.values())
     shapes = {loss.nu for loss in losses.values() if isinstance(loss, StudentT)}
-    if len(kinds) > 1 or not kinds <= {Huber, LogCosh, StudentT} or len(shapes) > 1 or (plain and kinds != {Huber}):
+    known = {name: loss for name, loss in losses.items() if isinstance(loss, Squared | Huber | LogCosh | StudentT)}
+    if len(kinds) > 1 or len(known) < len(losses) or len(shapes) > 1 or (plain and kinds != {Huber}):
         raise FitError(
             "Stages of one chain may have Huber losses and least squares (counts among them), or all log_cosh, or all student_t with one "
             f"nu; got {', '.join(f'{name}={loss!r}' for name, loss in losses.items())}."
         )
-    corners = {n: FLAT * noise[n] if isinstance(v, Squared) else v.scale if isinstance(v, StudentT) else v.delta for n, v in losses.items()}
-    loss = (
-        {Huber: Huber(1.0), LogCosh: LogCosh(1.0), StudentT: StudentT(*shapes, 1.0)}[kinds.pop()] if not shapes else StudentT(*shapes, 1.0)
-    )
+    corners = {n: FLAT * noise[n] if isinstance(v, Squared) else v.scale if isinstance(v, StudentT) else v.delta for n, v in known.items()}
+    loss = StudentT(shapes.pop(), 1.0) if shapes else Huber(1.0) if Huber in kinds else LogCosh(1.0)
     return loss, {name: noise[name] / corner for name, corner in corners.items()}

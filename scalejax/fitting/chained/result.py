@@ -223,7 +223,7 @@ class ChainFit(Fit):
         for name in self.chain.outputs:
             measure, count = self.asked.each[name], int((self.stacked.stage == self.chain.outputs.index(name)).sum())
             if measure.counts:
-                size = f", overdispersion {number(self.noise[name], 3)}" if measure.loss.overdispersed else ""
+                size = f", overdispersion {number(self.noise[name], 3)}" if measure.overdispersed else ""
                 words.append(f"{name}: {count} rows of counts{size}")
             else:
                 known = f", noise {number(self.noise[name], 3)}" if len(self.chain.outputs) > 1 or name not in self.asked.noise else ""

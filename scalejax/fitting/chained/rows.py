@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,8 +46,8 @@ class StageRows(DenseRows):
                 out = np.where(here, np.broadcast_to(value if value.ndim == 2 else value[:, None], out.shape), out)
         return out
 
-    @property
-    def score(self) -> np.ndarray:  # type: ignore[override]
+    @cached_property
+    def score(self) -> np.ndarray:
         """(sets, n) root of the weight times psi(r)."""
         return self._each(lambda loss, weight, p: np.sqrt(weight) * np.asarray(loss.psi(self.r)))
 

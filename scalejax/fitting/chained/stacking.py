@@ -61,7 +61,7 @@ def stacked_law(joined: Chain, scales: tuple[Measure, ...], staged: bool = False
         row = dict(zip(inputs, values, strict=True))
         known = {name: row[name] for name in joined.inputs}
         known |= {name: row[observed(name)] for name in inner}
-        out = 0.0
+        out: Any = 0.0
         for alike in parts:
             stage, measure = joined.stages[alike[0]], scales[alike[0]]
             here = [row[INDEX] == i for i in alike]

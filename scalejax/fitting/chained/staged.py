@@ -161,7 +161,8 @@ def bootstrap_staged(fit: ChainFit, replicates: int, columns: tuple[str, ...], s
             f"Resampling the groups of {' and '.join(columns)!r} needs at least {FEWEST} of them, and there are {len(set(names))}; use "
             "fit.interval() or sj.laplace(fit)."
         )
-    strata, drawn = fit.strata(np.arange(len(names)), units), np.zeros((len(names), replicates))
+    apart, drawn = fit.strata(np.arange(len(names)), units), np.zeros((len(names), replicates))
+    strata = np.zeros(len(names), int) if apart is None else apart
     for stratum in np.unique(strata):
         drawn[strata == stratum] = resampled_units(names[strata == stratum], replicates, seed, columns)
     theta = np.repeat(fit.theta[:, :, None], replicates, axis=2)

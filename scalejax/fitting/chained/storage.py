@@ -56,11 +56,15 @@ def chain_from_document(document: dict[str, Any], law: Law | None) -> ChainFit:
     fitted = fit_from_document(document, whole)
     request = fitted.request
     columns = {name: column for name, column in request.runs.columns.items() if name not in (TARGET, UNIT)}
-    arrays = {name: np.asarray(saved["rows"][name], int if name in ("stage", "row") else float) for name in _ARRAYS}
-    stacked = Stacked(joined, each, saved["observing"], columns, **arrays)
+    rows = saved["rows"]
+    stacked = Stacked(
+        joined, each, saved["observing"], columns, stage=np.asarray(rows["stage"], int), row=np.asarray(rows["row"], int),
+        value=np.asarray(rows["value"], float), target=np.asarray(rows["target"], float), weight=np.asarray(rows["weight"], float),
+    )  # fmt: skip
     single = joined.stages[0].law if saved["single"] else None
+    by = request.by if isinstance(request.by, str) else None  # chains take one column
     asked = Asked(
-        joined, single, saved["output"], each, saved["known"], request.fix, request.tie, request.bounds, request.by, request.share, None,
+        joined, single, saved["output"], each, saved["known"], request.fix, request.tie, request.bounds, by, request.share, None,
         request.sizes,
     )  # fmt: skip
     plain = {f.name: getattr(fitted, f.name) for f in fields(type(fitted))}

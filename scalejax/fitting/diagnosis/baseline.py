@@ -72,7 +72,7 @@ def _opposed(fit: Fit) -> str:
 
 def _rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
     ranks = [np.unique(v, return_inverse=True)[1].astype(float) for v in (x, y)]
-    return float(np.corrcoef(*ranks)[0, 1]) if all(np.ptp(r) > 0 for r in ranks) else 0.0
+    return float(np.corrcoef(ranks[0], ranks[1])[0, 1]) if all(np.ptp(r) > 0 for r in ranks) else 0.0
 
 
 def stepped(fit: Fit) -> list[str]:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -74,7 +73,8 @@ class Cluster:
         return self.p < STRONG[0] and self.share > STRONG[1]
 
 
-class Partition(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Partition:
     """Runs in groups.
 
     Attributes:

@@ -13,6 +13,7 @@ from ...core.table import Table, number
 from ..status import Status, failures
 from . import baseline, clusters, groups, naming, outliers, trends
 from .rows import Rows, rows_of
+from .trends import Trend
 from .verdict import Remark, Verdict, judged
 
 if TYPE_CHECKING:
@@ -120,10 +121,11 @@ class Diagnosis:
         return judged(self.remarks)
 
     @property
-    def _bend(self) -> tuple[tuple[trends.Trend, ...], float | None]:
+    def _bend(self) -> tuple[tuple[Trend, ...], float | None]:
         """Trends and correlation of neighbours of the fit without the outliers, which would bend it."""
-        alone = len(self.rows) == 1 and self.without is not None  # of many sets the one that is bent hardly counts
-        source = self.without.diagnosis if alone else self
+        source = self
+        if len(self.rows) == 1 and self.without is not None:  # of many sets the one that is bent hardly counts
+            source = self.without.diagnosis
         return source.trends, source.neighbours
 
     @property
@@ -171,7 +173,7 @@ class Diagnosis:
         sentence = f"{len(found)} of {total:,} runs {lie} far from the law, "
         sentence += naming.named(found, fit.request.on) + f", where half of the others lie within {naming.usual(found, fit.request.on)}."
         sentence += naming.one_group(fit.request, found.rows)
-        if len(self.rows) > 1:
+        if len(self.rows) > 1 or self.without is None:
             return [sentence]
         return [f"{sentence} {naming.compared(fit, self.without)}"]
 

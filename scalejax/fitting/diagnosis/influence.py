@@ -135,7 +135,7 @@ def _efficiency(rows: Rows, active: np.ndarray, spare: int) -> float:
 def _pulls(rows: Rows, active: np.ndarray, deviation: float) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Leverage (n, T), what a residual (times the root of its weight) would grow by without its run, and `Judged.shift`."""
     n, steps = active.shape
-    if rows.slope is None:
+    if rows.unit_slope is None:
         return np.zeros((n, steps)), np.zeros((n, steps)), None
     flat, used = rows.unit_slope.reshape(n * steps, -1), active.ravel()
     length = np.linalg.norm(flat[used], axis=0)

@@ -68,8 +68,8 @@ def find_outliers(request: Request, theta: np.ndarray, sets: Sequence[Rows], end
         theta = _without(request, theta, sets, kept, changed, ends)
         sets = rows_of(request, theta)
         for s in changed:
-            judged[s] = judge(sets[s], kept[s], whole)
-            proposed[s] = np.zeros(len(kept[s]), bool) if judged[s] is None else judged[s].far
+            again = judged[s] = judge(sets[s], kept[s], whole)
+            proposed[s] = np.zeros(len(kept[s]), bool) if again is None else again.far
     return _gathered(theta, sets, kept, judged)
 
 
@@ -86,7 +86,8 @@ def _gathered(theta: np.ndarray, sets: Sequence[Rows], kept: Sequence[np.ndarray
     order = np.flatnonzero(far)[np.argsort(row[far])]
     others = np.flatnonzero(~far & np.concatenate([rows.counted for rows in sets]))
     half = float(np.median(usual)) if len(usual) else 0.0
-    shift = None if any(j.shift is None for j in known) else np.concatenate([j.shift for j in known])[others]
+    shifts = [j.shift for j in known if j.shift is not None]
+    shift = None if len(shifts) < len(known) else np.concatenate(shifts)[others]
     return Outliers(row[order], z[order], residual[order], theta, half, row[others], leverage[others], shift)
 
 
@@ -102,7 +103,7 @@ def _proposed(rows: Rows, judged: Judged | None) -> np.ndarray:
     """
     if judged is None:
         return np.zeros(len(rows.row), bool)
-    if rows.slope is None or rows.weight.shape[1] > 1 or len(rows.row) > _RESISTANT or not _yielding(rows):
+    if rows.unit_slope is None or rows.weight.shape[1] > 1 or len(rows.row) > _RESISTANT or not _yielding(rows):
         return judged.far
     used = rows.counted
     r = _least_absolute(rows.unit[used, 0], rows.unit_slope[used, 0])
@@ -162,5 +163,5 @@ def fitted_without(fit: Fit, found: Outliers) -> Fit:
     flag = Flag("outlier", "", tuple(map(int, found.rows)), f"Left out as far from the law: {rows_text(found.rows)}.", excluded=True)
     request = replace(request, runs=replace(fit.runs, excluded=excluded, flags=(*fit.runs.flags, flag)))
     ends = minimise(request.spec, request.bank, found.theta, np.arange(found.theta.shape[1]), LM())
-    each = (a[..., None] for a in (ends.theta, ends.objective, ends.status, ends.iterations))
-    return finish(request, Found(*each, 1), LM(), fit.recipe, fit.seed, 0.0)
+    found_again = Found(ends.theta[..., None], ends.objective[..., None], ends.status[..., None], ends.iterations[..., None], 1)
+    return finish(request, found_again, LM(), fit.recipe, fit.seed, 0.0)

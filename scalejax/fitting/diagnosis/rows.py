@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -48,7 +49,7 @@ class Rows:
     @cached_property
     def counted(self) -> np.ndarray:
         """(n,) runs that the fit looks at."""
-        return (self.weight > 0).any(axis=1)
+        return np.any(self.weight > 0, axis=1)
 
     @property
     def freedom(self) -> int:
@@ -91,7 +92,7 @@ def scaled(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
         mine = rows.group[keep] == g
         scale = robust_scale(y[mine])
         y[mine] = np.clip(y[mine] / scale, -_WINSOR, _WINSOR) if scale > 0 else 0.0
-    if rows.slope is None:
+    if rows.unit_slope is None:
         return y, np.zeros((len(y), 0))
     mean_slope = rows.unit_slope[keep].sum(axis=1) / steps[:, None]
     size = np.linalg.norm(mean_slope, axis=0)
@@ -104,30 +105,42 @@ def rows_of(request: Request, theta: np.ndarray) -> list[Rows]:
     bank = request.bank
     found = _of_blocks(request, theta) if request.joint or bank.blocks else _of_sets(request, theta)
     out = []
-    for s, (table, place, arrays) in enumerate(zip(request.tables, request.places, found, strict=True)):
+    for s, (table, place, terms) in enumerate(zip(request.tables, request.places, found, strict=True)):
         rows, runs = usable_rows(request.law, table), len(bank.group)
         weight = bank.weight[:, s].reshape(runs, -1)[: len(rows)]
-        *arrays, jac = arrays
-        numbers = [np.where(weight > 0, a.reshape(runs, -1)[: len(rows)], 0.0) for a in arrays]  # residual, rho, psi, bend
-        slope = None if jac is None else np.where((weight > 0)[..., None], jac.reshape(runs, -1, len(theta))[: len(rows)], 0.0)
+        residual, rho, psi, bend = (np.where(weight > 0, a.reshape(runs, -1)[: len(rows)], 0.0) for a in terms[:4])
+        slope = terms.slope
+        if slope is not None:
+            slope = np.where((weight > 0)[..., None], slope.reshape(runs, -1, len(theta))[: len(rows)], 0.0)
         level = 1.0 if request.on == "log" else float(np.median(np.abs(table[request.law.output][rows])))
         out.append(
             Rows(
-                place[rows], request.grouping.noise(request.codes[place[rows]]), weight, numbers[0], slope, *numbers[1:], len(theta), level
+                place[rows], request.grouping.noise(request.codes[place[rows]]), weight, residual, slope, rho, psi, bend, len(theta), level
             )
         )
     return out
 
 
-def _of_sets(request: Request, theta: np.ndarray) -> list[tuple[np.ndarray, ...]]:
+class _Terms(NamedTuple):
+    """What a residual adds to the objective, all of them in a row or by run and step."""
+
+    residual: np.ndarray
+    rho: np.ndarray
+    psi: np.ndarray
+    bend: np.ndarray
+    slope: np.ndarray | None
+
+
+def _of_sets(request: Request, theta: np.ndarray) -> list[_Terms]:
     """Residuals, rho, psi and bend (rows,), and derivatives (rows, p) of every set, by the programs that `second_order` has compiled."""
     bank = request.bank
     r, jac, _ = derivatives(request.spec, bank.batched, theta, bank.gather(np.arange(theta.shape[1])))
-    numbers = (a.T for a in (r, *_of_loss(request, r, bank.weight)))
-    return list(zip(*numbers, np.moveaxis(jac, (2, 1, 0), (0, 1, 2)), strict=True))
+    rho, psi, bend = _of_loss(request, r, bank.weight)
+    slopes = np.moveaxis(jac, (2, 1, 0), (0, 1, 2))
+    return [_Terms(*parts) for parts in zip(r.T, rho.T, psi.T, bend.T, slopes, strict=True)]
 
 
-def _of_blocks(request: Request, theta: np.ndarray) -> list[tuple[np.ndarray | None, ...]]:
+def _of_blocks(request: Request, theta: np.ndarray) -> list[_Terms]:
     """The same of the one set of a joint fit or of a very long table, block by block; no derivatives where they would be too many."""
     bank, blocks, size = request.bank, blocks_of(request), len(theta)
     runs, steps = len(bank.group), bank.rows // len(bank.group)
@@ -146,7 +159,8 @@ def _of_blocks(request: Request, theta: np.ndarray) -> list[tuple[np.ndarray | N
     whole = np.zeros((4, runs, steps))
     for out, array in zip(whole, (cut, *_of_loss(request, cut, weight)), strict=True):
         out[blocks.place[high, block]] = array.reshape(-1, steps, array.shape[-1])[high, :, block]
-    return [(*whole, None if slope is None else slope[..., :size])]
+    residual, rho, psi, bend = whole
+    return [_Terms(residual, rho, psi, bend, None if slope is None else slope[..., :size])]
 
 
 def _of_loss(request: Request, r: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -204,7 +204,7 @@ def descend(
     for start in range(0, members, size):
         chunk = np.arange(start, min(start + size, members))
         padded = np.resize(chunk, size)
-        data, place, total = gather(padded), theta[:, padded], 0
+        data, place, total = gather(padded), theta[:, padded], np.zeros(size, int)
         for _ in range(settings.rounds):
             found = _descend(spec, batched, settings, place, data)
             place, total = np.asarray(found[0]), total + np.asarray(found[2])

@@ -99,7 +99,7 @@ def advance(spec: Spec, batched: tuple[bool, ...], inner: Any, state: State, dat
     """Up to `_ROUND` iterations of every unfinished member; `settings` is (max_iterations, tolerance, near, damping)."""
     traced("solve")
     axes = (jax.tree.map(lambda _: -1, state), data_axes(batched))
-    return over_devices(lambda *shares: _advance(spec, batched, inner, *shares, settings, floor), (state, data), axes)
+    return over_devices(lambda s, d: _advance(spec, batched, inner, s, d, settings, floor), (state, data), axes)
 
 
 def _advance(spec: Spec, batched: tuple[bool, ...], inner: Any, state: State, data: Data, settings: Any, floor: Any) -> State:

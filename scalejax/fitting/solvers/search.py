@@ -121,10 +121,11 @@ def minimise(
             which = mine[members]
             return source.gather(sets[which], None if weight is None else weight[:, which])
 
-        arguments = (spec, bank.batched, theta[:, mine], gather, source.work, solver, rounding_floor(spec, bank), progress)
+        begin, floor = theta[:, mine], rounding_floor(spec, bank)
         if isinstance(solver, LM):
-            return levenberg_marquardt(*arguments, late=_stragglers(sets[mine]) if rivals else None)
-        return descend(*arguments)
+            late = _stragglers(sets[mine]) if rivals else None
+            return levenberg_marquardt(spec, bank.batched, begin, gather, source.work, solver, floor, progress, late=late)
+        return descend(spec, bank.batched, begin, gather, source.work, solver, floor, progress)
 
     return over_hosts(share, theta.shape[1])
 
@@ -156,7 +157,9 @@ def rounding_level(spec: Spec, bank: Bank) -> float:
     return 1e6 * rounding_floor(spec, bank)
 
 
-def search(request: Request, starts: Starts | None, solver: Solver, seed: int, progress: Callable[[int, int], None] | None) -> Found:
+def search(
+    request: Request, starts: Starts | np.ndarray | None, solver: Solver, seed: int, progress: Callable[[int, int], None] | None
+) -> Found:
     """Screen the starts of every set and refine them in waves, until `ENOUGH` converged on the best optimum of the set or none is left.
 
     A wave fills the processor: many starts for one data set, three each for hundreds of them. So few can all miss the best optimum: where
@@ -166,7 +169,7 @@ def search(request: Request, starts: Starts | None, solver: Solver, seed: int, p
     if type(solver) is LM and is_linear(spec, bank):
         ends, inside = closed_form(spec, bank, np.arange(sets))
         if inside.all():
-            return Found(ends.theta[..., None], *(a[:, None] for a in (ends.objective, ends.status, ends.iterations)), 1, True)
+            return Found(ends.theta[..., None], ends.objective[:, None], ends.status[:, None], ends.iterations[:, None], 1, True)
     points = make_starts(request.layout, _count(bank) if starts is None else starts, seed)
     count = points.shape[1]
     values = screen(spec, bank, np.tile(points, sets), np.repeat(np.arange(sets), count)).reshape(sets, count)
@@ -200,8 +203,8 @@ def search(request: Request, starts: Starts | None, solver: Solver, seed: int, p
 
 def _ranked(theta: np.ndarray, objective: np.ndarray, status: np.ndarray, iterations: np.ndarray, screened: int) -> Found:
     ranks = np.argsort(objective, axis=1, kind="stable")
-    sorted_theta = np.take_along_axis(theta, ranks[None], axis=2)
-    return Found(sorted_theta, *(np.take_along_axis(a, ranks, axis=1) for a in (objective, status, iterations)), screened)
+    objective, status, iterations = (np.take_along_axis(a, ranks, axis=1) for a in (objective, status, iterations))
+    return Found(np.take_along_axis(theta, ranks[None], axis=2), objective, status, iterations, screened)
 
 
 def _lend(
@@ -218,10 +221,9 @@ def _lend(
     objective = np.nan_to_num(state.objective.reshape(lent.shape), nan=np.inf)
     more = _ranked(
         np.concatenate([found.theta, state.theta.reshape(-1, *lent.shape)], axis=2),
-        *(
-            np.concatenate([old, new.reshape(lent.shape)], axis=1)
-            for old, new in ((found.objective, objective), (found.status, state.status), (found.iterations, state.iterations))
-        ),
+        np.concatenate([found.objective, objective], axis=1),
+        np.concatenate([found.status, state.status.reshape(lent.shape)], axis=1),
+        np.concatenate([found.iterations, state.iterations.reshape(lent.shape)], axis=1),
         found.screened,
     )
     return more, bool((objective.min(axis=1) < found.objective[:, 0] * (1 - _OTHER)).any())

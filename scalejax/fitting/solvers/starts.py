@@ -16,7 +16,7 @@ Starts = int | Mapping[str, Any] | Sequence[Mapping[str, Any]]
 DEFAULT = 2048
 
 
-def make_starts(layout: Layout, starts: Starts | None, seed: int) -> np.ndarray:
+def make_starts(layout: Layout, starts: Starts | np.ndarray | None, seed: int) -> np.ndarray:
     """Unconstrained starts of shape (size, count).
 
     Args:

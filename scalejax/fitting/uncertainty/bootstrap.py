@@ -130,8 +130,8 @@ def bootstrap(
         )
     theta = np.where(unknown[:, :, None], np.nan, np.concatenate(parts, axis=1))
     how = units.kind + (f" by {' and '.join(units.columns)}" if units.columns else "")
-    kind = noted(f"bootstrap ({how}, seed {seed})", held, replicates * sets)
-    return Draws(fit, theta, kind, failed, None if units.kind in ("residual", "blocks") else units)
+    note = noted(f"bootstrap ({how}, seed {seed})", held, replicates * sets)
+    return Draws(fit, theta, note, failed, None if units.kind in ("residual", "blocks") else units)
 
 
 def _cut(bank: Bank) -> Bank:
@@ -139,8 +139,8 @@ def _cut(bank: Bank) -> Bank:
     runs, per_run = len(bank.group), bank.rows // len(bank.group)
     last = np.flatnonzero(bank.weight.any(axis=1))[-1] // per_run + 1
     keep = min(-(-last // 32) * 32, runs)
-    arrays = {"inputs": tuple(a[:keep] for a in bank.inputs), "target": bank.target[:keep], "codes": bank.codes[:keep]}
-    return replace(bank, weight=bank.weight[: keep * per_run], **arrays)
+    inputs, weight = tuple(a[:keep] for a in bank.inputs), bank.weight[: keep * per_run]
+    return replace(bank, inputs=inputs, target=bank.target[:keep], weight=weight, codes=bank.codes[:keep])
 
 
 def _replicate(

@@ -43,7 +43,9 @@ class Curvature:
 class Rows(Protocol):
     """What `curvatures` needs of some sets, whose free parameters are the same: sums over their residuals. See `rows`."""
 
-    n: np.ndarray  # (sets,) residuals that count
+    @property
+    def n(self) -> np.ndarray:
+        """(sets,) residuals that count."""
 
     def hessian(self) -> tuple[np.ndarray, np.ndarray]:
         """sum w c J J', with c the curvature of the loss about the residuals, and the bending sum w psi r'' to be added to it."""

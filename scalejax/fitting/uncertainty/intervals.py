@@ -15,7 +15,7 @@ from ..layout import Slot
 from ..request import Request
 
 
-def quantile_of(level: float, freedom: np.ndarray | None = None) -> Any:
+def quantile_of(level: float, freedom: np.ndarray | float | None = None) -> Any:
     """Quantile of a two-sided confidence level: normal, or Student's t with these degrees of freedom; infinite where there are none."""
     if not 0 < level < 1:
         raise FitError(f"level={level!r} must lie between 0 and 1, such as 0.9.")

@@ -165,8 +165,10 @@ def profile(
         )
     order = np.argsort(curves.u, axis=1)
     grid, rise = curves.natural(np.take_along_axis(curves.u, order, axis=1)), np.take_along_axis(curves.rise, order, axis=1)
-    shaped = [curves.shaped(a) for a in (low, high, grid, rise, threshold)]
-    return Profile(fit, level, kind, *shaped, curves.failed)
+    return Profile(
+        fit, level, kind, low=curves.shaped(low), high=curves.shaped(high), grid=curves.shaped(grid), rise=curves.shaped(rise),
+        threshold=curves.shaped(threshold), failed=curves.failed,
+    )  # fmt: skip
 
 
 class _Curves:
@@ -218,10 +220,13 @@ class _Curves:
             which = np.where(held, self.code[of], -1)
             return data._replace(inputs=(*data.inputs, which, np.broadcast_to(value[members], which.shape)))
 
-        run = levenberg_marquardt if isinstance(self.solver, LM) else descend
         batched = (*self.bank.batched[:-1], True, True, self.bank.batched[-1])
         begin = np.concatenate([start[:, wanted] for start in starts], axis=1)
-        state = run(self.spec, batched, begin, gather, self.bank.work, self.solver, self.floor, self.report)
+        solver, work = self.solver, self.bank.work
+        if isinstance(solver, LM):
+            state = levenberg_marquardt(self.spec, batched, begin, gather, work, solver, self.floor, self.report)
+        else:
+            state = descend(self.spec, batched, begin, gather, work, solver, self.floor, self.report)
         found = np.where(np.isfinite(state.objective), state.objective, np.inf).reshape(tries, -1)
         chosen = np.argmin(found, axis=0) * found.shape[1] + np.arange(found.shape[1])
         self.failed += int((state.status[chosen] != code(Status.CONVERGED)).sum())

@@ -77,7 +77,7 @@ def undetermined(fit: Fit) -> np.ndarray:
     return out if fit.request.joint else np.broadcast_to(out.any(axis=0), out.shape)
 
 
-def weights_of(fit: Fit, bank: Bank, some: Sequence[int], count: int, units: Units, rng: np.random.Generator) -> np.ndarray:
+def weights_of(fit: Fit, bank: Bank, some: Sequence[int] | np.ndarray, count: int, units: Units, rng: np.random.Generator) -> np.ndarray:
     """(rows of the bank, sets * count) how often every residual of these sets counts."""
     return np.concatenate([_weights(fit, bank, int(s), count, units, rng) for s in some], axis=1)
 
@@ -171,9 +171,9 @@ def noise_drawn(fit: Fit, bank: Bank, some: np.ndarray, count: int, columns: tup
     *inputs, target = (a[..., some] if b else a[..., None] for a, b in zip((*bank.inputs, bank.target), bank.batched, strict=True))
     predicted = np.repeat(target - r.reshape(*target.shape[:-1], -1), count, axis=-1)
     target = predicted + np.concatenate(drawn, axis=1).reshape(predicted.shape)
-    inputs = (np.repeat(a, count, axis=-1) if b else a[..., 0] for a, b in zip(inputs, bank.batched[:-1], strict=True))
+    anew = (np.repeat(a, count, axis=-1) if b else a[..., 0] for a, b in zip(inputs, bank.batched[:-1], strict=True))
     pull = np.repeat(bank.pull[some], count)
-    return replace(bank, inputs=tuple(inputs), target=target, batched=(*bank.batched[:-1], True), pull=pull)
+    return replace(bank, inputs=tuple(anew), target=target, batched=(*bank.batched[:-1], True), pull=pull)
 
 
 def _redrawn(r: np.ndarray, weight: np.ndarray, size: int, count: int, rng: np.random.Generator) -> np.ndarray:

@@ -169,7 +169,7 @@ def _simulations(setup: Setup, evidence: Evidence, count: int, seed: int) -> tup
     sites = from_prior(setup.model, evidence, _SPARE * count, seed + 1)  # chains use the seed itself
     targets = np.asarray(outputs(setup.model, evidence, sites, jax.random.fold_in(jax.random.key(seed + 1), 0)))
     used = np.asarray(evidence.weight > 0)
-    finite = np.isfinite(np.where(used, targets, 0.0)).reshape(len(targets), -1).all(1)
+    finite = np.all(np.isfinite(np.where(used, targets, 0.0)).reshape(len(targets), -1), axis=1)
     if finite.sum() < count:
         raise FitError(
             f"The law's output is not finite at {np.mean(~finite):.0%} of the prior draws, so that there is nothing to simulate; "

@@ -151,7 +151,7 @@ def bfmi(energy: np.ndarray) -> np.ndarray:
     energy = np.asarray(energy, dtype=np.float64)
     if energy.ndim != 2:
         raise FitError(f"energy has shape {energy.shape}; give one row a chain and one column a draw.")
-    return _by_quantity(_energy_ratio, energy.T[None])
+    return np.asarray(_by_quantity(_energy_ratio, energy.T[None]))
 
 
 def _energy_ratio(block: np.ndarray) -> np.ndarray:

@@ -53,7 +53,7 @@ class Chains:
         out = {}
         for name, draws in values.items():
             chains = draws.reshape(self.count, -1, *draws.shape[1:])
-            out[name] = tuple(f(chains) for f in (split_rhat, ess_bulk, ess_tail))
+            out[name] = split_rhat(chains), ess_bulk(chains), ess_tail(chains)
         return out
 
     def worst(self, values: Values) -> tuple[float, float, float]:

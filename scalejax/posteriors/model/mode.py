@@ -13,7 +13,7 @@ from ...core.batching import traced
 from .coordinates import Groups, Place, energy, free_values, populations, split, unravel
 from .density import Evidence, Model, hyper_sites
 
-SETS = Evidence(0, 0, None, None, None, None, None, None, None)  # inputs and targets differ between data sets
+SETS = Evidence._make((0, 0, None, None, None, None, None, None, None))  # inputs and targets differ between data sets
 _STEPS = 100  # of Newton's method, at most
 _FLOOR = 1e-3  # of curvatures: below it the priors rule
 _NEAR = 0.01  # distance, in standard deviations, over which third derivatives are taken
@@ -41,7 +41,12 @@ def _local(model: Model, groups: tuple[Groups, ...], evidence: Evidence, w: Any)
 
 def local(model: Model, groups: tuple[Groups, ...], evidence: Evidence) -> Local:
     """Energy, gradient and Hessian as a function of w (sets, size)."""
-    return lambda w: tuple(np.asarray(part) for part in _local(model, groups, evidence, w))
+
+    def at(w: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        value, slope, hessian = _local(model, groups, evidence, w)
+        return np.asarray(value), np.asarray(slope), np.asarray(hessian)
+
+    return at
 
 
 def locate(model: Model, evidence: Evidence, starts: list[np.ndarray]) -> tuple[Place, tuple[Groups, ...], np.ndarray]:

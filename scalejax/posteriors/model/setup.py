@@ -183,7 +183,7 @@ def group_layout(request: Request) -> Layout:
     """The request's layout, with a group axis also where the point fit treats groups apart."""
     if not request.apart:
         return request.layout
-    known = {slot.domain.axis: slot.size for slot in request.layout.slots if slot.domain.axis}
+    known = {slot.domain.axis: slot.size for slot in request.layout.slots if slot.domain.axis and slot.size is not None}
     return make_layout(request.law, fix=request.fix, tie=request.tie, bounds=request.bounds, sizes={**known, **request.sizes},
                        groups=(len(request.groups),), axes=request.axes)  # fmt: skip
 

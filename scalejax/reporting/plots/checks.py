@@ -61,15 +61,15 @@ def ranks(calibration: Calibration, *, level: float = 0.95, ax: Axes | None = No
     x, low, high = band(simulations, draws, together)
     cells = np.rint(x * (draws + 1)).astype(int)
     outside = [name for name, y in curves.items() if ((y[cells] + x < low) | (y[cells] + x > high)).any()]
-    share, inside = np.linspace(0, 1, draws + 2), len(curves) - len(outside)
+    across, inside = np.linspace(0, 1, draws + 2), len(curves) - len(outside)
     for name in sorted(curves, key=outside.__contains__):  # the named ones on top
         look = {"color": style.GREY, "linewidth": 0.8}
         if name in outside:
             colour = NAMED[outside.index(name) % len(NAMED)]
-            look = {"color": colour, "linewidth": 1.8, "label": f"{name}: draws {_wrong(share, curves[name])}"}
+            look = {"color": colour, "linewidth": 1.8, "label": f"{name}: draws {_wrong(across, curves[name])}"}
         elif inside:
             look["label"], inside = f"{inside} quantities inside" if inside > 1 else f"{name}, inside", 0
-        ax.plot(share, curves[name], **{**look, **line})
+        ax.plot(across, curves[name], **{**look, **line})
     ax.axhline(0, color=style.BLACK, linewidth=0.8)
     ax.set(xlim=(0, 1), xlabel="rank of the truth among the draws (share)", ylabel="share of ranks below, less what is even")
     ax.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))

@@ -38,7 +38,7 @@ def curves(fit: Fit, *, residuals: bool = False, ax: Axes | None = None, **line:
     if not fit.request.curves:
         raise FitError(f"curves() needs a fit of loss curves; {fit.law.name!r} predicts {fit.law.output} of single runs.")
     ax, log = style.canvas(ax), fit.request.on == "log"
-    found = [(rows, i) for rows in fit.diagnosis.rows for i in np.flatnonzero(rows.counted)]
+    found = [(rows, int(i)) for rows in fit.diagnosis.rows for i in np.flatnonzero(rows.counted)]
     found.sort(key=lambda pair: -float(np.sqrt(np.mean(pair[0].residual[pair[1]][pair[0].weight[pair[1]] > 0] ** 2))))
     for k, (rows, i) in enumerate(found[:MOST]):
         seen, colour = rows.weight[i] > 0, style.PALETTE[k % len(style.PALETTE)]
@@ -60,8 +60,9 @@ def curves(fit: Fit, *, residuals: bool = False, ax: Axes | None = None, **line:
 
 def _steps(fit: Fit, rows: Rows, i: int) -> np.ndarray:
     """Steps of a curve, or places on it for laws that have none."""
-    column = fit.runs["t"][rows.row[i]] if "t" in fit.law.inputs else None
-    return column if np.shape(column) == rows.weight[i].shape else np.arange(rows.weight.shape[1])
+    places = np.arange(rows.weight.shape[1])
+    column = fit.runs["t"][rows.row[i]] if "t" in fit.law.inputs else places
+    return column if column.shape == places.shape else places
 
 
 def _name(fit: Fit, row: int) -> str:

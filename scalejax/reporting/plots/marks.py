@@ -25,7 +25,7 @@ def runs(ax: Axes, fit: Fit, x: np.ndarray, y: np.ndarray, by: str | None, marks
         ax.legend(frameon=False, fontsize="small")
         return
     value = points.column(fit, by) if by is not None else None
-    if value is None or value.min() <= 0 or value.min() == value.max() or {"c", "color"} & set(marks):
+    if by is None or value is None or value.min() <= 0 or value.min() == value.max() or {"c", "color"} & set(marks):
         ax.scatter(x[keep], y[keep], **{"color": style.BLUE} | look if not {"c", "color"} & set(marks) else look)
         return
     drawn = ax.scatter(x[keep], y[keep], **{"c": value[keep], "cmap": "viridis", "norm": colour_norm(value.min(), value.max()), **look})

@@ -116,4 +116,5 @@ def frontier(
     fit: Fit, draws: Draws | None, compute: np.ndarray, cost: Callable[..., Any], group: str | None, at: Mapping[str, float] | None
 ) -> Allocation:
     """Compute-optimal sizes over a fine grid of budgets."""
-    return allocate(thinned(fit, draws), compute=compute, cost=cost, group=group, **(at or {}))
+    given: dict[str, Any] = dict(at or {})
+    return allocate(thinned(fit, draws), compute=compute, cost=cost, group=group, **given)

@@ -104,7 +104,7 @@ def _path(fit: Fit, source: Draws, decades: float, group: str | None) -> tuple[s
 def _new_runs(source: Draws, inputs: dict[str, Any]) -> np.ndarray:
     """(many, places) outputs that new runs would show, several of each draw."""
     again = -(-SMOOTH // len(source))
-    tiled = {name: np.tile(v, again) if isinstance(v, np.ndarray) else v for name, v in inputs.items()}
+    tiled: dict[str, Any] = {name: np.tile(v, again) if isinstance(v, np.ndarray) else v for name, v in inputs.items()}
     if isinstance(source, Posterior) and source.model.likelihood.counts:
         tiled["trials"] = float(np.median(source.fit.runs[source.model.likelihood.trials]))
     return source.predict(kind="run", **tiled).reshape(len(source) * again, -1)
@@ -142,6 +142,7 @@ def pairs(posterior: Posterior, names: Sequence[str] | None = None) -> np.ndarra
     Example: `sj.plot.pairs(posterior, ["A", "alpha"])[0, 0].figure.savefig("pairs.png")`.
     """
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     there = {entry.label: entry for entry in entries(posterior)}
     for name in names or ():
@@ -149,11 +150,12 @@ def pairs(posterior: Posterior, names: Sequence[str] | None = None) -> np.ndarra
             raise FitError(f"{name!r} is no free parameter of this posterior; {suggest(name, there)}")
     chosen = [_Scaled(there[name]) for name in names] if names else [_Scaled(entry) for entry in shown(posterior)[0]]
     k = len(chosen)
-    figure = Figure(figsize=(1.6 + 0.95 * k, 1.6 + 0.95 * k), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)
+    layout = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)
+    figure = Figure(figsize=(1.6 + 0.95 * k, 1.6 + 0.95 * k), layout=layout)
     axes = figure.subplots(k, k, squeeze=False)
+    panels: list[list[Axes]] = axes.tolist()
     for i, j in np.ndindex(k, k):
-        ax = axes[i, j]
+        ax = panels[i][j]
         if j > i:
             ax.set_axis_off()
             continue
@@ -197,7 +199,10 @@ class _Scaled:
 
         low, high = self.range
         inner = np.asarray(self.range) + 0.12 * (high - low) * np.asarray([1, -1])
-        places = np.log10(style.log_ticks(*10.0**inner, most=3)) if self.log else np.asarray(MaxNLocator(2).tick_values(*inner))
+        first, last = inner
+        places = (
+            np.log10(style.log_ticks(10.0**first, 10.0**last, most=3)) if self.log else np.asarray(MaxNLocator(2).tick_values(first, last))
+        )
         places = places[(places >= inner[0]) & (places <= inner[1])]
         if len(places) > 1:  # two at most, one where they would touch
             places = places[[0, -1]] if places[-1] - places[0] > 0.35 * (high - low) else places[:1]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"
 PALETTE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 GREY = "#666666"
-BAND = {"alpha": 0.2, "linewidth": 0}
+BAND: dict[str, Any] = {"alpha": 0.2, "linewidth": 0}
 PAPER = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1.5}  # behind labels that lie on lines
 
 _SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
@@ -111,7 +111,7 @@ def log_axis(ax: Axes, which: str, label: str, text: Callable[[float], str]) -> 
     if text is plain and high > 1e4 * low:
         text = power_of_ten
     axis = getattr(ax, f"{which}axis")
-    axis.set_major_locator(FixedLocator(log_ticks(low, high, most=6 if text is power_of_ten else 8)))
+    axis.set_major_locator(FixedLocator(log_ticks(low, high, most=6 if text is power_of_ten else 8).tolist()))
     axis.set_major_formatter(FuncFormatter(lambda value, _: text(value)))
     axis.set_minor_formatter(NullFormatter())
     axis.set_label_text(label)
@@ -144,6 +144,6 @@ def colour_bar(ax: Axes, points: Any, label: str, text: Callable[[float], str]) 
     bar.set_label(label, labelpad=8)
     low, high = points.get_clim()
     text = power_of_ten if text is plain and high > 1e4 * low else text
-    ticks = log_ticks(low, high, most=6)
+    ticks = log_ticks(low, high, most=6).tolist()
     bar.set_ticks(ticks, labels=[text(tick) for tick in ticks])
     bar.ax.minorticks_off()
