@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow claims bench lint clean
+.PHONY: demo check test test-slow claims bench clean
 
 # One virtual environment serves every target; the stamp makes the second call quick.
 $(VENV)/.installed: pyproject.toml
@@ -15,7 +15,10 @@ $(VENV)/.installed: pyproject.toml
 demo: $(VENV)/.installed
 	$(BIN)/scalejax demo demo
 
-test: $(VENV)/.installed
+check: $(VENV)/.installed
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+test: check
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder  # files stay whole, and in the order of conftest
 
 test-slow: $(VENV)/.installed
@@ -27,10 +30,6 @@ claims: $(VENV)/.installed
 bench: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks  # scipy on small problems is slower with more threads
-
-lint: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check ruff
-	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
 clean:
 	rm -rf $(VENV) demo build dist

@@ -302,7 +302,8 @@ def student_t(nu: float | None = None, *, evaluation: str | None = None, by: str
         >>> bool(0.001 < careful < 0.004 and 0.01 < quick < 0.04)
         True
 
-    References: Gelman and Hill, "Data Analysis Using Regression and Multilevel/Hierarchical Models", 2007, section 17.6 (unequal variances).
+    References: Gelman and Hill, "Data Analysis Using Regression and Multilevel/Hierarchical Models", 2007, section 17.6 (unequal
+        variances).
     """
     if nu is not None and not nu > 0:
         raise FitError(f"nu={nu!r} must be a positive number, or None to learn it.")

@@ -100,7 +100,8 @@ def predictive_check(
         >>> predictive_check(sj.sample("power_law", runs, likelihood="normal", draws=250)).suspicious
         {}
 
-    References: Gelman, Meng and Stern, "Posterior predictive assessment of model fitness via realized discrepancies", Statistica Sinica 1996.
+    References: Gelman, Meng and Stern, "Posterior predictive assessment of model fitness via realized discrepancies", Statistica
+        Sinica 1996.
     """
     seen = seen_by(posterior)
     predicted, drawn = (values[:, seen] for values in replicates(posterior, seed, draws))
