@@ -1,7 +1,7 @@
 """Do designed runs beat random ones, the cheapest and D-optimal ones, in the error at the target, for the same budget?
 
 Pools of real runs from ScaleBench (arXiv:2604.22753). Every strategy starts from the same few cheap runs, may spend 1, 5 and 10 % of what
-the whole pool cost, and is judged by the error of a refit in a target region that is no part of the pool: the published test split, or,
+the whole pool cost, and is judged by the error of a refit in a target region that is not part of the pool: the published test split, or,
 where that is not at hand, the largest models. The law and its fit are the same for all strategies. All choices were made with
 `validation=True`, where a part of the pool takes the place of the target.
 """

@@ -182,8 +182,8 @@ def test_files_that_may_not_be_read(tmp_path):
 
 FITS = {
     "unknown law": (sj.LawError, ["'chinchila'", "did you mean 'chinchilla'"], {"law": "chinchila"}),
-    "no law": (sj.FitError, ["None is no law", "@sj.law"], {"law": None}),
-    "a bare function": (sj.FitError, ["no law", "@sj.law"], {"law": lambda N, D, *, E: E}),
+    "no law": (sj.FitError, ["None is not a law", "@sj.law"], {"law": None}),
+    "a bare function": (sj.FitError, ["not a law", "@sj.law"], {"law": lambda N, D, *, E: E}),
     "unknown recipe": (sj.FitError, ["recipe", "did you mean 'besiroglu2024'"], {"recipe": "besiroglu24"}),
     "unknown solver": (sj.FitError, ["solver", "did you mean 'lbfgs'"], {"solver": "lbfg"}),
     "no solver": (sj.FitError, ["solver=3", "lm"], {"solver": 3}),
@@ -325,19 +325,19 @@ def test_a_saved_fit_comes_back_whole(saved, fitted):
 def test_truncated_fits(saved, keep):
     content = saved.read_bytes()
     saved.write_bytes(content[: int(keep * len(content))])
-    refused(sj.DataError, ["fit.json", "no complete saved fit"], lambda: sj.load_fit(saved))
+    refused(sj.DataError, ["fit.json", "not a complete saved fit"], lambda: sj.load_fit(saved))
 
 
 @pytest.mark.parametrize("content", ["[1]", "{}", "3", "null", '{"format": 1}'])
 def test_files_that_are_no_fits(tmp_path, content):
     path = a_file(tmp_path, "fit.json", content)
-    refused(sj.DataError, ["fit.json", "no complete saved fit"], lambda: sj.load_fit(path))
+    refused(sj.DataError, ["fit.json", "not a complete saved fit"], lambda: sj.load_fit(path))
 
 
 EDITS = {
     "another format": (lambda d: d.update(format=99), sj.DataError, ["format 99"]),
     "an unknown law": (lambda d: d["law"].update(name="chinchila"), sj.LawError, ["did you mean 'chinchilla'"]),
-    "an unknown status": (lambda d: d.update(statuses=["great"]), sj.DataError, ["no complete saved fit"]),
+    "an unknown status": (lambda d: d.update(statuses=["great"]), sj.DataError, ["not a complete saved fit"]),
     "other data": (lambda d: d["runs"]["columns"]["loss"].__setitem__(0, 9.0), sj.DataError, ["digest"]),
 }
 

@@ -230,12 +230,12 @@ def test_chains_that_are_none():
 
     with pytest.raises(sj.LawError, match="a and b need each other in a circle"):
         sj.chain(a=back, b=forth)
-    with pytest.raises(sj.LawError, match="is no law"):
+    with pytest.raises(sj.LawError, match="is not a law"):
         sj.chain(loss="chinchilla")
 
 
 def test_requests_that_make_no_sense(table, joint):
-    with pytest.raises(sj.FitError, match=r"loss names 'acuracy', which is no stage; did you mean 'accuracy'"):
+    with pytest.raises(sj.FitError, match=r"loss names 'acuracy', which is not a stage; did you mean 'accuracy'"):
         sj.fit(BOTH, table, loss={"acuracy": sj.squared()})
     with pytest.raises(sj.DataError, match="no column 'accuracy', the output of a stage"):
         sj.fit(BOTH, {k: v for k, v in table.items() if k != "accuracy"})
@@ -243,7 +243,7 @@ def test_requests_that_make_no_sense(table, joint):
         sj.fit(BOTH, {**table, "accuracy": np.full(60, np.nan)})
     with pytest.raises(sj.DataError, match=r"Column 'N' is missing, NaN or infinite in row 3, where 'loss' is observed"):
         sj.fit(BOTH, {**table, "N": np.where(np.arange(60) == 3, np.nan, table["N"])})
-    with pytest.raises(sj.FitError, match="output='los' is no stage"):
+    with pytest.raises(sj.FitError, match="output='los' is not a stage"):
         joint.predict(**FAR, output="los")
     with pytest.raises(sj.FitError, match="is for chains"):
         sj.fit("chinchilla", table, loss={"loss": sj.squared()})
@@ -440,7 +440,7 @@ def test_outcomes_on_logits_between_floor_and_ceiling():
 
 def test_counts_that_are_none():
     t = coins(0)
-    with pytest.raises(sj.DataError, match="no share of successes"):
+    with pytest.raises(sj.DataError, match="not a share of successes"):
         sj.fit(logistic, {**t, "share": t["share"] * 50}, loss=sj.binomial(trials="n"))
     with pytest.raises(sj.DataError, match=r"must hold whole numbers of trials, 1 or more; it does not in row 2"):
         sj.fit(logistic, {**t, "n": np.where(np.arange(40) == 2, 0.5, t["n"])}, loss=sj.binomial(trials="n"))

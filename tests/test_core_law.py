@@ -52,7 +52,7 @@ def no_parameters(x, y):
         (lambda: sj.law(a=P)(line), ["'line'", "'b'", "no domain", "Positive("]),
         (lambda: make(c=P), ["'line'", "'c'"]),
         (lambda: make(X=P), ["'X'", "did you mean 'x'"]),
-        (lambda: make(b=3.0), ["b=3.0", "no domain"]),
+        (lambda: make(b=3.0), ["b=3.0", "not a domain"]),
         (lambda: make(with_default), ["default", "def law("]),
         (lambda: make(input_default), ["default", "def law("]),
         (lambda: make(with_star), ["*xs", "def law("]),
@@ -100,7 +100,7 @@ def test_a_fixed_domain_is_no_parameter():
 def test_no_bound_moves_a_fixed_domain():
     law = make(a=sj.Fixed(value=1.0))
     runs = sj.simulate(make(), {"a": 2.0, "b": 3.0}, x=np.linspace(1, 5, 9))
-    with pytest.raises(sj.LawError, match="'a', which is no parameter of 'line'"):
+    with pytest.raises(sj.LawError, match="'a', which is not a parameter of 'line'"):
         sj.fit(law, runs, bounds={"a": (0.5, 4.0)}, starts=16)
 
 
@@ -125,7 +125,7 @@ SHARES = dict(C=np.ones(3), gamma=np.full(3, 0.5))
         (lambda: make()(1.0, a=1.0, b=1.0, c=1.0), sj.LawError, ["no parameter or input 'c'"]),
         (lambda: make()(1.0, a=1.0, b=1.0, x=2.0), sj.LawError, ["'x' twice"]),
         (lambda: make()(1.0, 2.0, 3.0), sj.LawError, ["1 inputs (x), got 3", "by name", "a=..."]),
-        (lambda: make()("much", a=1.0, b=1.0), sj.DataError, ["input x", "'much'", "no number"]),
+        (lambda: make()("much", a=1.0, b=1.0), sj.DataError, ["input x", "'much'", "not a number"]),
         (lambda: make()(1.0, a=None, b=1.0), sj.LawError, ["parameter a", "nan", "a positive number"]),
         (lambda: sj.laws.chinchilla(1e9, 1e10, **CHINCHILLA, gamma=1), sj.LawError, ["no parameter or input 'gamma'"]),
         (lambda: sj.laws.chinchilla(1e9, 1e10, **{**CHINCHILLA, "alpah": 1}), sj.LawError, ["'alpah'", "did you mean 'alpha'"]),

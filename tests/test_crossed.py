@@ -154,7 +154,7 @@ def test_an_unanchored_product_is_flat_and_the_sentence_says_what_to_anchor():
     ("changes", "words"),
     [
         ({"by": {"E": "corpus", "eff": "arhc"}}, "arhc"),
-        ({"by": {"F": "corpus", "eff": "arch"}}, "by names 'F', which is no parameter"),
+        ({"by": {"F": "corpus", "eff": "arch"}}, "by names 'F', which is not a parameter"),
         ({"by": {}}, "must be a column, or a mapping"),
         ({"share": "A"}, "leave it out"),
         ({"fix": {"E": 1.0, **ANCHOR}}, "by names 'E', which is fixed"),

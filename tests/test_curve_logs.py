@@ -172,7 +172,7 @@ def test_rows_runs_and_lists_are_tables_too(tmp_path):
 
 
 def test_exports_of_a_chart_have_a_column_a_run(tmp_path):
-    """As W&B writes them, quoted; the third run ends early, and the band around a smoothed line is no run."""
+    """As W&B writes them, quoted; the third run ends early, and the band around a smoothed line is not a run."""
     lines, step = {}, np.arange(1000, 11000, 1000)
     for i, (name, points) in enumerate((("tiny", 10), ("small", 10), ("base - lr 3e-4", 8))):
         values = [f"{3 - 0.3 * i + 20 * s**-0.5:.4f}" if k < points else "" for k, s in enumerate(step)]

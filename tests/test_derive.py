@@ -303,9 +303,9 @@ BARE = (laws.power_law, LINE)
         (lambda: sj.derive(BARE, reducible, x=1.0, group="a"), "bare parameters have no groups"),
         (lambda: sj.derive(BARE, reducible, x=1.0, group=["a"]), "needs a fit with groups"),
         (lambda: sj.derive({"a": BARE}, lambda b: b), "a source 'a', for which the function.* has no argument"),
-        (lambda: sj.derive({"a": BARE}, lambda a, b: a["A"] + b), "needs 'b', which is no source"),
+        (lambda: sj.derive({"a": BARE}, lambda a, b: a["A"] + b), "needs 'b', which is not a source"),
         (lambda: sj.derive({"a": BARE}, lambda a: a["A"], group="x"), "no source has groups"),
-        (lambda: sj.derive({"a": BARE}, lambda a: a["A"], group={"c": "x"}), "group= names 'c', which is no source"),
+        (lambda: sj.derive({"a": BARE}, lambda a: a["A"], group={"c": "x"}), "group= names 'c', which is not a source"),
     ],
 )  # fmt: skip
 def test_bad_questions_get_a_sentence(ask, sentence):

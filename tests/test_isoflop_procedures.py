@@ -70,7 +70,7 @@ def test_drifting_centres_can_leave_the_sizes():
 
 @pytest.mark.slow
 def test_the_bias_of_another_law():
-    """No closed form is needed: with an outer exponent the loss is no sum, and the shift is another one."""
+    """No closed form is needed: with an outer exponent the loss is not a sum, and the shift is another one."""
     law, params = laws.chinchilla_outer, {**SURFACE[1], "q": 0.3}
     bias = isoflop_bias((law, params), budgets=BUDGETS, compute=1e24, width=1.6)
     assert abs(bias.a - 0.28 / 0.62) < 1e-6  # q leaves the exponents as they are, and every curve has one shape

@@ -273,7 +273,7 @@ def test_leave_one_out_is_given_the_other_repeats(repeats, repeated):
 @pytest.mark.parametrize(
     ("column", "sentence"),
     [
-        ("missing", "replicates names 'missing', which is no column with one value a run"),
+        ("missing", "replicates names 'missing', which is not a column with one value a run"),
         ("x", "Column 'x' differs between all runs, so that scatter between repeats and misfit of the law cannot be told apart"),
         ("one", "Column 'one' is the same in all runs"),
     ],
@@ -392,7 +392,7 @@ def test_densities_are_those_of_the_own_noise(labs, own_noise, tmp_path):
 @pytest.mark.parametrize(
     ("likelihood", "sentence"),
     [
-        (sj.likelihoods.normal(by="lba"), "by names 'lba', which is no column with one value a run; did you mean 'lab'"),
+        (sj.likelihoods.normal(by="lba"), "by names 'lba', which is not a column with one value a run; did you mean 'lab'"),
         (sj.likelihoods.huber(by="x"), "by='x' is an input of the law"),
     ],
 )
@@ -568,7 +568,7 @@ def test_a_covariate_explains_what_differs_between_groups(explained, unexplained
     [
         ("one", "Covariate 'one' is the same in every group"),
         ("N", "Covariate 'N' must be one finite number a group; in group 'f0' it varies"),
-        ("dpeth", "covariates names 'dpeth', which is no column of numbers; did you mean 'depth'"),
+        ("dpeth", "covariates names 'dpeth', which is not a column of numbers; did you mean 'depth'"),
     ],
 )
 def test_impossible_covariates(families, column, sentence):
@@ -629,7 +629,7 @@ def test_a_posterior_from_a_file_knows_its_covariates(explained, tmp_path):
     ("given", "sentence"),
     [
         ({}, "needs the covariates that the posterior was sampled with; give depth"),
-        ({"dept": 3.0}, "got 'dept', which is no covariate of this posterior; did you mean 'depth'"),
+        ({"dept": 3.0}, "got 'dept', which is not a covariate of this posterior; did you mean 'depth'"),
         ({"depth": np.nan}, "got depth=nan, which is not one finite number"),
         ({"depth": "deep"}, "got depth='deep', which is not one finite number"),
     ],

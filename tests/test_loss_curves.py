@@ -202,7 +202,7 @@ def test_questions_that_make_no_schedule_are_refused(change):
 
 
 def test_a_law_without_a_schedule_is_refused():
-    with pytest.raises(sj.DecisionError, match="no law of loss curves"):
+    with pytest.raises(sj.DecisionError, match="not a law of loss curves"):
         studies.optimal_schedule((laws.kaplan, laws.kaplan.published["kaplan2020"]), steps=100, peak=1e-3)
 
 

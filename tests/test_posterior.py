@@ -266,7 +266,7 @@ def test_groups_with_few_runs_borrow_from_the_rest():
     [
         ({"likelihood": "cauchy"}, "likelihood='cauchy' is unknown"),
         ({"priors": {"alhpa": 1}}, "priors names 'alhpa', which is not sampled"),
-        ({"priors": {"alpha": 0.3}}, "is no NumPyro distribution"),
+        ({"priors": {"alpha": 0.3}}, "is not a NumPyro distribution"),
         ({"pool": "alpha"}, "say which column names the groups with by="),
         ({"priors": {"alpha": dist.Normal(0.3, 0.1)}}, "reaches beyond what 'alpha' can be"),
         ({"priors": {"alpha": dist.LogNormal(-1.0, 0.3)}, "bounds": {"alpha": (0.25, 0.35)}}, "reaches beyond what 'alpha' can be"),

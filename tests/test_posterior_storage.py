@@ -172,7 +172,7 @@ def refused(path, words, error=sj.DataError, law=None):
     assert words in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("keep", "words"), [(0.0, "no complete saved"), (0.3, "no complete saved"), (0.9999, "is cut short")])
+@pytest.mark.parametrize(("keep", "words"), [(0.0, "not a complete saved"), (0.3, "not a complete saved"), (0.9999, "is cut short")])
 def test_truncated_files(saved, keep, words):
     content = saved.read_bytes()
     saved.write_bytes(content[: int(keep * len(content))])
@@ -192,10 +192,10 @@ def test_files_that_are_missing_or_of_another_kind(posterior, saved, tmp_path):
     refused(tmp_path / "nothing.npz", "There is no file")
     refused(tmp_path, str(tmp_path))
     posterior.fit.save(tmp_path / "fit.json")
-    refused(tmp_path / "fit.json", "no complete saved posterior")
+    refused(tmp_path / "fit.json", "not a complete saved posterior")
     np.savez(tmp_path / "other.npz", theta=posterior.theta)
-    refused(tmp_path / "other.npz", "no complete saved posterior")
-    with pytest.raises(sj.DataError, match="no complete saved fit"):
+    refused(tmp_path / "other.npz", "not a complete saved posterior")
+    with pytest.raises(sj.DataError, match="not a complete saved fit"):
         sj.load_fit(saved)
 
 
@@ -236,14 +236,14 @@ EDITS = {
     "a number": (lambda m: m.update({"theta.npy": m["theta.npy"][:-8] + bytes(8)}), False, "was changed after it was saved"),
     "another format": (in_document(lambda d: d.update(format=99)), True, "format 99; this version reads format 1"),
     "other data": (in_document(lambda d: d["fit"]["runs"]["columns"]["loss"].__setitem__(0, 9.0)), True, "digest"),
-    "a missing array": (lambda m: m.pop("theta.npy"), True, "no complete saved posterior"),
-    "a missing part": (in_document(lambda d: d["posterior"]["dict"].pop("sampler")), True, "no complete saved posterior"),
-    "pickled objects": (trapped, True, "no complete saved posterior"),
-    "a class of Python": (in_document(lambda d: d["posterior"]["dict"]["sampler"].update({"class": "Popen"})), True, "no complete"),
+    "a missing array": (lambda m: m.pop("theta.npy"), True, "not a complete saved posterior"),
+    "a missing part": (in_document(lambda d: d["posterior"]["dict"].pop("sampler")), True, "not a complete saved posterior"),
+    "pickled objects": (trapped, True, "not a complete saved posterior"),
+    "a class of Python": (in_document(lambda d: d["posterior"]["dict"]["sampler"].update({"class": "Popen"})), True, "not a complete"),
     "no distribution": (
         in_document(lambda d: d["posterior"]["dict"]["priors"]["dict"].update(E={"distribution": "biject_to", "arguments": {}})),
         True,
-        "'biject_to' is no distribution",
+        "'biject_to' is not a distribution",
     ),
 }
 

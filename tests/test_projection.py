@@ -121,7 +121,7 @@ def test_the_laws_that_are_linear_say_so():
 
 def test_bad_requests_give_one_sentence():
     kaplan = sj.simulate(sj.laws.kaplan_params, {"N_c": 8.8e13, "alpha_N": 0.076}, N=np.logspace(6, 9, 20))
-    with pytest.raises(sj.LawError, match="linear names 'e', which is no parameter"):
+    with pytest.raises(sj.LawError, match="linear names 'e', which is not a parameter"):
         sj.law(E=sj.Positive(), a=sj.Positive(), linear=("e",))(lambda_law)
     with pytest.raises(sj.FitError, match="'kaplan_params' declares none here; use solver='lm'"):
         sj.fit("kaplan_params", kaplan, solver="varpro")

@@ -99,7 +99,7 @@ def test_residuals(fit, ax, against):
 
 
 def test_residuals_of_a_named_column_only(fit):
-    with pytest.raises(sj.FitError, match="'tokens' is no column"):
+    with pytest.raises(sj.FitError, match="'tokens' is not a column"):
         plot.residuals(fit, "tokens")
 
 

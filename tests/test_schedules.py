@@ -191,7 +191,7 @@ def test_the_best_share_of_annealing_transfers_over_sizes_by_one_law_and_grows_b
     law, ask = sj.laws.forward_momentum, {"steps": 10000, "peak": 1e-3, "every": 100, "shape": "wsd"}
     small, large = (sj.optimal_schedule((law, MOMENTUM), N=N, **ask) for N in (1e8, 1e10))
     assert small.decay == large.decay and small.exponent == large.exponent and small.loss > large.loss
-    assert 0.1 < small.decay < 0.95  # inside the range, so that equality is no equality of bounds
+    assert 0.1 < small.decay < 0.95  # inside the range, so that equality is not an equality of bounds
     logged = np.arange(100.0, 10001.0, 100.0)
     assert small.loss == pytest.approx(law(small.eta[99::100], logged, 1e8, **MOMENTUM)[-1], rel=1e-12)
     sized = (sj.laws.lr_annealing_size, sj.laws.lr_annealing_size.published["tissue2024"])

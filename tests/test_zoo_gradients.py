@@ -20,7 +20,7 @@ POINTS = 256  # as in test_zoo.py, so that the compiled programs are the same
 ROUND_OFF = 1e-14  # of a law's value, relative: fifty units in the last place
 
 # One law in eight in the quick suite, as in test_zoo.py, and those whose slope at a share of 0 is infinite.
-# Arguments along which a law jumps at its edge, as its docstring says: an empty union of buckets is no limit of small ones, and as alpha
+# Arguments along which a law jumps at its edge, as its docstring says: an empty union of buckets is not a limit of small ones, and as alpha
 # falls to 0 M4 approaches min(M2, y_0) but is M2 at 0. Sizes are so far beyond the optimal one that no step is short enough for r_N.
 EXEMPT = {"filtering_pool": "s", "filtering_pool_code": "s", "m4": "alpha", "data_constrained_geometric": "r_N"}
 

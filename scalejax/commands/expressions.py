@@ -29,13 +29,13 @@ def source(text: str) -> str | Callable[[Mapping[str, np.ndarray]], np.ndarray]:
 
 def expression(text: str) -> Callable[[Mapping[str, np.ndarray]], Any]:
     """Arithmetic and one comparison on columns."""
-    tree = _parse(text, f"{text!r} is no arithmetic on columns; write for instance flops/(6*params).")
+    tree = _parse(text, f"{text!r} is not arithmetic on columns; write for instance flops/(6*params).")
 
     def evaluate(columns: Mapping[str, np.ndarray]) -> Any:
         try:
             return _value(tree, columns, None, f"{text!r} may use columns, numbers, + - * / ** and one comparison only.")
         except KeyError as error:
-            raise ScalejaxError(f"{text!r} uses {error}, which is no column; {suggest(error.args[0], columns)}") from None
+            raise ScalejaxError(f"{text!r} uses {error}, which is not a column; {suggest(error.args[0], columns)}") from None
         except (ArithmeticError, TypeError) as error:
             raise ScalejaxError(f"{text!r} cannot be computed: {error}; look at the columns and constants that it uses.") from None
 
@@ -50,7 +50,7 @@ def distribution(text: str) -> Any:
 
 
 def _distribution(text: str) -> Any:
-    wrong = f"{text!r} is no distribution with numbers as arguments; write for instance LogNormal(-1, 0.3)."
+    wrong = f"{text!r} is not a distribution with numbers as arguments; write for instance LogNormal(-1, 0.3)."
     tree = _parse(text, wrong)
     try:
         made = _value(tree, {}, _make, wrong)
@@ -59,7 +59,7 @@ def _distribution(text: str) -> Any:
     except ScalejaxError:
         raise
     except (ArithmeticError, TypeError, ValueError) as error:
-        raise ScalejaxError(f"{text!r} is no distribution: {error}") from None
+        raise ScalejaxError(f"{text!r} is not a distribution: {error}") from None
     if isinstance(made, float | str | np.ndarray):
         raise ScalejaxError(wrong)
     return made

@@ -43,7 +43,7 @@ def number(text: str, option: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ScalejaxError(f"{option}: {text!r} is no number.") from None
+        raise ScalejaxError(f"{option}: {text!r} is not a number.") from None
 
 
 def values(texts: Sequence[str], option: str) -> dict[str, Any]:

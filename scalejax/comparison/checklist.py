@@ -79,7 +79,7 @@ def checklist(fit: Fit, **answers: str) -> Checklist:
         Checklist: `missing`, `table()`, `to_dict()`.
 
     Raises:
-        FitError: if a name is no question of the checklist.
+        FitError: if a name is not a question of the checklist.
 
     Example:
         >>> import numpy as np, scalejax as sj

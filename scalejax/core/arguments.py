@@ -43,7 +43,7 @@ def checked(law: Law, values: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """The arguments as float64 arrays.
 
     Raises:
-        DataError: if an input is no number or lies outside its support. LawError: the same of a parameter, but for coefficients of 0.
+        DataError: if an input is not a number or lies outside its support. LawError: the same of a parameter, but for coefficients of 0.
     """
     arrays: dict[str, np.ndarray] = {}
     for name, value in values.items():
@@ -52,7 +52,9 @@ def checked(law: Law, values: Mapping[str, Any]) -> dict[str, np.ndarray]:
         try:
             array = arrays[name] = np.asarray(value, dtype=np.float64)
         except (TypeError, ValueError):
-            raise error(f"The {kind} {name} of law {law.name!r} is {value!r}, which is no number; it must be {domain.support}.") from None
+            raise error(
+                f"The {kind} {name} of law {law.name!r} is {value!r}, which is not a number; it must be {domain.support}."
+            ) from None
         try:
             inside = domain.contains(array)
         except (ValueError, IndexError):  # one number where a vector is asked for

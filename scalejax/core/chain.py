@@ -117,7 +117,7 @@ class Chain(Law):
         meant = [called for stage in self.stages for own, called in stage.parameters if own == name]
         if meant:
             raise LawError(f"{where} names {name!r}, which several stages have; say which: {' or '.join(map(repr, meant))}.")
-        raise LawError(f"{where} names {name!r}, which is no parameter of {self.name!r}; {suggest(name, self.parameters)}")
+        raise LawError(f"{where} names {name!r}, which is not a parameter of {self.name!r}; {suggest(name, self.parameters)}")
 
 
 def chain(**stages: Law | tuple[Law, Mapping[str, str]]) -> Chain:
@@ -176,12 +176,12 @@ def chain(**stages: Law | tuple[Law, Mapping[str, str]]) -> Chain:
 def _stage(name: str, given: Any, stages: Mapping[str, Any]) -> Stage:
     law, renamed = given if isinstance(given, tuple) and len(given) == 2 else (given, {})
     if not isinstance(law, Law) or isinstance(law, Chain):
-        raise LawError(f"chain({name}={given!r}) is no law; pass a law such as sj.laws.chinchilla, or (law, {{'its input': 'output'}}).")
+        raise LawError(f"chain({name}={given!r}) is not a law; pass a law such as sj.laws.chinchilla, or (law, {{'its input': 'output'}}).")
     if law.output_axis is not None:
         raise LawError(f"Law {law.name!r} has several values a run and cannot be a stage; chain one law an output.")
     for own in renamed:
         if own not in law.inputs:
-            raise LawError(f"chain({name}=...) renames {own!r}, which is no input of {law.name!r}; {suggest(own, law.inputs)}")
+            raise LawError(f"chain({name}=...) renames {own!r}, which is not an input of {law.name!r}; {suggest(own, law.inputs)}")
     stage = Stage(name, law, tuple(renamed.items()))
     return replace(stage, takes=tuple(dict.fromkeys(n for n in stage.inputs if n in stages)))
 

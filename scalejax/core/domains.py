@@ -1,7 +1,7 @@
 """What is to be known of a number: its support, its plausible range, its unit and its axis.
 
 A domain maps an unconstrained number `u` to the number itself and back, so that solvers and samplers work without
-constraints. The plausible range is where starts are drawn and what default priors are made from; it is no bound.
+constraints. The plausible range is where starts are drawn and what default priors are made from; it is not a bound.
 """
 
 from __future__ import annotations

@@ -257,11 +257,11 @@ def law(
             if key not in inputs + parameters:
                 raise LawError(f"Law {name!r}: no argument is called {key!r}; {suggest(key, inputs + parameters)}")
             if not isinstance(domain, Domain):
-                raise LawError(f"Law {name!r}: {key}={domain!r} is no domain; write for instance {key}=Positive(0.1, 10).")
+                raise LawError(f"Law {name!r}: {key}={domain!r} is not a domain; write for instance {key}=Positive(0.1, 10).")
         straight = (linear,) if isinstance(linear, str) else tuple(linear)
         for key in straight:
             if key not in parameters:
-                raise LawError(f"Law {name!r}: linear names {key!r}, which is no parameter; {suggest(key, parameters)}")
+                raise LawError(f"Law {name!r}: linear names {key!r}, which is not a parameter; {suggest(key, parameters)}")
         if output_axis is not None and output_axis not in {d.axis for d in domains.values()}:
             raise LawError(f"Law {name!r}: output_axis={output_axis!r} is the axis of no parameter; give one of them axis={output_axis!r}.")
         full = {key: domains.get(key, Positive(1.0, 1e12)) for key in inputs + parameters}

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DataError, FitError
+from .errors import DataError, DecisionError, FitError
 
 
 def ends(draws: np.ndarray, level: float) -> tuple[Any, Any]:
@@ -80,10 +80,10 @@ def spearman(a: Any, b: Any) -> float:
     """
     ranks = [_ranks(np.asarray(values, dtype=np.float64)) for values in (a, b)]
     if ranks[0].shape != ranks[1].shape or ranks[0].ndim != 1 or len(ranks[0]) < 2:
-        raise DataError("spearman() needs two columns of the same length, two numbers or more.")
+        raise DecisionError("spearman() needs two columns of the same length, two numbers or more.")
     x, y = (r - r.mean() for r in ranks)
     if not x.any() or not y.any():
-        raise DataError("spearman() needs columns whose values differ; one of them is constant.")
+        raise DecisionError("spearman() needs columns whose values differ; one of them is constant.")
     return float(x @ y / np.sqrt((x @ x) * (y @ y)))
 
 

@@ -51,7 +51,7 @@ def read_curves(
             `sj.schedules`). Exact where the log holds every hundredth step.
         warmup: number of warm-up steps W.
         convention: what laws see of the warm-up. "true": the rates as they were. "at_peak": every warm-up step has the rate that
-            follows it, so that the warm-up is no rise (Tissue et al. 2024). "offset": rates as they were, but changes during the warm-up
+            follows it, so that the warm-up is not a rise (Tissue et al. 2024). "offset": rates as they were, but changes during the warm-up
             do not count (column W holds the warm-up; Luo et al. 2025). Constants fitted under one are wrong under another.
         parent: column that names the run from which this one branches; the trunk's rates are put before the branch's own.
         first: observations before this step are left out.
@@ -231,7 +231,7 @@ def _add_trunks(found: dict[str, dict[str, Any]]) -> None:
         if source in (None, "") or source != source:
             return rates[name]
         if source not in found or source in (*seen, name):
-            raise DataError(f"Run {name!r} branches from {source!r}, which is no run of this table or branches from itself.")
+            raise DataError(f"Run {name!r} branches from {source!r}, which is not a run of this table or branches from itself.")
         begin, trunk = int(found[name]["t"][0]), whole(source, (*seen, name))
         if len(trunk) < begin:
             raise DataError(f"Run {name!r} branches at step {begin} from {source!r}, which ends at step {len(trunk) - 1}.")

@@ -54,7 +54,7 @@ def read_runs(table: Any, *, on_bad: OnBad = "raise", scale: Mapping[str, float]
     columns, masks = read_columns(table, roles)
     for name, factor in (scale or {}).items():
         if name not in columns:
-            raise DataError(f"scale names {name!r}, which is no column; {suggest(name, columns)}")
+            raise DataError(f"scale names {name!r}, which is not a column; {suggest(name, columns)}")
         columns[name] = columns[name] * float(factor)
     weighted_by = "weight" if "weight" in roles else ""
     if weighted_by and (columns["weight"] < 0).any():
@@ -175,7 +175,9 @@ def _pad(column: np.ndarray, role: str) -> tuple[np.ndarray, np.ndarray]:
     """Ragged curves as one padded (n, T) array and its mask."""
     lengths = [0 if v is None else np.size(v) for v in column]
     if 0 in lengths or any(np.ndim(v) != 1 for v in column):
-        raise DataError(f"Column {role!r}: row {lengths.index(0) if 0 in lengths else 0} is no curve; every row needs a list of numbers.")
+        raise DataError(
+            f"Column {role!r}: row {lengths.index(0) if 0 in lengths else 0} is not a curve; every row needs a list of numbers."
+        )
     padded = np.stack([np.pad(v, (0, max(lengths) - len(v)), mode="edge") for v in column])
     return padded, np.arange(max(lengths)) < np.asarray(lengths)[:, None]
 

@@ -73,7 +73,7 @@ def argmin(
     known = dict.fromkeys(a for names in arguments.values() for a in names)
     for name in [*over, *(bounds or {}), *(sizes or {})]:
         if name not in known or name not in over:
-            raise DecisionError(f"argmin() got {name!r}, which is no chosen input of the objective or a condition; name it in over=.")
+            raise DecisionError(f"argmin() got {name!r}, which is not a chosen input of the objective or a condition; name it in over=.")
 
     def by_name(label: str) -> Callable[[Mapping[str, Any], Any], Any]:
         function, names = functions[label], arguments[label]

@@ -222,7 +222,7 @@ def _given(unit: str, **values: Any) -> tuple[tuple[str, float], ...]:
             number = float(value)
         except (TypeError, ValueError):
             raise DecisionError(
-                f"{unit}() got {name}={value!r}, which is no plain number; leave {name} out and pass it when the cost is called."
+                f"{unit}() got {name}={value!r}, which is not a plain number; leave {name} out and pass it when the cost is called."
             ) from None
         if not (0 < number < math.inf):
             raise DecisionError(f"{unit}() got {name}={value!r}; it must be a positive number.")
@@ -246,7 +246,7 @@ def seconds(cost: Callable[..., Any] = six_nd, *, devices: Any = 1, peak: Any = 
         must be passed at the call, and can then be differentiated and changed without compiling anew.
 
     Raises:
-        DecisionError: if a value is not positive or no number, if mfu is above 1, or if `cost` is no function in FLOPs.
+        DecisionError: if a value is not positive or no number, if mfu is above 1, or if `cost` is not a function in FLOPs.
 
     Chowdhery et al. 2022, section 4.1 and appendix B (arXiv:2204.02311).
 

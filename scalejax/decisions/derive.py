@@ -85,7 +85,7 @@ def derive(
 
     Raises:
         DecisionError: in one sentence, if an argument is found nowhere, a value belongs to no argument, the function cannot be traced or
-            returns what is no number, the value at the point is not a number, or a group is missing.
+            returns what is not a number, the value at the point is not a number, or a group is missing.
 
     Example:
         >>> import scalejax as sj
@@ -181,12 +181,12 @@ def _several(
             raise DecisionError(f"derive() got a source {n!r}, for which {name}() has no argument; {suggest(n, list(arguments))}")
     for n, argument in arguments.items():
         if n not in sources and n not in given and argument.default is argument.empty and argument.kind is not _KINDS.VAR_KEYWORD:
-            raise DecisionError(f"{name}() needs {n!r}, which is no source; pass {n}=...")
+            raise DecisionError(f"{name}() needs {n!r}, which is not a source; pass {n}=...")
     grouped = {n: bool(getattr(getattr(s, "fit", s), "groups", ())) for n, s in sources.items()}
     if isinstance(group, Mapping):
         for n in group:
             if n not in sources:
-                raise DecisionError(f"group= names {n!r}, which is no source; {suggest(n, list(sources))}")
+                raise DecisionError(f"group= names {n!r}, which is not a source; {suggest(n, list(sources))}")
     groups = [group.get(n) if isinstance(group, Mapping) else group if grouped[n] else None for n in sources]
     if group is not None and not isinstance(group, Mapping) and not any(grouped.values()):
         raise DecisionError(f"group={group!r} was given, but no source has groups.")

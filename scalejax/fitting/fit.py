@@ -279,7 +279,7 @@ def find_law(law: Law | str | None) -> Law:
         return law
     if isinstance(law, str):
         return laws[law]
-    raise FitError(f"{law!r} is no law; pass sj.laws.chinchilla, its name, or a function decorated with @sj.law(...).")
+    raise FitError(f"{law!r} is not a law; pass sj.laws.chinchilla, its name, or a function decorated with @sj.law(...).")
 
 
 def _bounds(bounds: Mapping[str, tuple[float, float]] | None) -> dict[str, tuple[float, float]]:

@@ -32,7 +32,7 @@ def grouping(
         raise FitError(f"by={by!r} must be a column, or a mapping from parameter to column such as {{{law.parameters[0]!r}: 'corpus'}}.")
     for name in by:
         if name not in law.parameters:
-            raise LawError(f"by names {name!r}, which is no parameter of {law.name!r}; {suggest(name, law.parameters)}")
+            raise LawError(f"by names {name!r}, which is not a parameter of {law.name!r}; {suggest(name, law.parameters)}")
     if share:
         raise FitError("share goes with one column; parameters that a mapping by= does not name are common to all groups, so leave it out.")
     columns = dict.fromkeys(by.values())
@@ -177,7 +177,7 @@ def anchored_values(
     found: dict[str, dict[int, Any]] = {}
     for name, given in anchors.items():
         if name not in law.parameters:
-            raise LawError(f"fix names {name!r}, which is no parameter of {law.name!r}; {suggest(name, law.parameters)}")
+            raise LawError(f"fix names {name!r}, which is not a parameter of {law.name!r}; {suggest(name, law.parameters)}")
         if name not in axes:
             raise LawError(
                 f"fix={{{name!r}: {dict(given)!r}}} gives values by group, and {name!r} does not differ between groups; give a number, or "
@@ -186,7 +186,7 @@ def anchored_values(
         names, found[name] = levels[axes[name]], {}
         for group, value in given.items():
             if label(group) not in names:
-                raise LawError(f"fix anchors {name!r} in {label(group)!r}, which is no group of it; {suggest(label(group), names)}")
+                raise LawError(f"fix anchors {name!r} in {label(group)!r}, which is not a group of it; {suggest(label(group), names)}")
             try:
                 inside = bool(np.all(law.domains[name].contains(value)))
             except (TypeError, ValueError):

@@ -191,7 +191,7 @@ def make_layout(
         anchors: groups whose values are fixed, by parameter.
 
     Raises:
-        LawError: if a name is no parameter, or a request contradicts the law's domains.
+        LawError: if a name is not a parameter, or a request contradicts the law's domains.
     """
     for where, names in (
         ("fix", fix),
@@ -201,7 +201,7 @@ def make_layout(
     ):
         for name in names:
             if name not in law.parameters:
-                raise LawError(f"{where} names {name!r}, which is no parameter of {law.name!r}; {suggest(name, law.parameters)}")
+                raise LawError(f"{where} names {name!r}, which is not a parameter of {law.name!r}; {suggest(name, law.parameters)}")
     for name, value in fix.items():
         try:
             inside = bool(np.all(law.domains[name].contains(value)))

@@ -190,7 +190,7 @@ def as_loss(loss: Loss | Callable[..., object]) -> Loss:
         return loss
     if callable(loss):
         return Custom(loss)
-    raise FitError(f"loss={loss!r} is no loss; pass for instance sj.huber(1e-3), sj.squared() or a function of the residual.")
+    raise FitError(f"loss={loss!r} is not a loss; pass for instance sj.huber(1e-3), sj.squared() or a function of the residual.")
 
 
 def _positive(name: str, value: float) -> float:

@@ -110,4 +110,4 @@ def _number(name: str, value: Any) -> np.ndarray:
     try:
         return np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
-        raise DataError(f"predict() got {name}={value!r}, which is no number.") from None
+        raise DataError(f"predict() got {name}={value!r}, which is not a number.") from None

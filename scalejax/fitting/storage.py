@@ -102,7 +102,7 @@ def reading(path: str | os.PathLike[str], what: str) -> Iterator[None]:
     except ScalejaxError:
         raise
     except (ValueError, LookupError, TypeError, AttributeError, RuntimeError, EOFError, BadZipFile) as error:
-        raise DataError(f"{path} is no complete saved {what} ({error}); save it again with {what}.save(path).") from error
+        raise DataError(f"{path} is not a complete saved {what} ({error}); save it again with {what}.save(path).") from error
 
 
 def check_format(path: str | os.PathLike[str], document: dict[str, Any], known: int) -> None:

@@ -80,7 +80,7 @@ def fast_scaling(s: Any, alpha: float = 0.8) -> CompoundScaling:
         CompoundScaling.
 
     Raises:
-        DecisionError: if alpha is no share or s is not positive.
+        DecisionError: if alpha is not a share or s is not positive.
 
     Example:
         >>> round(fast_scaling(32.0).activations, 6)  # 32^0.6

@@ -68,7 +68,7 @@ def study_cost(horizons: Sequence[Any], per_token: Any = 1.0, *, cooldown: float
         StudyCost with `.cosine`, `.reuse`, `.saved`, `.total_saved`, `.table()`.
 
     Raises:
-        DecisionError: if there are no lengths, a number is not positive, the counts do not match, or cooldown is no share.
+        DecisionError: if there are no lengths, a number is not positive, the counts do not match, or cooldown is not a share.
 
     Example:
         >>> plan = study_cost([10e9, 20e9, 30e9], per_token=6e9)

@@ -38,7 +38,7 @@ def simulate_residual(
         ResidualCovariance; `laws.residual_variance` and `laws.residual_correlation` at t = 1 are its limits.
 
     Raises:
-        DecisionError: if width, depth or seeds are not positive, or c_0 is no correlation.
+        DecisionError: if width, depth or seeds are not positive, or c_0 is not a correlation.
 
     Example:
         >>> found = simulate_residual(256, 32, c_0=0.0, seeds=4)

@@ -45,7 +45,7 @@ class Likelihood(ABC):
 
     @property
     def trials(self) -> str:
-        """The column with the number of trials, "" for what is no count."""
+        """The column with the number of trials, "" for what is not a count."""
         return ""
 
     @property
@@ -365,14 +365,14 @@ def _numbers(runs: Runs, name: str, index: np.ndarray) -> np.ndarray:
 def _labels(runs: Runs, name: str, index: np.ndarray) -> list[str]:
     """Name of every run's noise group."""
     if name not in runs or runs[name].ndim != 1:
-        raise DataError(f"by names {name!r}, which is no column with one value a run; {suggest(name, runs.names)}")
+        raise DataError(f"by names {name!r}, which is not a column with one value a run; {suggest(name, runs.names)}")
     return [label(value) for value in (_numbers(runs, name, index) if runs[name].dtype.kind == "f" else runs[name][index]).tolist()]
 
 
 def _configurations(runs: Runs, name: str, index: np.ndarray) -> np.ndarray:
     """Number of every run's configuration, counted from 0."""
     if name not in runs or runs[name].ndim != 1:
-        raise DataError(f"replicates names {name!r}, which is no column with one value a run; {suggest(name, runs.names)}")
+        raise DataError(f"replicates names {name!r}, which is not a column with one value a run; {suggest(name, runs.names)}")
     values = _numbers(runs, name, index) if runs[name].dtype.kind == "f" else runs[name][index]
     found, configuration = np.unique(values, return_inverse=True)
     if len(found) in (1, len(values)):

@@ -116,7 +116,7 @@ def _standardised(posterior: Posterior, given: Mapping[str, float]) -> np.ndarra
     names = posterior.covariates
     for name in given:
         if name not in names:
-            raise DataError(f"new_group() got {name!r}, which is no covariate of this posterior; {suggest(name, names)}")
+            raise DataError(f"new_group() got {name!r}, which is not a covariate of this posterior; {suggest(name, names)}")
     if missing := [name for name in names if name not in given]:
         raise DataError(f"new_group() needs the covariates that the posterior was sampled with; give {', '.join(missing)}.")
     for name, value in given.items():

@@ -101,7 +101,7 @@ def check_prior(name: str, prior: Any, shape: tuple[int, ...]) -> Any:
 
     if not isinstance(prior, dist.Distribution):
         raise FitError(
-            f"priors={{{name!r}: {prior!r}}} is no NumPyro distribution; give for instance numpyro.distributions.LogNormal(0.0, 1.0)."
+            f"priors={{{name!r}: {prior!r}}} is not a NumPyro distribution; give for instance numpyro.distributions.LogNormal(0.0, 1.0)."
         )
     if prior.is_discrete:
         raise FitError(f"The prior of {name!r} is discrete ({describe(prior)}); parameters of laws are continuous.")

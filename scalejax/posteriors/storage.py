@@ -188,5 +188,5 @@ def _unpack(packed: Any, members: Mapping[str, bytes]) -> Any:
         return _CLASSES[packed["class"]](**content)
     kind = getattr(dist, packed["distribution"])
     if not (isinstance(kind, type) and issubclass(kind, dist.Distribution)):
-        raise DataError(f"{packed['distribution']!r} is no distribution of NumPyro.")
+        raise DataError(f"{packed['distribution']!r} is not a distribution of NumPyro.")
     return kind(**content)

@@ -19,7 +19,7 @@ def units_of(runs: Runs, column: str | None, index: np.ndarray, likelihood: Like
     if likelihood.replicates:
         raise FitError(f"groups={column!r} and replicates={likelihood.replicates!r} both say which rows belong together; leave one out.")
     if column not in runs or runs[column].ndim != 1:
-        raise DataError(f"groups names {column!r}, which is no column with one value a row; {suggest(column, runs.names)}")
+        raise DataError(f"groups names {column!r}, which is not a column with one value a row; {suggest(column, runs.names)}")
     labels = [label(value) for value in runs[column][index].tolist()]
     names = tuple(dict.fromkeys(labels))
     if len(names) in (1, len(labels)):

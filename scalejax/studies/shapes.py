@@ -101,7 +101,7 @@ def rank_shapes(source: Source, shapes: Mapping[str, Any], *, limits: Mapping[st
     allowed = np.ones(len(next(iter(columns.values()))), bool)
     for name, limit in (limits or {}).items():
         if name not in columns:
-            raise DecisionError(f"limits names {name!r}, which is no column of the shapes; {suggest(name, columns)}")
+            raise DecisionError(f"limits names {name!r}, which is not a column of the shapes; {suggest(name, columns)}")
         allowed &= columns[name] <= limit
     if not allowed.any():
         raise DecisionError(f"No shape keeps the limits {dict(limits or {})}; raise them or add shapes.")
@@ -209,7 +209,7 @@ def _cost(per_token: Any, columns: Mapping[str, np.ndarray]) -> Any:
     names = list(signature(per_token).parameters)
     for name in names:
         if name not in columns:
-            raise DecisionError(f"per_token takes {name!r}, which is no column of the shapes; {suggest(name, columns)}")
+            raise DecisionError(f"per_token takes {name!r}, which is not a column of the shapes; {suggest(name, columns)}")
     return per_token(**{name: columns[name] for name in names})
 
 

@@ -1,4 +1,4 @@
-"""Claims that hold exactly, of entries whose runs are not public; most by the formula itself, which is no evidence."""
+"""Claims that hold exactly, of entries whose runs are not public; most by the formula itself, which is not an evidence."""
 
 from __future__ import annotations
 

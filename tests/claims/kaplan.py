@@ -222,7 +222,7 @@ _KAPLAN = [
           1e-6,
           kind="corrected", note="Stated: the root of the two laws' difference, 4.22, 12.20, 11.49. The paper gives orders of magnitude, "
           "4, 12, 12, and says that they may be off by one in either direction."),
-    Unchecked("kaplan", "early stopping is no earlier than S_stop", "the loss curves of the paper are not public"),
+    Unchecked("kaplan", "early stopping is not earlier than S_stop", "the loss curves of the paper are not public"),
     Unchecked("kaplan", "powers of C for N, B, S, D as fitted: 0.73, 0.24, 0.03, 0.27; N = 1.3e9 at 1 PF-day",
               "fitted to runs that are not public; the closed form from the printed constants gives 0.681, 0.250, 0.069, 0.319 and 6.0e8"),
     Unchecked("kaplan", "alpha_C = 0.057 and C_c = 1.6e7 PF-days at a fixed batch", "fitted to runs that are not public"),

@@ -37,4 +37,4 @@ def read_file(path: Path) -> Any:
         if content.suffix in form.suffixes:
             return form.read(content)
     known = ", ".join(suffix for form in FORMATS if form not in refused.FORMATS for suffix in form.suffixes[:2])
-    raise DataError(f"Cannot read {path}: {content.suffix or 'no ending'} is not known and the content is no table; use {known}.")
+    raise DataError(f"Cannot read {path}: {content.suffix or 'no ending'} is not known and the content is not a table; use {known}.")

@@ -36,7 +36,7 @@ def unpacked(content: Content) -> Content:
 
 
 def members(content: Content) -> list[str]:
-    """Names of the files in a zip archive, none if it is no archive."""
+    """Names of the files in a zip archive, none if it is not an archive."""
     try:
         with zipfile.ZipFile(io.BytesIO(content.data)) as archive:
             return [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX/")]

@@ -157,7 +157,7 @@ class Price:
         n = len(next(iter(columns.values())))
         if isinstance(self.cost, str):
             if self.cost not in columns:
-                raise DecisionError(f"cost={self.cost!r} is no column of the candidates; {suggest(self.cost, columns)}")
+                raise DecisionError(f"cost={self.cost!r} is not a column of the candidates; {suggest(self.cost, columns)}")
             value = columns[self.cost]
         elif callable(self.cost):
             value = self.cost(**self._arguments(self.cost, columns))
@@ -173,5 +173,7 @@ class Price:
         wanted = inspect.signature(cost).parameters
         for name, parameter in wanted.items():
             if name not in columns and parameter.default is inspect.Parameter.empty:
-                raise DecisionError(f"The cost {self.name} needs {name!r}, which is no column of the candidates; {suggest(name, columns)}")
+                raise DecisionError(
+                    f"The cost {self.name} needs {name!r}, which is not a column of the candidates; {suggest(name, columns)}"
+                )
         return {name: columns[name] for name in wanted if name in columns}

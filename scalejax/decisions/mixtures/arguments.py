@@ -57,7 +57,7 @@ def limits(
         if isinstance(value, Mapping):
             for name in value:
                 if name not in names:
-                    raise DecisionError(f"{what} names {name!r}, which is no domain; {suggest(str(name), names)}")
+                    raise DecisionError(f"{what} names {name!r}, which is not a domain; {suggest(str(name), names)}")
             value = [value.get(name, unnamed) for name in names]
         array = numbers(what, value)
         if array.shape not in ((), (size,)) or not (array >= 0).all():

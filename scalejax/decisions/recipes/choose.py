@@ -160,7 +160,7 @@ def _costs(cost: Any, names: tuple[str, ...]) -> list[Cost]:
             raise DecisionError(f"choose() has no cost for {name!r}; cost= names {', '.join(map(str, cost))}.")
     for name in cost:
         if name not in names:
-            raise DecisionError(f"cost= names {name!r}, which is no recipe; {suggest(name, names)}")
+            raise DecisionError(f"cost= names {name!r}, which is not a recipe; {suggest(name, names)}")
     return [cost[name] for name in names]
 
 

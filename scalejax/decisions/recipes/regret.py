@@ -143,7 +143,7 @@ def _chosen(side: Side, over: Sequence[str] | None) -> tuple[str, ...]:
         return chosen
     for n in over:
         if n not in law.inputs:
-            raise DecisionError(f"over= names {n!r}, which is no input of law {law.name!r}; {suggest(n, law.inputs)}")
+            raise DecisionError(f"over= names {n!r}, which is not an input of law {law.name!r}; {suggest(n, law.inputs)}")
     return tuple(over)
 
 

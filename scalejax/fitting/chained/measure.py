@@ -66,7 +66,7 @@ class Measure:
             _refuse(y <= 0, rows, f"Column {name!r} is zero or negative", "and has no logarithm; pass on='linear'")
             return np.log(y)
         if self.on == "counts":
-            _refuse((y < 0) | (y > 1), rows, f"Column {name!r} is no share of successes, from 0 to 1,", "; divide counts by the trials")
+            _refuse((y < 0) | (y > 1), rows, f"Column {name!r} is not a share of successes, from 0 to 1,", "; divide counts by the trials")
             return np.zeros(len(y))
         if self.on == "logit":
             bad = (y <= self.floor) | (y >= self.ceiling)
@@ -99,7 +99,7 @@ def per_stage(where: str, given: Any, outputs: tuple[str, ...], default: Any) ->
         return dict.fromkeys(outputs, default if given is None else given)
     for name in given:
         if name not in outputs:
-            raise FitError(f"{where} names {name!r}, which is no stage; {suggest(str(name), outputs)}")
+            raise FitError(f"{where} names {name!r}, which is not a stage; {suggest(str(name), outputs)}")
     return {name: given.get(name, default) for name in outputs}
 
 

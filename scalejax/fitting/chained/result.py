@@ -125,7 +125,7 @@ class ChainFit(Fit):
 
     def _law_of(self, output: str | None) -> Law:
         if output is not None and output not in self.chain.outputs:
-            raise FitError(f"output={output!r} is no stage; {suggest(str(output), self.chain.outputs)}")
+            raise FitError(f"output={output!r} is not a stage; {suggest(str(output), self.chain.outputs)}")
         below = self.asked.below if output is None else None
         if self.asked.single is not None and below is None:
             return self.asked.single
@@ -150,7 +150,7 @@ class ChainFit(Fit):
     def rows(self, output: str) -> StageRows:
         """Observed and fitted outputs of a stage, and its residuals (observed - predicted) on the stage's scale."""
         if output not in self.chain.outputs:
-            raise FitError(f"{output!r} is no stage; {suggest(str(output), self.chain.outputs)}")
+            raise FitError(f"{output!r} is not a stage; {suggest(str(output), self.chain.outputs)}")
         from .joint import fitted_values
 
         here = self.stacked.stage == self.chain.outputs.index(output)

@@ -207,7 +207,7 @@ def _odd(means: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 
 def said(found: Sequence[Cluster], sets: Sequence[Rows], on: str, outliers: np.ndarray) -> list[str]:
-    """A sentence for the column over which residuals cluster most, and one for every group far off the others that is no outlier."""
+    """A sentence for the column over which residuals cluster most, and one for every group far off the others that is not an outlier."""
     most = max((c for c in found if c.flagged), key=lambda c: c.share, default=None)
     if most is None:
         return []

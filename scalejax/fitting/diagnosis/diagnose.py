@@ -105,7 +105,7 @@ class Diagnosis:
             *(Remark("baseline", s, grave=hopeless) for s in baseline.said(self.fit, self.groups)),
             *(Remark("step", s) for s in baseline.stepped(self.fit)),
         ]
-        if hopeless and len(self.rows) == 1:  # what is far from a law that describes nothing is no outlier
+        if hopeless and len(self.rows) == 1:  # what is far from a law that describes nothing is not an outlier
             return tuple(found)
         found += [
             *(Remark("outliers", s) for s in self._of_outliers()),

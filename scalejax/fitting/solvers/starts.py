@@ -87,7 +87,7 @@ def _check_finite(theta: Any, given: Any) -> None:
 def _check_names(given: Mapping[str, Any], names: list[str]) -> None:
     for name in given:
         if name not in names:
-            raise FitError(f"starts names {name!r}, which is no free parameter; {suggest(name, names)}")
+            raise FitError(f"starts names {name!r}, which is not a free parameter; {suggest(name, names)}")
 
 
 def _unconstrained(layout: Layout, point: Mapping[str, Any]) -> np.ndarray:

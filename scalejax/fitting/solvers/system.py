@@ -122,7 +122,7 @@ def _crossed(layout: Layout, group: Any, matrix: Any) -> Arrow:
     shared = jnp.zeros((size + 1, size + 1, members)).at[at[:, None], at].add(matrix[a[:, None], a])
     mixed = jnp.zeros((size + 1, len(b), groups, members)).at[at[:, None], np.arange(len(b))[:, None], main].add(matrix[a[:, None], b])
     each = jax.ops.segment_sum(jnp.moveaxis(matrix[b[:, None], b], -2, 0), main, groups)
-    # An anchored value is no unknown: it is cut off from the others, and the identity keeps its group's matrix regular.
+    # An anchored value is not an unknown: it is cut off from the others, and the identity keeps its group's matrix regular.
     free = own < layout.size
     both = free[:, None] & free
     each = jnp.where(both[..., None], jnp.moveaxis(each, 0, -2), np.eye(len(b))[..., None, None] * ~both[..., None])

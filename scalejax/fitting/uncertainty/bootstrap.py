@@ -92,7 +92,7 @@ def bootstrap(
         True
     """
     if kind not in (None, *_KINDS):
-        raise FitError(f"kind={kind!r} is no bootstrap; {suggest(kind, _KINDS)}")
+        raise FitError(f"kind={kind!r} is not a bootstrap; {suggest(kind, _KINDS)}")
     if replicates < 2:
         raise FitError(f"replicates={replicates} must be at least 2.")
     if kind == "groups" and groups is None:

@@ -106,8 +106,8 @@ def profile(
         Q_j(v) - Q_min  <=  kappa_j z^2 / 2,      Q_j(v) = min of the objective over the other parameters with parameter j held at v.
 
     z is the quantile of `level` of Student's t, with the degrees of freedom of `Fit.interval`.
-    kappa_j makes the rise of a sum of losses, which is no log-likelihood, a chi-squared with one degree of freedom. For one parameter the
-    exact factor is kappa_j = V_jj / (H^-1)_jj, with the sandwich covariance V and the curvature H of the objective (Kent 1982), and 1 /
+    kappa_j makes the rise of a sum of losses, which is not a log-likelihood, a chi-squared with one degree of freedom. For one parameter
+    the exact factor is kappa_j = V_jj / (H^-1)_jj, with the sandwich covariance V and the curvature H of the objective (Kent 1982), and 1 /
     (H^-1)_jj is the curvature of the profile itself. It is read from a least-squares parabola within one standard error (at most half a
     unit of the unconstrained scale) of the optimum, because Huber and absolute losses consist of pieces that are smooth only on average.
     So the interval is that of `Fit.interval` where the profile is a parabola, and differs, or is open, where it is not.
@@ -127,7 +127,7 @@ def profile(
         Profile: `interval()`, `summary()`, and the curves for a plot. An end that the data do not set is the edge of the support.
 
     Raises:
-        FitError: if a name is no free parameter, or its entries cannot be held one by one.
+        FitError: if a name is not a free parameter, or its entries cannot be held one by one.
 
     Warns:
         ConvergenceWarning: if a lower optimum than the fit's comes to light.
@@ -361,7 +361,7 @@ def _slots(fit: Fit, names: Sequence[str] | str | None) -> list[Slot]:
         if name in request.fix:
             raise FitError(f"{name!r} was fixed in the fit and has no interval; {suggest('', slots)}")
         if name not in slots:
-            raise FitError(f"{name!r} is no free parameter of {fit.law.name!r}; {suggest(name, slots)}")
+            raise FitError(f"{name!r} is not a free parameter of {fit.law.name!r}; {suggest(name, slots)}")
         if isinstance(slots[name].domain, Simplex | Ordered):
             others = [n for n, slot in slots.items() if not isinstance(slot.domain, Simplex | Ordered)]
             raise FitError(

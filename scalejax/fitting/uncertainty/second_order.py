@@ -24,7 +24,7 @@ from .rows import BlockRows, DenseRows
 
 _BLOCKS = 512  # whose derivatives are held at once,
 _HEIGHT = 8  # more of them where they have fewer rows
-_TINY = 1e-9  # share of the objective that a step may promise; a larger one is no matter of the last digits
+_TINY = 1e-9  # share of the objective that a step may promise; a larger one is not a matter of the last digits
 
 
 @dataclass(frozen=True)

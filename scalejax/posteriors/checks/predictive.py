@@ -92,7 +92,7 @@ def predictive_check(
         PredictiveCheck: `tail` probabilities, `suspicious` ones in words, `table()`.
 
     Raises:
-        FitError: if a statistic of the user's is no number.
+        FitError: if a statistic of the user's is not a number.
 
     Example:
         >>> import numpy as np, scalejax as sj

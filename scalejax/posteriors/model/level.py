@@ -58,7 +58,7 @@ def log_level(level: Level, predicted: Any) -> Any:
 def sentence(level: Level | None) -> str:
     """What the table of priors says of it."""
     if level is None:
-        return "The level of the observed outputs is no part of these priors."
+        return "The level of the observed outputs is not part of these priors."
     low, high = np.asarray(level.ends)
     whose = "the observed outputs" if len(low) == 1 else "what their group observed"
     where = f"{number(float(low[0]), 2)} to {number(float(high[0]), 2)}" + ("" if len(low) == 1 else " in the first group")

@@ -195,7 +195,7 @@ def _pooled(layout: Layout, pool: Sequence[str] | str | None) -> tuple[str, ...]
     names = (pool,) if isinstance(pool, str) else tuple(pool)
     for name in names:
         if name not in possible:
-            raise LawError(f"pool names {name!r}, which is no single number that differs between groups; {suggest(name, possible)}")
+            raise LawError(f"pool names {name!r}, which is not a single number that differs between groups; {suggest(name, possible)}")
     return tuple(name for name in possible if name in names)
 
 
@@ -219,7 +219,7 @@ def group_covariates(request: Request, names: tuple[str, ...]) -> np.ndarray:
     out = np.zeros((len(request.groups), len(names)))
     for i, name in enumerate(names):
         if name not in request.runs or request.runs[name].dtype.kind != "f" or request.runs[name].ndim != 1:
-            raise DataError(f"covariates names {name!r}, which is no column of numbers; {suggest(name, request.runs.names)}")
+            raise DataError(f"covariates names {name!r}, which is not a column of numbers; {suggest(name, request.runs.names)}")
         values = request.runs[name][rows]
         for g, group in enumerate(request.groups):
             if np.ptp(values[index == g]) > 0 or not np.isfinite(values[index == g]).all():

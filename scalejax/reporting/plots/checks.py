@@ -199,7 +199,7 @@ def predictive_check(check: PredictiveCheck, names: Sequence[str] | None = None)
 
     for name in names or ():
         if name not in check.replicated:
-            raise FitError(f"{name!r} is no statistic of this check; {suggest(name, check.replicated)}")
+            raise FitError(f"{name!r} is not a statistic of this check; {suggest(name, check.replicated)}")
     chosen = list(names or check.replicated)
     columns = min(COLUMNS, len(chosen))
     rows = -(-len(chosen) // columns)

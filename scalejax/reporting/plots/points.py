@@ -54,7 +54,7 @@ def column(fit: Fit, name: str) -> np.ndarray:
         return six_nd(runs["N"], runs["D"])[rows]
     numeric = [n for n in runs.names if runs[n].dtype.kind == "f" and runs[n].ndim == 1]
     if name not in numeric:
-        raise FitError(f"{name!r} is no column with one number a run; {suggest(name, numeric)}")
+        raise FitError(f"{name!r} is not a column with one number a run; {suggest(name, numeric)}")
     return runs[name][rows]
 
 

@@ -147,7 +147,7 @@ def pairs(posterior: Posterior, names: Sequence[str] | None = None) -> np.ndarra
     there = {entry.label: entry for entry in entries(posterior)}
     for name in names or ():
         if name not in there:
-            raise FitError(f"{name!r} is no free parameter of this posterior; {suggest(name, there)}")
+            raise FitError(f"{name!r} is not a free parameter of this posterior; {suggest(name, there)}")
     chosen = [_Scaled(there[name]) for name in names] if names else [_Scaled(entry) for entry in shown(posterior)[0]]
     k = len(chosen)
     layout = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)

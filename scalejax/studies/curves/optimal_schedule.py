@@ -272,7 +272,7 @@ def _check(
     """Refuse what makes no schedule."""
     if not _of_curves(law):
         fitting = [one.name for one in laws if _of_curves(one)]
-        raise DecisionError(f"{law.name!r} is no law of loss curves, whose inputs begin with eta, t; take one of {', '.join(fitting)}.")
+        raise DecisionError(f"{law.name!r} is not a law of loss curves, whose inputs begin with eta, t; take one of {', '.join(fitting)}.")
     needed = [name for name in law.inputs[2:] if name != "W"]
     if set(inputs) != set(needed):
         raise DecisionError(f"{law.name!r} needs the further inputs {needed}, got {sorted(inputs)}.")

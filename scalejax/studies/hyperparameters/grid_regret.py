@@ -119,5 +119,5 @@ def _advice(name: str, source: Recommendation, place: Mapping[str, np.ndarray], 
         known["TPP"] = known["D"] / known["N"]
     missing = [n for n in law.inputs if n not in known]
     if missing:
-        raise DecisionError(f"The law for {name!r} needs {missing[0]!r}, which is no column of the runs; add it with with_columns().")
+        raise DecisionError(f"The law for {name!r} needs {missing[0]!r}, which is not a column of the runs; add it with with_columns().")
     return np.asarray(law(*(known[n] for n in law.inputs), **params), dtype=float)

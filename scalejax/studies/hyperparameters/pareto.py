@@ -117,7 +117,7 @@ def pareto_hyperparameters(
         >>> {name: round(law.params["p_cost"], 4) for name, law in found.laws.items()}
         {'N': 0.5, 'lr': -0.1}
 
-    References: Fetterman et al. 2023, arXiv:2306.08055. Their proposal of new trials is no part of it; see `sj.next_runs`.
+    References: Fetterman et al. 2023, arXiv:2306.08055. Their proposal of new trials is not part of it; see `sj.next_runs`.
     """
     if near is not None and not near > 0:
         raise DataError(f"near={near!r} must be positive, a relative excess of loss such as 0.01, or None for the front alone.")

@@ -67,7 +67,7 @@ class MixtureRecommendation:
             domain at its cap is raised all the same, to show what the cap costs. A domain that never varied in the table is left out.
 
         Raises:
-            DecisionError: if `by` is no share.
+            DecisionError: if `by` is not a share.
         """
         if not 0 < by < 1:
             raise DecisionError(f"by={by!r} must be a share between 0 and 1.")

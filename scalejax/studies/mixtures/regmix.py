@@ -50,7 +50,7 @@ def regmix_design(prior: Any, count: int = 512, *, seed: int = 0, cap: float = 1
         (count, domains) distinct mixtures, rows that sum to one.
 
     Raises:
-        DecisionError: if the prior is no mixture, or too few draws respect the cap.
+        DecisionError: if the prior is not a mixture, or too few draws respect the cap.
 
     Example:
         >>> from scalejax.studies import regmix_design
@@ -134,7 +134,7 @@ class RegMix(Shown):
         aims = {target: 1.0} if isinstance(target, str) else dict(target)
         for name in aims:
             if name not in self.targets:
-                raise DecisionError(f"{name!r} is no target; {suggest(name, self.targets)}")
+                raise DecisionError(f"{name!r} is not a target; {suggest(name, self.targets)}")
         h = np.random.default_rng(seed).dirichlet(p / p.sum(), samples)
         if self.kept:
             free = np.setdiff1d(np.arange(len(p)), list(self.kept))

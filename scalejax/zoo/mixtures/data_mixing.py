@@ -206,7 +206,7 @@ def implicit_mixing(K: int) -> Law:
         registered.
 
     Raises:
-        LawError: if K is no whole number of 1 or more.
+        LawError: if K is not a whole number of 1 or more.
 
     Example:
         >>> import numpy as np

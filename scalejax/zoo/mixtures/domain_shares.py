@@ -236,7 +236,7 @@ def autoscale(h, D, *, N0, gamma, ell):
         L(h, D) = sum_i (N0_i + h_i D)^-gamma_i + ell
 
     Symbols: h shares of the domains; D all data, N0_i what the other domains are worth to domain i, both in the unit of the fits (there
-    is no factor, so that the unit matters; in the paper it is a domain's base amount, and D = m for m domains); ell the rest. The best
+    is not a factor, so that the unit matters; in the paper it is a domain's base amount, and D = m for m domains); ell the rest. The best
     amounts at one scale are `D * optimal_mixture(source, D=D, floors=0.2 / D).h`; to larger scales they go by `studies.autoscaled`.
 
     Example:
