@@ -251,7 +251,7 @@ def test_bad_input(fit, linear):
         ({"candidates": {"N": [0.1, 1.0], "D": [1e9, 1e10]}}, "as a plain count"),
         ({"candidates": {"N": ["a", "b"], "D": [1e9, 1e10]}}, "candidates"),
         ({"candidates": None}, "either candidates"),
-        ({"cost": "price"}, "no column of the candidates"),
+        ({"cost": "price"}, "not a column of the candidates"),
         ({"cost": lambda N, hours: N}, "needs 'hours'"),
         ({"cost": np.ones(3)}, "one number a candidate"),
         ({"cost": lambda N, D: -N}, "costs must be positive"),
