@@ -482,3 +482,15 @@ def test_overdispersed_counts_in_a_chain_and_many_tasks():
     assert f.noise["c"] == pytest.approx(phi, rel=0.15) and f.noise["a"] == pytest.approx(0.02, rel=0.4)
     with pytest.raises(sj.LawError, match=r"fix names 'x_0', which several stages have; say which: 'a_x_0' or 'b_x_0' or 'c_x_0'"):
         sj.fit(many, table, fix={"x_0": 2.8})
+
+
+def test_plausible_ranges_of_stages_are_kept():
+    def first(C, *, a, b):
+        """Loss."""
+        return a * C**-b
+
+    stages = [sj.law(output="loss", a=sj.Positive(1.0, high), b=sj.Unit())(first) for high in (10.0, 20.0)]
+    last = sj.law(output="accuracy", k=sj.Positive(0.1, 1.0))(lambda loss, *, k: 1 / (1 + k * loss))
+    one, two = (sj.chain(loss=stage, accuracy=last) for stage in stages)
+    assert one == two and one.function is two.function
+    assert (one.domains["a"].high, two.domains["a"].high, two.of("loss").domains["a"].high) == (10.0, 20.0, 20.0)

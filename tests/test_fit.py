@@ -236,6 +236,58 @@ def test_one_compilation_for_ten_lengths():
     assert after["screen"] - before.get("screen", 0) == 1
 
 
+def _twice(low: float, published: dict | None = None) -> sj.Law:
+    """A law of one function with another plausible range."""
+    domains = {"E": sj.Positive(low, 5.0), "A": sj.Positive(low, 1e4), "alpha": sj.Unit()}
+    return sj.law(published=published, **domains)(_same_function)
+
+
+def _same_function(x, *, E, A, alpha):
+    """A law that no other test compiles."""
+    return E + 0.5 * A * x**-alpha
+
+
+def test_plausible_ranges_and_published_sets_are_data():
+    from scalejax.core.batching import trace_counts
+
+    first, second = _twice(0.1), _twice(0.2, {"a": {"E": 1.0, "A": 10.0, "alpha": 0.3}})
+    assert first == second and hash(first) == hash(second) and first.domains != second.domains
+    runs = sj.simulate(first, {"E": 1.0, "A": 20.0, "alpha": 0.3}, x=np.logspace(2, 7, 40), noise=0.01)
+    one, before = sj.fit(first, runs), trace_counts()
+    two = sj.fit(second, runs)
+    assert trace_counts() == before
+    assert two.params == pytest.approx(one.params, rel=1e-6) and two.law.domains["A"].low == 0.2
+    three = sj.fit(first.bind(E=1.0), runs)  # what is bound is part of the program
+    assert trace_counts()["solve"] == before["solve"] + 1 and three.request.spec != one.request.spec
+    with_prior = sj.fit(first, runs, prior="weak"), sj.fit(second, runs, prior="weak")  # the penalty is made from the ranges
+    assert with_prior[0].request.spec != with_prior[1].request.spec and with_prior[0].params != with_prior[1].params
+
+
+def test_ranges_of_a_sum_of_power_laws_do_not_compile_it_again():
+    from scalejax.core.batching import trace_counts
+
+    truth = {"E": 1.7, "A_N": 400.0, "alpha_N": 0.34, "A_D": 410.0, "alpha_D": 0.28}
+    rng = np.random.default_rng(0)
+    first, second = sj.additive("N", "D"), sj.additive("N", "D", A_N=sj.Positive(1.0, 1e4), E=sj.Positive(0.5, 3.0))
+    runs = sj.simulate(first, truth, N=10 ** rng.uniform(8, 10, 60), D=10 ** rng.uniform(9, 11, 60), noise=0.002)
+    one, before = sj.fit(first, runs), trace_counts()
+    two = sj.fit(second, runs)
+    assert trace_counts() == before and first == second and second.domains["A_N"].high == 1e4
+    assert two.params == pytest.approx(one.params, rel=1e-5)
+
+
+def test_hard_bounds_and_kinds_are_part_of_a_law():
+    wide, narrow = (sj.law(x=sj.Positive(), a=sj.Interval(0.0, high))(_one_parameter) for high in (1.0, 2.0))
+    assert wide != narrow and wide != sj.law(a=sj.Positive())(_one_parameter)
+    inputs = [sj.law(x=domain, a=sj.Positive())(_one_parameter) for domain in (sj.Positive(), sj.Real())]
+    assert inputs[0] != inputs[1]
+
+
+def _one_parameter(x, *, a):
+    """A law of one parameter."""
+    return a * x
+
+
 def test_save_and_load(fitted, tmp_path):
     path = tmp_path / "fit.json"
     fitted.save(path)

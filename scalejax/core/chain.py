@@ -213,9 +213,8 @@ def chain_domains(stages: tuple[Stage, ...]) -> dict[str, Domain]:
     return domains
 
 
-@lru_cache(maxsize=256)
 def _assembled(stages: tuple[Stage, ...], last: str) -> Chain:
-    """The chain; the same function for the same stages, so that compiled programs are found again."""
+    """The chain of these stages."""
     inputs = outer_inputs(stages)
     parameters = tuple(called for stage in stages for _, called in stage.parameters)
     both = [name for name in parameters if name in (*inputs, *(stage.name for stage in stages))]
@@ -231,7 +230,6 @@ def _assembled(stages: tuple[Stage, ...], last: str) -> Chain:
     )  # fmt: skip
 
 
-@lru_cache(maxsize=256)
 def _law_of(joined: Chain, output: str, below: float | None) -> Law:
     """See `Chain.of`."""
     stages = joined.leading_to(output)
@@ -241,7 +239,9 @@ def _law_of(joined: Chain, output: str, below: float | None) -> Law:
     return Law(function, joined.name, inputs, joined.parameters, MappingProxyType(domains), output, joined.reference)
 
 
+@lru_cache(maxsize=256)
 def _function(stages: tuple[Stage, ...], output: str, below: float | None = None) -> Any:
+    """The law's function, the same for equal stages, so that compiled programs are found again."""
     inputs = outer_inputs(stages)
 
     def composed(*values: Any, **params: Any) -> Any:

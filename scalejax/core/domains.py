@@ -7,6 +7,7 @@ constraints. The plausible range is where starts are drawn and what default prio
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -38,6 +39,11 @@ class Domain:
     def __post_init__(self) -> None:
         if not (np.isfinite(self.low) and np.isfinite(self.high) and self.low < self.high):
             raise LawError(f"{type(self).__name__}({self.low}, {self.high}): the plausible range must be finite and rise.")
+
+    @property
+    def transform(self) -> tuple[Any, ...]:
+        """What `forward` and `inverse` depend on, hashable: compiled programs are shared by domains that agree in it."""
+        return (type(self), self.axis, self.scale)
 
     @property
     def scale(self) -> float:
@@ -85,6 +91,10 @@ class Positive(Domain):
 
     support = "a positive number"
 
+    @property
+    def transform(self) -> tuple[Any, ...]:
+        return (type(self), self.axis)
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.low <= 0:
@@ -114,6 +124,10 @@ class Interval(Domain):
     @property
     def support(self) -> str:
         return f"a number from {self.low:g} to {self.high:g}"
+
+    @property
+    def transform(self) -> tuple[Any, ...]:
+        return (Interval, self.axis, self.low, self.high)  # hard bounds
 
     def forward(self, u):
         return self.low + (self.high - self.low) * jax.nn.sigmoid(u)
@@ -146,6 +160,10 @@ class Simplex(Domain):
 
     support = "non-negative weights that sum to one"
 
+    @property
+    def transform(self) -> tuple[Any, ...]:
+        return (type(self), self.axis)
+
     def forward(self, u):
         return jax.nn.softmax(jnp.concatenate([u, jnp.zeros_like(u[:1])]), axis=0)
 
@@ -171,6 +189,10 @@ class Ordered(Domain):
     axis: str | None = "break"
 
     support = "rising real numbers"
+
+    @property
+    def transform(self) -> tuple[Any, ...]:
+        return (type(self), self.axis, self.low, self.high)
 
     def forward(self, u):
         steps = jnp.concatenate([u[:1] + self.low / self.scale, jnp.exp(u[1:])])

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .arguments import checked, misshapen, named
-from .domains import Domain, Fixed, Positive
+from .domains import Domain, Fixed, Interval, Positive
 from .errors import DataError, LawError, ScalejaxError, suggest
 from .precision import double, plain
 
@@ -57,6 +57,9 @@ class Law:
     Made by the decorator `law`. Calling it evaluates the formula. With JAX arrays or tracers it is a plain JAX function (`jax.grad`,
     `vmap`, `jit` work); with Python numbers or NumPy arrays it computes in double precision and returns a float or a NumPy array.
 
+    Laws are equal if they have the same function, kinds and hard bounds of inputs and parameters, bound values and output. Plausible
+    ranges and published sets are data: laws that differ in nothing else share their compiled programs.
+
     Attributes:
         name: the function's name.
         inputs: names of the inputs, in order.
@@ -84,7 +87,9 @@ class Law:
 
     @property
     def _key(self) -> tuple[Any, ...]:
-        return (self.function, tuple(self.domains.items()), self.bound, self.output, self.output_axis)
+        # Neither plausible ranges nor published sets: a program that was compiled for one law serves all that differ in them alone.
+        kinds = tuple((name, d.transform if isinstance(d, Interval) else (type(d), d.axis)) for name, d in self.domains.items())
+        return (self.function, kinds, self.bound, self.output, self.output_axis)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Law) and self._key == other._key

@@ -30,6 +30,11 @@ class Slot:
     anchored: tuple[int, ...] = ()  # groups whose values come as data
 
     @property
+    def form(self) -> tuple[Any, ...]:
+        """What compiled programs depend on: the place and the transform, not the plausible range."""
+        return (self.name, self.domain.transform, self.size, self.start, self.free, self.copies, self.axis, self.anchored)
+
+    @property
     def stop(self) -> int:
         return self.start + self.free * self.copies
 
@@ -72,6 +77,11 @@ class Layout:
     fixed: tuple[str, ...] = ()
     tied: tuple[tuple[str, str], ...] = ()
     groups: tuple[int, ...] = ()
+
+    @cached_property
+    def form(self) -> tuple[Any, ...]:
+        """What compiled programs depend on, see `Slot.form`."""
+        return (tuple(slot.form for slot in self.slots), self.fixed, self.tied, self.groups)
 
     @property
     def size(self) -> int:

@@ -7,6 +7,7 @@ over members. The law is written for one run; two `vmap`s make it (rows, members
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import jax
@@ -20,15 +21,28 @@ from .losses import Loss
 _MANY = 64  # from here on derivatives are pushed by one program, not by one an entry
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Spec:
-    """All that a compiled program depends on, but for shapes; hashable."""
+    """All that a compiled program depends on, but for shapes; hashable.
+
+    Specs are equal if their programs are: plausible ranges count only where the penalty makes them part of the program.
+    """
 
     law: Law
     layout: Layout
     loss: Loss
     on: str  # "log" or "linear"
     prior: bool = False  # is there a penalty from the plausible ranges? See `penalty`
+
+    @cached_property
+    def _key(self) -> tuple[Any, ...]:
+        return (self.law, self.layout if self.prior else self.layout.form, self.loss, self.on, self.prior)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Spec) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
 
 
 class Data(NamedTuple):

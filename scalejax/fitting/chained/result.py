@@ -184,7 +184,7 @@ class ChainFit(Fit):
         """What new runs would show: predictions (draws, ...) with the noise of the stage that `view` predicts."""
         output = self.asked.output if self.asked.single is not None else view.law.output
         measure = self.asked.each[output]
-        if self.asked.below is not None and view.law is self.law:
+        if self.asked.below is not None and view.law == self.law:
             return self.asked.below - self.of(output).with_noise(view, self.asked.below - value, points, rng, weight, trials)
         if measure.counts:
             return self._counted(output, value, points, rng, trials)

@@ -44,7 +44,6 @@ class StackedLaw(Law):
         return (*self.names, *map(observed, self.names), *_SPECIAL, OBSERVES, TARGET)
 
 
-@lru_cache(maxsize=256)
 def stacked_law(joined: Chain, scales: tuple[Measure, ...], staged: bool = False) -> Law:
     """The law of the stacked table, on the scale of residuals; the same function for the same chain and scales.
 
@@ -55,6 +54,23 @@ def stacked_law(joined: Chain, scales: tuple[Measure, ...], staged: bool = False
     """
     inner = tuple(dict.fromkeys(n for s in joined.stages for n in s.takes)) if staged else ()
     inputs = (*joined.inputs, *map(observed, inner), *_SPECIAL)
+    domains = {name: joined.domains[name] for name in (*joined.inputs, *joined.parameters)}
+    domains |= {observed(name): joined.domains[name] for name in inner} | _SPECIAL
+    return StackedLaw(
+        _stacked(joined, scales, inner, inputs),
+        joined.name,
+        inputs,
+        joined.parameters,
+        MappingProxyType(domains),
+        TARGET,
+        joined.reference,
+        names=joined.outputs,
+    )
+
+
+@lru_cache(maxsize=256)
+def _stacked(joined: Chain, scales: tuple[Measure, ...], inner: tuple[str, ...], inputs: tuple[str, ...]) -> Any:
+    """The function of `stacked_law`, the same for the same chain and scales, so that compiled programs are found again."""
     parts = _alike(joined, scales)
 
     def stacked(*values: Any, **params: Any) -> Any:
@@ -78,12 +94,8 @@ def stacked_law(joined: Chain, scales: tuple[Measure, ...], staged: bool = False
             out = out + jnp.where(here, measure.predicted(safe, row[SHARE], row[TRIALS]), 0.0)
         return out * row[UNIT]
 
-    domains = {name: joined.domains[name] for name in (*joined.inputs, *joined.parameters)}
-    domains |= {observed(name): joined.domains[name] for name in inner} | _SPECIAL
     stacked.__doc__ = joined.function.__doc__
-    return StackedLaw(
-        stacked, joined.name, inputs, joined.parameters, MappingProxyType(domains), TARGET, joined.reference, names=joined.outputs
-    )
+    return stacked
 
 
 def _alike(joined: Chain, scales: tuple[Measure, ...]) -> list[list[int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from types import MappingProxyType
@@ -56,7 +57,6 @@ def rosenfeld_envelope(n, m, *, alpha, b, beta, c_inf, eta, e0):
     return envelope(excess, e0, eta)
 
 
-@lru_cache
 def bounded(inner: Law) -> Law:
     r"""A law below a ceiling: any law of an error, with the smooth envelope of Rosenfeld et al. to the level of random guesses.
 
@@ -85,13 +85,20 @@ def bounded(inner: Law) -> Law:
     if {"e0", "eta"} & set(inner.parameters):
         raise LawError(f"Law {inner.name!r} has a parameter e0 or eta already; it cannot be bounded again.")
     held = dict(inner.bound)
+    domains = {**{k: v for k, v in inner.domains.items() if k not in held}, "e0": _E0, "eta": _ETA}
+    return replace(
+        inner, function=_below(inner), name=f"{inner.name}_bounded", parameters=(*inner.parameters, "e0", "eta"),
+        domains=MappingProxyType(domains), published=MappingProxyType({}), bound=(), linear=(),
+    )  # fmt: skip
+
+
+@lru_cache
+def _below(inner: Law) -> Callable[..., Any]:
+    """The function of `bounded`, the same for equal laws, so that compiled programs are found again."""
+    held = dict(inner.bound)
 
     def function(*inputs: Any, e0: Any, eta: Any, **parameters: Any) -> Any:
         return envelope(inner.function(*inputs, **held, **parameters), e0, eta)
 
     function.__doc__ = f"{inner.name} below the ceiling e0.\n\n    y = e0 x / sqrt(x^2 + eta^2),    x = {inner.formula}\n"
-    domains = {**{k: v for k, v in inner.domains.items() if k not in held}, "e0": _E0, "eta": _ETA}
-    return replace(
-        inner, function=function, name=f"{inner.name}_bounded", parameters=(*inner.parameters, "e0", "eta"),
-        domains=MappingProxyType(domains), published=MappingProxyType({}), bound=(), linear=(),
-    )  # fmt: skip
+    return function

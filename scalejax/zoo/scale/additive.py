@@ -90,7 +90,7 @@ def additive(
 def _build(
     inputs: tuple[str, ...], factors: tuple[str, ...], tied: bool, outer: bool, output: str, domains: tuple[tuple[str, Domain], ...]
 ) -> Law:
-    exponents = {x: "alpha" if tied else f"alpha_{x}" for x in inputs} | {y: "alpha" if tied else f"kappa_{y}" for y in factors}
+    exponents = _exponents(inputs, factors, tied)
     ranges_of: dict[str, Domain] = {"E": ranges.E}
     for x in inputs:
         ranges_of |= {f"A_{x}": _COEFFICIENT, exponents[x]: ranges.EXPONENT}
@@ -100,16 +100,22 @@ def _build(
         ranges_of |= {f"gamma_{y}": _FACTOR, exponents[y]: ranges.EXPONENT}
     linear = ("E",) if outer else ("E", *(f"A_{x}" for x in inputs))
     known = {name: _INPUTS[name] for name in (*inputs, *factors) if name in _INPUTS}
-    function = _function(inputs, factors, exponents, tuple(ranges_of), outer)
+    function = _function(inputs, factors, tied, tuple(ranges_of), outer)
     chosen: ranges.Shared = {**known, **ranges_of, **dict(domains)}
     return law(output=output, reference="McLeish et al. 2025, arXiv:2502.06857", linear=linear, **chosen)(function)
 
 
+def _exponents(inputs: tuple[str, ...], factors: tuple[str, ...], tied: bool) -> dict[str, str]:
+    """Names of the exponents by input."""
+    return {x: "alpha" if tied else f"alpha_{x}" for x in inputs} | {y: "alpha" if tied else f"kappa_{y}" for y in factors}
+
+
+@cache
 def _function(
-    inputs: tuple[str, ...], factors: tuple[str, ...], exponents: Mapping[str, str], parameters: tuple[str, ...], outer: bool
+    inputs: tuple[str, ...], factors: tuple[str, ...], tied: bool, parameters: tuple[str, ...], outer: bool
 ) -> Callable[..., Any]:
     """The law's function, with the signature, name and docstring that a handwritten one would have."""
-    names = (*inputs, *factors)
+    names, exponents = (*inputs, *factors), _exponents(inputs, factors, tied)
     signature = Signature(
         [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in names]
         + [Parameter(name, Parameter.KEYWORD_ONLY) for name in parameters]
