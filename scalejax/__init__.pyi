@@ -76,6 +76,8 @@ from .fitting.solvers.gradient import Optax as Optax
 from .fitting.solvers.lm import LM as LM
 from .fitting.solvers.projection import VarPro as VarPro
 from .fitting.storage import load_fit as load_fit
+from .fitting.terms import TermFits as TermFits
+from .fitting.terms import fit_terms as fit_terms
 from .fitting.uncertainty.bootstrap import bootstrap as bootstrap
 from .fitting.uncertainty.draws import Draws as Draws
 from .fitting.uncertainty.profile import Profile as Profile
@@ -97,5 +99,7 @@ from .reporting.report import report as report
 from .zoo import formulas as formulas
 from .zoo import laws as laws
 from .zoo.scale.additive import additive as additive
+from .zoo.scale.terms import TermLibrary as TermLibrary
+from .zoo.scale.terms import term_library as term_library
 
 __version__: str

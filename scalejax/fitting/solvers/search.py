@@ -167,12 +167,12 @@ def search(request: Request, starts: Starts | None, solver: Solver, seed: int, p
         ends, inside = closed_form(spec, bank, np.arange(sets))
         if inside.all():
             return Found(ends.theta[..., None], *(a[:, None] for a in (ends.objective, ends.status, ends.iterations)), 1, True)
-    points = make_starts(request.layout, _count(bank) if starts is None else starts, seed)
+    points = make_starts(request.layout, default_count(bank, sets) if starts is None else starts, seed)
     count = points.shape[1]
     values = screen(spec, bank, np.tile(points, sets), np.repeat(np.arange(sets), count)).reshape(sets, count)
     room = chunk_size(bank.work, spec.layout.size) if isinstance(solver, LM) else 32
     waves = np.minimum(np.cumsum(_WAVES) * max(room // sets, ENOUGH), count)
-    order = np.stack([_order(row, waves[-1], seed) for row in values])
+    order = np.stack([refining_order(row, waves[-1], seed) for row in values])
     theta = np.full((spec.layout.size, sets, waves[-1]), np.nan)
     objective = np.full((sets, waves[-1]), np.inf)
     status, iterations = np.zeros((2, sets, waves[-1]), int)
@@ -188,7 +188,7 @@ def search(request: Request, starts: Starts | None, solver: Solver, seed: int, p
         objective[np.isnan(objective)] = np.inf
         confirmed = (agreement(objective) & (status == code(Status.CONVERGED))).sum(axis=1) >= ENOUGH
         done, open_sets = end, np.flatnonzero(~confirmed)
-    found = _ranked(theta[:, :, :done], objective[:, :done], status[:, :done], iterations[:, :done], count)
+    found = ranked(theta[:, :, :done], objective[:, :done], status[:, :done], iterations[:, :done], count)
     for turn in range(_ROUNDS if sets > 1 else 0):
         if not (found.converged & (found.objective / (1 + _OTHER) > found.objective[:, :1])).any():
             break
@@ -198,7 +198,8 @@ def search(request: Request, starts: Starts | None, solver: Solver, seed: int, p
     return found
 
 
-def _ranked(theta: np.ndarray, objective: np.ndarray, status: np.ndarray, iterations: np.ndarray, screened: int) -> Found:
+def ranked(theta: np.ndarray, objective: np.ndarray, status: np.ndarray, iterations: np.ndarray, screened: int) -> Found:
+    """Ends (size, sets, refined) and their (sets, refined) objectives, status and iterations, best first within every set."""
     ranks = np.argsort(objective, axis=1, kind="stable")
     sorted_theta = np.take_along_axis(theta, ranks[None], axis=2)
     return Found(sorted_theta, *(np.take_along_axis(a, ranks, axis=1) for a in (objective, status, iterations)), screened)
@@ -216,7 +217,7 @@ def _lend(
     lent = np.concatenate([ranked[:, :_LENT], rng.permuted(ranked[:, _LENT:], axis=1)[:, :_LENT]], axis=1)
     state = minimise(spec, bank, found.best[:, lent.ravel()], np.repeat(np.arange(sets), lent.shape[1]), solver, progress=progress)
     objective = np.nan_to_num(state.objective.reshape(lent.shape), nan=np.inf)
-    more = _ranked(
+    more = ranked(
         np.concatenate([found.theta, state.theta.reshape(-1, *lent.shape)], axis=2),
         *(
             np.concatenate([old, new.reshape(lent.shape)], axis=1)
@@ -227,12 +228,12 @@ def _lend(
     return more, bool((objective.min(axis=1) < found.objective[:, 0] * (1 - _OTHER)).any())
 
 
-def _count(bank: Bank) -> int:
+def default_count(bank: Bank, sets: int) -> int:
     """How many starts are evaluated a set, unless the caller says: fewer for many data sets and for very many rows."""
-    return max(min(DEFAULT // bank.weight.shape[1], _EVALUATIONS // bank.weight.size), FEWEST)
+    return max(min(DEFAULT // sets, _EVALUATIONS // (bank.rows * sets)), FEWEST)
 
 
-def _order(values: np.ndarray, count: int, seed: int) -> np.ndarray:
+def refining_order(values: np.ndarray, count: int, seed: int) -> np.ndarray:
     """Which starts to refine, first to last: the best by value take turns with others at random.
 
     The best start by value is not always in the best basin.
