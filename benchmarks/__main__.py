@@ -22,6 +22,7 @@ from . import (
     posteriors,
     procedure,
     schedules,
+    terms,
 )
 
 # Longer ones run by themselves: `python -m benchmarks.coverage`, `.design`, `.hierarchy`.
@@ -32,6 +33,7 @@ BENCHMARKS = (
     many,
     chain,
     crossed,
+    terms,
     linear,
     decisions,
     derive,

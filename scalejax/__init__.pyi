@@ -94,6 +94,8 @@ from .fitting.solvers.gradient import Optax as Optax
 from .fitting.solvers.lm import LM as LM
 from .fitting.solvers.projection import VarPro as VarPro
 from .fitting.storage import load_fit as load_fit
+from .fitting.terms import TermFits as TermFits
+from .fitting.terms import fit_terms as fit_terms
 from .fitting.uncertainty.bootstrap import bootstrap as bootstrap
 from .fitting.uncertainty.draws import Draws as Draws
 from .fitting.uncertainty.profile import Profile as Profile
@@ -121,5 +123,7 @@ from .zoo.downstream.bounded import bounded as bounded
 from .zoo.mixtures.data_mixing import implicit_mixing as implicit_mixing
 from .zoo.scale.additive import additive as additive
 from .zoo.scale.power_product import power_product as power_product
+from .zoo.scale.terms import TermLibrary as TermLibrary
+from .zoo.scale.terms import term_library as term_library
 
 __version__: str

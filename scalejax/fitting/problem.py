@@ -55,6 +55,7 @@ class Data(NamedTuple):
         group: (rows, columns) index of each row's group in every column of groups, one column of zeros without.
         fixed: values of fixed parameters; of anchored ones those of all groups.
         pull: (members,) weights of the penalty.
+        own: values of fixed parameters that every member has of its own, (..., members).
     """
 
     inputs: tuple[Any, ...]
@@ -63,11 +64,12 @@ class Data(NamedTuple):
     group: Any
     fixed: dict[str, Any]
     pull: Any
+    own: dict[str, Any] = {}  # noqa: RUF012 (nobody writes to it)
 
 
 def data_axes(batched: tuple[bool, ...]) -> Data:
     """Which arrays of `Data` have a member axis, for `over_devices`."""
-    return Data._make((tuple(-1 if b else None for b in batched[:-1]), -1 if batched[-1] else None, -1, None, None, -1))
+    return Data._make((tuple(-1 if b else None for b in batched[:-1]), -1 if batched[-1] else None, -1, None, None, -1, -1))
 
 
 def residuals(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> Any:
@@ -77,10 +79,10 @@ def residuals(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> 
     """
     axes = tuple(-1 if b else None for b in batched)
 
-    def member(vector, inputs, target):
-        return _residuals_of_one(spec, vector, inputs, target, data)
+    def member(vector, inputs, target, own):
+        return _residuals_of_one(spec, vector, inputs, target, data, own)
 
-    return jax.vmap(member, in_axes=(-1, axes[:-1], axes[-1]), out_axes=-1)(theta, data.inputs, data.target)
+    return jax.vmap(member, in_axes=(-1, axes[:-1], axes[-1], -1), out_axes=-1)(theta, data.inputs, data.target, data.own)
 
 
 def predictions(spec: Spec, vector: Any, inputs: tuple[Any, ...], group: Any, fixed: dict[str, Any]) -> Any:
@@ -101,8 +103,8 @@ def at_params(spec: Spec, params: dict[str, Any], inputs: tuple[Any, ...], group
     return jax.vmap(one_run, in_axes=(0, axes))(inputs, params)
 
 
-def _residuals_of_one(spec: Spec, vector: Any, inputs: Any, target: Any, data: Data) -> Any:
-    predicted = predictions(spec, vector, inputs, data.group, data.fixed)
+def _residuals_of_one(spec: Spec, vector: Any, inputs: Any, target: Any, data: Data, own: dict[str, Any]) -> Any:
+    predicted = predictions(spec, vector, inputs, data.group, data.fixed | own)
     return (target - (jnp.log(predicted) if spec.on == "log" else predicted)).reshape(-1)
 
 

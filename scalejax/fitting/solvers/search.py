@@ -170,12 +170,12 @@ def search(
         ends, inside = closed_form(spec, bank, np.arange(sets))
         if inside.all():
             return Found(ends.theta[..., None], ends.objective[:, None], ends.status[:, None], ends.iterations[:, None], 1, True)
-    points = make_starts(request.layout, _count(bank) if starts is None else starts, seed)
+    points = make_starts(request.layout, default_count(bank, sets) if starts is None else starts, seed)
     count = points.shape[1]
     values = screen(spec, bank, np.tile(points, sets), np.repeat(np.arange(sets), count)).reshape(sets, count)
     room = chunk_size(bank.work, spec.layout.size) if isinstance(solver, LM) else 32
     waves = np.minimum(np.cumsum(_WAVES) * max(room // sets, ENOUGH), count)
-    order = np.stack([_order(row, waves[-1], seed) for row in values])
+    order = np.stack([refining_order(row, waves[-1], seed) for row in values])
     theta = np.full((spec.layout.size, sets, waves[-1]), np.nan)
     objective = np.full((sets, waves[-1]), np.inf)
     status, iterations = np.zeros((2, sets, waves[-1]), int)
@@ -191,7 +191,7 @@ def search(
         objective[np.isnan(objective)] = np.inf
         confirmed = (agreement(objective) & (status == code(Status.CONVERGED))).sum(axis=1) >= ENOUGH
         done, open_sets = end, np.flatnonzero(~confirmed)
-    found = _ranked(theta[:, :, :done], objective[:, :done], status[:, :done], iterations[:, :done], count)
+    found = ranked(theta[:, :, :done], objective[:, :done], status[:, :done], iterations[:, :done], count)
     for turn in range(_ROUNDS if sets > 1 else 0):
         if not (found.converged & (found.objective / (1 + _OTHER) > found.objective[:, :1])).any():
             break
@@ -201,7 +201,8 @@ def search(
     return found
 
 
-def _ranked(theta: np.ndarray, objective: np.ndarray, status: np.ndarray, iterations: np.ndarray, screened: int) -> Found:
+def ranked(theta: np.ndarray, objective: np.ndarray, status: np.ndarray, iterations: np.ndarray, screened: int) -> Found:
+    """Ends (size, sets, refined) and their (sets, refined) objectives, status and iterations, best first within every set."""
     ranks = np.argsort(objective, axis=1, kind="stable")
     objective, status, iterations = (np.take_along_axis(a, ranks, axis=1) for a in (objective, status, iterations))
     return Found(np.take_along_axis(theta, ranks[None], axis=2), objective, status, iterations, screened)
@@ -215,11 +216,11 @@ def _lend(
     donors = np.sort(rng.permutation(np.flatnonzero(np.isfinite(found.objective[:, 0])))[:_DONORS])
     values = screen(spec, bank, np.tile(found.best[:, donors], sets), np.repeat(np.arange(sets), len(donors))).reshape(sets, -1)
     values = np.where(donors == np.arange(sets)[:, None], np.inf, values)
-    ranked = donors[np.argsort(values, axis=1)[:, : len(donors) - 1]]
-    lent = np.concatenate([ranked[:, :_LENT], rng.permuted(ranked[:, _LENT:], axis=1)[:, :_LENT]], axis=1)
+    nearest = donors[np.argsort(values, axis=1)[:, : len(donors) - 1]]
+    lent = np.concatenate([nearest[:, :_LENT], rng.permuted(nearest[:, _LENT:], axis=1)[:, :_LENT]], axis=1)
     state = minimise(spec, bank, found.best[:, lent.ravel()], np.repeat(np.arange(sets), lent.shape[1]), solver, progress=progress)
     objective = np.nan_to_num(state.objective.reshape(lent.shape), nan=np.inf)
-    more = _ranked(
+    more = ranked(
         np.concatenate([found.theta, state.theta.reshape(-1, *lent.shape)], axis=2),
         np.concatenate([found.objective, objective], axis=1),
         np.concatenate([found.status, state.status.reshape(lent.shape)], axis=1),
@@ -229,12 +230,12 @@ def _lend(
     return more, bool((objective.min(axis=1) < found.objective[:, 0] * (1 - _OTHER)).any())
 
 
-def _count(bank: Bank) -> int:
+def default_count(bank: Bank, sets: int) -> int:
     """How many starts are evaluated a set, unless the caller says: fewer for many data sets and for very many rows."""
-    return max(min(DEFAULT // bank.weight.shape[1], _EVALUATIONS // bank.weight.size), FEWEST)
+    return max(min(DEFAULT // sets, _EVALUATIONS // (bank.rows * sets)), FEWEST)
 
 
-def _order(values: np.ndarray, count: int, seed: int) -> np.ndarray:
+def refining_order(values: np.ndarray, count: int, seed: int) -> np.ndarray:
     """Which starts to refine, first to last: the best by value take turns with others at random.
 
     The best start by value is not always in the best basin.

@@ -83,7 +83,7 @@ def _in_pieces(spec: Spec, batched: tuple[bool, ...], data: Data, theta: Any, wi
             return jax.lax.dynamic_slice_in_dim(array, i * height, height)
 
         weight = cut(data.weight, height * steps)
-        part = Data(tuple(map(cut, data.inputs)), cut(data.target), weight, cut(data.group), data.fixed, data.pull)
+        part = Data(tuple(map(cut, data.inputs)), cut(data.target), weight, cut(data.group), data.fixed, data.pull, data.own)
         return _in_column(spec, batched, part, theta, width, safe)
 
     used = jnp.any(data.weight.reshape(pieces, -1) > 0, axis=1)
