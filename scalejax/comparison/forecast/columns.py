@@ -1,0 +1,203 @@
+"""What is to be forecast from which columns: targets, inputs, mixtures and groups of any table, by any names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from ...core.checks import rows_text
+from ...core.errors import DataError, suggest
+from ...core.runs import Runs
+from ...data.readers import read_columns
+from ...fitting.groups import label
+
+Link = Literal["log", "linear", "reciprocal", "complement"]
+_SUM = 5e-3  # how far shares of a mixture may be from summing to one
+# What laws call a column, by what tables call it.
+_NAMES = {
+    "N": ("params", "parameters", "num_params", "n_params", "model_size", "size", "non_embedding_params", "non_embedding_param_size",
+          "params_active_precise", "dense_parameter_count", "non_vocab_parameters", "model_params"),
+    "D": ("tokens", "num_tokens", "n_tokens", "token_num", "training_tokens", "train_tokens", "data_size", "tokens_seen", "num_characters",
+          "seen_examples", "examples", "samples"),
+    "U": ("unique_tokens", "tokens_per_epoch"),
+    "C": ("compute", "flops", "flop", "training_flop", "train_flops", "budget"),
+    "E": ("num_experts", "experts", "n_experts"),
+    "lr": ("learning_rate", "peak_lr"),
+    "batch": ("bsz", "batch_size", "bs"),
+}  # fmt: skip
+_MEANING = {alias: role for role, names in _NAMES.items() for alias in (role.lower(), *names)}
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """The runs to learn from and the points to forecast, as columns.
+
+    Attributes:
+        target: name of the column to forecast. inputs: names of those that it depends on; a mixture is one, of several columns.
+        members: input to the columns it consists of.
+        runs: input to its values (n,) or (n, k). y: (n,) the target.
+        at: input to its values (m,) or (m, k).
+        by: column of the groups or None. groups: their names. of_run, of_point: index of each row's group.
+        left_out: why columns or rows of the table were not used, in a sentence each.
+    """
+
+    target: str
+    members: dict[str, tuple[str, ...]]
+    runs: dict[str, np.ndarray]
+    y: np.ndarray
+    at: dict[str, np.ndarray]
+    by: str | None
+    groups: tuple[str, ...]
+    of_run: np.ndarray
+    of_point: np.ndarray
+    left_out: tuple[str, ...]
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the inputs."""
+        return tuple(self.members)
+
+    @property
+    def scalars(self) -> tuple[str, ...]:
+        """Inputs that are one positive number a row."""
+        return tuple(x for x in self.inputs if self.runs[x].ndim == 1 and (self.runs[x] > 0).all() and (self.at[x] > 0).all())
+
+    def role(self, name: str) -> str | None:
+        """The input that laws call by this name."""
+        if name in self.members:
+            return name
+        return next((x for x in self.inputs if _MEANING.get(x.strip().lower().replace(" ", "_").replace("-", "_")) == name), None)
+
+
+def make_columns(runs: Any, at: Any, target: str, inputs: Sequence[str] | str | None, by: str | None) -> Columns:
+    """Check and set out the tables; see `forecast`.
+
+    Raises:
+        DataError: one sentence: what, which column, what to do.
+    """
+    table, excluded = _table(runs)
+    points, _ = _table(at, len_one=True)
+    if target not in table:
+        raise DataError(f"There is no column {target!r} to forecast; {suggest(target, table)} Say which with target=...")
+    y = _number(table, target)
+    if by is not None:
+        for which, columns in (("runs", table), ("at", points)):
+            if by not in columns:
+                raise DataError(f"by={by!r} names no column of {which}; {suggest(by, columns)}")
+    names, said = _inputs(table, target, inputs, by)
+    missing = [name for name in names if name not in points]
+    if missing:
+        raise DataError(f"at= has no column {missing[0]!r}, which the runs have as an input; add it, or name the inputs with inputs=[...].")
+    used = np.all([np.isfinite(y), ~excluded, *(np.isfinite(_number(table, name)) for name in names)], axis=0)
+    if (~used & ~excluded).any():
+        lost = np.flatnonzero(~used & ~excluded)
+        said.append(f"{len(lost)} of {len(y)} runs are left out: they have gaps in {rows_text(lost)}")
+    if used.sum() < 4:
+        raise DataError(f"Only {used.sum()} runs can be used, too few to forecast from; give at least 4.")
+    values = {name: _number(table, name)[used] for name in names}
+    asked = {name: np.atleast_1d(_number(points, name)) for name in names}
+    bad = [name for name, column in asked.items() if not np.isfinite(column).all()]
+    if bad:
+        raise DataError(f"Column {bad[0]!r} of at= is missing, NaN or infinite in {rows_text(np.flatnonzero(~np.isfinite(asked[bad[0]])))}.")
+    mixtures = _mixtures(values, asked)
+    inside = {name for group in mixtures.values() for name in group}
+    alone = {name: (name,) for name in names if name not in inside}
+    if inputs is None:
+        for name in [name for name in alone if np.ptp(values[name]) == 0 and np.ptp(asked[name]) == 0 and values[name][0] == asked[name][0]]:
+            said.append(f"column {name!r} is the same in all rows and is left out")
+            del alone[name]
+    members = {**alone, **mixtures}
+    if not members:
+        raise DataError("No input is left to forecast from; the runs need a numeric column beside the target that varies.")
+    groups, of_run, of_point = _groups(table, points, by, used, len(next(iter(asked.values()))))
+    return Columns(
+        target, members, {x: _joined(values, parts) for x, parts in members.items()}, y[used],
+        {x: _joined(asked, parts) for x, parts in members.items()}, by, groups, of_run, of_point, tuple(said),
+    )  # fmt: skip
+
+
+def identifier(name: str) -> str:
+    """A column's name as laws can have it."""
+    word = re.sub(r"\W+", "_", name.strip()).strip("_") or "x"
+    return word if word[0].isalpha() else f"x_{word}"
+
+
+def _table(table: Any, len_one: bool = False) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Columns of any table, and which rows it leaves out; of a mapping with numbers in it, broadcast to one length."""
+    if isinstance(table, Runs):
+        return dict(table.columns), table.excluded
+    if len_one and isinstance(table, Mapping):
+        arrays = {str(name): np.atleast_1d(np.asarray(value)) for name, value in table.items()}
+        try:
+            table = dict(zip(arrays, np.broadcast_arrays(*arrays.values()), strict=True))
+        except ValueError:
+            lengths = {name: len(value) for name, value in arrays.items()}
+            raise DataError(f"The columns of at= have different lengths {lengths}; give one value a point, or one number for all.") from None
+    columns, masks = read_columns(table, {})
+    for name in masks:
+        del columns[name]
+    rows = len(next(iter(columns.values()), ()))
+    return columns, np.zeros(rows, bool)
+
+
+def _number(table: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    column = table[name]
+    if column.dtype.kind not in "fiub" or column.ndim != 1:
+        raise DataError(f"Column {name!r} holds {'text' if column.ndim == 1 else 'several values a row'}; a forecast needs one number a row.")
+    return np.asarray(column, dtype=np.float64)
+
+
+def _inputs(table: Mapping[str, np.ndarray], target: str, inputs: Sequence[str] | str | None, by: str | None) -> tuple[list[str], list[str]]:
+    """Names of the columns to forecast from, and what was left out."""
+    if inputs is not None:
+        names = [inputs] if isinstance(inputs, str) else list(inputs)
+        for name in names:
+            if name not in table:
+                raise DataError(f"inputs= names {name!r}, which is no column of the runs; {suggest(name, table)}")
+            if name == target:
+                raise DataError(f"inputs= names the target {target!r}; name columns that it depends on.")
+        return names, []
+    others = [name for name in table if name not in (target, by)]
+    names = [name for name in others if table[name].dtype.kind in "fiu" and table[name].ndim == 1]
+    text = [name for name in others if name not in names]
+    said = [f"column {name!r} holds text and is left out" for name in text]
+    roles = {_MEANING.get(name.strip().lower().replace(" ", "_")): name for name in names}
+    if {"N", "D", "C"} <= set(roles):  # compute follows from the other two
+        names.remove(roles["C"])
+        said.append(f"column {roles['C']!r} follows from {roles['N']!r} and {roles['D']!r} and is left out")
+    return names, said
+
+
+def _mixtures(values: Mapping[str, np.ndarray], asked: Mapping[str, np.ndarray]) -> dict[str, tuple[str, ...]]:
+    """Columns of shares that sum to one, as one input "h"."""
+    shares = [n for n, v in values.items() if (v >= 0).all() and (v <= 1).all() and (asked[n] >= 0).all() and (asked[n] <= 1).all()]
+    if len(shares) < 2:
+        return {}
+    sums = [np.sum([of[n] for n in shares], axis=0) for of in (values, asked)]
+    return {"h": tuple(shares)} if all(np.abs(total - 1).max() < _SUM for total in sums) else {}
+
+
+def _joined(values: Mapping[str, np.ndarray], parts: tuple[str, ...]) -> np.ndarray:
+    if len(parts) == 1:
+        return values[parts[0]]
+    shares = np.stack([values[name] for name in parts], axis=1)
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+def _groups(
+    table: Mapping[str, np.ndarray], points: Mapping[str, np.ndarray], by: str | None, used: np.ndarray, count: int
+) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
+    if by is None:
+        return (), np.zeros(int(used.sum()), int), np.zeros(count, int)
+    of_run = np.asarray([label(value) for value in table[by][used]])
+    groups = tuple(dict.fromkeys(of_run.tolist()))
+    place = {name: i for i, name in enumerate(groups)}
+    asked = [label(value) for value in points[by]]
+    for name in asked:
+        if name not in place:
+            raise DataError(f"at= asks for the group {name!r} of {by!r}, of which there are no runs; {suggest(name, groups)}")
+    return groups, np.asarray([place[name] for name in of_run]), np.asarray([place[name] for name in asked])
