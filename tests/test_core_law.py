@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import math
+import runpy
+import tomllib
+from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
 import scalejax as sj
+from scalejax import zoo
 from scalejax.core.registry import Registry
 
 P = sj.Positive(0.1, 10)
@@ -201,6 +206,31 @@ def test_published_sets_are_read_only_mappings():
         published["alpha"] = 1.0
     with pytest.raises(TypeError):
         sj.laws.chinchilla.published["mine"] = published
+
+
+def test_published_sets_of_a_file_are_read_on_first_use_and_checked(tmp_path):
+    (tmp_path / "mine.py").write_text("def mine(x, *, a, b):\n    return a + b * x\n")
+    (tmp_path / "mine.toml").write_text("[other.set]\nparams = { a = 1.0 }\n")
+    scope = runpy.run_path(str(tmp_path / "mine.py"))
+    law = make(scope["mine"], published="mine.toml")
+    with pytest.raises(sj.LawError, match=r"mine.toml has no table \[mine\."):
+        law.published["first"]
+    (tmp_path / "mine.toml").write_text('[mine.first]\ncontext = "here"\nparams = { a = "exp(0.5)", b = 2.0 }\n')
+    assert dict(law.published) == {"first": sj.Published({"a": math.exp(0.5), "b": 2.0}, "here")}
+    with pytest.raises(TypeError):
+        law.published["second"] = law.published["first"]
+    (tmp_path / "mine.toml").write_text("[mine.first]\nparams = { a = 1.0 }\n")
+    assert dict(law.bind(a=1.0).published["first"]) == {"b": 2.0}  # read already
+    with pytest.raises(sj.LawError, match=r"published set 'first' names \['a'\]"):
+        len(make(scope["mine"], published="mine.toml").published)
+    with pytest.raises(sj.LawError, match="no file 'yours"):
+        make(scope["mine"], published="yours.toml")
+
+
+def test_every_table_of_published_sets_belongs_to_a_law():
+    for path in Path(zoo.__file__).parent.rglob("*.toml"):
+        for name in tomllib.loads(path.read_text()):
+            assert Path(inspect.getfile(inspect.unwrap(sj.laws[name].function))) == path.with_suffix(".py"), (path.name, name)
 
 
 # The registry
