@@ -6,8 +6,8 @@ import jax.numpy as jnp
 
 from ...core.domains import Positive
 from ...core.law import law
+from ...core.numerics import power_sum, rising_factor
 from .. import ranges
-from ..scale.additive import power_sum, rising_factor
 from ..scale.chinchilla import chinchilla
 
 _GEMSTONES = "McLeish et al. 2025, arXiv:2502.06857"
