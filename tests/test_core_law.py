@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import math
+import pkgutil
 import runpy
 import tomllib
 from pathlib import Path
@@ -245,6 +247,17 @@ def test_the_registry_can_be_walked_indexed_and_read():
     text = repr(sj.laws)
     for law in sj.laws:
         assert any(row.startswith(law.name + " ") and ", ".join(law.inputs) in row and law.summary in row for row in text.splitlines())
+
+
+def test_the_registry_lists_every_law_of_the_zoo_as_it_is():
+    """The listing is read from the sources, before anything is imported."""
+    for module in pkgutil.walk_packages(zoo.__path__, "scalejax.zoo."):
+        for name, value in vars(importlib.import_module(module.name)).items():
+            if isinstance(value, sj.Law):
+                assert name == value.name and sj.laws[name] is value
+    for law in sj.laws:
+        listed = sj.laws._listed[law.name]
+        assert (listed.inputs, listed.summary) == (law.inputs, law.summary), law.name
 
 
 def test_the_registry_suggests_the_nearest_name():
