@@ -29,7 +29,7 @@ _HOMES = {
     "LawError": "core.errors",
     "ScalejaxError": "core.errors",
     "Law": "core.law",
-    "Published": "core.law",
+    "Published": "core.published",
     "law": "core.law",
     "read_runs": "data.readers",
     "read_curves": "data.curves",

@@ -47,8 +47,8 @@ from .core.errors import IdentifiabilityWarning as IdentifiabilityWarning
 from .core.errors import LawError as LawError
 from .core.errors import ScalejaxError as ScalejaxError
 from .core.law import Law as Law
-from .core.law import Published as Published
 from .core.law import law as law
+from .core.published import Published as Published
 from .core.runs import Flag as Flag
 from .core.runs import Runs as Runs
 from .core.simulation import simulate as simulate

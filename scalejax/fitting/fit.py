@@ -13,8 +13,8 @@ from ..core.errors import ConvergenceWarning, FitError, IdentifiabilityError, Id
 from ..core.law import Law
 from ..core.precision import double
 from ..core.progress import Progress, reporter
-from ..core.registry import laws
 from ..core.runs import Runs
+from ..zoo import laws
 from .counts import Binomial
 from .data import runs_for
 from .groups import check_names, grouping

@@ -16,8 +16,8 @@ import numpy as np
 from ..core.errors import DataError, FitError, ScalejaxError
 from ..core.files import write_text
 from ..core.law import Law
-from ..core.registry import laws
 from ..core.runs import Flag, Runs
+from ..zoo import laws
 from . import losses
 from .counts import Binomial
 from .request import Request

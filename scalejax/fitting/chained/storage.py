@@ -12,7 +12,7 @@ from ...core.chain import Chain, chain
 from ...core.errors import DataError
 from ...core.files import write_text
 from ...core.law import Law
-from ...core.registry import laws
+from ...zoo import laws
 from ..storage import as_json, fit_document, fit_from_document, loss_from_json, loss_to_json
 from .joint import Asked
 from .measure import Measure

@@ -17,11 +17,11 @@ from ...core import schedules
 from ...core.errors import DecisionError, suggest
 from ...core.law import Law
 from ...core.precision import double
-from ...core.registry import laws
 from ...core.statistics import ends
 from ...core.table import Shown, Table, number
 from ...decisions.known import Source, known
 from ...fitting.result import Fit
+from ...zoo import laws
 
 Shape = Literal["free", "wsd"]
 _ROUNDS, _GRID = 6, 9  # of the search within a family
