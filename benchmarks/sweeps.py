@@ -65,7 +65,9 @@ def sweeps() -> list[Sweep]:
     return [sweep for read in _READERS if (folder() / read.__name__.removeprefix("_")).exists() for sweep in read()]
 
 
-def _sweep(family: str, name: str, frame: Any, target: str, inputs: Mapping[str, Any], compute: Callable[[dict], np.ndarray] | None = None) -> Sweep:
+def _sweep(
+    family: str, name: str, frame: Any, target: str, inputs: Mapping[str, Any], compute: Callable[[dict], np.ndarray] | None = None
+) -> Sweep:
     columns = {key: np.asarray(frame[column] if isinstance(column, str) else column, float) for key, column in inputs.items()}
     table = {**columns, "loss": np.asarray(frame[target], float)}
     good = np.all([np.isfinite(v) for v in table.values()], axis=0)
@@ -88,7 +90,9 @@ def _isoflops_openathena() -> Iterator[Sweep]:
     t = _read("isoflops_openathena", "isoflops_clean.csv")
     t = t[~t["outlier"].astype(str).str.lower().eq("true")]
     for name, part in t.groupby("experiment"):
-        family = {"epochai_chinchilla__massivetext__chinchilla": "chinchilla", "ml_scalefit__massivetext__chinchilla": "chinchilla"}.get(name, str(name).split("__")[0])
+        family = {"epochai_chinchilla__massivetext__chinchilla": "chinchilla", "ml_scalefit__massivetext__chinchilla": "chinchilla"}.get(
+            name, str(name).split("__")[0]
+        )
         yield _sweep(family, str(name), part, "loss", {"N": "params", "D": "tokens"})
 
 
@@ -116,7 +120,14 @@ def _gemstones() -> Iterator[Sweep]:
 def _datablations() -> Iterator[Sweep]:
     t = _read("datablations", "datablations_contour_losses.csv")
     t = t[t["data"] == "c4"]
-    yield _sweep("datablations", "datablations contour", t, "openLM_loss", {"N": "num_params", "D": "token_num", "U": "tokens_per_epoch"}, lambda t: 6 * t["N"] * t["D"])
+    yield _sweep(
+        "datablations",
+        "datablations contour",
+        t,
+        "openLM_loss",
+        {"N": "num_params", "D": "token_num", "U": "tokens_per_epoch"},
+        lambda t: 6 * t["N"] * t["D"],
+    )
 
 
 def _hagele_schedules() -> Iterator[Sweep]:
@@ -152,7 +163,9 @@ def _vocab() -> Iterator[Sweep]:
         sizes = np.sort(t["vocab_size"].unique())
         near = sizes[np.argmin(abs(sizes - size))]
         part = t[t["vocab_size"] == near]
-        yield _sweep("vocab", f"vocab {int(near)}", part, "loss", {"N": "Non_vocab_parameters", "D": "num_characters"}, lambda t: t["N"] * t["D"])
+        yield _sweep(
+            "vocab", f"vocab {int(near)}", part, "loss", {"N": "Non_vocab_parameters", "D": "num_characters"}, lambda t: t["N"] * t["D"]
+        )
 
 
 def _routing_clark() -> Iterator[Sweep]:
@@ -161,7 +174,14 @@ def _routing_clark() -> Iterator[Sweep]:
     last = t.sort_values("step").groupby("hyper_id").tail(1)
     for kind, part in last.groupby("router_type"):
         if len(part) >= 20 and part["num_experts"].nunique() > 1:
-            yield _sweep("routing", f"routing {kind}", part, "loss_validation", {"N": "dense_parameter_count", "n": "num_experts"}, lambda t: t["N"] * t["n"] ** 0.25)
+            yield _sweep(
+                "routing",
+                f"routing {kind}",
+                part,
+                "loss_validation",
+                {"N": "dense_parameter_count", "n": "num_experts"},
+                lambda t: t["N"] * t["n"] ** 0.25,
+            )
 
 
 def _dmsl_slimpajama() -> Iterator[Sweep]:

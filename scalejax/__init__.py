@@ -106,6 +106,8 @@ _HOMES = {
     "Comparison": "comparison.compare",
     "compare": "comparison.compare",
     "Holdout": "comparison.held",
+    "Forecast": "comparison.forecast.result",
+    "forecast": "comparison.forecast.forecast",
     "holdout": "comparison.holdout",
     "Audit": "comparison.audit",
     "audit": "comparison.audit",

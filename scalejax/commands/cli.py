@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..core.errors import ScalejaxError
 from ..core.version import __version__
-from . import compare, decide, fit, recommend, sample
+from . import compare, decide, fit, forecast, recommend, sample
 from .options import saved, verb
 
 _EPILOG = """\
@@ -25,6 +25,10 @@ with priors, and posterior draws in place of the bootstrap:
   scalejax sample runs.csv --columns N=params D=tokens loss=loss --out posterior.npz
   scalejax allocate posterior.npz --compute 1e21 1e22 1e23
   scalejax report posterior.npz report.html
+
+what larger runs will show, from any table of smaller ones:
+
+  scalejax forecast runs.csv --at N=70e9 D=1.4e12 --target val_loss
 
 which law to believe:
 
@@ -85,7 +89,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"scalejax {__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB")
     verb(verbs, "laws", "list the laws, or explain one", _run_laws, _laws)
-    for group in (fit, sample, compare, decide, recommend):
+    for group in (fit, sample, forecast, compare, decide, recommend):
         group.add_verbs(verbs)
     verb(verbs, "report", "write an HTML (or Markdown) report of a saved fit or posterior", _run_report, _report, epilog=_REPORT_EPILOG)
     verb(verbs, "demo", "the whole path on embedded real runs: fit, hold-out, posterior, plan, report", _run_demo, _demo)

@@ -102,12 +102,16 @@ def make_columns(runs: Any, at: Any, target: str, inputs: Sequence[str] | str | 
     asked = {name: np.atleast_1d(_number(points, name)) for name in names}
     bad = [name for name, column in asked.items() if not np.isfinite(column).all()]
     if bad:
-        raise DataError(f"Column {bad[0]!r} of at= is missing, NaN or infinite in {rows_text(np.flatnonzero(~np.isfinite(asked[bad[0]])))}.")
+        raise DataError(
+            f"Column {bad[0]!r} of at= is missing, NaN or infinite in {rows_text(np.flatnonzero(~np.isfinite(asked[bad[0]])))}."
+        )
     mixtures = _mixtures(values, asked)
     inside = {name for group in mixtures.values() for name in group}
     alone = {name: (name,) for name in names if name not in inside}
     if inputs is None:
-        for name in [name for name in alone if np.ptp(values[name]) == 0 and np.ptp(asked[name]) == 0 and values[name][0] == asked[name][0]]:
+        for name in [
+            name for name in alone if np.ptp(values[name]) == 0 and np.ptp(asked[name]) == 0 and values[name][0] == asked[name][0]
+        ]:
             said.append(f"column {name!r} is the same in all rows and is left out")
             del alone[name]
     members = {**alone, **mixtures}
@@ -136,7 +140,9 @@ def _table(table: Any, len_one: bool = False) -> tuple[dict[str, np.ndarray], np
             table = dict(zip(arrays, np.broadcast_arrays(*arrays.values()), strict=True))
         except ValueError:
             lengths = {name: len(value) for name, value in arrays.items()}
-            raise DataError(f"The columns of at= have different lengths {lengths}; give one value a point, or one number for all.") from None
+            raise DataError(
+                f"The columns of at= have different lengths {lengths}; give one value a point, or one number for all."
+            ) from None
     columns, masks = read_columns(table, {})
     for name in masks:
         del columns[name]
@@ -147,11 +153,15 @@ def _table(table: Any, len_one: bool = False) -> tuple[dict[str, np.ndarray], np
 def _number(table: Mapping[str, np.ndarray], name: str) -> np.ndarray:
     column = table[name]
     if column.dtype.kind not in "fiub" or column.ndim != 1:
-        raise DataError(f"Column {name!r} holds {'text' if column.ndim == 1 else 'several values a row'}; a forecast needs one number a row.")
+        raise DataError(
+            f"Column {name!r} holds {'text' if column.ndim == 1 else 'several values a row'}; a forecast needs one number a row."
+        )
     return np.asarray(column, dtype=np.float64)
 
 
-def _inputs(table: Mapping[str, np.ndarray], target: str, inputs: Sequence[str] | str | None, by: str | None) -> tuple[list[str], list[str]]:
+def _inputs(
+    table: Mapping[str, np.ndarray], target: str, inputs: Sequence[str] | str | None, by: str | None
+) -> tuple[list[str], list[str]]:
     """Names of the columns to forecast from, and what was left out."""
     if inputs is not None:
         names = [inputs] if isinstance(inputs, str) else list(inputs)

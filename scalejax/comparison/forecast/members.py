@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from ...core.domains import Positive, Real, Simplex
-from ...core.errors import FitError, LawError
+from ...core.errors import FitError
 from ...core.law import Law
-from ...core.registry import laws as registry
 from ...core.runs import Runs
 from ...fitting.fit import find_law
+from ...zoo import laws as registry
+from ...zoo.scale.broken import OrderedPositive
 from ...zoo.scale.terms import TermLibrary, term_library
 from .columns import Columns, Link, identifier
 
@@ -22,31 +23,40 @@ from .columns import Columns, Link, identifier
 _E, _COEFFICIENT, _SHIFT = Positive(0.02, 1.0, zero=True), Positive(1e-3, 3.0), Positive(1e-3, 30.0)
 _MIXTURES = ("data_mixing_m4", "data_mixing_m1", "mixture_linear")
 _ROLES = ("farseer", "data_constrained", "routed_lm", "gemstones", "overtraining", "chinchilla_batch", "kaplan_irreducible")
-_CURVES = ("m4", "bnsl")
+_MANY = 4  # inputs that a sum of powers is made of, at most
+# Curves of one input, with the ranges of laws whose input and output are of size one.
+_CURVES: dict[str, dict[str, Any]] = {
+    "m4": {"y_inf": _E, "y_0": Positive(0.8, 5.0), "beta": Positive(1e-2, 10.0), "c": Positive(0.05, 1.5)},
+    "bnsl": {"a": _E, "b": Positive(0.05, 3.0), "c0": Real(0.0, 0.6), "c": Real(-0.5, 1.0, axis="break"), "d": OrderedPositive(1e-2, 1e2)},
+}
+_UNIT = Positive(1e-3, 1e3)
 _SIZES = {"break": 1}
 
 
 @dataclass(frozen=True, eq=False)
-class Member:
-    """A law of a table's columns.
+class Batch:
+    """Laws of a table's columns that one program fits: a law, or structures of a term library.
 
     Attributes:
-        law: the law. columns: the law's inputs to those of the table.
+        law: the law, or the masked law of all structures. names: of the laws, one for a plain law.
+        columns: the law's inputs to those of the table.
         middle: what the columns are divided by, and the output under "".
         sizes: lengths of vector parameters that no column shows.
+        masks: (structures, parameters) of the library, None for a plain law.
+        library: where the structures come from.
     """
 
     law: Law
+    names: tuple[str, ...]
     columns: Mapping[str, str]
-    middle: Mapping[str, float]
-    sizes: Mapping[str, int]
+    middle: Mapping[str, float] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    masks: np.ndarray | None = None
+    library: TermLibrary | None = None
 
-    @property
-    def name(self) -> str:
-        """Of the law."""
-        return self.law.name
-
-    def runs(self, values: Mapping[str, np.ndarray], output: np.ndarray | None = None, group: Mapping[str, np.ndarray] | None = None) -> Runs:
+    def runs(
+        self, values: Mapping[str, np.ndarray], output: np.ndarray | None = None, group: Mapping[str, np.ndarray] | None = None
+    ) -> Runs:
         """A table that the law takes."""
         columns = {x: values[c] / self.middle.get(c, 1.0) for x, c in self.columns.items()}
         if output is not None:
@@ -72,7 +82,7 @@ def returned(link: Link, value: np.ndarray) -> np.ndarray:
     return 1 - value if link == "complement" else 1 / value if link == "reciprocal" else value
 
 
-def make_members(columns: Columns, link: Link, values: np.ndarray, laws: Sequence[Law | str] | None) -> list[Member]:
+def make_batches(columns: Columns, link: Link, values: np.ndarray, laws: Any) -> list[Batch]:
     """The laws that forecast; `laws` are those asked for, default all that the columns can serve.
 
     Raises:
@@ -83,7 +93,7 @@ def make_members(columns: Columns, link: Link, values: np.ndarray, laws: Sequenc
         if not chosen:
             raise FitError("laws=[] names no law to forecast with; leave it out for all that the columns can serve.")
         return [_asked(columns, find_law(law)) for law in chosen]
-    found = list(_zoo(columns, link)) + list(_sums(columns, link, values))
+    found = [*_zoo(columns, link), *_sums(columns, link, values)]
     if not found:
         raise FitError(
             f"No law of the zoo can be fitted to the inputs {', '.join(columns.inputs)}; pass laws=[...] of your own, or inputs=[...] that "
@@ -92,7 +102,7 @@ def make_members(columns: Columns, link: Link, values: np.ndarray, laws: Sequenc
     return found
 
 
-def _asked(columns: Columns, law: Law) -> Member:
+def _asked(columns: Columns, law: Law) -> Batch:
     served = _served(columns, law)
     if served is None:
         wanted = [x for x in law.inputs if columns.role(x) is None] or list(law.inputs)
@@ -100,12 +110,17 @@ def _asked(columns: Columns, law: Law) -> Member:
             f"Law {law.name!r} takes {', '.join(law.inputs)}, and the table has no {', '.join(wanted)}; its inputs are "
             f"{', '.join(columns.inputs)}. Rename columns, or leave the law out."
         )
-    return Member(law, served, {}, _SIZES)
+    return Batch(law, (law.name,), served, sizes=_sizes(law))
+
+
+def _sizes(law: Law) -> dict[str, int]:
+    axes = {law.domains[name].axis for name in law.parameters}
+    return {axis: size for axis, size in _SIZES.items() if axis in axes}
 
 
 def _served(columns: Columns, law: Law) -> dict[str, str] | None:
     """The columns that are a law's inputs; None if one is missing."""
-    if len(law.inputs) == 1 and len(columns.inputs) == 1 and law.inputs[0] in ("x", "C", "n", "m"):
+    if len(law.inputs) == 1 and len(columns.inputs) == 1 and law.inputs[0] not in "ND":
         names: dict[str, str | None] = {law.inputs[0]: columns.inputs[0]}
     else:
         names = {x: columns.role(x) for x in law.inputs}
@@ -118,60 +133,56 @@ def _fits(columns: Columns, law: Law, name: str, column: str) -> bool:
     domain, values = law.domains[name], columns.runs[column]
     if isinstance(domain, Simplex) != (values.ndim == 2):
         return False
-    try:
-        return bool(np.all(domain.contains(values)) and np.all(domain.contains(columns.at[column])))
-    except LawError:
-        return False
+    return bool(np.all(domain.contains(values)) and np.all(domain.contains(columns.at[column])))
 
 
-def _zoo(columns: Columns, link: Link) -> Iterator[Member]:
+def _zoo(columns: Columns, link: Link) -> Iterator[Batch]:
     """Named laws of all inputs of the table."""
     if link != "log":
         return
-    names = _CURVES if len(columns.inputs) == 1 and columns.scalars else (*_ROLES, *_MIXTURES)
-    for name in names:
+    for name in () if len(columns.inputs) == 1 and columns.scalars else (*_ROLES, *_MIXTURES):
         law = registry[name]
         served = _served(columns, law)
         if served is not None and set(served.values()) == set(columns.inputs):
-            yield Member(law, served, {}, _SIZES)
+            yield Batch(law, (name,), served, sizes=_sizes(law))
 
 
-def _sums(columns: Columns, link: Link, values: np.ndarray) -> Iterator[Member]:
-    """Sums of powers of the table's positive columns, divided by their middles."""
+def _sums(columns: Columns, link: Link, values: np.ndarray) -> Iterator[Batch]:
+    """Sums of powers of the table's positive columns, and curves of one of them, divided by their middles."""
     inputs = columns.scalars
-    if not inputs or len(inputs) > 4:
+    if not inputs or len(inputs) > _MANY:
         return
     words = {identifier(x): x for x in inputs}
     middle = {x: float(np.exp(np.mean(np.log(columns.runs[x])))) for x in inputs}
     middle[""] = float(np.median(np.abs(values))) if link != "linear" else float(np.std(values)) or 1.0
-    for law in structures(tuple(words), link):
-        yield Member(law, {word: words[word] for word in law.inputs}, middle, {})
+    library, masks = structures(tuple(words), link)
+    names = tuple(library.law(mask).formula.removeprefix("L = ") for mask in masks)
+    yield Batch(library.masked, names, words, middle, masks=masks, library=library)
+    if len(inputs) == 1 and link == "log":
+        for name, ranges in _CURVES.items():
+            law = registry[name]
+            scaled = replace(law, domains={**law.domains, law.inputs[0]: _UNIT, **ranges})
+            yield Batch(scaled, (name,), {law.inputs[0]: inputs[0]}, middle, sizes=_sizes(law))
 
 
-def structures(inputs: tuple[str, ...], link: Link) -> Iterator[Law]:
-    """Sums of power-law terms of these inputs: plain, without a floor, with an outer exponent, with products, and what bends."""
+def structures(inputs: tuple[str, ...], link: Link) -> tuple[TermLibrary, np.ndarray]:
+    """Sums of power-law terms of these inputs: with and without a floor, with an outer exponent, with a product, and shifted."""
     shifted = inputs if len(inputs) == 1 else ()
-    library = term_library(*inputs, outer=True, shifted=shifted, **_ranges(inputs, link, shifted))
-    floor, alone = ["E"], [name for x in inputs for name in (f"A_{x}", f"alpha_{x}")]
-    chosen: list[list[str]] = [floor + alone, alone]
+    pairs = list(combinations(inputs, 2))[:1]
+    terms = {x: (x,) for x in inputs} | {"_".join(pair): pair for pair in pairs}
+    plain = term_library(*inputs, terms=terms, outer=True, shifted=shifted)
+    ranges: dict[str, Any] = {"E": Real(-5.0, 5.0) if link == "linear" else _E, **dict.fromkeys(inputs, _UNIT)}
+    ranges |= {name: _COEFFICIENT for name in plain.parameters if name.startswith("A_")}
+    ranges |= {name: _SHIFT for name in plain.parameters if name.startswith("s_")}
+    library = term_library(*inputs, terms=terms, outer=True, shifted=shifted, **ranges)
+    alone = [name for x in inputs for name in (f"A_{x}", f"alpha_{x}")]
+    chosen = [["E", *alone], alone]
     if len(inputs) == 1:
-        chosen += [floor + alone + [f"s_{inputs[0]}"], alone + [f"s_{inputs[0]}"]]
-    else:
-        chosen += [floor + alone + ["q"], alone + ["q"]]
-        for pair in list(combinations(inputs, 2))[:1]:
-            product = [f"A_{'_'.join(pair)}", *(f"alpha_{'_'.join(pair)}_{x}" for x in pair)]
-            rest = [name for x in inputs if x not in pair for name in (f"A_{x}", f"alpha_{x}")]
-            chosen += [floor + product + rest, floor + alone + product]
+        chosen += [["E", *alone, f"s_{inputs[0]}"], [*alone, f"s_{inputs[0]}"]]
+    for pair in pairs:
+        product = [f"A_{'_'.join(pair)}", *(f"alpha_{'_'.join(pair)}_{x}" for x in pair)]
+        rest = [name for x in inputs if x not in pair for name in (f"A_{x}", f"alpha_{x}")]
+        chosen += [["E", *alone, "q"], [*alone, "q"], ["E", *product, *rest], ["E", *alone, *product]]
     if link == "linear":
         chosen = [names for names in chosen if "E" in names]
-    for names in chosen:
-        yield library.law(library.mask(*names))
-
-
-def _ranges(inputs: tuple[str, ...], link: Link, shifted: tuple[str, ...]) -> dict[str, Any]:
-    """Plausible ranges of the library's parameters, for inputs and outputs of size one."""
-    plain: TermLibrary = term_library(*inputs, outer=True, shifted=shifted)
-    out: dict[str, Any] = {"E": Real(-5.0, 5.0) if link == "linear" else _E}
-    out |= {name: _COEFFICIENT for name in plain.parameters if name.startswith("A_")}
-    out |= {name: _SHIFT for name in plain.parameters if name.startswith("s_")}
-    return out | {x: Positive(1e-3, 1e3) for x in inputs}
+    return library, np.stack([library.mask(*names) for names in chosen])

@@ -55,7 +55,9 @@ def make_origins(columns: Columns, scale: str | Callable[..., Any] | None, seed:
     for g in range(groups):
         rows = np.flatnonzero(columns.of_run == g)
         levels = np.unique(size[rows])
-        limits = np.quantile(size[rows], np.linspace(_FIRST, _LAST, count), method="lower") if len(levels) > 1 else np.full(count, levels[0])
+        limits = (
+            np.quantile(size[rows], np.linspace(_FIRST, _LAST, count), method="lower") if len(levels) > 1 else np.full(count, levels[0])
+        )
         limits = np.minimum(limits, levels[-2] if len(levels) > 1 else levels[-1])
         seen[rows] = size[rows, None] <= limits + 1e-9
     top = _top(size, seen, columns.of_run, groups)
@@ -88,7 +90,11 @@ def weightings(columns: Columns, origins: Origins) -> tuple[np.ndarray, np.ndarr
             total = np.bincount(columns.of_run, w, minlength=groups)
             known = np.bincount(columns.of_run, seen, minlength=groups)
             out.append(w * (known / np.maximum(total, 1e-300))[columns.of_run])
-    return np.stack(out, axis=1), np.repeat(np.arange(origins.count + 1), len(emphases)), np.tile(np.arange(len(emphases)), origins.count + 1)
+    return (
+        np.stack(out, axis=1),
+        np.repeat(np.arange(origins.count + 1), len(emphases)),
+        np.tile(np.arange(len(emphases)), origins.count + 1),
+    )
 
 
 def _top(size: np.ndarray, seen: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray:

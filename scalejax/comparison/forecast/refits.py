@@ -1,57 +1,87 @@
-"""One law refitted under many weightings of the same runs, as one batch: origins, emphases and replicates are columns of weights."""
+"""Laws refitted under many weightings of the same runs, as one batch: origins, emphases, replicates and structures are members."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
 
+import jax
 import numpy as np
 
 from ...core.law import Law
 from ...core.runs import Runs
 from ...fitting.data import Bank
 from ...fitting.fit import make_request
-from ...fitting.losses import Loss
-from ...fitting.problem import Spec, residuals
-from ...fitting.request import Request, _predict_sets
+from ...fitting.problem import Data, Spec, predictions, residuals
+from ...fitting.request import Request
 from ...fitting.solvers.lm import LM
 from ...fitting.solvers.search import minimise, screen
 from ...fitting.solvers.starts import make_starts
-from ...fitting.status import Ends
 from ...fitting.uncertainty.rows import mean_curvature, mean_score
+from ...zoo.scale.terms import MASK
 
 _STARTS = 48  # evaluated for every weighting,
 _REFINED = 3  # of them the best are refined
 _LENT = 2  # optima of other weightings that are refined, too
 _SOLVER = LM(max_iterations=150, tolerance=1e-10)
 _NOISE = 0.01  # relative residuals before any are known
+_LEAST, _MOST = 1e-4, 1e2  # how far the weight of the prior may move from there
+_ROWS = 64  # predictions are padded to multiples of it, so that tables of many lengths share a program
+
+
+@dataclass(frozen=True)
+class _Members(Bank):
+    """Data sets whose members have fixed values of their own, such as the mask of a structure."""
+
+    own: Mapping[str, np.ndarray] = field(kw_only=True)  # (..., sets)
+
+    blocks = None  # rows stay in one column: what differs are the members
+
+    def gather(self, sets: np.ndarray, weight: np.ndarray | None = None) -> Data:
+        return super().gather(sets, weight)._replace(own={name: value[..., sets] for name, value in self.own.items()})
 
 
 @dataclass(frozen=True, eq=False)
 class Refits:
-    """A law at the optimum of every weighting.
+    """Laws at the optimum of every weighting.
 
     Attributes:
         request: of the law and the runs that it was fitted to.
-        theta: (size, groups, weightings) parameters; one group without `by`.
+        theta: (size, structures, groups, weightings) parameters; one structure for a plain law, one group without `by`.
+        own: (parameters, structures) masks, empty for a plain law.
     """
 
     request: Request
     theta: np.ndarray
+    own: Mapping[str, np.ndarray]
 
     def at(self, runs: Runs, groups: np.ndarray, weightings: np.ndarray) -> np.ndarray:
-        """Predictions (rows, weightings) at new runs, each by its group (rows,), 0 without `by`."""
-        request, law = self.request, self.request.law
-        columns = tuple(runs[name] for name in law.inputs)
-        spec, fixed = request.spec, request.bank.fixed
-        out = np.full((len(runs), len(weightings)), np.nan)
+        """Predictions (structures, rows, weightings) at new runs, each by its group (rows,), 0 without `by`."""
+        columns = tuple(runs[name] for name in self.request.law.inputs)
+        structures = self.theta.shape[1]
+        out = np.full((structures, len(runs), len(weightings)), np.nan)
+        own = {name: np.repeat(mask, len(weightings), axis=1) for name, mask in self.own.items()}
         for g in np.unique(groups):
             rows = np.flatnonzero(groups == g)
-            padded = np.resize(rows, -(-len(rows) // 64) * 64)
-            theta = self.theta[:, g, weightings]
-            found = _predict_sets(spec, (False,) * len(columns), theta, tuple(c[padded] for c in columns), np.zeros((len(padded), 1), int), fixed)
-            out[rows] = np.asarray(found)[:, : len(rows)].T
+            padded = np.resize(rows, -(-len(rows) // _ROWS) * _ROWS)
+            theta = self.theta[:, :, g][:, :, weightings].reshape(len(self.theta), -1)
+            found = np.asarray(_values(self.request.spec, theta, tuple(c[padded] for c in columns), self.request.bank.fixed, own))
+            out[:, rows] = found[:, : len(rows)].reshape(structures, len(weightings), -1).swapaxes(1, 2)
         return out
+
+    def params(self, structure: int, group: int, weighting: int) -> dict[str, Any]:
+        """Natural parameters of one optimum."""
+        theta = self.theta[:, structure, group, weighting]
+        return {name: np.asarray(value) for name, value in self.request.layout.forward(theta, self.request.bank.fixed).items()}
+
+
+@partial(jax.jit, static_argnums=0)
+def _values(spec: Spec, theta: Any, inputs: tuple[Any, ...], fixed: dict[str, Any], own: dict[str, Any]) -> Any:
+    """The law at every theta (size, members) and row, (members, rows)."""
+    group = np.zeros((len(inputs[0]), 1), int)
+    return jax.vmap(lambda t, mine: predictions(spec, t, inputs, group, {**fixed, **mine}), in_axes=(-1, -1))(theta, own)
 
 
 def refit(
@@ -60,98 +90,97 @@ def refit(
     weights: np.ndarray,
     earlier: np.ndarray,
     *,
-    by: str | None,
+    masks: np.ndarray | None = None,
+    by: str | None = None,
     on: str,
-    loss: Loss,
-    seed: int,
+    loss: Any,
     sizes: Mapping[str, int] | None = None,
+    seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Refits:
     """Fit a law under every weighting, with a weak prior from its plausible ranges, so that no refit runs away.
 
     Args:
+        law: a law, or the masked law of a term library with the `masks` (structures, parameters) of its structures.
         weights: (rows, weightings).
         earlier: (weightings, weightings) whose optima a weighting may try: never one that has seen more runs.
         by: column whose groups are fitted apart.
-        on, loss, sizes: as in `fit`.
+        on, loss, sizes, seed: as in `fit`.
+        progress: called with (done, members).
     """
-    request = make_request(
-        law, runs, loss=loss, on=on, fix=None, tie=None, bounds=None, by=by, share=(), weights=None, sizes=sizes,
-    )  # fmt: skip
-    bank, count = _expanded(request, weights), weights.shape[1]
+    fix = {} if masks is None else {MASK: np.ones(masks.shape[1])}
+    request = make_request(law, runs, loss=loss, on=on, fix=fix, tie=None, bounds=None, by=by, share=(), weights=None, sizes=sizes)
+    bank = _expanded(request, weights, masks)
     spec, sets = replace(request.spec, prior=True), np.arange(bank.weight.shape[1])
-    bank = replace(bank, pull=_assumed(request, bank))
+    assumed = _assumed(request, bank)
+    bank = replace(bank, pull=np.full(len(sets), assumed))
     points = make_starts(request.layout, _STARTS, seed)
     values = screen(spec, bank, np.tile(points, len(sets)), np.repeat(sets, _STARTS)).reshape(len(sets), _STARTS)
-    order = np.argsort(values, axis=1, kind="stable")[:, :_REFINED]
-    best, value = _refined(spec, bank, points[:, order], progress)
-    groups = len(sets) // count
-    lent = _lent(spec, bank, best.reshape(-1, groups, count), earlier)
-    more, lower = _refined(spec, bank, lent, progress)
+    best, value = _refined(spec, bank, points[:, np.argsort(values, axis=1, kind="stable")[:, :_REFINED]], progress)
+    more, lower = _refined(spec, bank, _lent(spec, bank, best, earlier), progress)
     best = np.where(lower < value, more, best)
-    bank = replace(bank, pull=_noise(request, bank, best))
+    bank = replace(bank, pull=_noise(request, bank, best, assumed))
     best, _ = _refined(spec, bank, best[:, :, None], progress)
-    return Refits(request, best.reshape(-1, groups, count))
+    structures = 1 if masks is None else len(masks)
+    return Refits(
+        request, best.reshape(len(best), structures, -1, weights.shape[1]), {} if masks is None else {MASK: masks.T.astype(float)}
+    )
 
 
-def _expanded(request: Request, weights: np.ndarray) -> Bank:
-    """The bank with a set for every group and weighting, groups first."""
-    bank, count = request.bank, weights.shape[1]
-    height = bank.weight.shape[0]
-    rows = [place[request_rows] for place, request_rows in zip(request.places, _usable(request), strict=True)]
-    padded = np.zeros((height, len(rows), count))
-    for g, place in enumerate(rows):
+def _expanded(request: Request, weights: np.ndarray, masks: np.ndarray | None) -> _Members:
+    """The bank with a set for every structure, group and weighting, in this order."""
+    bank, count, places = request.bank, weights.shape[1], request.places
+    height = -(-max(map(len, places)) // _ROWS) * _ROWS  # many small groups are not padded to the height of a fit
+    padded = np.zeros((height, len(places), count))
+    for g, place in enumerate(places):
         padded[: len(place), g] = weights[place]
-    sets = np.repeat(np.arange(len(rows)), count)
-    inputs = tuple(a[..., sets] if b else a for a, b in zip(bank.inputs, bank.batched, strict=False))
-    target = bank.target[..., sets] if bank.batched[-1] else bank.target
-    return replace(bank, inputs=inputs, target=target, weight=padded.reshape(height, -1), pull=np.zeros(len(sets)))
-
-
-def _usable(request: Request) -> list[np.ndarray]:
-    return [np.flatnonzero(~table.excluded) for table in request.tables]
+    structures = 1 if masks is None else len(masks)
+    sets = np.tile(np.repeat(np.arange(len(places)), count), structures)
+    *inputs, target = ((a[..., sets] if b else a)[:height] for a, b in zip((*bank.inputs, bank.target), bank.batched, strict=True))
+    own = {} if masks is None else {MASK: np.repeat(masks.T.astype(float), len(places) * count, axis=1)}
+    fixed = {name: value for name, value in bank.fixed.items() if name not in own}
+    weight = np.tile(padded.reshape(len(padded), -1), structures)
+    return _Members(tuple(inputs), target, weight, bank.codes[:height], bank.batched, fixed, np.zeros(len(sets)), own=own)
 
 
 def _refined(spec: Spec, bank: Bank, theta: np.ndarray, progress: Callable[[int, int], None] | None) -> tuple[np.ndarray, np.ndarray]:
     """The lowest end (size, sets) of refining theta (size, sets, starts), and its objective."""
     size, sets, starts = theta.shape
-    ends: Ends = minimise(spec, bank, theta.reshape(size, -1), np.repeat(np.arange(sets), starts), _SOLVER, progress=progress)
+    ends = minimise(spec, bank, theta.reshape(size, -1), np.repeat(np.arange(sets), starts), _SOLVER, progress=progress)
     objective = np.nan_to_num(ends.objective.reshape(sets, starts), nan=np.inf)
     first = np.argmin(objective, axis=1)
     return ends.theta.reshape(theta.shape)[:, np.arange(sets), first], objective[np.arange(sets), first]
 
 
 def _lent(spec: Spec, bank: Bank, best: np.ndarray, earlier: np.ndarray) -> np.ndarray:
-    """(size, sets, lent) optima of weightings that saw no more, those best by value; a weighting without any tries its own."""
-    size, groups, count = best.shape
-    flat = best.reshape(size, -1)
-    donors = np.arange(groups)[:, None, None] * count + np.arange(count)  # (groups, 1, weightings)
-    donors = np.broadcast_to(donors, (groups, count, count)).reshape(-1, count)
-    takers = np.repeat(np.arange(groups * count), count)
-    values = screen(spec, bank, flat[:, donors.ravel()], takers).reshape(-1, count)
-    values = np.where(np.tile(earlier, (groups, 1)), values, np.inf)
+    """(size, sets, lent) optima of weightings of the same structure and group that saw no more runs, those best by value."""
+    count = len(earlier)
+    sets = np.arange(best.shape[1])
+    donors = (sets - sets % count)[:, None] + np.arange(count)
+    values = screen(spec, bank, best[:, donors.ravel()], np.repeat(sets, count)).reshape(donors.shape)
+    values = np.where(np.tile(earlier, (len(sets) // count, 1)), values, np.inf)
     order = np.argsort(values, axis=1, kind="stable")[:, :_LENT]
-    chosen = np.take_along_axis(donors, order, axis=1)
     none = ~np.isfinite(np.take_along_axis(values, order, axis=1))
-    return flat[:, np.where(none, np.arange(groups * count)[:, None], chosen)]
+    return best[:, np.where(none, sets[:, None], np.take_along_axis(donors, order, axis=1))]
 
 
-def _assumed(request: Request, bank: Bank) -> np.ndarray:
-    """(sets,) weight of the prior beside residuals of a hundredth of the outputs."""
+def _assumed(request: Request, bank: Bank) -> float:
+    """Weight of the prior beside residuals of a hundredth of the outputs."""
     scale = _NOISE if request.on == "log" else _NOISE * float(np.ptp(bank.target))
     r = scale * np.random.default_rng(0).standard_normal((1, 256))
-    weight = np.ones_like(r)
-    of = (request.loss, request.layout.size, weight, r)
-    return np.full(bank.weight.shape[1], (mean_score(*of) / mean_curvature(*of)).item())
+    return float(_weight_of_prior(request, np.ones_like(r), r)[0])
 
 
-def _noise(request: Request, bank: Bank, theta: np.ndarray) -> np.ndarray:
+def _noise(request: Request, bank: _Members, theta: np.ndarray, assumed: float) -> np.ndarray:
     """(sets,) weight of the prior beside the residuals that are left."""
     plain = replace(request.spec, prior=False)
     r = np.asarray(residuals(plain, bank.batched, theta, bank.gather(np.arange(theta.shape[1])))).T
     weight = np.where(np.isfinite(r), bank.weight.T, 0.0)
-    of = (request.loss, request.layout.size, weight, np.where(weight > 0, r, 0.0))
     with np.errstate(invalid="ignore", divide="ignore"):
-        pull = mean_score(*of) / mean_curvature(*of)
-    assumed = _assumed(request, bank)
-    return np.where(np.isfinite(pull), np.clip(pull, 1e-4 * assumed, 1e2 * assumed), assumed)
+        pull = _weight_of_prior(request, weight, np.where(weight > 0, r, 0.0))
+    return np.where(np.isfinite(pull), np.clip(pull, _LEAST * assumed, _MOST * assumed), assumed)
+
+
+def _weight_of_prior(request: Request, weight: np.ndarray, r: np.ndarray) -> np.ndarray:
+    of = (request.loss, request.layout.size, weight, r)
+    return mean_score(*of) / mean_curvature(*of)

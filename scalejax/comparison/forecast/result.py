@@ -1,0 +1,162 @@
+"""What `forecast` returns: predictions with intervals, where their width comes from, and how earlier forecasts did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from ...core.errors import FitError, suggest
+from ...core.table import Shown, Table, number
+from .columns import Columns, Link
+from .members import returned
+from .misfit import half_width
+
+_SHOWN = 20
+
+
+class Interval(NamedTuple):
+    """Ends of an interval, (m,) each."""
+
+    low: np.ndarray
+    high: np.ndarray
+
+
+class Origin(NamedTuple):
+    """How a forecast did that knew only the smaller runs.
+
+    Attributes:
+        known, asked: how many runs it knew, and was asked for.
+        factor: how many times beyond the known runs the farthest of them lay; 1 for random folds.
+        error: mean absolute error, relative (of targets without a sign, in their standard deviation).
+        held: how many of the asked runs lay in the 90 % interval, scaled by the other origins.
+    """
+
+    known: int
+    asked: int
+    factor: float
+    error: float
+    held: int
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Forecast(Shown):
+    """A weighted average of laws at points that no run has reached, see `forecast`; printing it gives the table.
+
+    Attributes:
+        target: the column. at: input to its values at the points. group: the group of every point, empty without groups.
+        link: how laws describe the target: as it is ("log", "linear"), its complement or its reciprocal.
+        weights: law to weight, heaviest first; the mean over groups. weights_by_group: the same of every group.
+        origins: how the forecasts of earlier origins did.
+        axis: what is large, "" where the points lie among the runs. size, asked: its log10 for the runs and the points.
+        reach: (m,) decades that a point lies beyond the runs.
+        freedom: degrees of freedom of the intervals.
+        runs: how many were used. notes: what was left out. seconds: that it took.
+    """
+
+    target: str
+    at: Mapping[str, np.ndarray]
+    group: tuple[str, ...]
+    link: Link
+    unit: float
+    centre: np.ndarray
+    variances: Mapping[str, np.ndarray]
+    freedom: float
+    weights: Mapping[str, float]
+    weights_by_group: Mapping[str, Mapping[str, float]]
+    origins: tuple[Origin, ...]
+    axis: str
+    size: np.ndarray
+    asked: np.ndarray
+    reach: np.ndarray
+    runs: int
+    notes: tuple[str, ...]
+    seconds: float
+    columns: Columns
+    batches: tuple[Any, ...]
+
+    def __len__(self) -> int:
+        return len(self.centre)
+
+    @property
+    def prediction(self) -> np.ndarray:
+        """(m,) what the points are expected to show."""
+        return self._back(self.centre)
+
+    def interval(self, level: float = 0.9, kind: Literal["run", "mean"] = "run") -> Interval:
+        """(low, high) of every point, each (m,): of a new run, or without its noise of the mean.
+
+        Raises:
+            FitError: if `kind` is neither.
+        """
+        if kind not in ("run", "mean"):
+            raise FitError(f"kind={kind!r} is unknown; {suggest(str(kind), ['run', 'mean'])}")
+        half = half_width(self.variances, self.freedom, level, kind)
+        ends = self._back(self.centre - half), self._back(self.centre + half)
+        return Interval(np.minimum(*ends), np.maximum(*ends))
+
+    @property
+    def parts(self) -> dict[str, np.ndarray]:
+        """Variance from noise, parameters, choice of law and misfit, (m,) each: of logarithms, or of values where the link is linear."""
+        scale = self.unit**2 if self.link == "linear" else 1.0
+        return {name: scale * variance for name, variance in self.variances.items()}
+
+    @property
+    def said(self) -> str:
+        """What forecasts from earlier origins say of this one, in a sentence."""
+        if not self.origins:
+            return "No earlier origin could be tried, so the width rests on what forecasts of public sweeps missed."
+        asked, held = sum(o.asked for o in self.origins), sum(o.held for o in self.origins)
+        error = np.average([o.error for o in self.origins], weights=[o.asked for o in self.origins])
+        missed = f"{100 * error:.2g} %" if self.link != "linear" else f"{number(error * self.unit, 2)}"
+        if not self.axis:
+            return f"Asked for runs left out at random, these forecasts missed by {missed}; their 90 % band held {held} of {asked}."
+        farthest = max(o.factor for o in self.origins)
+        return (
+            f"Asked from {len(self.origins)} earlier origins to look up to {number(farthest, 2)} times ahead, these forecasts missed by "
+            f"{missed}; their 90 % band held {held} of {asked}."
+        )
+
+    def table(self, level: float = 0.9) -> Table:
+        """A row for every point: inputs, prediction, intervals of a new run, how far ahead, and what the width consists of."""
+        low, high = self.interval(level)
+        scalars = [name for name, values in self.at.items() if values.ndim == 1]
+        total = sum(self.variances.values())
+        shares = {name: 100 * variance / total for name, variance in self.variances.items()}
+        head = [*(["group"] if self.group else []), *scalars, self.target, f"{100 * level:g} %", "times ahead", *(f"{n} %" for n in shares)]
+        rows = []
+        for i in range(min(len(self), _SHOWN)):
+            row = [self.group[i]] if self.group else []
+            row += [number(float(self.at[name][i]), 4) for name in scalars]
+            row += [number(float(self.prediction[i]), 4), f"{number(float(low[i]), 4)} – {number(float(high[i]), 4)}"]
+            row += [number(float(10 ** self.reach[i]), 2), *(f"{share[i]:.0f}" for share in shares.values())]
+            rows.append(row)
+        best = ", ".join(f"{name} ({100 * w:.0f} %)" for name, w in list(self.weights.items())[:3])
+        notes = [self.said, f"Average of {len(self.weights)} laws fitted to {self.runs} runs in {self.seconds:.1f} s; heaviest: {best}."]
+        notes += [f"{len(self) - _SHOWN} more points."] if len(self) > _SHOWN else []
+        notes += [f"{said[0].upper()}{said[1:]}." for said in self.notes]
+        return Table(head, rows, f"Forecast of {self.target}", notes)
+
+    def columns_at(self, level: float = 0.9) -> dict[str, np.ndarray]:
+        """Columns of a table of all points: group, inputs, prediction, ends of the interval, decades ahead, variances by part."""
+        low, high = self.interval(level)
+        inputs: dict[str, np.ndarray] = {}
+        for name, values in self.at.items():
+            members = self.columns.members[name]
+            inputs |= {name: values} if values.ndim == 1 else {part: values[:, i] for i, part in enumerate(members)}
+        group = {self.columns.by or "group": np.asarray(self.group)} if self.group else {}
+        variances = {f"variance_{name}": variance for name, variance in self.parts.items()}
+        return {**group, **inputs, self.target: self.prediction, "low": low, "high": high, "reach": self.reach, **variances}
+
+    def plot(self, **options: Any) -> Any:
+        """The forecast with its bands, see `plot.forecast`."""
+        from ...reporting.plots.forecast import forecast
+
+        return forecast(self, **options)
+
+    def _back(self, centre: np.ndarray) -> np.ndarray:
+        if self.link == "linear":
+            return centre * self.unit
+        return returned(self.link, np.exp(centre))
