@@ -79,8 +79,8 @@ def make_columns(runs: Any, at: Any, target: str, inputs: Sequence[str] | str | 
     Raises:
         DataError: one sentence: what, which column, what to do.
     """
-    table, excluded = _table(runs)
-    points, _ = _table(at, len_one=True)
+    table, excluded = table_of(runs)
+    points, _ = table_of(at, len_one=True)
     if target not in table:
         raise DataError(f"There is no column {target!r} to forecast; {suggest(target, table)} Say which with target=...")
     y = _number(table, target)
@@ -130,7 +130,7 @@ def identifier(name: str) -> str:
     return word if word[0].isalpha() else f"x_{word}"
 
 
-def _table(table: Any, len_one: bool = False) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def table_of(table: Any, len_one: bool = False) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Columns of any table, and which rows it leaves out; of a mapping with numbers in it, broadcast to one length."""
     if isinstance(table, Runs):
         return dict(table.columns), table.excluded

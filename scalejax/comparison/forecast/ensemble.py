@@ -10,6 +10,7 @@ _POWER = 2.0  # of the errors: inverse mean squares
 _EARLY, _LATE = 0.5, 1.5  # how much the first and the last origin count
 _POOLED = 3.0  # origins' worth of what all groups say, beside those of a group's own
 _CLIP = 5.0  # median deviations from the median beyond which a prediction counts as if it lay there
+_FLOOR = 1e-12  # of errors, which noise-free runs may not have
 _WORST = 3.0  # e-folds that an error counts at most
 
 
@@ -33,24 +34,29 @@ def past_errors(predicted: np.ndarray, observed: np.ndarray, seen: np.ndarray, g
         return np.sqrt(np.einsum("gn,mnk->mgk", member, square) / (member @ ~seen))
 
 
-def weigh(errors: np.ndarray) -> np.ndarray:
-    """(members, groups) weights that sum to one: inverse squares of the geometric mean of the errors of each origin, relative to the
-    median law's, so that an origin at which all laws fail decides no more than the others and a runaway one does not decide at all.
+def relative_errors(errors: np.ndarray) -> np.ndarray:
+    """(members, groups) mean over origins of log (error / median law's error): an origin at which all laws fail decides no more than the
+    others, and a runaway one does not decide at all. Later origins count more.
 
     Args:
         errors: (members, groups, origins), NaN where an origin has nothing to say.
     """
-    members, groups, origins = errors.shape
-    if not origins:
-        return np.full((members, groups), 1 / members)
-    floor = 1e-12
+    groups, origins = errors.shape[1:]
     with np.errstate(invalid="ignore"):
-        relative = np.log(np.maximum(errors, floor) / np.maximum(np.nanmedian(errors, axis=0), floor))
+        relative = np.log(np.maximum(errors, _FLOOR) / np.maximum(np.nanmedian(errors, axis=0), _FLOOR))
     counts = np.where(np.isfinite(relative), np.linspace(_EARLY, _LATE, origins), 0.0)
     relative = np.where(np.isfinite(relative), relative, 0.0)
     pooled = (counts * relative).sum(axis=(1, 2)) / np.maximum(counts.sum(axis=(1, 2)), 1e-300)
     shared = _POOLED if groups > 1 else 0.0
-    score = ((counts * relative).sum(axis=2) + shared * pooled[:, None]) / np.maximum(counts.sum(axis=2) + shared, 1e-300)
+    return ((counts * relative).sum(axis=2) + shared * pooled[:, None]) / np.maximum(counts.sum(axis=2) + shared, 1e-300)
+
+
+def weigh(errors: np.ndarray) -> np.ndarray:
+    """(members, groups) weights that sum to one, inverse squares of the geometric means of `relative_errors`; even without origins."""
+    members, groups, origins = errors.shape
+    if not origins:
+        return np.full((members, groups), 1 / members)
+    score = relative_errors(errors)
     weight = np.exp(-_POWER * (score - score.min(axis=0)))
     return weight / weight.sum(axis=0)
 

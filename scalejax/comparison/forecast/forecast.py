@@ -154,7 +154,7 @@ class Evidence(NamedTuple):
 
 def evidence(columns: Columns, rolling: Origins, laws: Any, seed: int, progress: Callable[[int, int], None] | None) -> Evidence:
     """Fit all laws from all origins, weigh them, and average what they say."""
-    link, values = outcome(columns.y, _rises(columns, rolling))
+    link, values = outcome(columns.y, rises(columns, rolling))
     unit = 1.0 if link != "linear" else float(np.std(values)) or 1.0
     observed = values / unit if link == "linear" else np.log(values)
     said = _predict(columns, rolling, link, values, unit, laws, seed, progress)
@@ -171,7 +171,7 @@ def evidence(columns: Columns, rolling: Origins, laws: Any, seed: int, progress:
     )  # fmt: skip
 
 
-def _rises(columns: Columns, rolling: Origins) -> bool:
+def rises(columns: Columns, rolling: Origins) -> bool:
     """Does the target rise with scale, by the sign of most groups' rank correlation?"""
     size = rolling.size if rolling.axis else np.log(columns.runs[columns.scalars[0]]) if columns.scalars else np.zeros(len(columns.y))
     signs = []
@@ -204,13 +204,9 @@ def _predict(
             loss=huber(1e-3), sizes=batch.sizes, seed=seed,
         )  # fmt: skip
         middle = batch.middle.get("", 1.0)
-
-        def on_scale(found: np.ndarray, middle: float = middle) -> np.ndarray:
-            with np.errstate(invalid="ignore", divide="ignore"):
-                return found * (middle / unit) if link == "linear" else np.log(found * middle)
-
-        at_runs = on_scale(refits.at(batch.runs(columns.runs), columns.of_run, np.arange(len(origin))))
-        at_points = on_scale(refits.at(batch.runs(columns.at), columns.of_point, np.concatenate([last, np.flatnonzero(~first)])))
+        at_runs = on_scale(refits.at(batch.runs(columns.runs), columns.of_run, np.arange(len(origin))), link, middle, unit)
+        wanted = np.concatenate([last, np.flatnonzero(~first)])
+        at_points = on_scale(refits.at(batch.runs(columns.at), columns.of_point, wanted), link, middle, unit)
         structures, n, m = at_runs.shape[0], at_runs.shape[1], at_points.shape[1]
         past.append(at_runs.reshape(structures, n, rolling.count + 1, len(last)).transpose(0, 3, 1, 2).reshape(-1, n, rolling.count + 1))
         ahead.append(at_points[:, :, : len(last)].swapaxes(1, 2).reshape(-1, m))
@@ -220,6 +216,12 @@ def _predict(
         if progress:
             progress(i + 1, len(chosen))
     return Predicted(tuple(names), np.concatenate(past), np.concatenate(ahead), np.concatenate(replicates), tuple(batches))
+
+
+def on_scale(found: np.ndarray, link: Link, middle: float, unit: float) -> np.ndarray:
+    """What laws say of outputs divided by `middle`, on the scale on which they are averaged."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return found * (middle / unit) if link == "linear" else np.log(found * middle)
 
 
 def _noise(columns: Columns, rolling: Origins, residual: np.ndarray) -> np.ndarray:

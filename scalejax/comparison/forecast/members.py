@@ -20,16 +20,22 @@ from ...zoo.scale.terms import TermLibrary, term_library
 from .columns import Columns, Link, identifier
 
 # Plausible ranges of laws of inputs and outputs that are divided by their middles.
-_E, _COEFFICIENT, _SHIFT = Positive(0.02, 1.0, zero=True), Positive(1e-3, 3.0), Positive(1e-3, 30.0)
+FLOOR, COEFFICIENT, SHIFT = Positive(0.02, 1.0, zero=True), Positive(1e-3, 3.0), Positive(1e-3, 30.0)
 _MIXTURES = ("data_mixing_m4", "data_mixing_m1", "mixture_linear")
 _ROLES = ("farseer", "data_constrained", "routed_lm", "gemstones", "overtraining", "chinchilla_batch", "kaplan_irreducible")
 _MANY = 4  # inputs that a sum of powers is made of, at most
 # Curves of one input, with the ranges of laws whose input and output are of size one.
 _CURVES: dict[str, dict[str, Any]] = {
-    "m4": {"y_inf": _E, "y_0": Positive(0.8, 5.0), "beta": Positive(1e-2, 10.0), "c": Positive(0.05, 1.5)},
-    "bnsl": {"a": _E, "b": Positive(0.05, 3.0), "c0": Real(0.0, 0.6), "c": Real(-0.5, 1.0, axis="break"), "d": OrderedPositive(1e-2, 1e2)},
+    "m4": {"y_inf": FLOOR, "y_0": Positive(0.8, 5.0), "beta": Positive(1e-2, 10.0), "c": Positive(0.05, 1.5)},
+    "bnsl": {
+        "a": FLOOR,
+        "b": Positive(0.05, 3.0),
+        "c0": Real(0.0, 0.6),
+        "c": Real(-0.5, 1.0, axis="break"),
+        "d": OrderedPositive(1e-2, 1e2),
+    },
 }
-_UNIT = Positive(1e-3, 1e3)
+UNIT = Positive(1e-3, 1e3)
 _SIZES = {"break": 1}
 
 
@@ -161,7 +167,7 @@ def _sums(columns: Columns, link: Link, values: np.ndarray) -> Iterator[Batch]:
     if len(inputs) == 1 and link == "log":
         for name, ranges in _CURVES.items():
             law = registry[name]
-            scaled = replace(law, domains={**law.domains, law.inputs[0]: _UNIT, **ranges})
+            scaled = replace(law, domains={**law.domains, law.inputs[0]: UNIT, **ranges})
             yield Batch(scaled, (name,), {law.inputs[0]: inputs[0]}, middle, sizes=_sizes(law))
 
 
@@ -171,9 +177,9 @@ def structures(inputs: tuple[str, ...], link: Link) -> tuple[TermLibrary, np.nda
     pairs = list(combinations(inputs, 2))[:1]
     terms = {x: (x,) for x in inputs} | {"_".join(pair): pair for pair in pairs}
     plain = term_library(*inputs, terms=terms, outer=True, shifted=shifted)
-    ranges: dict[str, Any] = {"E": Real(-5.0, 5.0) if link == "linear" else _E, **dict.fromkeys(inputs, _UNIT)}
-    ranges |= {name: _COEFFICIENT for name in plain.parameters if name.startswith("A_")}
-    ranges |= {name: _SHIFT for name in plain.parameters if name.startswith("s_")}
+    ranges: dict[str, Any] = {"E": Real(-5.0, 5.0) if link == "linear" else FLOOR, **dict.fromkeys(inputs, UNIT)}
+    ranges |= {name: COEFFICIENT for name in plain.parameters if name.startswith("A_")}
+    ranges |= {name: SHIFT for name in plain.parameters if name.startswith("s_")}
     library = term_library(*inputs, terms=terms, outer=True, shifted=shifted, **ranges)
     alone = [name for x in inputs for name in (f"A_{x}", f"alpha_{x}")]
     chosen = [["E", *alone], alone]

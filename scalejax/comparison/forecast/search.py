@@ -1,0 +1,244 @@
+"""`search`: which sum of powers of a table's columns forecasts its larger runs best."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations, product
+from typing import Any
+
+import numpy as np
+
+from ...core.domains import Positive, Real
+from ...core.errors import FitError
+from ...core.law import Law
+from ...core.precision import double
+from ...core.progress import Progress, reporter
+from ...core.table import Shown, Table, number
+from ...fitting.losses import huber
+from ...fitting.terms import fit_terms
+from ...zoo.scale.terms import TermLibrary, term_library
+from .columns import Columns, identifier, make_columns
+from .ensemble import past_errors, relative_errors
+from .forecast import forecast, on_scale, rises
+from .members import COEFFICIENT, FLOOR, SHIFT, UNIT, Batch, outcome
+from .origins import make_origins, weightings
+from .refits import refit
+from .result import Forecast
+
+_SHORTLIST = 30  # structures that are tried from all origins, those of lowest BIC
+_KEPT = 7  # laws that are returned: the average of the best five to seven beats the single best
+_TERMS = 4  # of a sum, at most
+_INPUTS = 4
+_PRICE = 0.01  # relative error that a parameter must save
+_ROOM = 100.0  # how far plausible ranges of a found law reach from its parameters, as a factor
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Search(Shown):
+    """Laws found for a table, best first, see `search`; printing it gives the table.
+
+    Attributes:
+        laws: in the table's units; `law.published["fitted"]` holds the parameters, of the first group where there are several.
+        errors: (laws,) geometric mean over origins of the root mean square errors, relative (of targets without a sign: in their
+            standard deviation).
+        parameters: (laws,) how many each has.
+        tried: structures that were fitted. axis: what is large. seconds: that it took.
+        columns: what the laws were found for.
+    """
+
+    laws: tuple[Law, ...]
+    errors: np.ndarray
+    parameters: np.ndarray
+    tried: int
+    axis: str
+    seconds: float
+    columns: Columns
+    source: Any
+
+    @property
+    def best(self) -> Law:
+        """The first."""
+        return self.laws[0]
+
+    def forecast(self, at: Any, **options: Any) -> Forecast:
+        """The average of these laws at other points; `options` as in `forecast`."""
+        return forecast(self.source, at, target=self.columns.target, laws=self.laws, by=self.columns.by, **options)
+
+    def table(self) -> Table:
+        """A row for every law: formula, free parameters, error of its forecasts from earlier origins."""
+        rows = [
+            [law.formula.removeprefix("L = "), str(count), f"{100 * error:.3g} %"]
+            for law, count, error in zip(self.laws, self.parameters, self.errors, strict=True)
+        ]
+        where = f"forecasts along {self.axis}" if self.axis else "runs left out at random"
+        note = f"{self.tried:,} structures fitted in {self.seconds:.1f} s; errors of {where}, which choose the laws: not an honest test."
+        return Table(["law", "parameters", "error"], rows, f"Laws of {self.columns.target}", [note])
+
+
+@double
+def search(
+    runs: Any,
+    *,
+    target: str = "loss",
+    inputs: Sequence[str] | str | None = None,
+    by: str | None = None,
+    scale: str | Callable[..., Any] | None = None,
+    at: Any = None,
+    keep: int = _KEPT,
+    seed: int = 0,
+    progress: bool | Progress | None = None,
+) -> Search:
+    r"""Search sums of powers of the columns for laws that forecast the larger runs from the smaller ones.
+
+        L = E + (sum_k A_k prod_j (x_j + s_kj)^-alpha_kj)^q
+
+    with any of the terms, floor, shifts and outer exponent missing. All structures are fitted to all runs by one program; those of lowest
+    BIC are fitted again from earlier origins, and ranked by their errors there and a price of 1 % of the error a parameter.
+
+    Args:
+        runs, target, inputs, by, scale: as in `forecast`. Falling outcomes only: give losses or errors.
+        at: points that the laws are wanted for, where these tell along which column to look ahead; default larger compute, or input.
+        keep: how many laws are returned.
+        seed, progress: as in `fit`.
+
+    Returns:
+        Search: `.laws`, ready for `fit`, `forecast(laws=...)` and decisions; `.forecast(at)`; `.table()`.
+
+    Raises:
+        DataError, FitError: one sentence: what, where, what to do.
+
+    Example:
+        >>> import numpy as np, scalejax as sj
+        >>> N, D = (v.ravel() for v in np.meshgrid(np.geomspace(1e7, 1e9, 6), np.geomspace(1e9, 3e10, 6)))
+        >>> law = sj.laws.chinchilla
+        >>> runs = sj.simulate(law, law.published["besiroglu2024"], N=N, D=D, noise=0.002)
+        >>> found = sj.search(runs)
+        >>> found.best.inputs
+        ('N', 'D')
+    """
+    begun = time.perf_counter()
+    if not isinstance(keep, int) or keep < 1:
+        raise FitError(f"keep={keep!r} must be a whole number of at least 1.")
+    columns = make_columns(runs, at if at is not None else _beyond(runs), target, inputs, by)
+    rolling = make_origins(columns, scale, seed)
+    link, values = outcome(columns.y, rises(columns, rolling))
+    scalars = columns.scalars
+    if link not in ("log", "linear") or not scalars or len(scalars) > _INPUTS:
+        raise FitError(
+            f"search() takes a falling target and one to {_INPUTS} inputs of positive numbers; here the target "
+            f"{'rises' if link not in ('log', 'linear') else 'falls'} and such inputs are {', '.join(scalars) or 'missing'}. Give the "
+            "error in place of a score, or inputs=[...]."
+        )
+    words = {identifier(x): x for x in scalars}
+    library = _library(tuple(words), link)
+    masks = np.stack(list(_masks(library, tuple(words), link)))
+    middle = {x: float(np.exp(np.mean(np.log(columns.runs[x])))) for x in scalars}
+    middle[""] = float(np.median(np.abs(values))) if link == "log" else float(np.std(values)) or 1.0
+    batch = Batch(library.masked, (), words, middle, masks=masks, library=library)
+    on = "log" if link == "log" else "linear"
+    chosen = _shortlist(columns, batch, values, on, seed)
+    weights, origin, emphasis = weightings(columns, rolling)
+    group = {"group": np.asarray(columns.of_run).astype(str)} if columns.by else {}
+    refits = refit(
+        library.masked, batch.runs(columns.runs, values, group), weights, origin[None, :] <= origin[:, None], masks=masks[chosen],
+        by="group" if group else None, on=on, loss=huber(1e-3), seed=seed, progress=reporter("search", progress),
+    )  # fmt: skip
+    unit = 1.0 if link == "log" else float(np.std(values)) or 1.0
+    said = on_scale(refits.at(batch.runs(columns.runs), columns.of_run, np.arange(len(origin))), link, middle[""], unit)
+    observed = np.log(values) if link == "log" else values / unit
+    groups = max(len(columns.groups), 1)
+    score, error = np.full((2, len(chosen)), np.inf)
+    for e in np.unique(emphasis):
+        errors = past_errors(said[:, :, emphasis == e][:, :, :-1], observed, rolling.seen[:, :-1], columns.of_run, groups)
+        geometric = np.exp(np.nanmean(np.log(np.maximum(errors, 1e-12)), axis=(1, 2))) if rolling.count else np.ones(len(chosen))
+        error = np.minimum(error, geometric)
+        score = np.minimum(score, relative_errors(errors).mean(axis=1) if rolling.count else 0.0)
+    order = np.argsort(score + _PRICE * masks[chosen].sum(axis=1), kind="stable")[:keep]
+    last = np.flatnonzero(origin == rolling.count)[0]
+    laws = tuple(_in_units(library, masks[chosen[i]], refits.params(int(i), 0, int(last)), words, middle, link) for i in order)
+    return Search(
+        laws, error[order], masks[chosen[order]].sum(axis=1), len(masks), rolling.axis, time.perf_counter() - begun, columns, runs
+    )
+
+
+def _beyond(runs: Any) -> Any:
+    """A point ten times as large as the largest run, in every numeric column that is not a share."""
+    from .columns import table_of
+
+    table, _ = table_of(runs)
+    numeric = {name: column for name, column in table.items() if column.ndim == 1}
+    return {
+        name: [10 * column.max() if column.dtype.kind in "fiu" and (column > 1).any() else column[0]] for name, column in numeric.items()
+    }
+
+
+def _library(inputs: tuple[str, ...], link: str) -> TermLibrary:
+    """Every input alone and shifted, every pair, an outer exponent; ranges for inputs and outputs of size one."""
+    terms = {x: (x,) for x in inputs} | {"_".join(pair): pair for pair in combinations(inputs, 2)}
+    plain = term_library(*inputs, terms=terms, outer=True, shifted=inputs)
+    ranges: dict[str, Any] = {"E": Real(-5.0, 5.0) if link == "linear" else FLOOR, **dict.fromkeys(inputs, UNIT)}
+    ranges |= {name: COEFFICIENT for name in plain.parameters if name.startswith("A_")}
+    ranges |= {name: SHIFT for name in plain.parameters if name.startswith("s_")}
+    return term_library(*inputs, terms=terms, outer=True, shifted=inputs, **ranges)
+
+
+def _masks(library: TermLibrary, inputs: tuple[str, ...], link: str) -> Iterator[np.ndarray]:
+    """All sums of up to four terms in which every input has a term or a share of one, with and without floor, shift and exponent."""
+    labels = {x: (x,) for x in inputs} | {"_".join(pair): pair for pair in combinations(inputs, 2)}
+    for count in range(1, min(_TERMS, len(labels)) + 1):
+        for some in combinations(labels, count):
+            names = []
+            for label in some:
+                inside = labels[label]
+                names += [f"A_{label}", *([f"alpha_{label}"] if len(inside) == 1 else [f"alpha_{label}_{x}" for x in inside])]
+            alone = [label for label in some if len(labels[label]) == 1]
+            floors = [["E"]] if link == "linear" else [["E"], []]
+            shifts = [[], *([f"s_{label}"] for label in alone)]
+            outers = [[], ["q"]] if count > 1 else [[]]
+            for floor, shift, outer in product(floors, shifts, outers):
+                if not (shift and outer):
+                    yield library.mask(*floor, *names, *shift, *outer)
+
+
+def _shortlist(columns: Columns, batch: Batch, values: np.ndarray, on: Any, seed: int) -> np.ndarray:
+    """Indices of the structures of lowest BIC, summed over groups."""
+    assert batch.masks is not None and batch.library is not None
+    total = np.zeros(len(batch.masks))
+    for g in range(max(len(columns.groups), 1)):
+        rows = np.flatnonzero(columns.of_run == g)
+        table = batch.runs({name: column[rows] for name, column in columns.runs.items()}, values[rows])
+        total += fit_terms(table, batch.library, batch.masks, on=on, loss=huber(1e-3), seed=seed).bic
+    return np.argsort(total, kind="stable")[:_SHORTLIST]
+
+
+def _in_units(library: TermLibrary, mask: np.ndarray, params: dict[str, Any], words: Any, middle: dict[str, float], link: str) -> Law:
+    """The law of inputs and outputs in the table's own units.
+
+    With x = X m and y = Y n: A_k grows by n^(1/q) prod_j m_j^alpha_kj, a shift by m, and E by n.
+    """
+    q = float(params["q"]) if mask[library.parameters.index("q")] else 1.0
+    size = {word: middle[column] for word, column in words.items()}
+    present = {name for name, there in zip(library.parameters, mask, strict=True) if there}
+    found: dict[str, float] = {}
+    for term in library.structure.terms:
+        factor = middle[""] ** (1 / q)
+        for part in term.factors:
+            if part.exponent in present and part.exponent is not None:
+                factor *= size[part.input] ** float(params[part.exponent])
+            if part.shift in present and part.shift is not None:
+                found[part.shift] = float(params[part.shift]) * size[part.input]
+        found[term.coefficient] = float(params[term.coefficient]) * factor
+    found["E"] = float(params["E"]) * middle[""]
+    found = {name: found.get(name, float(params[name])) for name in library.parameters if name in present}
+    law = library.law(mask, found)
+    domains: dict[str, Any] = dict(law.domains)
+    for name, value in found.items():
+        if name[0] in "As":
+            domains[name] = Positive(value / _ROOM, value * _ROOM)
+    if "E" in found:
+        wide = 5 * middle[""]
+        domains["E"] = Real(-wide, wide) if link == "linear" else Positive(0.02 * middle[""], middle[""], zero=True)
+    domains |= {word: Positive(size[word] / _ROOM, size[word] * _ROOM) for word in law.inputs}
+    return replace(law, domains=domains)
