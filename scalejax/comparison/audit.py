@@ -88,7 +88,7 @@ def audit(law: Law, runs: Runs, params: Mapping[str, Any], *, start: Mapping[str
     else:
         still = start is not None and all(np.allclose(params[k], start[k], rtol=_SAME, atol=0.0) for k in params)
         status = Status.STUCK if still else Status.MAX_ITERATIONS
-    return Audit(status, given, found.objective, found)
+    return Audit(status=status, objective=given, best=found.objective, fit=found)
 
 
 @double

@@ -192,7 +192,16 @@ def _trial(law: Law, runs: Runs, plan: _Plan, tested: np.ndarray, found: Fitted)
         predicted = law(*(runs[name][rows] for name in law.inputs), **found.params)
         return float(np.mean(np.abs(predicted - observed) / observed))
 
-    return Trial(plan.models, plan.largest, plan.share, len(plan.rows), plan.cost, error(tested), error(plan.rows), found.status)
+    return Trial(
+        models=plan.models,
+        largest=plan.largest,
+        share=plan.share,
+        checkpoints=len(plan.rows),
+        cost=plan.cost,
+        are=error(tested),
+        train_are=error(plan.rows),
+        status=found.status,
+    )
 
 
 def _percent(value: float) -> str:

@@ -138,7 +138,15 @@ def league(
     rmse, error, chosen = (np.stack(values) for values in zip(*scored, strict=True))
     if np.isnan(rmse).all(axis=0).any():
         raise FitError(f"No law could be fitted to curve {label(names[np.isnan(rmse).all(axis=0)][0])!r}: it has too few training points.")
-    return League(tuple(entries), tuple(map(label, names.tolist())), rmse, error, chosen, np.bincount(index[~mask]), resolution)
+    return League(
+        laws=tuple(entries),
+        curves=tuple(map(label, names.tolist())),
+        rmse=rmse,
+        standard_error=error,
+        chosen=chosen,
+        points=np.bincount(index[~mask]),
+        resolution=resolution,
+    )
 
 
 def _checked(laws: Any) -> Mapping[str, Any]:

@@ -74,7 +74,9 @@ def by_fit(law: Law, runs: Runs, split: Split, weights: np.ndarray, seed: int, o
     z = error / np.sqrt(variance)
     constant = gammaln((nu + 1) / 2) - gammaln(nu / 2) - 0.5 * np.log(nu * np.pi)
     lpd = constant - 0.5 * np.log(variance) - (nu + 1) / 2 * np.log1p(z**2 / nu)
-    return Scores(rows, lpd - y if fitted.request.on == "log" else lpd, error, stdtr(nu, z), fitted.request.on, held)
+    return Scores(
+        rows=rows, lpd=lpd - y if fitted.request.on == "log" else lpd, error=error, pit=stdtr(nu, z), on=fitted.request.on, held=held
+    )
 
 
 def _refitted(law: Law, runs: Runs, weights: np.ndarray, seed: int, options: Mapping[str, Any]) -> Fit:

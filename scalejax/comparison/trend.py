@@ -224,9 +224,15 @@ def compare_slopes(x: Any, y: Any, group: Sequence[Any] | None = None) -> SlopeC
     between = float((np.asarray(spread) * (slopes - common) ** 2).sum())
     sigma = float(np.sqrt(rss / freedom))
     return SlopeComparison(
-        groups, slopes, heights, centre, sigma, freedom, _f_tail(between, rss, len(groups) - 1, freedom),
-        np.stack([line[1] for line in lines]),
-    )  # fmt: skip
+        groups=groups,
+        slopes=slopes,
+        heights=heights,
+        centre=centre,
+        sigma=sigma,
+        freedom=freedom,
+        p_equal=_f_tail(between, rss, len(groups) - 1, freedom),
+        covariance=np.stack([line[1] for line in lines]),
+    )
 
 
 def _line(t: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:

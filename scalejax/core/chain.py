@@ -236,7 +236,15 @@ def _law_of(joined: Chain, output: str, below: float | None) -> Law:
     inputs = outer_inputs(stages)
     domains = {name: d for name, d in joined.domains.items() if name in (*inputs, *joined.parameters)}
     function = _function(stages, output, below)
-    return Law(function, joined.name, inputs, joined.parameters, MappingProxyType(domains), output, joined.reference)
+    return Law(
+        function=function,
+        name=joined.name,
+        inputs=inputs,
+        parameters=joined.parameters,
+        domains=MappingProxyType(domains),
+        output=output,
+        reference=joined.reference,
+    )
 
 
 @lru_cache(maxsize=256)

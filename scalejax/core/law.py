@@ -276,9 +276,18 @@ def law(
             if set(values) != set(parameters) - dict(fixed).keys():
                 raise LawError(f"Law {name!r}: the published set {key!r} names {sorted(values)}, the parameters are {list(parameters)}.")
         return Law(
-            function, name, inputs, tuple(p for p in parameters if p not in dict(fixed)), MappingProxyType(full),
-            output, reference, MappingProxyType(sets), fixed, straight, output_axis,
-        )  # fmt: skip
+            function=function,
+            name=name,
+            inputs=inputs,
+            parameters=tuple(p for p in parameters if p not in dict(fixed)),
+            domains=MappingProxyType(full),
+            output=output,
+            reference=reference,
+            published=MappingProxyType(sets),
+            bound=fixed,
+            linear=straight,
+            output_axis=output_axis,
+        )
 
     return decorate
 

@@ -316,7 +316,9 @@ def _result(
     draws = {n: rows[1:] for n, rows in arrays.items() if len(rows) > 1}
     title = (inspect.getdoc(function) or name).splitlines()[0].rstrip(".") if name != "the function" else ""
     values = {n: rows[0] if rows[0].ndim else float(rows[0]) for n, rows in arrays.items()}
-    return Derived(values, draws, {n: v if v.ndim else float(v) for n, v in numbers.items()}, title, of, kind=kind)
+    return Derived(
+        values=values, draws=draws, given={n: v if v.ndim else float(v) for n, v in numbers.items()}, title=title, laws=of, kind=kind
+    )
 
 
 def _told(numbers: Mapping[str, np.ndarray]) -> str:

@@ -107,7 +107,7 @@ def known(source: Source, group: Any = None, what: str = "allocate") -> Known:
     point, draws = dict(fit.params if drawn is None else drawn.center), {} if drawn is None else dict(drawn.params)
     if fit.groups:
         point, draws = fit.request.of_group(point, group), fit.request.of_group(draws, group, lead=1)
-    return Known(fit.law, point, draws or None, kind, fit, drawn)
+    return Known(law=fit.law, point=point, draws=draws or None, kind=kind, fit=fit, source=drawn)
 
 
 def named(fit: Fit, group: Any) -> str | None:

@@ -254,13 +254,13 @@ def make_bank(
     arrays = [a if b else a[..., 0] for a, b in zip(arrays, batched, strict=True)]
     group = np.zeros((length, 1), int) if group is None else group[index[0]]
     return Bank(
-        tuple(arrays[:-1]),
-        arrays[-1],
-        used,
-        group,
-        batched,
-        {k: np.asarray(v, dtype=np.float64) for k, v in fixed.items()},
-        pull,
+        inputs=tuple(arrays[:-1]),
+        target=arrays[-1],
+        weight=used,
+        codes=group,
+        batched=batched,
+        fixed={k: np.asarray(v, dtype=np.float64) for k, v in fixed.items()},
+        pull=pull,
     )
 
 

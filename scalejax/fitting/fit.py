@@ -203,7 +203,20 @@ def make_request(
     loss = usual_loss(on, runs, law.output) if loss is None else as_loss(loss)
     whole = {name: value for name, value in (fix or {}).items() if not isinstance(value, Mapping)}
     anchors = {name: dict(value) for name, value in (fix or {}).items() if isinstance(value, Mapping)}
-    request = Request(law, runs, loss, on, whole, dict(tie or {}), _bounds(bounds), by, share, weights, dict(sizes or {}), anchors=anchors)
+    request = Request(
+        law=law,
+        runs=runs,
+        loss=loss,
+        on=on,
+        fix=whole,
+        tie=dict(tie or {}),
+        bounds=_bounds(bounds),
+        by=by,
+        share=share,
+        weights=weights,
+        sizes=dict(sizes or {}),
+        anchors=anchors,
+    )
     if request.share and by is None:
         raise FitError("share names parameters that groups have in common; say which column names the groups with by=...")
     if isinstance(by, Mapping):

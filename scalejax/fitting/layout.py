@@ -236,7 +236,18 @@ def make_layout(
         copies = 1 if axis is None else groups[axis] - len(anchored)
         if copies == 0:
             raise LawError(f"fix={{{name!r}: ...}} holds the value of {name!r} in every group; leave one of them free.")
-        slots.append(Slot(name, domain, size, start, 1 if size is None else domain.free(size), copies, axis, anchored))
+        slots.append(
+            Slot(
+                name=name,
+                domain=domain,
+                size=size,
+                start=start,
+                free=1 if size is None else domain.free(size),
+                copies=copies,
+                axis=axis,
+                anchored=anchored,
+            )
+        )
         start = slots[-1].stop
     return Layout(tuple(slots), tuple(fix), tuple(tie.items()), groups)
 

@@ -379,9 +379,19 @@ def finish(request: Request, found: Found, solver: Solver, recipe: str | None, s
     }
     name = "closed form" if found.closed else getattr(solver, "name", "lm")
     return Fit(
-        request.params(best), float(found.objective[:, 0].sum()), tuple(statuses), best, starts, tuple(shapes), request, name, recipe,
-        seed, seconds, versions,
-    )  # fmt: skip
+        params=request.params(best),
+        objective=float(found.objective[:, 0].sum()),
+        statuses=tuple(statuses),
+        theta=best,
+        starts=starts,
+        curvature=tuple(shapes),
+        request=request,
+        solver=name,
+        recipe=recipe,
+        seed=seed,
+        seconds=seconds,
+        versions=versions,
+    )
 
 
 def _stack(fitted: Fit, values: dict[str, np.ndarray]) -> dict[str, Any]:

@@ -214,9 +214,17 @@ def fit_terms(
     statuses = tuple(Status.TOO_FEW if short else end for short, end in zip(few, ends, strict=True))
     objective = np.where(few, np.inf, found.objective[:, 0])
     return TermFits(
-        library, present, objective, _values(request, found.best, present), statuses, agreement(found.objective).sum(axis=1),
-        np.isfinite(found.objective).sum(axis=1), n, request, time.perf_counter() - begun,
-    )  # fmt: skip
+        library=library,
+        masks=present,
+        objective=objective,
+        values=_values(request, found.best, present),
+        statuses=statuses,
+        agreeing=agreement(found.objective).sum(axis=1),
+        refined=np.isfinite(found.objective).sum(axis=1),
+        n=n,
+        request=request,
+        seconds=time.perf_counter() - begun,
+    )
 
 
 def _search(spec: Spec, bank: _Structures, points: np.ndarray, solver: LM, seed: int, progress: Callable[[int, int], None] | None) -> Found:

@@ -135,7 +135,7 @@ def sample(
     report = reporter("sample", progress)
     sampler: Chains | Importance
     if method == "nuts":
-        order = Order(chains, draws, warmup, LADDER if accept is None else (accept,), budget, seed)
+        order = Order(chains=chains, draws=draws, warmup=warmup, ladder=LADDER if accept is None else (accept,), budget=budget, seed=seed)
         z, sampler, place = persist(setup.model, place, around, many, order, _judge(setup, around), report)
         how = f"{chains} chains, accept {sampler.accept:g}, {sampler.gradients:,} gradients"
     place, around = jax.tree.map(lambda part: part[0], (place, around))

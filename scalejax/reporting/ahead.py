@@ -74,4 +74,11 @@ def look_ahead(fit: Fit, level: float) -> Ahead | None:
     relative = np.expm1(np.abs(found.error[:, 0])) if request.on == "log" else np.abs(found.error[:, 0] / observed)
     name = "compute" if scale == "C" else scale
     inside = round(len(found.rows) * found.coverage(level)[found.laws[0]])
-    return Ahead(float(size[used].max() / kept), name, len(found.rows), float(np.median(relative)), inside, level)
+    return Ahead(
+        factor=float(size[used].max() / kept),
+        scale=name,
+        count=len(found.rows),
+        error=float(np.median(relative)),
+        inside=inside,
+        level=level,
+    )

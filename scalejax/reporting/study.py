@@ -108,7 +108,16 @@ def make_study(
         plans = {group: allocate(relied, compute=budgets, group=group) for group in points.chosen_groups(fit, None)}
         if others is not None:
             without = {group: allocate(others, compute=budgets, group=group) for group in plans}
-    return Study(fit, sources, plans, level, posterior, comparison, without, look_ahead(others or fit, level))
+    return Study(
+        fit=fit,
+        sources=sources,
+        plans=plans,
+        level=level,
+        posterior=posterior,
+        comparison=comparison,
+        without=without,
+        ahead=look_ahead(others or fit, level),
+    )
 
 
 def _sources(fit: Fit, draws: Draws, posterior: Posterior | None) -> dict[str, Draws]:

@@ -129,7 +129,20 @@ def next_runs(
     deviations = deviations[:, 0] if single else deviations
     cost_of, noise_used = straight.cost[chosen], float(np.sqrt(variance))
     considered, unsure = int(offer.usable.sum()), silent(fit) if noise is None else ""
-    return NextRuns(shown, index, cost_of, point, deviations, log, noise_used, criterion, method, limits.budget, considered, unsure)
+    return NextRuns(
+        runs=shown,
+        index=index,
+        cost=cost_of,
+        target=point,
+        deviation=deviations,
+        log=log,
+        noise=noise_used,
+        criterion=criterion,
+        method=method,
+        budget=limits.budget,
+        considered=considered,
+        silent=unsure,
+    )
 
 
 def _check(criterion: str, prior: float | None, misfit: float) -> None:

@@ -102,7 +102,15 @@ def optimal_mixture(
         "pull": mixing.nonnegative("pull", pull),
         "prior": mixing.prior_of(names, prior),
     }
-    problem = Blend(aims, blend(aims.laws, aims.weights, aims.size, worst, values["pull"] > 0), low, high, path, values, kept)
+    problem = Blend(
+        aims=aims,
+        program=blend(aims.laws, aims.weights, aims.size, worst, values["pull"] > 0),
+        low=low,
+        high=high,
+        path=path,
+        values=values,
+        kept=kept,
+    )
     if solver != "interior" and worst:
         raise DecisionError(f"The worst case has kinks, which solver={solver!r} cannot take; use solver='interior'.")
     if solver not in ("interior", "mirror") and ((low > 0).any() or (high < 1).any()):
@@ -115,7 +123,7 @@ def optimal_mixture(
     h, drawn = point.h, None if draws is None else draws.h
     if single:
         h, drawn = h[:, 0], None if drawn is None else drawn[:, 0]
-    return Mixture(h[0], names, drawn, problem, multipliers, single, point.residual)
+    return Mixture(h=h[0], domains=names, draws=drawn, problem=problem, multipliers=multipliers, single=single, residual=point.residual)
 
 
 class _Solved(NamedTuple):

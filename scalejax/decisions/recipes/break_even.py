@@ -219,7 +219,18 @@ def crossings(
     if draws and len(places):
         found = _of_draws(difference, grid, roots, turns[places], draws)
         drawn, missing = {over: from_scale(found)}, (~np.isfinite(found)).mean(axis=0)
-    return BreakEven(over, ends, from_scale(roots), np.exp(at) if what == "cost" else at, better, names, drawn, missing, what, kind=kind)
+    return BreakEven(
+        over=over,
+        between=ends,
+        values=from_scale(roots),
+        at=np.exp(at) if what == "cost" else at,
+        better=better,
+        names=names,
+        draws=drawn,
+        missing=missing,
+        what=what,
+        kind=kind,
+    )
 
 
 def _of_draws(difference: Callable[..., Any], grid: np.ndarray, roots: np.ndarray, turns: np.ndarray, draws: int) -> np.ndarray:

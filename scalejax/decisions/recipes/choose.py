@@ -145,10 +145,17 @@ def choose(
     ]
     best = np.asarray(names)[winner].reshape(shape)
     return Choice(
-        names, shaped(C, shape), best if shape else str(best[()]), {n: shaped(v, shape) for n, v in plan.items()},
-        shaped(losses.min(axis=0), shape), {n: shaped(row, shape) for n, row in zip(names, losses, strict=True)}, probability,
-        tuple(switches), draws, kind=made_by(group),
-    )  # fmt: skip
+        names=names,
+        compute=shaped(C, shape),
+        best=best if shape else str(best[()]),
+        inputs={n: shaped(v, shape) for n, v in plan.items()},
+        loss=shaped(losses.min(axis=0), shape),
+        losses={n: shaped(row, shape) for n, row in zip(names, losses, strict=True)},
+        probability=probability,
+        switches=tuple(switches),
+        draws=draws,
+        kind=made_by(group),
+    )
 
 
 def _costs(cost: Any, names: tuple[str, ...]) -> list[Cost]:
@@ -200,14 +207,14 @@ def _one(even: BreakEven, i: int, before: str, after: str) -> BreakEven:
     """One crossing alone."""
     draws = {name: values[:, [i]] for name, values in even.draws.items()}
     return BreakEven(
-        even.over,
-        even.between,
-        even.values[[i]],
-        even.at[[i]],
-        (before, after),
-        (before, after),
-        draws,
-        even.missing[[i]],
-        even.what,
+        over=even.over,
+        between=even.between,
+        values=even.values[[i]],
+        at=even.at[[i]],
+        better=(before, after),
+        names=(before, after),
+        draws=draws,
+        missing=even.missing[[i]],
+        what=even.what,
         kind=even.kind,
     )

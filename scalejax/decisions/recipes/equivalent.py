@@ -139,7 +139,16 @@ def equivalent(
         draws |= {} if theirs is None else {"ratio": draws[name] / theirs}
         unreached = missed.mean(axis=0)
     wanted = shaped(np.broadcast_to(loss, shape).reshape(-1), shape)
-    return Equivalent(name, shaped(value, shape), wanted, ratio, draws, shaped(unreached, shape), bool((count > 1).any()), kind=kind)
+    return Equivalent(
+        name=name,
+        value=shaped(value, shape),
+        loss=wanted,
+        ratio=ratio,
+        draws=draws,
+        unreached=shaped(unreached, shape),
+        several=bool((count > 1).any()),
+        kind=kind,
+    )
 
 
 def _wanted(base: Any, name: str, like: Any, bounds: Any, pair: Pair, given: Mapping[str, Any]) -> tuple[Side, Any, Any, Any, str]:

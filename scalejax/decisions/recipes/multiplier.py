@@ -116,9 +116,15 @@ def compute_multiplier(
         unreached = np.isinf(base_compute).mean(axis=0)
     at = needed.point["answer"]
     return ComputeMultiplier(
-        shaped(C, shape), shaped(loss, shape), shaped(at, shape), shaped(at / C, shape), draws, shaped(unreached, shape),
-        (name_of(costs[0]), name_of(costs[1])), kind=made_by((fresh, old)),
-    )  # fmt: skip
+        compute=shaped(C, shape),
+        loss=shaped(loss, shape),
+        base_compute=shaped(at, shape),
+        multiplier=shaped(at / C, shape),
+        draws=draws,
+        unreached=shaped(unreached, shape),
+        costs=(name_of(costs[0]), name_of(costs[1])),
+        kind=made_by((fresh, old)),
+    )
 
 
 def _only_unreachable(side: Side, question: Any, found: Any) -> None:

@@ -144,7 +144,16 @@ def pareto(
     first, knee = scale(point.f[0]), _knee(point.f[0], np.log(levels))
     # a multiplier of a cap that does not hold is 0 but for rounding
     return Pareto(
-        names, first, levels, _named(question, point), np.where(rate > 1e-12, rate, 0.0), knee, held, drawn, unmet, kind=side.known.kind
+        names=names,
+        first=first,
+        second=levels,
+        inputs=_named(question, point),
+        rate=np.where(rate > 1e-12, rate, 0.0),
+        knee=knee,
+        held=held,
+        draws=drawn,
+        unmet=unmet,
+        kind=side.known.kind,
     )
 
 

@@ -119,10 +119,18 @@ def regret(source: Any, *, cost: Callable[..., Any] = six_nd, over: Sequence[str
         draws |= {} if demand is None else {"D_inf": _demand(side, rows, draws=True)}
     one = {n: shaped(v, shape) for n, v in answers.items()}
     return Regret(
-        shaped(C, shape), one["loss"], one["best loss"], one["excess"], one["needed"], one["wasted"],
-        {n: shaped(best.point[n], shape) for n in chosen}, None if demand is None else shaped(demand[0], shape),
-        {n: shaped(v, shape) for n, v in draws.items()}, name_of(cost), kind=side.known.kind,
-    )  # fmt: skip
+        compute=shaped(C, shape),
+        loss=one["loss"],
+        best_loss=one["best loss"],
+        excess=one["excess"],
+        needed=one["needed"],
+        wasted=one["wasted"],
+        best={n: shaped(best.point[n], shape) for n in chosen},
+        inference=None if demand is None else shaped(demand[0], shape),
+        draws={n: shaped(v, shape) for n, v in draws.items()},
+        cost=name_of(cost),
+        kind=side.known.kind,
+    )
 
 
 def _answers(C: np.ndarray, loss: np.ndarray, best: Mapping[str, Any], least: Mapping[str, Any]) -> dict[str, np.ndarray]:

@@ -170,7 +170,7 @@ def sides(
         for c in (cost, *(caps or {})):
             if not callable(c):
                 raise DecisionError(f"{what}() takes a cost, a function of inputs by name such as sj.costs.six_nd, got {c!r}.")
-        side = Side(knowledge, cost, {}, {}, dict(caps or {}), {}, what, over)
+        side = Side(known=knowledge, cost=cost, given={}, bounds={}, caps=dict(caps or {}), choices={}, what=what, over=over)
         for n in own:
             if n not in side.names:
                 raise DecisionError(f"{what}() got {n!r} for law {knowledge.law.name!r}, which does not know it; {suggest(n, side.names)}")

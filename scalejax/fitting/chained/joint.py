@@ -77,7 +77,18 @@ def asked_of(law: Law, *, loss: Any, on: Any, floor: Any, ceiling: Any, noise: A
     if len(joined.outputs) == 1 and not each[joined.output].counts:
         known.setdefault(joined.output, 1.0)  # there is no other stage to weigh it against
     return Asked(
-        joined, None if isinstance(law, Chain) else law, joined.output, each, known, fix, tie, bounds, by, share, weights, dict(sizes or {})
+        joined=joined,
+        single=None if isinstance(law, Chain) else law,
+        output=joined.output,
+        each=each,
+        noise=known,
+        fix=fix,
+        tie=tie,
+        bounds=bounds,
+        by=by,
+        share=share,
+        weights=weights,
+        sizes=dict(sizes or {}),
     )
 
 
@@ -119,9 +130,18 @@ class Joint:
         a = self.asked
         loss, factors = common(a.each, noise)
         return Request(
-            self.stacked.law, self.stacked.runs(noise, factors), loss, "linear", a.fix, a.tie, a.bounds, a.by, a.share,
-            self.stacked.weights(factors), a.sizes,
-        )  # fmt: skip
+            law=self.stacked.law,
+            runs=self.stacked.runs(noise, factors),
+            loss=loss,
+            on="linear",
+            fix=a.fix,
+            tie=a.tie,
+            bounds=a.bounds,
+            by=a.by,
+            share=a.share,
+            weights=self.stacked.weights(factors),
+            sizes=a.sizes,
+        )
 
     def residuals(self, request: Request, theta: np.ndarray) -> np.ndarray:
         """(rows,) residuals in units of the noise that the request has, in the order of the stacked table."""
@@ -219,7 +239,23 @@ def stage_alone(problem: Joint, name: str, params: Mapping[str, Any], inputs: st
     tie = {back[x]: back[y] for x, y in a.tie.items() if x in back and y in back}
     bounds = {back[called]: pair for called, pair in a.bounds.items() if called in back}
     known = {ALONE: a.noise[name]} if name in a.noise else {}
-    return Joint(Asked(alone, None, ALONE, each, known, fixed, tie, bounds, None, (), None, a.sizes), own)
+    return Joint(
+        Asked(
+            joined=alone,
+            single=None,
+            output=ALONE,
+            each=each,
+            noise=known,
+            fix=fixed,
+            tie=tie,
+            bounds=bounds,
+            by=None,
+            share=(),
+            weights=None,
+            sizes=a.sizes,
+        ),
+        own,
+    )
 
 
 def _predicted(asked: Asked, output: str, columns: Mapping[str, np.ndarray], params: Mapping[str, Any]) -> np.ndarray:

@@ -57,13 +57,13 @@ def stacked_law(joined: Chain, scales: tuple[Measure, ...], staged: bool = False
     domains = {name: joined.domains[name] for name in (*joined.inputs, *joined.parameters)}
     domains |= {observed(name): joined.domains[name] for name in inner} | _SPECIAL
     return StackedLaw(
-        _stacked(joined, scales, inner, inputs),
-        joined.name,
-        inputs,
-        joined.parameters,
-        MappingProxyType(domains),
-        TARGET,
-        joined.reference,
+        function=_stacked(joined, scales, inner, inputs),
+        name=joined.name,
+        inputs=inputs,
+        parameters=joined.parameters,
+        domains=MappingProxyType(domains),
+        output=TARGET,
+        reference=joined.reference,
         names=joined.outputs,
     )
 
@@ -202,7 +202,17 @@ def stack(joined: Chain, table: Any, each: Mapping[str, Measure], by: str | None
         if isinstance(loss := each[name].loss, Binomial):
             columns[SHARE][stage == k], columns[TRIALS][stage == k] = value[stage == k], _trials(runs, loss.trials, parts[k])
     weight = np.concatenate([w[name][rows] for name, rows in zip(joined.outputs, parts, strict=True)])
-    return Stacked(joined, dict(each), staged, columns, stage, row, value, np.concatenate(target), weight)
+    return Stacked(
+        joined=joined,
+        each=dict(each),
+        staged=staged,
+        columns=columns,
+        stage=stage,
+        row=row,
+        value=value,
+        target=np.concatenate(target),
+        weight=weight,
+    )
 
 
 def _usable(joined: Chain, table: Any) -> Runs:

@@ -88,7 +88,16 @@ def _gathered(theta: np.ndarray, sets: Sequence[Rows], kept: Sequence[np.ndarray
     half = float(np.median(usual)) if len(usual) else 0.0
     shifts = [j.shift for j in known if j.shift is not None]
     shift = None if len(shifts) < len(known) else np.concatenate(shifts)[others]
-    return Outliers(row[order], z[order], residual[order], theta, half, row[others], leverage[others], shift)
+    return Outliers(
+        rows=row[order],
+        z=z[order],
+        residual=residual[order],
+        theta=theta,
+        half=half,
+        others=row[others],
+        leverage=leverage[others],
+        shift=shift,
+    )
 
 
 def rows_left(rows: Rows, kept: np.ndarray) -> int:

@@ -169,7 +169,14 @@ def search(
     if type(solver) is LM and is_linear(spec, bank):
         ends, inside = closed_form(spec, bank, np.arange(sets))
         if inside.all():
-            return Found(ends.theta[..., None], ends.objective[:, None], ends.status[:, None], ends.iterations[:, None], 1, True)
+            return Found(
+                theta=ends.theta[..., None],
+                objective=ends.objective[:, None],
+                status=ends.status[:, None],
+                iterations=ends.iterations[:, None],
+                screened=1,
+                closed=True,
+            )
     points = make_starts(request.layout, default_count(bank, sets) if starts is None else starts, seed)
     count = points.shape[1]
     values = screen(spec, bank, np.tile(points, sets), np.repeat(np.arange(sets), count)).reshape(sets, count)

@@ -154,7 +154,9 @@ def _in_blocks(request: Request, theta: np.ndarray) -> _Point:
         return np.clip(found, 0.0, 1.0)
 
     def rows(_: np.ndarray, free: np.ndarray) -> BlockRows:
-        return BlockRows(request.loss, weight, r, whole(bent), free, place, weighed_sums, leverage)
+        return BlockRows(
+            loss=request.loss, weight=weight, r=r, curved=whole(bent), free=free, place=place, weighed_sums=weighed_sums, leverages=leverage
+        )
 
     def shapes() -> list[Curvature]:
         return curvatures(layout, theta, influence[None, :size], rows)

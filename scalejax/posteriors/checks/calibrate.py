@@ -147,7 +147,7 @@ def calibrate(
                                      progress=reporter("calibrate", progress))  # fmt: skip
     true = of_flat(model, many, truth)
     ranks = {name: np.sum(draw < true[name][:, None], axis=1) for name, draw in found.items()}
-    return Calibration(ranks, draws, int(diverging.sum()), skipped)
+    return Calibration(ranks=ranks, draws=draws, divergences=int(diverging.sum()), skipped=skipped)
 
 
 def _observed(law: Law | str, runs: Runs | Any) -> bool:

@@ -80,7 +80,9 @@ class Model:
             if slot.name in self.pooled:
                 law.setdefault((slot.axis, slot.anchored), []).append(slot)
         groups = len(self.likelihood.groups)
-        noise = tuple(Slot(name, Positive(), None, 0, 1, groups, 0) for name in self.likelihood.pooled)
+        noise = tuple(
+            Slot(name=name, domain=Positive(), size=None, start=0, free=1, copies=groups, axis=0) for name in self.likelihood.pooled
+        )
         return tuple(block for block in (*map(tuple, law.values()), noise) if block)
 
     def __call__(self, evidence: Evidence) -> None:
@@ -247,6 +249,13 @@ def evidence_of(model: Model, runs: Runs, index: np.ndarray, weight: np.ndarray,
     main = group[padded, model.spec.layout.main]
     expected = level_of(predicted, weights > 0, main, model.spec.on == "log") if level else None
     return Evidence(
-        tuple(runs[name][padded] for name in law.inputs), target, weights, group[padded],
-        {k: np.asarray(v, dtype=np.float64) for k, v in fixed.items()}, rows, covariates, dict(priors), expected,
-    )  # fmt: skip
+        inputs=tuple(runs[name][padded] for name in law.inputs),
+        target=target,
+        weight=weights,
+        group=group[padded],
+        fixed={k: np.asarray(v, dtype=np.float64) for k, v in fixed.items()},
+        rows=rows,
+        covariates=covariates,
+        priors=dict(priors),
+        level=expected,
+    )

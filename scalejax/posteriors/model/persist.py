@@ -94,7 +94,9 @@ def _kept(trace: Trace, order: Order, accept: float, spent: int) -> tuple[np.nda
     at = np.linspace(0, len(trace.steps) - 1, order.draws).round().astype(int)
     z = np.swapaxes(trace.z[at, 0], 0, 1).reshape(order.chains * order.draws, -1)
     diverging = np.add.reduceat(trace.diverging[:, 0], at, axis=0) > 0
-    return z, Chains(diverging.T, trace.energy[at, 0].T, trace.steps[at, 0].T, accept, spent, order.budget)
+    return z, Chains(
+        diverging=diverging.T, energy=trace.energy[at, 0].T, steps=trace.steps[at, 0].T, accept=accept, gradients=spent, budget=order.budget
+    )
 
 
 def rounder(place: Place, z: np.ndarray) -> tuple[Place, np.ndarray]:

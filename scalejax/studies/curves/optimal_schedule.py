@@ -196,7 +196,19 @@ def optimal_schedule(
         of = np.asarray(jax.lax.map(lambda p: _finals(asked, stacked, rest, p), draws))
         gains = {name: of[:, i] - of[:, 0] for i, name in enumerate(both) if i}
         spread = {"loss": of[:, 0], **_shapes(asked, box, rest, draws, shape_draws if shape == "wsd" else 0)}
-    return OptimalSchedule(eta, losses.pop("optimised"), losses, rates, warmup, decay, exponent, gap, _falls(eta[warmup:]), gains, spread)
+    return OptimalSchedule(
+        eta=eta,
+        loss=losses.pop("optimised"),
+        others=losses,
+        rates=rates,
+        warmup=warmup,
+        decay=decay,
+        exponent=exponent,
+        gap=gap,
+        falls=_falls(eta[warmup:]),
+        gains=gains,
+        draws=spread,
+    )
 
 
 def annealing_switch(steps: int, peak: float, *, A: float, alpha: float, C: float, lam: float = 0.999) -> float:

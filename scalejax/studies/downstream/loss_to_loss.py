@@ -258,7 +258,9 @@ def translate(
     draws = {} if why else {n: np.asarray([d[n] for d in drawn]) for n in params}
     base_kind = f", {found.kind}" if found.draws is not None else ""
     base_kind += f"; {flat} draws whose base is the same number at all of these runs are left out" if flat else ""
-    return Translation(_TARGETS[found.law.function], params, link, draws, kind=why or f"of reweighted runs (seed {seed}){base_kind}")
+    return Translation(
+        law=_TARGETS[found.law.function], params=params, link=link, draws=draws, kind=why or f"of reweighted runs (seed {seed}){base_kind}"
+    )
 
 
 _TARGETS = {

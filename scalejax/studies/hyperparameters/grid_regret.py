@@ -100,7 +100,7 @@ def grid_regret(
         regret[i], rank[i] = runs[loss][nearest] / y.min() - 1, (y < runs[loss][nearest]).sum()
         for name in asked:
             tried[name][i] = runs[name][nearest]
-    return GridRegret(place, asked, tried, regret, rank)
+    return GridRegret(cells=place, asked=asked, tried=tried, regret=regret, rank=rank)
 
 
 def _advice(name: str, source: Recommendation, place: Mapping[str, np.ndarray], runs: Runs, index: np.ndarray) -> np.ndarray:

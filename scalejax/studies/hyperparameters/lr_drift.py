@@ -92,4 +92,4 @@ def lr_drift(
     limits = found.interval(level, "model")
     powers = {n: found.params[f"p_{n}"] for n in names}
     wanted = {n: float((expected or {}).get(n, 0.0)) for n in names}
-    return Drift(bottoms, found, powers, {n: limits[f"p_{n}"] for n in names}, wanted, level)
+    return Drift(bottoms=bottoms, fit=found, powers=powers, intervals={n: limits[f"p_{n}"] for n in names}, expected=wanted, level=level)

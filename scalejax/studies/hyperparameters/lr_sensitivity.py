@@ -156,14 +156,30 @@ def norm_trend(N: Any, norm: Any, lr: Any = None, *, degree: int = 1) -> NormTre
         raise DataError("norm_trend() needs positive N, norm and lr, and degree 1 or 2.")
     terms = tuple((i, j) for i in range(degree + 1) for j in range(degree + 1 - i) if j == 0 or lr is not None)
     centre = (float(np.log(N).mean()), float(np.log(rates).mean()))
-    bare = NormTrend(np.zeros(len(terms)), terms, np.zeros((len(terms),) * 2), 0.0, 1, centre, float(N.max()))
+    bare = NormTrend(
+        coefficients=np.zeros(len(terms)),
+        terms=terms,
+        covariance=np.zeros((len(terms),) * 2),
+        sigma=0.0,
+        freedom=1,
+        centre=centre,
+        largest=float(N.max()),
+    )
     X, y = bare._design(N, rates), np.log(norm)
     freedom = len(y) - len(terms)
     if freedom < 1 or np.linalg.matrix_rank(X) < len(terms):
         raise DataError(f"{len(y)} runs do not determine {len(terms)} coefficients and their scatter; give more, or degree=1.")
     coefficients = np.linalg.lstsq(X, y, rcond=None)[0]
     sigma = float(np.sqrt(((y - X @ coefficients) ** 2).sum() / freedom))
-    return NormTrend(coefficients, terms, sigma**2 * np.linalg.inv(X.T @ X), sigma, freedom, centre, float(N.max()))
+    return NormTrend(
+        coefficients=coefficients,
+        terms=terms,
+        covariance=sigma**2 * np.linalg.inv(X.T @ X),
+        sigma=sigma,
+        freedom=freedom,
+        centre=centre,
+        largest=float(N.max()),
+    )
 
 
 def _first_crossing(N: np.ndarray, curve: np.ndarray, threshold: float) -> float:

@@ -144,7 +144,9 @@ def adaptive_batch(s: Any, B_noise: Any, *, rho: float) -> AdaptiveGain:
 
     S_min, E_min, middle = integral(np.ones_like(s)), integral(B_noise), integral(np.sqrt(B_noise))
     steps, examples = S_min + middle / np.sqrt(rho), E_min + middle * np.sqrt(rho)
-    return AdaptiveGain(np.sqrt(rho * B_noise), float(steps), float(examples), S_min, E_min, middle**2 / (S_min * E_min))
+    return AdaptiveGain(
+        B=np.sqrt(rho * B_noise), steps=float(steps), examples=float(examples), S_min=S_min, E_min=E_min, gamma=middle**2 / (S_min * E_min)
+    )
 
 
 @numpy_or_jax

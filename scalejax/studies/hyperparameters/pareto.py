@@ -138,4 +138,4 @@ def pareto_hyperparameters(
     laws = {
         name: fit(power_product("cost", output=name), pool, loss=squared(), on="log", starts=16, weights=weights) for name in names
     }  # fmt: skip
-    return ParetoHyperparameters(used.take(on_front), front, unit, laws)
+    return ParetoHyperparameters(runs=used.take(on_front), front=front, unit=unit, laws=laws)

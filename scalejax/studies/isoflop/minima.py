@@ -66,7 +66,7 @@ def within(sizes: Sizes, window: float) -> Sizes:
 
 def rejected(reason: str, kept: float = 0.0) -> Minimum:
     """A budget without a minimum."""
-    return Minimum(np.full(2, np.nan), np.nan, np.nan, kept, np.zeros((0, 2)), reason)
+    return Minimum(log=np.full(2, np.nan), loss=np.nan, sd=np.nan, kept=kept, draws=np.zeros((0, 2)), reason=reason)
 
 
 def interpolated(sizes: Sizes, sd: Any, *, replicates: int, points: int, floor: float, rng: np.random.Generator) -> Minimum:

@@ -159,7 +159,7 @@ def mixing_pipeline(
         law, Runs({k: np.asarray(v) for k, v in stacked.items()}), by="target", loss=huber(0.02), on="linear", starts=starts, seed=seed
     )
     drawn = _repeated(mixing, size_fit, size, len(h), draws, seed) if draws else None
-    return MixingPipeline(mixing, drawn, h, at_size, tuple(named), step_fit, size_fit)
+    return MixingPipeline(fit=mixing, draws=drawn, h=h, losses=at_size, targets=tuple(named), steps=step_fit, sizes=size_fit)
 
 
 def _check(*, draws: int, **ahead: float) -> None:

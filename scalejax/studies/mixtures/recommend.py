@@ -175,7 +175,7 @@ def recommend_mixture(
     if not drawn:
         options.setdefault("trained", np.unique(runs["h"], axis=0))
     best = optimal_mixture(drawn or _known(fitted), weights=importance, domains=names, **given, **options)
-    return MixtureRecommendation(best, fitted, drawn, _others(fitted, best, given, compare))
+    return MixtureRecommendation(mixture=best, fit=fitted, draws=drawn, others=_others(fitted, best, given, compare))
 
 
 def _scaled(h: np.ndarray, low: np.ndarray, high: np.ndarray, total: float) -> np.ndarray:

@@ -283,7 +283,7 @@ def critical_share(
 
     point, bound = solved(k.leading())
     drawn = solved(k.draws)[0] if k.draws is not None else np.zeros(0)
-    return CriticalShare(float(point[0]), float(bound[0]), drawn, k.kind)
+    return CriticalShare(share=float(point[0]), bound=float(bound[0]), draws=drawn, kind=k.kind)
 
 
 def mixture_rounds(gains: Any, eta: float, *, start: Any = None) -> np.ndarray:
