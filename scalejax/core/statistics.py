@@ -23,6 +23,15 @@ def ends(draws: np.ndarray, level: float) -> tuple[Any, Any]:
     return np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)  # nothing is known where all are NaN
 
 
+def evenly(count: int, most: int) -> np.ndarray:
+    """Indices of at most `most` of `count` draws or points, evenly spaced from the first to the last.
+
+    >>> evenly(9, 3).tolist()
+    [0, 4, 8]
+    """
+    return np.linspace(0, count - 1, min(count, most)).round().astype(int)
+
+
 def lower_hull(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Indices of the lower convex hull of points sorted by x (Andrew's monotone chain)."""
     hull: list[int] = []

@@ -11,7 +11,6 @@ import numpy as np
 
 from ..core.errors import DecisionError
 from ..core.runs import Runs
-from ..fitting.data import usable_rows
 from ..fitting.groups import label
 from ..fitting.layout import one_group
 from ..fitting.request import Request
@@ -155,7 +154,7 @@ def _arm(source: Any, group: str | None) -> _Arm | None:
     if not isinstance(source, Fit) or (source.groups and group not in source.groups):
         return None
     request = source.request
-    sets = [usable_rows(request.law, table) for table in request.tables]
+    sets = request.used
     each = source.residuals.reshape(sum(map(len, sets)), -1).mean(axis=1)
     parts = np.split(each, np.cumsum([len(rows) for rows in sets])[:-1])
     if len(sets) > 1:

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,10 +22,10 @@ CURVE = 32  # numbers a run from which it counts as a curve
 _LONG = 4096  # runs from which a data set is worked on in blocks
 
 
-def padded_rows(rows: int) -> int:
-    """Rows of the padded table: 256, then steps of an eighth to a quarter, so that data sets of many lengths share a program."""
+def padded_rows(rows: int, least: int = _SMALLEST) -> int:
+    """Rows of the padded table: `least`, then steps of 64, later of an eighth to a quarter, so that many lengths share a program."""
     step = max(2 ** (rows - 1).bit_length() // 8, _SMALLEST)
-    return -(-rows // step) * step if rows > 2 * _SMALLEST else max(-(-rows // 64) * 64, _SMALLEST)
+    return -(-rows // step) * step if rows > 2 * _SMALLEST else max(-(-rows // 64) * 64, least)
 
 
 def _padded(rows: int, width: int) -> int:
@@ -227,37 +227,61 @@ def usable_rows(law: Law, runs: Runs) -> np.ndarray:
     return rows
 
 
+class Padded(NamedTuple):
+    """One table as arrays, padded to a shape that many tables share.
+
+    Attributes:
+        inputs: one array an input, (rows, ...).
+        target: (rows,) or (rows, T), a logarithm if asked for.
+        weight: shaped like the target; zero on padding and where nothing was observed.
+    """
+
+    inputs: tuple[np.ndarray, ...]
+    target: np.ndarray
+    weight: np.ndarray
+
+
+def padded(rows: np.ndarray, length: int) -> np.ndarray:
+    """Indices of rows, padded by repeating the first, so that a law stays finite there; their weight is zero."""
+    return np.concatenate([rows, np.full(length - len(rows), rows[0])])
+
+
+def padded_table(law: Law, runs: Runs, *, rows: np.ndarray, weights: np.ndarray, length: int, on: str) -> Padded:
+    """Arrays of these rows of a table, `weights` a run spread over the valid steps of curves.
+
+    Raises:
+        DataError: if a logarithm is asked for and an output has none.
+    """
+    index = padded(rows, length)
+    target = _target(law, runs, index, on)
+    mask = np.asarray(runs.masks.get(law.output, np.ones(runs[law.output].shape, bool)))[index]
+    weight = np.where(np.arange(length) < len(rows), weights[index], 0.0).reshape(-1, *[1] * (target.ndim - 1)) * mask
+    return Padded(tuple(runs[name][index] for name in law.inputs), target, weight)
+
+
 def make_bank(
     law: Law,
     tables: Sequence[Runs],
     *,
     on: str,
+    rows: Sequence[np.ndarray],
     weights: Sequence[np.ndarray],
     group: np.ndarray | None,
     fixed: Mapping[str, Any],
     pull: np.ndarray,
 ) -> Bank:
-    """Stack data sets, padded to one shape. `weights` are per run; rows of a table's own exclusion are left out."""
-    rows = [usable_rows(law, runs) for runs in tables]
+    """Stack data sets, padded to one shape: of every table the usable `rows`; `weights` are per run."""
     width = max(t[name][0].size for t in tables for name in (*law.inputs, law.output))
     length = _padded(max(map(len, rows)), width)
-    # Padding repeats a valid row, so that the law stays finite there; its weight is zero.
-    index = [np.concatenate([r, np.full(length - len(r), r[0])]) for r in rows]
-    columns = [np.stack([t[name][i] for t, i in zip(tables, index, strict=True)], axis=-1) for name in law.inputs]
-    target = np.stack([_target(law, t, i, on) for t, i in zip(tables, index, strict=True)], axis=-1)
-    used = np.stack([np.where(np.arange(length) < len(r), w[i], 0.0) for r, w, i in zip(rows, weights, index, strict=True)], axis=-1)
-    if target.ndim == 3:  # curves or several targets: one weight a run, spread over its valid steps
-        mask = [t.masks.get(law.output, np.ones(t[law.output].shape, bool))[i] for t, i in zip(tables, index, strict=True)]
-        used = (used[:, None, :] * np.stack(mask, axis=-1)).reshape(-1, len(tables))
-    arrays = [*columns, target]
-    batched = tuple(len(tables) > 1 and bool((a != a[..., :1]).any()) for a in arrays)
-    arrays = [a if b else a[..., 0] for a, b in zip(arrays, batched, strict=True)]
-    group = np.zeros((length, 1), int) if group is None else group[index[0]]
+    each = [padded_table(law, t, rows=r, weights=w, length=length, on=on) for t, r, w in zip(tables, rows, weights, strict=True)]
+    stacked = [np.stack(same, axis=-1) for same in zip(*((*one.inputs, one.target) for one in each), strict=True)]
+    batched = tuple(len(tables) > 1 and bool((a != a[..., :1]).any()) for a in stacked)
+    arrays = [a if b else a[..., 0] for a, b in zip(stacked, batched, strict=True)]
     return Bank(
         inputs=tuple(arrays[:-1]),
         target=arrays[-1],
-        weight=used,
-        codes=group,
+        weight=np.stack([one.weight.reshape(-1) for one in each], axis=-1),
+        codes=np.zeros((length, 1), int) if group is None else group[padded(rows[0], length)],
         batched=batched,
         fixed={k: np.asarray(v, dtype=np.float64) for k, v in fixed.items()},
         pull=pull,

@@ -57,6 +57,11 @@ class Request:
         """The groups of the rows, column by column."""
         return make_groups(self.runs, self.columns, usable_rows(self.law, self.runs))
 
+    @cached_property
+    def used(self) -> list[np.ndarray]:
+        """Indices of the rows of every table that enter the fit."""
+        return [np.flatnonzero(~table.excluded) for table in self.tables] if self.apart else [self.grouping.used]
+
     @property
     def levels(self) -> tuple[list[str], ...]:
         """Names of the groups of every column, in order of appearance."""
@@ -225,8 +230,8 @@ class Request:
     def bank(self) -> Bank:
         """Arrays of the tables, padded so that data sets of many lengths share a program."""
         return make_bank(
-            self.law, self.tables, on=self.on, weights=self.row_weights, group=self.codes if self.joint else None, fixed=self.held,
-            pull=np.zeros(len(self.tables)) if self.pull is None else self.pull,
+            self.law, self.tables, on=self.on, rows=self.used, weights=self.row_weights, group=self.codes if self.joint else None,
+            fixed=self.held, pull=np.zeros(len(self.tables)) if self.pull is None else self.pull,
         )  # fmt: skip
 
     def params(self, theta: np.ndarray) -> dict[str, Any]:
@@ -261,12 +266,12 @@ class Request:
         """Predictions at the usable rows of every table, theta (size, sets)."""
         bank = self.bank
         values = np.asarray(_predict_sets(self.spec, bank.batched[:-1], theta, bank.inputs, bank.codes, bank.fixed))
-        return [value[: len(usable_rows(self.law, table))] for value, table in zip(values, self.tables, strict=True)]
+        return [value[: len(rows)] for value, rows in zip(values, self.used, strict=True)]
 
 
 def observations(request: Request) -> np.ndarray:
     """(sets,) observations of every set: usable rows times the outputs of each."""
-    return np.asarray([len(usable_rows(request.law, t)) * int(np.prod(t[request.law.output].shape[1:])) for t in request.tables])
+    return np.asarray([len(rows) for rows in request.used]) * int(np.prod(request.runs[request.law.output].shape[1:]))
 
 
 def too_few(request: Request) -> np.ndarray:

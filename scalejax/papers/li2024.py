@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import DataError, DecisionError
-from ..core.statistics import undominated
+from ..core.statistics import evenly, undominated
 from ..core.table import Shown, Table, number
 
 _NEWTON = 50  # Gauss-Newton steps
@@ -154,7 +154,7 @@ class MergingFront(Shown):
     def table(self, rows: int = 10) -> Table:
         """Some points, in the order of the first metric."""
         order = np.argsort(self.metrics[:, 0])
-        picked = order[np.unique(np.linspace(0, len(order) - 1, min(rows, len(order))).round().astype(int))]
+        picked = order[evenly(len(order), rows)]
         T, tasks = self.c.shape[1], self.metrics.shape[1]
         head = ["point", *(f"task {i + 1}" for i in range(tasks)), *(f"c{i + 1}" for i in range(T))]
         return Table(head, [[str(i), *map(number, self.metrics[i]), *map(number, self.c[i])] for i in picked])

@@ -22,7 +22,7 @@ from ...core.checks import rows_text
 from ...core.runs import Runs
 from ..groups import label
 from ..request import Request
-from .rows import Rows, scaled, share
+from ..uncertainty.residuals import Rows, scaled, share
 
 FLAGGED = 2e-3  # probability, times the columns tried, below which clustering is said
 STRONG = 1e-3, 0.25  # the same, and the share of the variance, beyond which a column names the units of resampling

@@ -11,8 +11,8 @@ import numpy as np
 from ...core.precision import double
 from ...core.table import Table, number
 from ..status import Status, failures
+from ..uncertainty.residuals import Rows, rows_of
 from . import baseline, clusters, groups, naming, outliers, trends
-from .rows import Rows, rows_of
 from .trends import Trend
 from .verdict import Remark, Verdict, judged
 

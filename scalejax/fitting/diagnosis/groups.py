@@ -10,7 +10,7 @@ import numpy as np
 
 from ...core.table import Table, number
 from ..solvers.search import agreement
-from .rows import Rows
+from ..uncertainty.residuals import Rows
 
 if TYPE_CHECKING:
     from ..result import Fit

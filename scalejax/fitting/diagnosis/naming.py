@@ -11,8 +11,8 @@ from ...core.checks import rows_text
 from ...core.table import number
 from ..groups import label
 from ..request import Request
+from ..uncertainty.residuals import share
 from .outliers import Outliers
-from .rows import share
 
 if TYPE_CHECKING:
     from ..result import Fit

@@ -13,12 +13,13 @@ import numpy as np
 
 from ...core.checks import rows_text
 from ...core.runs import Flag
+from ...core.statistics import evenly
 from ..request import Request
 from ..solvers.lm import LM
 from ..solvers.search import Found, minimise
 from ..solvers.starts import make_starts
+from ..uncertainty.residuals import Rows, robust_scale, rows_of
 from .influence import Judged, judge, largest, limit
-from .rows import Rows, robust_scale, rows_of
 
 if TYPE_CHECKING:
     from ..result import Fit
@@ -150,7 +151,7 @@ def _without(
         weight[: len(kept[s]), :, i] *= kept[s][:, None]
     count = max(min(_STARTS, _NUMBERS // bank.rows) // len(changed), 1)
     here, fresh = theta[:, changed][:, :, None], make_starts(request.layout, count, 0)
-    others = ends[:, changed][:, :, np.unique(np.linspace(0, ends.shape[2] - 1, min(count, 8)).astype(int))]
+    others = ends[:, changed][:, :, evenly(ends.shape[2], min(count, 8))]
     begin = np.concatenate([here, others, np.repeat(fresh[:, None], len(changed), axis=1)], axis=2)
     begin = np.where(np.isfinite(begin).all(axis=0), begin, here)
     count = begin.shape[2]

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core.errors import FitError, IdentifiabilityError
 from ...core.runs import Runs
-from ..data import Bank, usable_rows
+from ..data import Bank
 from ..identify import anchor_advice, listed_labels
 from ..problem import residuals
 from ..request import Request
@@ -84,7 +84,7 @@ def weights_of(fit: Fit, bank: Bank, some: Sequence[int] | np.ndarray, count: in
 
 def _weights(fit: Fit, bank: Bank, s: int, count: int, units: Units, rng: np.random.Generator) -> np.ndarray:
     request, table = fit.request, fit.request.tables[s]
-    rows, runs = usable_rows(request.law, table), len(bank.group)
+    rows, runs = request.used[s], len(bank.group)
     if units.kind == "blocks":
         used = bank.weight[:, s].reshape(runs, -1)[: len(rows)] > 0
         drawn = blocks(used, count, fit.diagnosis.neighbours or 0.0, rng).reshape(-1, count)
@@ -194,7 +194,7 @@ def _redrawn(r: np.ndarray, weight: np.ndarray, size: int, count: int, rng: np.r
 def _of_units(fit: Fit, s: int, columns: tuple[str, ...], count: int, rows: int, rng: np.random.Generator) -> np.ndarray:
     """(rows, count) normal noise with one error a unit and one a residual, of sizes as uncertain as they are."""
     one = next(sets_of(fit, [s]))
-    names = unit_names(fit.request.tables[s], one.run, columns)
+    names = unit_names(fit.request.runs, one.run, columns)
     sizes = unit_sizes(one.rows, names, one.rows.errors[0])
     if sizes is None:
         raise IdentifiabilityError(
@@ -214,12 +214,12 @@ def _of_units(fit: Fit, s: int, columns: tuple[str, ...], count: int, rows: int,
 
 def _tables(request: Request) -> list[tuple[Runs, np.ndarray]]:
     """Every table with its usable rows."""
-    return [(table, usable_rows(request.law, table)) for table in request.tables]
+    return list(zip(request.tables, request.used, strict=True))
 
 
 def _resampled_together(request: Request) -> list[np.ndarray]:
     """Rows that are resampled together: of every set, and of every group of a joint fit, of each of its columns."""
-    found = [rows for _, rows in _tables(request)]
+    found = request.used
     if not request.joint:
         return found
     return [found[0][members] for axis in range(len(request.columns)) for members in _members(request, found[0], axis)]

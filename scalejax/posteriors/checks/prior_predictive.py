@@ -14,7 +14,6 @@ from ...core.precision import double
 from ...core.runs import Runs
 from ...core.statistics import ends
 from ...core.table import Table, number
-from ...fitting.data import usable_rows
 from ..model.prior_draws import from_prior, outputs
 from ..model.setup import Setup, check_options, set_up
 from .predictive import seen_by, trials_of
@@ -102,7 +101,7 @@ def from_setup(setup: Setup | Any, draws: int = 200, seed: int = 0) -> PriorPred
     drawn = np.asarray(outputs(model, evidence, sites, jax.random.key(seed + 1)))[:, : len(seen)][:, seen]
     y = np.asarray(evidence.target)[: len(seen)][seen]
     scale = trials_of(evidence, seen, y.shape)
-    rows = usable_rows(request.law, request.runs)[np.nonzero(seen)[0]]
+    rows = request.grouping.used[np.nonzero(seen)[0]]
     if request.on != "log":
         return PriorPredictive(drawn / scale, y / scale, rows)
     with np.errstate(over="ignore"):

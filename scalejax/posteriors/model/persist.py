@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...core.progress import Progress
+from ...core.statistics import evenly
 from ..checks.diagnostics import Chains
 from .coordinates import Groups, Place
 from .density import Evidence, Model
@@ -91,7 +92,7 @@ def persist(
 
 def _kept(trace: Trace, order: Order, accept: float, spent: int) -> tuple[np.ndarray, Chains]:
     """As many draws as were asked for, evenly spaced, those of a chain side by side; divergences between them are not forgotten."""
-    at = np.linspace(0, len(trace.steps) - 1, order.draws).round().astype(int)
+    at = evenly(len(trace.steps), order.draws)
     z = np.swapaxes(trace.z[at, 0], 0, 1).reshape(order.chains * order.draws, -1)
     diverging = np.add.reduceat(trace.diverging[:, 0], at, axis=0) > 0
     return z, Chains(

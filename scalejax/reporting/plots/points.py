@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import DecisionError, FitError, suggest
+from ...core.statistics import evenly
 from ...decisions.allocate import allocate
 from ...decisions.allocation import Allocation
 from ...decisions.costs import six_nd
@@ -109,7 +110,7 @@ def thinned(fit: Fit, draws: Draws | None) -> Draws:
     """A few hundred of the draws, or as many Laplace draws."""
     if draws is None:
         return usual_draws(fit, ENOUGH)
-    return replace(draws, theta=draws.theta[..., :: -(-len(draws) // ENOUGH)], failed=0)
+    return replace(draws, theta=draws.theta[..., evenly(len(draws), ENOUGH)], failed=0)
 
 
 def frontier(

@@ -18,7 +18,7 @@ from ...core.errors import DecisionError, suggest
 from ...core.law import Law
 from ...core.precision import double
 from ...core.registry import laws
-from ...core.statistics import ends
+from ...core.statistics import ends, evenly
 from ...core.table import Shown, Table, number
 from ...decisions.known import Source, known
 from ...fitting.result import Fit
@@ -262,8 +262,8 @@ def _source(source: Source, group: str | None) -> tuple[Law, dict[str, Any], dic
 
 def _some(draws: Mapping[str, Any], most: int) -> dict[str, Any]:
     """At most so many draws, evenly spread."""
-    every = max(len(next(iter(draws.values()))) // most, 1)
-    return {name: v[::every][:most] for name, v in draws.items()}
+    kept = evenly(len(next(iter(draws.values()))), most)
+    return {name: v[kept] for name, v in draws.items()}
 
 
 def _horizon(steps: int | None, tokens: float | None, batch: float | None) -> int:

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from ...core.errors import ConvergenceWarning, DecisionError
-from ...fitting.data import Bank, usable_rows
+from ...fitting.data import Bank
 from ...fitting.result import Fit
 from ...fitting.runaways import noted, refit
 from ...fitting.solvers.lm import LM
@@ -19,8 +19,8 @@ from ...fitting.uncertainty.resampling import FEWEST, resampled
 def bootstrap_mixtures(fitted: Fit, draws: int, seed: int) -> Draws:
     """Draws of a fit by target from `stack_targets`; a replicate draws whole mixtures with all their checkpoints, repeats and targets."""
     counts = mixture_counts(int(fitted.runs["mixture"].max()) + 1, draws, seed)
-    tables = fitted.request.tables
-    rows = [table["mixture"][usable_rows(fitted.law, table)].astype(int) for table in tables]
+    request = fitted.request
+    rows = [table["mixture"][used].astype(int) for table, used in zip(request.tables, request.used, strict=True)]
     ends, held = refit_mixtures(fitted, [counts[row] for row in rows])
     return as_draws(fitted, ends, draws, noted(f"bootstrap (mixtures, seed {seed})", held, len(ends.status)))
 

@@ -8,11 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..data import usable_rows
 from ..request import Request
 from ..solvers.system import places
-from ..uncertainty.rows import row_curvature
-from ..uncertainty.second_order import block_derivatives, blocks_of, derivatives, loss_terms
+from .rows import row_curvature
+from .second_order import block_derivatives, blocks_of, derivatives, loss_terms
 
 _WINSOR = 3.0  # robust standard deviations
 _ROUNDING = 1e-9  # relative residuals that are taken for rounding errors
@@ -100,13 +99,14 @@ def scaled(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     return y, left[:, values > 1e-10 * max(values.max(), 1e-300)]
 
 
-def rows_of(request: Request, theta: np.ndarray) -> list[Rows]:
-    """The rows of every set at theta (size, sets)."""
+def rows_of(request: Request, theta: np.ndarray, most: int | None = None) -> list[Rows]:
+    """The rows of every set at theta (size, sets), with derivatives if there are at most so many numbers of them."""
     bank = request.bank
-    found = _of_blocks(request, theta) if request.joint or bank.blocks else _of_sets(request, theta)
+    most = (_LARGE if request.layout.simple else _LARGE_CROSSED) if most is None else most
+    found = _of_blocks(request, theta, most) if request.joint or bank.blocks else _of_sets(request, theta)
     out = []
     for s, (table, place, terms) in enumerate(zip(request.tables, request.places, found, strict=True)):
-        rows, runs = usable_rows(request.law, table), len(bank.group)
+        rows, runs = request.used[s], len(bank.group)
         weight = bank.weight[:, s].reshape(runs, -1)[: len(rows)]
         residual, rho, psi, bend = (np.where(weight > 0, a.reshape(runs, -1)[: len(rows)], 0.0) for a in terms[:4])
         slope = terms.slope
@@ -115,9 +115,10 @@ def rows_of(request: Request, theta: np.ndarray) -> list[Rows]:
         level = 1.0 if request.on == "log" else float(np.median(np.abs(table[request.law.output][rows])))
         out.append(
             Rows(
-                place[rows], request.grouping.noise(request.codes[place[rows]]), weight, residual, slope, rho, psi, bend, len(theta), level
+                row=place[rows], group=request.grouping.noise(request.codes[place[rows]]), weight=weight, residual=residual, slope=slope,
+                rho=rho, psi=psi, bend=bend, size=len(theta), level=level,
             )
-        )
+        )  # fmt: skip
     return out
 
 
@@ -140,14 +141,14 @@ def _of_sets(request: Request, theta: np.ndarray) -> list[_Terms]:
     return [_Terms(*parts) for parts in zip(r.T, rho.T, psi.T, bend.T, slopes, strict=True)]
 
 
-def _of_blocks(request: Request, theta: np.ndarray) -> list[_Terms]:
+def _of_blocks(request: Request, theta: np.ndarray, most: int) -> list[_Terms]:
     """The same of the one set of a joint fit or of a very long table, block by block; no derivatives where they would be too many."""
     bank, blocks, size = request.bank, blocks_of(request), len(theta)
     runs, steps = len(bank.group), bank.rows // len(bank.group)
     weight = blocks.gather(np.zeros(1, int)).weight[..., 0]
     cut = np.empty(weight.shape)
     extended = request.layout.extended
-    slope = np.zeros((runs, steps, extended)) if bank.rows * extended <= (_LARGE if request.layout.simple else _LARGE_CROSSED) else None
+    slope = np.zeros((runs, steps, extended)) if bank.rows * extended <= most else None
     place = places(request.layout, blocks.codes)  # (local size, blocks), anchored values behind the others
     for part, r, jac, _ in block_derivatives(request, theta):
         cut[:, part] = r
@@ -160,7 +161,7 @@ def _of_blocks(request: Request, theta: np.ndarray) -> list[_Terms]:
     for out, array in zip(whole, (cut, *_of_loss(request, cut, weight)), strict=True):
         out[blocks.place[high, block]] = array.reshape(-1, steps, array.shape[-1])[high, :, block]
     residual, rho, psi, bend = whole
-    return [_Terms(residual, rho, psi, bend, None if slope is None else slope[..., :size])]
+    return [_Terms(residual=residual, rho=rho, psi=psi, bend=bend, slope=None if slope is None else slope[..., :size])]
 
 
 def _of_loss(request: Request, r: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
