@@ -85,7 +85,7 @@ _HOMES = {
     "Derived": "decisions.derived",
     "derive": "decisions.derive",
     "argmin": "decisions.argmin",
-    "Allocation": "decisions.allocation",
+    "Allocation": "decisions.allocate",
     "allocate": "decisions.allocate",
     "Mixture": "decisions.mixtures.mixture",
     "optimal_mixture": "decisions.mixtures.optimal_mixture",

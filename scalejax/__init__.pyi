@@ -1,7 +1,5 @@
 """Public names for type checkers; see `__init__.py`."""
 
-from . import papers as papers
-from . import studies as studies
 from .comparison.audit import Audit as Audit
 from .comparison.audit import audit as audit
 from .comparison.backtest import Backtest as Backtest
@@ -56,8 +54,8 @@ from .data import datasets as datasets
 from .data.curves import read_curves as read_curves
 from .data.readers import read_runs as read_runs
 from .decisions import costs as costs
+from .decisions.allocate import Allocation as Allocation
 from .decisions.allocate import allocate as allocate
-from .decisions.allocation import Allocation as Allocation
 from .decisions.argmin import argmin as argmin
 from .decisions.derive import derive as derive
 from .decisions.derived import Derived as Derived

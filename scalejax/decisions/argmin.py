@@ -18,7 +18,7 @@ from ..optimum.implicit import attached
 from ..optimum.interior import solve
 from ..optimum.many import starts
 from ..optimum.program import Program
-from .space import box, variable
+from .question import box, variable
 
 Bounds = Mapping[str, tuple[Any, Any]]
 

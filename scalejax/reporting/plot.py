@@ -13,7 +13,7 @@ import numpy as np
 
 from ..core.errors import DecisionError, FitError, suggest
 from ..core.statistics import ends
-from ..decisions.allocation import Allocation
+from ..decisions.allocate import Allocation
 from ..decisions.costs import six_nd
 from ..fitting.result import Fit
 from ..fitting.uncertainty.draws import Draws

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from ..core.errors import DataError
 from ..core.files import write_bytes, write_text
-from ..decisions.allocation import Allocation
+from ..decisions.allocate import Allocation
 from ..fitting.result import Fit
 from ..fitting.uncertainty.draws import Draws
 from ..posteriors.posterior import Posterior

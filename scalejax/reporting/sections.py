@@ -13,7 +13,7 @@ import numpy as np
 
 from ..core.checks import rows_text
 from ..core.table import Table, number
-from ..decisions.allocation import Allocation
+from ..decisions.allocate import Allocation
 from ..posteriors.checks.diagnostics import Chains
 from ..posteriors.priors import describe
 from . import plot

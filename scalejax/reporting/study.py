@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import DataError, IdentifiabilityError
-from ..decisions.allocate import allocate
-from ..decisions.allocation import Allocation
+from ..decisions.allocate import Allocation, allocate
 from ..decisions.known import known
 from ..fitting.result import Fit
 from ..fitting.uncertainty.bootstrap import bootstrap

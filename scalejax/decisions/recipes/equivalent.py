@@ -16,8 +16,7 @@ from ...core.precision import double
 from ...core.roots import between, changes
 from ...core.table import Table
 from ..pairing import Pair
-from ..question import numbers
-from ..space import limits
+from ..question import limits, numbers
 from .side import Side, made_by, no_cost, sides
 
 _GRID = 129  # points between which a root is looked for; the default range is 60 e-folds wide

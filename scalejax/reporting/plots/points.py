@@ -11,8 +11,7 @@ import numpy as np
 
 from ...core.errors import DecisionError, FitError, suggest
 from ...core.statistics import evenly
-from ...decisions.allocate import allocate
-from ...decisions.allocation import Allocation
+from ...decisions.allocate import Allocation, allocate
 from ...decisions.costs import six_nd
 from ...fitting.result import Fit
 from ...fitting.uncertainty.draws import Draws
