@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 import scalejax as sj
-from scalejax.core.batching import trace_counts
+from scalejax.core.numeric.batching import trace_counts
 from scalejax.fitting.solvers.gradient import as_solver
 from scalejax.fitting.solvers.search import minimise
 from scalejax.fitting.solvers.starts import make_starts

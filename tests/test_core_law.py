@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import scalejax as sj
-from scalejax.core.registry import Registry
+from scalejax.core.laws.registry import Registry
 
 P = sj.Positive(0.1, 10)
 

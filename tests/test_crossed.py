@@ -12,9 +12,9 @@ import pytest
 from scipy.optimize import least_squares
 
 import scalejax as sj
-from scalejax.core.batching import trace_counts
+from scalejax.core.numeric.batching import trace_counts
 from scalejax.decisions.known import known
-from scalejax.fitting.problem import residuals
+from scalejax.fitting.objective.problem import residuals
 from scalejax.fitting.solvers.system import diagonal, evaluate, places, solve
 
 DATA = Path(os.environ.get("SCALEJAX_DATA", "../shared/data"))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import scalejax as sj
-from scalejax.core.batching import trace_counts
-from scalejax.fitting import data
+from scalejax.core.numeric.batching import trace_counts
+from scalejax.fitting.objective import data
 
 LAW = sj.laws.power_law
 

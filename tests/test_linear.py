@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import scalejax as sj
-from scalejax.core.linear import cholesky, solve_damped
-from scalejax.fitting import problem
+from scalejax.core.numeric.linear import cholesky, solve_damped
+from scalejax.fitting.objective import problem
 from scalejax.fitting.solvers import gradient as solvers
 from scalejax.fitting.solvers import lm, search
 from scalejax.optimum.interior import solve as solve_interior

@@ -11,7 +11,7 @@ import pytest
 from scipy import integrate, special
 
 import scalejax as sj
-from scalejax.core.batching import trace_counts
+from scalejax.core.numeric.batching import trace_counts
 from scalejax.posteriors.checks.diagnostics import Chains
 from scalejax.posteriors.model.coordinates import Groups, Place, bent, straight, transport, unravel
 from scalejax.posteriors.model.densities import huber_density

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.files import write_bytes, write_text
-from ..core.law import Law
+from ..core.laws.law import Law
 from ..core.runs import Runs
 from ..core.table import Table, number
 from ..data.datasets import load

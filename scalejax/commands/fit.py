@@ -10,7 +10,7 @@ from .options import made, verb
 from .table import law_option, model_of, model_options, runs_of, table_options
 
 if TYPE_CHECKING:
-    from ..fitting.losses import Loss
+    from ..fitting.objective.losses import Loss
 
 EPILOG = """\
 columns are role=source: the name the law uses (see `scalejax laws chinchilla`), then the name in your table, or arithmetic on columns.
@@ -34,7 +34,7 @@ def loss_option(parser: argparse.ArgumentParser) -> None:
 
 def loss_of(options: argparse.Namespace) -> Loss | None:
     """The loss that `loss_option` asks for, None for the default."""
-    from ..fitting import losses
+    from ..fitting.objective import losses
 
     if options.loss is None:
         return None

@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..core.errors import ConvergenceWarning, FitError, IdentifiabilityWarning, LawError
-from ..core.law import Law
-from ..core.precision import double
+from ..core.laws.law import Law
+from ..core.numeric.precision import double
 from ..core.runs import Runs
 from ..fitting.fit import fit
-from ..fitting.problem import residuals
+from ..fitting.objective.problem import residuals
 from ..fitting.result import Fit
 from ..fitting.status import Status
 

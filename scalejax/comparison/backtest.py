@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.errors import DataError, FitError
-from ..core.law import Law
-from ..core.precision import double
+from ..core.laws.law import Law
+from ..core.numeric.precision import double
 from ..core.runs import Runs
 from ..core.table import Shown, Table, number
 from ..fitting.fit import find_law
-from ..fitting.losses import Loss, squared
+from ..fitting.objective.losses import Loss, squared
 from ..fitting.status import Status
 from .fit_each import Fitted, fit_each
 

@@ -10,8 +10,8 @@ from typing import Any, Literal
 import numpy as np
 
 from ..core.errors import DataError, FitError, suggest
-from ..core.precision import double
-from ..core.statistics import ends
+from ..core.numeric.precision import double
+from ..core.numeric.statistics import ends
 from ..core.table import Table
 from ..posteriors.checks.influence import loo as leave_one_out
 from ..posteriors.checks.influence import observed_rows

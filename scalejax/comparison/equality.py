@@ -11,7 +11,7 @@ from jax.scipy.special import betainc, gammaincc
 
 from ..core.answer import without
 from ..core.errors import DecisionError, suggest
-from ..core.precision import double
+from ..core.numeric.precision import double
 from ..core.table import Shown, Table, number
 from ..decisions.known import Source
 from ..decisions.pairing import Pair, belong, knowns

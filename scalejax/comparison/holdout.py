@@ -10,12 +10,12 @@ import numpy as np
 
 from ..core.checks import rows_text
 from ..core.errors import FitError, suggest
-from ..core.law import Law
-from ..core.precision import double
-from ..core.registry import laws as registry
+from ..core.laws.law import Law
+from ..core.laws.registry import laws as registry
+from ..core.numeric.precision import double
 from ..core.runs import Runs
 from ..data.readers import read_runs
-from ..fitting.groups import label
+from ..fitting.objective.groups import label
 from ..fitting.request import run_weights
 from .held import Holdout
 from .refits import Scores, by_fit, by_sample

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ConvergenceWarning, DataError, FitError, IdentifiabilityWarning
-from ..core.law import Law
+from ..core.laws.law import Law
 from ..core.runs import Runs
 from ..core.table import Shown, Table, number
 from ..data.readers import read_runs
 from ..fitting.fit import find_law, fit
-from ..fitting.groups import label
+from ..fitting.objective.groups import label
 
 _Entry = tuple[Law, dict[str, Any]]
 

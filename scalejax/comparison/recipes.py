@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import DecisionError
-from ..core.precision import double
+from ..core.numeric.precision import double
+from ..core.numeric.statistics import ends
 from ..core.runs import Runs
-from ..core.statistics import ends
 from ..core.table import Shown, Table, number
 from ..decisions.known import Known
 from ..decisions.pairing import Pair

@@ -11,13 +11,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..core.batching import traced
 from ..core.errors import FitError, IdentifiabilityError
-from ..core.law import Law
+from ..core.laws.law import Law
+from ..core.numeric.batching import traced
 from ..core.runs import Runs
 from ..fitting.fit import fit
-from ..fitting.penalty import CENTRAL, ranges
-from ..fitting.problem import Spec, predictions
+from ..fitting.objective.penalty import CENTRAL, ranges
+from ..fitting.objective.problem import Spec, predictions
 from ..fitting.request import Request
 from ..fitting.result import Fit
 from ..fitting.status import Status

@@ -11,7 +11,7 @@ import numpy as np
 from jax.scipy.special import betainc
 
 from ..core.errors import DataError, DecisionError, suggest
-from ..core.precision import double
+from ..core.numeric.precision import double
 from ..core.table import Shown, Table, number
 from ..fitting.uncertainty.intervals import quantile_of
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..core.answer import Answer
 from ..core.errors import DecisionError
-from ..core.precision import double
+from ..core.numeric.precision import double
 from ..core.table import Table, number
 from ..optimum.many import Optima
 from .costs import six_nd

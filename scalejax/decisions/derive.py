@@ -12,8 +12,8 @@ import jax
 import numpy as np
 
 from ..core.errors import DecisionError, ScalejaxError, suggest
-from ..core.law import Law
-from ..core.precision import double
+from ..core.laws.law import Law
+from ..core.numeric.precision import double
 from ..fitting.result import Fit
 from ..fitting.uncertainty.draws import Draws
 from .derived import RESERVED, Derived

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core.domains import Simplex
 from ..core.errors import DataError, DecisionError, IdentifiabilityError, suggest
-from ..core.law import Law
+from ..core.laws.domains import Simplex
+from ..core.laws.law import Law
 from ..core.runs import Runs
 from ..core.table import Shown
-from ..fitting.groups import label
+from ..fitting.objective.groups import label
 from ..fitting.result import Fit
 from ..fitting.uncertainty.draws import Draws
 from ..fitting.uncertainty.intervals import freedom, no_freedom

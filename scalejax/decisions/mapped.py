@@ -11,10 +11,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..core.batching import traced
 from ..core.errors import DecisionError
-from ..core.formula import collected, told
-from ..core.law import Law
+from ..core.laws.formula import collected, told
+from ..core.laws.law import Law
+from ..core.numeric.batching import traced
 
 
 class LawAt:

@@ -11,8 +11,8 @@ import numpy as np
 
 from ..core.errors import DecisionError
 from ..core.runs import Runs
-from ..fitting.groups import label
-from ..fitting.layout import one_group
+from ..fitting.objective.groups import label
+from ..fitting.objective.layout import one_group
 from ..fitting.request import Request
 from ..fitting.result import Fit
 from ..fitting.uncertainty.bootstrap import bootstrap

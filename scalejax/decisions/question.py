@@ -12,9 +12,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..core.domains import Domain, Fixed, Integer, Interval, Ordered, Positive, Simplex
 from ..core.errors import DecisionError
-from ..core.law import Law
+from ..core.laws.domains import Domain, Fixed, Integer, Interval, Ordered, Positive, Simplex
+from ..core.laws.law import Law
 from ..core.runs import Runs
 from ..optimum.many import Box, Optima, optimise
 from ..optimum.program import Condition, Program, Variable

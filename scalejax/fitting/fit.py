@@ -8,18 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from ..core.chain import Chain
 from ..core.errors import ConvergenceWarning, FitError, IdentifiabilityError, IdentifiabilityWarning, LawError
-from ..core.law import Law
-from ..core.precision import double
+from ..core.laws.chain import Chain
+from ..core.laws.law import Law
+from ..core.laws.registry import laws
+from ..core.numeric.precision import double
 from ..core.progress import Progress, reporter
-from ..core.registry import laws
 from ..core.runs import Runs
-from .counts import Binomial
-from .data import runs_for
-from .groups import check_names, grouping
 from .identify import anchor_advice, inseparable_inputs, listed_labels
-from .losses import Loss, as_loss, usual_loss
+from .objective.counts import Binomial
+from .objective.data import runs_for
+from .objective.groups import check_names, grouping
+from .objective.losses import Loss, as_loss, usual_loss
 from .recipes import recipe as find_recipe
 from .request import Request, observations, run_weights, too_few
 from .result import Fit, finish

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.domains import Positive
-from ..core.law import Law
+from ..core.laws.domains import Positive
+from ..core.laws.law import Law
 from ..core.runs import Runs
 from .request import Request
 

@@ -12,13 +12,13 @@ import numpy as np
 
 from ..core.checks import rows_text
 from ..core.errors import DataError, FitError, LawError, suggest
-from ..core.law import Law
+from ..core.laws.law import Law
 from ..core.runs import Runs
-from .data import CURVE, Bank, make_bank, usable_rows
-from .groups import Groups, anchored_values, make_groups
-from .layout import Layout, make_layout
-from .losses import Loss
-from .problem import Spec, predictions
+from .objective.data import CURVE, Bank, make_bank, usable_rows
+from .objective.groups import Groups, anchored_values, make_groups
+from .objective.layout import Layout, make_layout
+from .objective.losses import Loss
+from .objective.problem import Spec, predictions
 
 
 @dataclass(frozen=True, eq=False)

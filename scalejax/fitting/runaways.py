@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..core.domains import Positive, Real
-from .data import Bank
-from .layout import Layout
-from .penalty import ranges
-from .problem import residuals
+from ..core.laws.domains import Positive, Real
+from .objective.data import Bank
+from .objective.layout import Layout
+from .objective.penalty import ranges
+from .objective.problem import residuals
 from .request import Request
 from .solvers.closed_form import is_linear
 from .solvers.gradient import Solver
@@ -19,7 +19,7 @@ from .solvers.lm import LM
 from .solvers.search import AGREE, ENOUGH, minimise, rounding_level
 from .status import Ends, Status, code
 from .uncertainty.covariance import Curvature
-from .uncertainty.rows import mean_curvature, mean_score
+from .uncertainty.sums import mean_curvature, mean_score
 
 _FAR = 1.0  # widths of its plausible range that a parameter may lie outside it,
 _TRIED = 12  # refined starts from which it says something that few of them agree,

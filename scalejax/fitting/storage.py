@@ -15,11 +15,11 @@ import numpy as np
 
 from ..core.errors import DataError, FitError, ScalejaxError
 from ..core.files import write_text
-from ..core.law import Law
-from ..core.registry import laws
+from ..core.laws.law import Law
+from ..core.laws.registry import laws
 from ..core.runs import Flag, Runs
-from . import losses
-from .counts import Binomial
+from .objective import losses
+from .objective.counts import Binomial
 from .request import Request
 from .result import Fit, StartTable
 from .status import Status

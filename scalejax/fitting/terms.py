@@ -10,17 +10,17 @@ from typing import Any, Literal
 import numpy as np
 
 from ..core.errors import FitError
-from ..core.law import Law
-from ..core.precision import double
+from ..core.laws.law import Law
+from ..core.numeric.precision import double
 from ..core.progress import Progress, reporter
 from ..core.runs import Runs
 from ..core.table import Table, number
 from ..zoo.scale.terms import MASK, TermLibrary
 from . import criteria
-from .data import Bank
 from .fit import fit, make_request
-from .losses import Loss
-from .problem import Data, Spec
+from .objective.data import Bank
+from .objective.losses import Loss
+from .objective.problem import Data, Spec
 from .request import Request
 from .result import Fit
 from .solvers.lm import LM, chunk_size

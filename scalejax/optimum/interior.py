@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from ..core.batching import traced
+from ..core.numeric.batching import traced
 from . import barrier
 from .polish import settle
 from .program import Program, Values, evaluate, first_order

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.errors import DecisionError
-from ..core.roots import between
+from ..core.numeric.roots import between
 
 _TERMS = 20  # terms of zeta that are summed before the Euler-Maclaurin remainder
 

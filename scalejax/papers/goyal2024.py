@@ -10,8 +10,8 @@ import jax
 import numpy as np
 
 from ..core.errors import DecisionError
-from ..core.law import Law
-from ..core.precision import double
+from ..core.laws.law import Law
+from ..core.numeric.precision import double
 from ..core.table import Shown, Table, number
 from ..zoo.mixtures.data_quality import filtering_pool
 

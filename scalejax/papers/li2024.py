@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import DataError, DecisionError
-from ..core.statistics import evenly, undominated
+from ..core.numeric.statistics import evenly, undominated
 from ..core.table import Shown, Table, number
 
 _NEWTON = 50  # Gauss-Newton steps

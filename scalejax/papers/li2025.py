@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import DataError
-from ..core.precision import double
+from ..core.numeric.precision import double
 from ..core.runs import Runs
 from ..core.table import Shown, Table, number
 from ..data.readers import read_runs
-from ..fitting.data import usable_rows
+from ..fitting.objective.data import usable_rows
 from ..zoo.scale.farseer import SIZE, farseer
 
 _POWERS = np.linspace(0.02, 0.6, 59)  # of n = N / 1e9, tried for each curve

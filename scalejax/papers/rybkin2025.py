@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import DataError, DecisionError
-from ..core.precision import plain
-from ..core.roots import between
-from ..core.statistics import isotonic
+from ..core.numeric.precision import plain
+from ..core.numeric.roots import between
+from ..core.numeric.statistics import isotonic
 from ..core.table import Shown, Table, number
 from ..fitting.uncertainty.resampling import FEWEST
 from ..zoo.fields.reinforcement import rl_compute, value_based_rl

@@ -12,7 +12,7 @@ from ..core.errors import DataError
 from ..core.runs import Runs
 from ..core.table import Shown, Table, number
 from ..fitting.fit import fit
-from ..fitting.losses import Loss, squared
+from ..fitting.objective.losses import Loss, squared
 from ..fitting.result import Fit
 from ..zoo.hyperparameters.critical_batch import critical_batch, kaplan_trajectory, minimal_steps, steps_to_loss
 from ..zoo.scale.kaplan import kaplan_params, kaplan_steps

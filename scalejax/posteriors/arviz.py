@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.errors import FitError
 from ..core.version import __version__
-from ..fitting.layout import Slot
+from ..fitting.objective.layout import Slot
 from .checks.diagnostics import Chains
 from .checks.influence import observed_rows, pointwise
 from .model.density import UNIT

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..core.errors import FitError, IdentifiabilityError
-from ..core.precision import double
+from ..core.numeric.precision import double
 from ..fitting.result import Fit
 from ..fitting.uncertainty.draws import Draws
 from ..fitting.uncertainty.resampling import undetermined

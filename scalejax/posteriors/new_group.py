@@ -10,8 +10,8 @@ from typing import Any, Literal
 import numpy as np
 
 from ..core.errors import DataError, FitError, suggest
-from ..core.precision import double
-from ..fitting.layout import Slot
+from ..core.numeric.precision import double
+from ..fitting.objective.layout import Slot
 from ..fitting.uncertainty.draws import Draws
 from .model.setup import group_covariates, point_fit
 from .posterior import Posterior, medians

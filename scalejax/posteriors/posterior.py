@@ -12,11 +12,11 @@ import jax
 import numpy as np
 
 from ..core.errors import FitError
-from ..core.precision import double
-from ..core.statistics import ends
+from ..core.numeric.precision import double
+from ..core.numeric.statistics import ends
 from ..core.table import Table, entry, number
-from ..fitting.groups import label
 from ..fitting.identify import inseparable_inputs
+from ..fitting.objective.groups import label
 from ..fitting.predict import inputs_by_name
 from ..fitting.uncertainty.draws import Draws
 from ..fitting.uncertainty.noise import weight_of_new

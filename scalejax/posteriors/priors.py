@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.domains import Domain, Interval, Positive, Real, Simplex
 from ..core.errors import FitError, suggest
-from ..core.precision import double
+from ..core.laws.domains import Domain, Interval, Positive, Real, Simplex
+from ..core.numeric.precision import double
 from ..core.table import Table, number
 
 CENTRAL = 3.92  # standard deviations between the ends of a plausible range: it holds the central 95 %

@@ -11,8 +11,8 @@ import jax
 import numpy as np
 
 from ..core.errors import ConvergenceWarning, FitError, suggest
-from ..core.law import Law
-from ..core.precision import double
+from ..core.laws.law import Law
+from ..core.numeric.precision import double
 from ..core.progress import Progress, reporter
 from ..core.runs import Runs
 from ..fitting.request import Request

@@ -7,7 +7,7 @@ import numpy as np
 from ..fitting.result import Fit
 from ..fitting.uncertainty.bootstrap import bootstrap
 from ..fitting.uncertainty.draws import Draws
-from ..fitting.uncertainty.straight import MOST, bent
+from ..fitting.uncertainty.linearity import MOST, bent
 from .laplace import laplace
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.precision import double
+from ..core.numeric.precision import double
 from ..posteriors.posterior import Posterior
 
 GOVERNED = 0.7  # posterior over prior standard deviation above which the prior, not the data, says most

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.errors import DecisionError, FitError, suggest
-from ..core.statistics import ends
+from ..core.numeric.statistics import ends
 from ..decisions.allocate import Allocation
 from ..decisions.costs import six_nd
 from ..fitting.result import Fit

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.checks import rows_text
-from ..core.law import Law
+from ..core.laws.law import Law
 from ..core.table import number
 from ..fitting.identify import inseparable_inputs
 from ..fitting.status import Status

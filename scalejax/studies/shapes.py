@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import DecisionError, suggest
-from ..core.law import Law
-from ..core.roots import between
+from ..core.laws.law import Law
+from ..core.numeric.roots import between
 from ..core.table import Shown, Table, number
 from ..fitting.result import Fit
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from pkgutil import walk_packages
 
-from ..core.law import Law
-from ..core.registry import laws
+from ..core.laws.law import Law
+from ..core.laws.registry import laws
 
 for _module in walk_packages(__path__, f"{__name__}."):
     for _value in vars(import_module(_module.name)).values():

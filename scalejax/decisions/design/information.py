@@ -15,15 +15,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...core.domains import Positive
 from ...core.errors import DecisionError, ScalejaxError
-from ...core.law import Law
-from ...fitting.layout import Layout
+from ...core.laws.domains import Positive
+from ...core.laws.law import Law
+from ...fitting.objective.layout import Layout
+from ...fitting.objective.problem import jacobian
 from ...fitting.predict import evaluate
-from ...fitting.problem import jacobian
 from ...fitting.result import Fit
 from ...fitting.uncertainty.draws import Draws
-from ...fitting.uncertainty.rows import model_variance
+from ...fitting.uncertainty.sums import model_variance
 
 _STEP = (
     0.05  # of the stencil, in standard deviations: far above the rounding of a target that was itself optimised, yet almost a derivative

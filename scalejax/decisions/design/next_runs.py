@@ -10,7 +10,7 @@ import numpy as np
 
 from ...core.answer import without
 from ...core.errors import DecisionError, ScalejaxError, suggest
-from ...core.precision import double
+from ...core.numeric.precision import double
 from ...core.table import Shown, Table, number
 from ...fitting.predict import evaluate
 from ...fitting.result import Fit

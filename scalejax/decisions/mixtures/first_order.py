@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ...core.batching import traced
+from ...core.numeric.batching import traced
 from ...optimum.program import Program
 
 _ROUNDS = 60  # bisections of the projection's factor

@@ -11,8 +11,8 @@ import numpy as np
 
 from ...core.answer import drawn_by, without
 from ...core.errors import DecisionError
-from ...core.precision import double
-from ...core.statistics import ends
+from ...core.numeric.precision import double
+from ...core.numeric.statistics import ends
 from ...core.table import Shown, Table, number
 from ..question import numbers
 from ..unvaried import note

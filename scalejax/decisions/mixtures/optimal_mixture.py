@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from ...core.errors import DecisionError, suggest
-from ...core.precision import double
+from ...core.numeric.precision import double
 from ...optimum.many import Box, Optima, optimise
 from ..known import Source
 from ..unvaried import check_directions, keep, kept_shares

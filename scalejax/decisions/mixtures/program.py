@@ -10,9 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...core.domains import Simplex
 from ...core.errors import DecisionError
-from ...core.law import Law
+from ...core.laws.domains import Simplex
+from ...core.laws.law import Law
 from ...fitting.result import Fit
 from ...fitting.uncertainty.draws import Draws
 from ...optimum.program import Condition, Program, Variable

@@ -10,9 +10,9 @@ import numpy as np
 
 from ...core.answer import Answer, share
 from ...core.errors import DecisionError, suggest
-from ...core.precision import double
-from ...core.roots import between as root_between
-from ...core.roots import changes
+from ...core.numeric.precision import double
+from ...core.numeric.roots import between as root_between
+from ...core.numeric.roots import changes
 from ...core.table import Table
 from ..costs import six_nd
 from ..pairing import Pair

@@ -11,9 +11,9 @@ import numpy as np
 
 from ...core.answer import Answer, shaped, share
 from ...core.errors import DecisionError, suggest
-from ...core.law import Law
-from ...core.precision import double
-from ...core.roots import between, changes
+from ...core.laws.law import Law
+from ...core.numeric.precision import double
+from ...core.numeric.roots import between, changes
 from ...core.table import Table
 from ..pairing import Pair
 from ..question import limits, numbers

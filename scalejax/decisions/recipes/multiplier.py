@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ...core.answer import Answer, shaped, share
-from ...core.precision import double
+from ...core.numeric.precision import double
 from ...core.table import Table
 from ..costs import six_nd
 from ..diagnosis import explain, reach

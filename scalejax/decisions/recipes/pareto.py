@@ -11,7 +11,7 @@ import numpy as np
 
 from ...core.answer import Answer, share
 from ...core.errors import DecisionError
-from ...core.precision import double
+from ...core.numeric.precision import double
 from ...core.table import Table
 from ...optimum.many import Optima
 from ..costs import six_nd

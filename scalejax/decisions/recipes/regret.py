@@ -14,8 +14,8 @@ import numpy as np
 
 from ...core.answer import Answer, shaped
 from ...core.errors import DecisionError, suggest
-from ...core.law import Law
-from ...core.precision import double
+from ...core.laws.law import Law
+from ...core.numeric.precision import double
 from ...core.table import Table
 from ..costs import six_nd
 from ..question import law_condition, name_of, numbers

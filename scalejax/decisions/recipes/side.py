@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from ...core.errors import DecisionError, suggest
-from ...core.law import Law
+from ...core.laws.law import Law
 from ...optimum.many import Optima
 from ..allocate import answers, best_choice
 from ..diagnosis import explain, unlimited

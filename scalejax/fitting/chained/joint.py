@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from ...core.chain import Chain, chain
 from ...core.errors import DataError, FitError
-from ...core.law import Law
-from ..counts import overdispersion
+from ...core.laws.chain import Chain, chain
+from ...core.laws.law import Law
 from ..fit import check
-from ..layout import Layout
-from ..problem import residuals
+from ..objective.counts import overdispersion
+from ..objective.layout import Layout
+from ..objective.problem import residuals
 from ..request import Request
 from ..result import finish
 from ..solvers.gradient import Solver, as_solver

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ...core.chain import Chain
 from ...core.errors import FitError, suggest
-from ...core.law import Law
-from ...core.precision import double
+from ...core.laws.chain import Chain
+from ...core.laws.law import Law
+from ...core.numeric.precision import double
 from ...core.table import number
 from ..diagnosis import Diagnosis
 from ..predict import Points, evaluate, inputs_by_name

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..losses import Huber, LogCosh, Loss, Squared, StudentT
+from ..objective.losses import Huber, LogCosh, Loss, Squared, StudentT
 from ..request import Request
 from ..uncertainty.covariance import Curvature, curvatures
-from ..uncertainty.rows import DenseRows, mean_curvature, mean_score, row_curvature
 from ..uncertainty.second_order import derivatives
+from ..uncertainty.sums import DenseRows, mean_curvature, mean_score, row_curvature
 
 if TYPE_CHECKING:
     from ..result import Fit

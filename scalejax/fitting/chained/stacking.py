@@ -11,14 +11,14 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from ...core.chain import Chain
 from ...core.checks import not_finite, rows_text
-from ...core.domains import Real
 from ...core.errors import DataError, suggest
-from ...core.law import Law
+from ...core.laws.chain import Chain
+from ...core.laws.domains import Real
+from ...core.laws.law import Law
 from ...core.runs import Runs
 from ...data.readers import read_columns
-from ..counts import Binomial
+from ..objective.counts import Binomial
 from ..request import run_weights
 from .measure import Measure, per_stage
 

@@ -12,8 +12,8 @@ import jax
 import numpy as np
 
 from ...core.errors import ConvergenceWarning, FitError, suggest
-from ..data import Bank
 from ..fit import check
+from ..objective.data import Bank
 from ..request import Request
 from ..result import Fit, StartTable, finish
 from ..runaways import refit

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ...core.chain import Chain, chain
 from ...core.errors import DataError
 from ...core.files import write_text
-from ...core.law import Law
-from ...core.registry import laws
+from ...core.laws.chain import Chain, chain
+from ...core.laws.law import Law
+from ...core.laws.registry import laws
 from ..storage import as_json, fit_document, fit_from_document, loss_from_json, loss_to_json
 from .joint import Asked
 from .measure import Measure

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...core.statistics import evenly
+from ...core.numeric.statistics import evenly
 from ...core.table import number
 from ..predict import evaluate
 from ..solvers.starts import make_starts

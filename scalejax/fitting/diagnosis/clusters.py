@@ -20,7 +20,7 @@ import numpy as np
 
 from ...core.checks import rows_text
 from ...core.runs import Runs
-from ..groups import label
+from ..objective.groups import label
 from ..request import Request
 from ..uncertainty.residuals import Rows, scaled, share
 

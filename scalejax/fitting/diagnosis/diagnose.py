@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...core.precision import double
+from ...core.numeric.precision import double
 from ...core.table import Table, number
 from ..status import Status, failures
 from ..uncertainty.residuals import Rows, rows_of

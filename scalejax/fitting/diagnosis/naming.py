@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core.checks import rows_text
 from ...core.table import number
-from ..groups import label
+from ..objective.groups import label
 from ..request import Request
 from ..uncertainty.residuals import share
 from .outliers import Outliers

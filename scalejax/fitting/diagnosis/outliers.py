@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...core.checks import rows_text
+from ...core.numeric.statistics import evenly
 from ...core.runs import Flag
-from ...core.statistics import evenly
 from ..request import Request
 from ..solvers.lm import LM
 from ..solvers.search import Found, minimise

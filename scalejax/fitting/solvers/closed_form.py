@@ -15,11 +15,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...core.domains import Domain, Interval, Positive, Real
-from ..data import Bank
-from ..losses import Absolute, Asymmetric, Huber, LogCosh, Loss, Squared
-from ..penalty import CENTRAL, ranges
-from ..problem import Data, Spec, residuals
+from ...core.laws.domains import Domain, Interval, Positive, Real
+from ..objective.data import Bank
+from ..objective.losses import Absolute, Asymmetric, Huber, LogCosh, Loss, Squared
+from ..objective.penalty import CENTRAL, ranges
+from ..objective.problem import Data, Spec, residuals
 from ..status import Ends, Status, code, no_ends
 from .projection import linear_entries
 

@@ -13,11 +13,11 @@ import numpy as np
 import optax
 from jax.flatten_util import ravel_pytree
 
-from ...core.batching import over_devices, traced
 from ...core.errors import FitError, suggest
-from ...core.linear import cholesky, solve_damped, solve_transposed
-from ..layout import Layout
-from ..problem import Data, Spec, data_axes
+from ...core.numeric.batching import over_devices, traced
+from ...core.numeric.linear import cholesky, solve_damped, solve_transposed
+from ..objective.layout import Layout
+from ..objective.problem import Data, Spec, data_axes
 from ..status import Ends, Status, code, no_ends
 from .lm import LM, chunk_size
 from .projection import VarPro

@@ -28,9 +28,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...core.batching import in_parallel, over_devices, traced
-from ..layout import Layout
-from ..problem import Data, Spec, data_axes
+from ...core.numeric.batching import in_parallel, over_devices, traced
+from ..objective.layout import Layout
+from ..objective.problem import Data, Spec, data_axes
 from ..status import Ends, Status, code, no_ends
 from .system import diagonal, empty, evaluate
 from .system import solve as solve_system

@@ -30,10 +30,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...core.domains import Domain, Interval, Positive, Real
 from ...core.errors import FitError
-from ...core.linear import solve_damped
-from ..problem import Data, Spec, normal_equations, residuals
+from ...core.laws.domains import Domain, Interval, Positive, Real
+from ...core.numeric.linear import solve_damped
+from ..objective.problem import Data, Spec, normal_equations, residuals
 from .lm import LM, State, damping_unit
 from .system import dense_diagonal, weighed
 

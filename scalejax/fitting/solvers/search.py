@@ -11,9 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...core.batching import in_parallel, over_devices, over_hosts, traced
-from ..data import Bank
-from ..problem import Data, Spec, data_axes
+from ...core.numeric.batching import in_parallel, over_devices, over_hosts, traced
+from ..objective.data import Bank
+from ..objective.problem import Data, Spec, data_axes
 from ..request import Request
 from ..status import Ends, Status, code
 from .closed_form import is_linear

@@ -22,11 +22,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...core.linear import solve_damped
-from ..layout import Layout, one_group
-from ..losses import Loss
-from ..penalty import penalty
-from ..problem import Data, Spec, jacobian, normal_equations, residuals
+from ...core.numeric.linear import solve_damped
+from ..objective.layout import Layout, one_group
+from ..objective.losses import Loss
+from ..objective.penalty import penalty
+from ..objective.problem import Data, Spec, jacobian, normal_equations, residuals
 
 _PIECE = 2**12  # residuals of all members evaluated at once
 _LANES = 128  # blocks evaluated at once: their intermediate results stay in the cache;

@@ -10,11 +10,11 @@ from typing import Literal
 import numpy as np
 
 from ...core.errors import ConvergenceWarning, FitError, suggest
-from ...core.precision import double
+from ...core.numeric.precision import double
 from ...core.progress import Progress, reporter
 from ..chained.result import ChainFit
 from ..chained.staged import bootstrap_staged
-from ..data import Bank
+from ..objective.data import Bank
 from ..result import Fit
 from ..runaways import noted, refit
 from ..solvers.gradient import Solver, as_solver

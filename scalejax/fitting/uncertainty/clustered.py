@@ -23,7 +23,7 @@ import numpy as np
 
 from ...core.errors import FitError, suggest
 from .residuals import rows_of
-from .rows import DenseRows, excess, mean_curvature
+from .sums import DenseRows, excess, mean_curvature
 from .units import column_names, unit_names
 
 if TYPE_CHECKING:

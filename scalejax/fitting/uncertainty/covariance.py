@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ...core.domains import Interval, Positive
-from ..layout import Layout
+from ...core.laws.domains import Interval, Positive
+from ..objective.layout import Layout
 
 _VANISHED = 1e-6  # relative influence on the prediction of an e-fold of a parameter, below which it has left the law
 _SINGULAR = 1e-13

@@ -9,14 +9,14 @@ from typing import Any, Literal
 import numpy as np
 
 from ...core.errors import FitError
-from ...core.law import Law
-from ...core.precision import double
-from ...core.statistics import ends
+from ...core.laws.law import Law
+from ...core.numeric.precision import double
+from ...core.numeric.statistics import ends
 from ...core.table import Table, number
 from ..predict import arrange, evaluate, inputs_by_name
 from ..request import Request
 from ..result import Fit
-from .straight import bent
+from .linearity import bent
 from .units import Units
 
 

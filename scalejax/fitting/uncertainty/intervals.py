@@ -9,9 +9,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from ...core.domains import Ordered, Simplex
 from ...core.errors import FitError
-from ..layout import Slot
+from ...core.laws.domains import Ordered, Simplex
+from ..objective.layout import Slot
 from ..request import Request
 
 

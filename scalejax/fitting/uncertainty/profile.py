@@ -12,15 +12,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...core.domains import Interval, Ordered, Positive, Simplex
 from ...core.errors import ConvergenceWarning, FitError, suggest
-from ...core.law import Law
-from ...core.precision import double, plain
+from ...core.laws.domains import Interval, Ordered, Positive, Simplex
+from ...core.laws.law import Law
+from ...core.numeric.precision import double, plain
 from ...core.progress import Progress, reporter
 from ...core.table import Table, number
-from ..layout import Layout, Slot
-from ..losses import Squared
-from ..problem import Data, residuals
+from ..objective.layout import Layout, Slot
+from ..objective.losses import Squared
+from ..objective.problem import Data, residuals
 from ..result import Fit
 from ..solvers.gradient import Solver, as_solver, descend
 from ..solvers.lm import LM, chunk_size
@@ -28,7 +28,7 @@ from ..solvers.lm import solve as levenberg_marquardt
 from ..solvers.search import rounding_floor
 from ..status import Status, code
 from .intervals import freedom, quantile_of
-from .rows import mean_curvature, mean_score
+from .sums import mean_curvature, mean_score
 
 _MOST = 60  # parameters of one fit
 _WIDTH = 4.0  # standard errors that the first grid reaches to either side

@@ -9,9 +9,9 @@ import numpy as np
 
 from ...core.errors import FitError, IdentifiabilityError
 from ...core.runs import Runs
-from ..data import Bank
 from ..identify import anchor_advice, listed_labels
-from ..problem import residuals
+from ..objective.data import Bank
+from ..objective.problem import residuals
 from ..request import Request
 from ..result import Fit
 from .clustered import sets_of, unit_sizes

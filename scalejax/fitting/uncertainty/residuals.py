@@ -10,8 +10,8 @@ import numpy as np
 
 from ..request import Request
 from ..solvers.system import places
-from .rows import row_curvature
 from .second_order import block_derivatives, blocks_of, derivatives, loss_terms
+from .sums import row_curvature
 
 _WINSOR = 3.0  # robust standard deviations
 _ROUNDING = 1e-9  # relative residuals that are taken for rounding errors

@@ -11,16 +11,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..data import Blocks, make_blocks
-from ..layout import one_group
-from ..losses import Loss
-from ..penalty import penalty
-from ..problem import Data, Spec, data_axes, jacobian, residuals
+from ..objective.data import Blocks, make_blocks
+from ..objective.layout import one_group
+from ..objective.losses import Loss
+from ..objective.penalty import penalty
+from ..objective.problem import Data, Spec, data_axes, jacobian, residuals
 from ..request import Request
 from ..solvers.search import rounding_level
 from ..solvers.system import places
 from .covariance import Curvature, curvatures
-from .rows import BlockRows, DenseRows
+from .sums import BlockRows, DenseRows
 
 _BLOCKS = 512  # whose derivatives are held at once,
 _HEIGHT = 8  # more of them where they have fewer rows

@@ -10,8 +10,8 @@ import jax
 import numpy as np
 
 from ...core.errors import FitError
-from ...core.law import Law
-from ...core.precision import double
+from ...core.laws.law import Law
+from ...core.numeric.precision import double
 from ...core.progress import Progress, reporter
 from ...core.runs import Runs
 from ...core.table import Table, entry

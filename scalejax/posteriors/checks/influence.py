@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from ...core.batching import traced
-from ...core.precision import double
+from ...core.numeric.batching import traced
+from ...core.numeric.precision import double
 from ...core.table import Table
 from ..model.density import Evidence, Model
 from . import psis

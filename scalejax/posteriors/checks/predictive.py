@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from ...core.batching import traced
 from ...core.errors import FitError
-from ...core.precision import double
-from ...core.statistics import evenly
+from ...core.numeric.batching import traced
+from ...core.numeric.precision import double
+from ...core.numeric.statistics import evenly
 from ...core.table import Table, number
 from ..model.density import Evidence, Model
 from .influence import draws_of

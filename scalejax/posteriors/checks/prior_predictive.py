@@ -9,10 +9,10 @@ import jax
 import numpy as np
 
 from ...core.errors import FitError
-from ...core.law import Law
-from ...core.precision import double
+from ...core.laws.law import Law
+from ...core.numeric.precision import double
+from ...core.numeric.statistics import ends
 from ...core.runs import Runs
-from ...core.statistics import ends
 from ...core.table import Table, number
 from ..model.prior_draws import from_prior, outputs
 from ..model.setup import Setup, check_options, set_up

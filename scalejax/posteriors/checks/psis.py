@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core.checks import rows_text
 from ...core.errors import FitError
-from ...core.precision import plain
+from ...core.numeric.precision import plain
 from ...core.table import Table, number
 
 _CHUNK = 16  # columns at a time, so that the working arrays of the tail fit stay in the cache

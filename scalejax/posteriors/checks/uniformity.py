@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.statistics import evenly
+from ...core.numeric.statistics import evenly
 
 _REPLICATES = 4000  # of even ranks; p-values below 1/4000 are not resolved
 _CELLS = 100  # points of the distribution function that are looked at, at most

@@ -24,7 +24,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...fitting.layout import Slot
+from ...fitting.objective.layout import Slot
 from .density import UNIT, Evidence, Model, centers, hyper_sites, site_shapes
 
 

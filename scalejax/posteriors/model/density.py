@@ -10,12 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...core.domains import Positive
 from ...core.errors import DataError
+from ...core.laws.domains import Positive
 from ...core.runs import Runs
-from ...fitting.data import padded, padded_table
-from ...fitting.layout import Slot
-from ...fitting.problem import Spec, at_params
+from ...fitting.objective.data import padded, padded_table
+from ...fitting.objective.layout import Slot
+from ...fitting.objective.problem import Spec, at_params
 from ..likelihoods import Likelihood
 from ..priors import default_prior, spread_prior
 from .level import Level, level_of, log_level

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from ...core.batching import traced
+from ...core.numeric.batching import traced
 from .coordinates import Groups, Place, energy, transport
 from .density import Evidence, Model
 from .mode import SETS, local

@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...core.numeric.statistics import evenly
 from ...core.progress import Progress
-from ...core.statistics import evenly
 from ..checks.diagnostics import Chains
 from .coordinates import Groups, Place
 from .density import Evidence, Model

@@ -11,14 +11,14 @@ import jax
 import numpy as np
 
 from ...core.errors import DataError, FitError, LawError, suggest
-from ...core.law import Law
+from ...core.laws.law import Law
 from ...core.runs import Runs
-from ...fitting.data import padded_rows
 from ...fitting.fit import find_law, make_request
-from ...fitting.groups import grouping
-from ...fitting.layout import Layout, Slot, make_layout
-from ...fitting.losses import huber
-from ...fitting.problem import Spec
+from ...fitting.objective.data import padded_rows
+from ...fitting.objective.groups import grouping
+from ...fitting.objective.layout import Layout, Slot, make_layout
+from ...fitting.objective.losses import huber
+from ...fitting.objective.problem import Spec
 from ...fitting.request import Request
 from ...fitting.result import Fit, finish
 from ...fitting.solvers.gradient import as_solver

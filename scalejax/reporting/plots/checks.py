@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.errors import DataError, FitError, suggest
+from ...core.numeric.statistics import ends
 from ...core.runs import Runs
-from ...core.statistics import ends
 from ...core.table import entry
 from ...decisions.costs import six_nd
 from ...posteriors.checks.calibrate import Calibration

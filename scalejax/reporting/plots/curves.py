@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.errors import FitError
-from ...fitting.groups import label
+from ...fitting.objective.groups import label
 from ...fitting.result import Fit
 from ...fitting.uncertainty.residuals import Rows
 from . import style

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import DecisionError, FitError, suggest
-from ...core.statistics import evenly
+from ...core.numeric.statistics import evenly
 from ...decisions.allocate import Allocation, allocate
 from ...decisions.costs import six_nd
 from ...fitting.result import Fit

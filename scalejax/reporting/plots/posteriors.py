@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.errors import FitError, suggest
-from ...core.statistics import ends
+from ...core.numeric.statistics import ends
 from ...decisions.allocate import allocate
 from ...decisions.known import known
 from ...fitting.result import Fit

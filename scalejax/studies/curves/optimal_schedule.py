@@ -15,10 +15,10 @@ import optax
 
 from ...core import schedules
 from ...core.errors import DecisionError, suggest
-from ...core.law import Law
-from ...core.precision import double
-from ...core.registry import laws
-from ...core.statistics import ends, evenly
+from ...core.laws.law import Law
+from ...core.laws.registry import laws
+from ...core.numeric.precision import double
+from ...core.numeric.statistics import ends, evenly
 from ...core.table import Shown, Table, number
 from ...decisions.known import Source, known
 from ...fitting.result import Fit

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...core.answer import Answer
 from ...core.errors import DataError
-from ...core.statistics import spearman
+from ...core.numeric.statistics import spearman
 from ...core.table import Shown, Table, number
 from ...fitting.uncertainty.resampling import FEWEST
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from ...core.answer import Answer
 from ...core.errors import DataError, DecisionError
-from ...core.law import Law
-from ...core.precision import double
+from ...core.laws.law import Law
+from ...core.numeric.precision import double
+from ...core.numeric.statistics import ends
 from ...core.runs import Runs
-from ...core.statistics import ends
 from ...core.table import Table, number
 from ...decisions.known import Source, known
 from ...fitting.uncertainty.resampling import FEWEST

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import DecisionError
-from ...core.law import Law
+from ...core.laws.law import Law
 from ...core.runs import Runs
 from ...core.table import Shown, Table, number
 from ...fitting.result import Fit

@@ -11,7 +11,7 @@ from ...core.errors import DataError
 from ...core.runs import Runs
 from ...core.table import Shown, Table, number
 from ...fitting.fit import fit
-from ...fitting.losses import squared
+from ...fitting.objective.losses import squared
 from ...fitting.result import Fit
 from ...zoo.scale.power_product import power_product
 from .near_optimal import Bottoms, sweep_bottoms

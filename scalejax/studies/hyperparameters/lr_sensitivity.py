@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...core.errors import DataError
-from ...core.precision import double
+from ...core.numeric.precision import double
 from ...core.table import Shown, Table, number
 from ...fitting.uncertainty.intervals import quantile_of
 

@@ -12,7 +12,7 @@ from ...core.errors import DataError
 from ...core.runs import Runs
 from ...core.table import Shown, Table, number
 from ...fitting.fit import fit
-from ...fitting.losses import Loss, huber, squared
+from ...fitting.objective.losses import Loss, huber, squared
 from ...fitting.result import Fit
 from ...fitting.uncertainty.bootstrap import bootstrap
 from ...fitting.uncertainty.draws import Draws

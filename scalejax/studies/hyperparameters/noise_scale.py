@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...core.errors import DataError, DecisionError
-from ...core.precision import numpy_or_jax
-from ...core.roots import root
+from ...core.numeric.precision import numpy_or_jax
+from ...core.numeric.roots import root
 
 
 class NoiseScale(NamedTuple):

@@ -12,7 +12,7 @@ from ...core.errors import DataError
 from ...core.runs import Runs
 from ...core.table import Shown, Table, number
 from ...fitting.fit import fit
-from ...fitting.losses import Loss, squared
+from ...fitting.objective.losses import Loss, squared
 from ...fitting.result import Fit
 from ...zoo.scale.power import power_law
 from ...zoo.scale.power_product import power_product

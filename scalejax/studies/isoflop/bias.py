@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ...core.errors import DecisionError
-from ...core.precision import double, plain
+from ...core.numeric.precision import double, plain
 from ...core.table import Shown, Table, number
 from ...decisions.allocate import allocate
 from ...decisions.known import Source, known

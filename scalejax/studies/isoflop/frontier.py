@@ -13,8 +13,8 @@ from typing import Any, Literal
 import numpy as np
 
 from ...core.errors import DataWarning, FitError, suggest
+from ...core.numeric.statistics import ends, lower_hull
 from ...core.runs import Runs
-from ...core.statistics import ends, lower_hull
 from ...core.table import Table, number
 from ...data.readers import read_runs
 from .minima import Minimum, Sizes, contrasts, interpolated, misfit, polynomial, sizes_by_budget, within

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import DataError, FitError
-from ...core.statistics import lower_hull
+from ...core.numeric.statistics import lower_hull
 from ...core.table import Shown, Table, number
 
 

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...core.numeric.statistics import akima
 from ...core.runs import Runs
-from ...core.statistics import akima
 
 
 class Sizes(NamedTuple):

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import DataError, FitError, suggest
+from ...core.numeric.statistics import ends
 from ...core.runs import Runs
-from ...core.statistics import ends
 from ...core.table import Table, number
 from .frontier import Frontier, disagreement, line
 from .minima import Minimum, interpolated, sizes_by_budget

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from ...core.errors import ConvergenceWarning, DecisionError
-from ...fitting.data import Bank
+from ...fitting.objective.data import Bank
 from ...fitting.result import Fit
 from ...fitting.runaways import noted, refit
 from ...fitting.solvers.lm import LM

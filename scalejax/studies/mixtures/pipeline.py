@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import DataError, DecisionError
-from ...core.law import Law
-from ...core.precision import double
+from ...core.laws.law import Law
+from ...core.numeric.precision import double
+from ...core.numeric.statistics import ends
 from ...core.runs import Runs
-from ...core.statistics import ends
 from ...core.table import Shown, Table, number
 from ...data.readers import read_runs
-from ...fitting.data import Bank
 from ...fitting.fit import fit
-from ...fitting.losses import huber
+from ...fitting.objective.data import Bank
+from ...fitting.objective.losses import huber
 from ...fitting.result import Fit
 from ...fitting.runaways import noted
 from ...fitting.status import Ends

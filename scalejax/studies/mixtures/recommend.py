@@ -9,15 +9,15 @@ from typing import Any, Literal
 import numpy as np
 
 from ...core.errors import DecisionError
-from ...core.law import Law
-from ...core.precision import double
+from ...core.laws.law import Law
+from ...core.numeric.precision import double
 from ...core.table import Table
 from ...data.readers import OnBad
 from ...decisions.known import Source
 from ...decisions.mixtures.mixture import Mixture
 from ...decisions.mixtures.optimal_mixture import optimal_mixture
 from ...fitting.fit import find_law, fit
-from ...fitting.losses import Loss, huber
+from ...fitting.objective.losses import Loss, huber
 from ...fitting.result import Fit
 from ...fitting.uncertainty.draws import Draws
 from ...posteriors.laplace import laplace

@@ -10,12 +10,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...core.errors import DataError, DecisionError, FitError, suggest
-from ...core.precision import double
-from ...core.statistics import spearman
+from ...core.numeric.precision import double
+from ...core.numeric.statistics import spearman
 from ...core.table import Shown
 from ...decisions.unvaried import kept_shares
 from ...fitting.fit import fit
-from ...fitting.losses import squared
+from ...fitting.objective.losses import squared
 from ...fitting.result import Fit
 from ...zoo.mixtures.data_mixing import data_mixing_m4
 from ...zoo.mixtures.mixture_regression import mixture_linear, mixture_quadratic

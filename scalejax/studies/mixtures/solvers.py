@@ -10,10 +10,10 @@ import jax
 import numpy as np
 
 from ...core.answer import without
-from ...core.domains import Unit
 from ...core.errors import DecisionError
-from ...core.precision import double
-from ...core.statistics import ends, spearman
+from ...core.laws.domains import Unit
+from ...core.numeric.precision import double
+from ...core.numeric.statistics import ends, spearman
 from ...core.table import Shown
 from ...decisions.known import Source, known
 from ...decisions.mixtures.optimal_mixture import optimal_mixture

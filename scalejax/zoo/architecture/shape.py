@@ -6,8 +6,8 @@ from math import exp
 
 import jax.numpy as jnp
 
-from ...core.domains import Positive
-from ...core.law import Published, law
+from ...core.laws.domains import Positive
+from ...core.laws.law import Published, law
 from .. import ranges
 from ..scale.additive import power_sum, rising_factor
 from ..scale.chinchilla import chinchilla

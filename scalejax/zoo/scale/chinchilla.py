@@ -7,11 +7,11 @@ from math import exp
 import jax
 import jax.numpy as jnp
 
-from ...core.domains import Positive
 from ...core.errors import DecisionError
-from ...core.formula import formula
-from ...core.law import Published, law
-from ...core.numerics import power
+from ...core.laws.domains import Positive
+from ...core.laws.formula import formula
+from ...core.laws.law import Published, law
+from ...core.numeric.powers import power
 from .. import ranges
 
 # The papers fit and print logarithms; rounded constants mislead.

@@ -9,9 +9,9 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from ...core.domains import Domain, Positive, Real
 from ...core.errors import LawError
-from ...core.law import Law, law
+from ...core.laws.domains import Domain, Positive, Real
+from ...core.laws.law import Law, law
 from .. import ranges
 
 _INPUTS = {"N": ranges.N, "D": ranges.D, "C": ranges.C}

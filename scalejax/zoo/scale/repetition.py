@@ -6,9 +6,9 @@ from math import exp
 
 import jax.numpy as jnp
 
-from ...core.domains import Positive, Unit
-from ...core.law import Published, law
-from ...core.numerics import LEAST, power, power_from_zero
+from ...core.laws.domains import Positive, Unit
+from ...core.laws.law import Published, law
+from ...core.numeric.powers import LEAST, power, power_from_zero
 from .. import ranges
 
 _MUENNIGHOFF = "Muennighoff et al. 2023, arXiv:2305.16264"

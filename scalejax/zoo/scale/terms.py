@@ -13,9 +13,9 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from ...core.domains import Domain, Positive, Real
 from ...core.errors import LawError, suggest
-from ...core.law import Law, law
+from ...core.laws.domains import Domain, Positive, Real
+from ...core.laws.law import Law, law
 from .. import ranges
 
 INPUTS = {"N": ranges.N, "D": ranges.D, "C": ranges.C, "T": ranges.D}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import DataError, LawError, suggest
+from ..errors import DataError, LawError, suggest
 
 if TYPE_CHECKING:
     from .law import Law

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from ..core.batching import UNROLLED
-from ..core.law import Law
+from ...core.laws.law import Law
+from ...core.numeric.batching import UNROLLED
 from .layout import Layout
 from .losses import Loss
 

@@ -14,10 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..errors import DataError, LawError, ScalejaxError, suggest
+from ..numeric.precision import double, plain
 from .arguments import checked, misshapen, named
 from .domains import Domain, Fixed, Interval, Positive
-from .errors import DataError, LawError, ScalejaxError, suggest
-from .precision import double, plain
 
 
 @dataclass(frozen=True)

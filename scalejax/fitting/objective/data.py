@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.checks import not_finite, remarks, rows_text
-from ..core.errors import DataError, DataWarning, suggest
-from ..core.law import Law
-from ..core.runs import Runs
-from ..data.readers import read_columns
+from ...core.checks import not_finite, remarks, rows_text
+from ...core.errors import DataError, DataWarning, suggest
+from ...core.laws.law import Law
+from ...core.runs import Runs
+from ...data.readers import read_columns
 from .problem import Data
 
 _SMALLEST = 256

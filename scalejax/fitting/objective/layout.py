@@ -11,9 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..core.domains import Domain, Integer, Interval, Positive, confined
-from ..core.errors import LawError, suggest
-from ..core.law import Law
+from ...core.errors import LawError, suggest
+from ...core.laws.domains import Domain, Integer, Interval, Positive, confined
+from ...core.laws.law import Law
 
 
 @dataclass(frozen=True)

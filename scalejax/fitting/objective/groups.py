@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.checks import rows_text
-from ..core.errors import DataError, FitError, LawError, suggest
-from ..core.law import Law
-from ..core.runs import Runs
+from ...core.checks import rows_text
+from ...core.errors import DataError, FitError, LawError, suggest
+from ...core.laws.law import Law
+from ...core.runs import Runs
 
 _NAMELESS = ("", "nan", "none", "null", "<na>")  # what readers of tables make of an empty cell
 

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from .errors import DataError, DataWarning
+from ..errors import DataError, DataWarning
 
 
 def rates(run: str, t: np.ndarray, lr: np.ndarray, last: int, warmup: int) -> np.ndarray:

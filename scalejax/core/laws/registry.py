@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .errors import LawError, suggest
+from ..errors import LawError, suggest
 from .law import Law
 
 

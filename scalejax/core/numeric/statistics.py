@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DataError, DecisionError, FitError
+from ..errors import DataError, DecisionError, FitError
 
 
 def ends(draws: np.ndarray, level: float) -> tuple[Any, Any]:

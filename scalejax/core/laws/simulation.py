@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .errors import DataError
+from ..errors import DataError
+from ..runs import Runs
 from .law import Law
-from .runs import Runs
 
 
 def simulate(

@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .errors import DecisionError
-from .precision import P, R, plain
+from ..errors import DecisionError
+from ..numeric.precision import P, R, plain
 
 _COLLECTED: ContextVar[list[tuple[str, dict[str, Any]]] | None] = ContextVar("collected", default=None)
 

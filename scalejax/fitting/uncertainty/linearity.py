@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..problem import Data, Spec, residuals
+from ..objective.problem import Data, Spec, residuals
 
 if TYPE_CHECKING:
     from .draws import Draws

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .errors import LawError
+from ..errors import LawError
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..core.errors import FitError
-from ..core.runs import Runs
+from ...core.errors import FitError
+from ...core.runs import Runs
 
 RELATIVE_DELTA = 1e-3  # of a residual of logarithms, which is a relative error
 

@@ -9,8 +9,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
+from ..errors import LawError, suggest
 from .domains import Domain
-from .errors import LawError, suggest
 from .law import Law
 
 
