@@ -139,7 +139,7 @@ def recommend_mixture(
         domains: names of the domains; default the columns of `weights`.
         roles: columns of the law's other inputs, such as {"N": "params", "D": "tokens"}.
         on_bad: "raise" on a loss that is missing, or "drop" it (the run's other losses stay).
-        **options: of `optimal_mixture`: worst, reference, caps, floors, available, tokens, epochs, prior, pull, solver.
+        **options: of `optimal_mixture`: worst, reference, caps, floors, available, tokens, epochs, prior, kl_weight.
 
     Returns:
         MixtureRecommendation with `.weights`, `.losses`, `.interval(level)`, `.deviations(by)`, `.mixture`, `.fit`; print it for a table.

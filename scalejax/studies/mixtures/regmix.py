@@ -131,8 +131,8 @@ class RegMix(Shown):
         p = np.asarray(prior, dtype=np.float64)
         if not 1 <= keep <= samples:
             raise DecisionError(f"keep={keep} must lie between 1 and samples={samples}.")
-        aims = {target: 1.0} if isinstance(target, str) else dict(target)
-        for name in aims:
+        importance = {target: 1.0} if isinstance(target, str) else dict(target)
+        for name in importance:
             if name not in self.targets:
                 raise DecisionError(f"{name!r} is not a target; {suggest(name, self.targets)}")
         h = np.random.default_rng(seed).dirichlet(p / p.sum(), samples)
@@ -140,7 +140,7 @@ class RegMix(Shown):
             free = np.setdiff1d(np.arange(len(p)), list(self.kept))
             h[:, free] *= (1 - sum(self.kept.values())) / h[:, free].sum(axis=1, keepdims=True)
             h[:, list(self.kept)] = list(self.kept.values())
-        score = self.predict(h) @ np.asarray([aims.get(name, 0.0) for name in self.targets])
+        score = self.predict(h) @ np.asarray([importance.get(name, 0.0) for name in self.targets])
         return h[np.argpartition(score, keep - 1)[:keep]].mean(axis=0)
 
 
