@@ -123,7 +123,7 @@ def test_anchors_of_one_column():
     assert fit.theta.shape == (5, 1)
     errors = dict(zip(fit.groups, fit.standard_errors["eff"], strict=True))
     assert errors["dense"] == errors["mix"] == 0.0 < errors["moe"]
-    assert next(row for row in fit.summary().rows if row[0] == "eff[mix]")[-1] == "fixed"
+    assert next(row for row in fit.table().rows if row[0] == "eff[mix]")[-1] == "fixed"
     low, high = (dict(zip(fit.groups, end, strict=True)) for end in fit.interval()["eff"])
     assert low["mix"] == high["mix"] == 2.0 and low["moe"] < eff["moe"] < high["moe"]
 

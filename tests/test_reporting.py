@@ -257,7 +257,7 @@ def test_report_is_self_contained(html):
 
 def test_report_tells_what_was_found(html, fit):
     text = " ".join(Page(html).words)
-    for row in fit.summary().rows:
+    for row in fit.table().rows:
         assert row[1] in text
     phrases = ["The fit converged.", "Tokens per parameter at", "Irreducible loss E", "arXiv:2203.15556", fit.runs.digest, "Read with care"]
     phrases += ["times the compute of the largest run", "half the best N", "bootstrap (cases, seed 0)", "Laplace (sandwich, seed 0)"]
@@ -295,7 +295,7 @@ def test_markdown(fit, draws, tmp_path):
     assert len(pictures) == 5
     for picture in pictures:
         assert (tmp_path / picture.replace("%20", " ")).read_bytes().startswith(b"\x89PNG")
-    assert text.startswith("# Scaling law report: chinchilla") and fit.summary().rows[0][1] in text
+    assert text.startswith("# Scaling law report: chinchilla") and fit.table().rows[0][1] in text
 
 
 def test_other_endings_are_refused(fit, draws, tmp_path):

@@ -62,9 +62,9 @@ def _run(options: argparse.Namespace) -> None:
         loss=loss_of(options), starts=options.starts, seed=options.seed, unidentified=options.unidentified, **model_of(options),
     )  # fmt: skip
     print(fitted.law.name + ": " + fitted.status.value + ". " + fitted.status.sentence)
-    print(fitted.summary(options.level).text())
+    print(fitted.table(options.level).text())
     if options.bootstrap:
-        print("\n" + bootstrap(fitted, options.bootstrap, seed=options.seed).summary(options.level).text())
+        print("\n" + bootstrap(fitted, options.bootstrap, seed=options.seed).table(options.level).text())
     if options.out:
         fitted.save(options.out)
         print(f"\nsaved {options.out}; next: scalejax allocate {options.out} --compute 1e21")

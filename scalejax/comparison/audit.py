@@ -14,6 +14,7 @@ from ..core.errors import ConvergenceWarning, FitError, IdentifiabilityWarning, 
 from ..core.laws.law import Law
 from ..core.numeric.precision import double
 from ..core.runs import Runs
+from ..core.table import Shown
 from ..fitting.fit import fit
 from ..fitting.objective.problem import residuals
 from ..fitting.result import Fit
@@ -22,8 +23,8 @@ from ..fitting.status import Status
 _SAME = 1e-6  # relative difference of parameters, or of objectives, that counts as none
 
 
-@dataclass(frozen=True, eq=False)
-class Audit:
+@dataclass(frozen=True, eq=False, repr=False)
+class Audit(Shown):
     """What an audit found, see `audit`.
 
     Attributes:

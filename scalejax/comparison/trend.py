@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from jax.scipy.special import betainc
@@ -18,7 +18,8 @@ from ..fitting.uncertainty.intervals import quantile_of
 _EXACT = 100  # runs up to which permutations are counted
 
 
-class MonotoneTrend(NamedTuple):
+@dataclass(frozen=True, eq=False, repr=False)
+class MonotoneTrend(Shown):
     """Does y rise or fall with x? See `monotone_trend`.
 
     Attributes:
@@ -94,7 +95,8 @@ def _normal_tail(S: int, x: np.ndarray, y: np.ndarray) -> float:
     return 2 * NormalDist().cdf(-abs(S) / float(np.sqrt(variance)))
 
 
-class Crossing(NamedTuple):
+@dataclass(frozen=True, eq=False, repr=False)
+class Crossing(Shown):
     """Where two lines cross: x, and its interval (0 and infinity where it is open)."""
 
     x: float

@@ -15,7 +15,7 @@ from ..core.errors import FitError
 from ..core.laws.law import Law
 from ..core.numeric.precision import double
 from ..core.runs import Runs
-from ..core.table import Table, number
+from ..core.table import Shown, Table, number
 from ..core.version import __version__
 from .diagnosis import Diagnosis, Verdict
 from .identify import inseparable_inputs
@@ -79,8 +79,8 @@ class StartTable:
         return max(counts)
 
 
-@dataclass(frozen=True, eq=False)
-class Fit:
+@dataclass(frozen=True, eq=False, repr=False)
+class Fit(Shown):
     """A fitted law. Print it for the report; every array is NumPy float64.
 
     Attributes:
@@ -266,7 +266,7 @@ class Fit:
         """The covariance by default."""
         return spread(self)
 
-    def summary(self, level: float = 0.9) -> Table:
+    def table(self, level: float = 0.9) -> Table:
         """Estimates with standard errors, intervals, and the range over the starts that agree."""
         interval, errors = self.interval(level), self.standard_errors
         rows = []
@@ -334,11 +334,11 @@ class Fit:
         )
 
     def __repr__(self) -> str:
-        parts = [f"{self.law.name}: {self._head}", self.summary().text(), *(table.text() for table in self._groups_table)]
+        parts = [f"{self.law.name}: {self._head}", self.table().text(), *(table.text() for table in self._groups_table)]
         return "\n".join(parts)
 
     def _repr_html_(self) -> str:
-        tables = "".join(table.html() for table in (self.summary(), *self._groups_table))
+        tables = "".join(table.html() for table in (self.table(), *self._groups_table))
         return f"<p><b>{self.law.name}</b>: {html.escape(self._head)}</p>{tables}"
 
     @property

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import gamma
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ..core.errors import DecisionError
 from ..core.numeric.roots import between
+from ..core.table import Computed, Shown
 
 _TERMS = 20  # terms of zeta that are summed before the Euler-Maclaurin remainder
 
 
-class TailConstants(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class TailConstants(Shown):
     """Factors of `laws.tail_cut` for large T and k.
 
     Attributes:
@@ -103,26 +106,7 @@ def tail_error(T: Any, k: Any, beta: float, *, items: int = 1_000_000) -> np.nda
     return out
 
 
-class CollapsedRidge(NamedTuple):
-    """Error of ridge regression on labels of earlier fits, in parts; see `collapsed_ridge`.
-
-    Attributes:
-        error: bias + variance + collapse.
-        bias, variance: of the last fit.
-        collapse: n times what each earlier generation adds.
-        kappa: the effective penalty.
-    """
-
-    error: float
-    bias: float
-    variance: float
-    collapse: float
-    kappa: float
-
-
-def collapsed_ridge(
-    spectrum: Any, signal: Any, T: float, T_0: float, n: float, *, ridge: float, sigma: float, sigma_0: float
-) -> CollapsedRidge:
+def collapsed_ridge(spectrum: Any, signal: Any, T: float, T_0: float, n: float, *, ridge: float, sigma: float, sigma_0: float) -> Computed:
     r"""Error of ridge regression whose labels come from n generations of least-squares fits, for any spectrum of the inputs.
 
         kappa - ridge = kappa df_1 / T,    df_m = sum_j lambda_j^m / (lambda_j + kappa)^m
@@ -142,7 +126,8 @@ def collapsed_ridge(
         sigma, sigma_0: standard deviations of the noise on the labels of the last fit, and of earlier ones.
 
     Returns:
-        CollapsedRidge: `error`, `bias`, `variance`, `collapse`, `kappa`.
+        `error`, the sum of `bias` and `variance` of the last fit and of `collapse`, n times what each earlier generation adds; and
+        `kappa`, the effective penalty.
 
     Raises:
         DecisionError: if a value is out of range, or neither ridge > 0 nor T > d.
@@ -170,7 +155,8 @@ def collapsed_ridge(
     variance = sigma**2 * df_2 / (T - df_2)
     spread = df_2 + kappa**2 * float(((lam + kappa) ** -2).sum()) * df_2 / (T - df_2)
     collapse = n * sigma_0**2 / (T_0 - d - 1) * spread
-    return CollapsedRidge(bias + variance + collapse, bias, variance, collapse, kappa)
+    found = {"error": bias + variance + collapse, "bias": bias, "variance": variance, "collapse": collapse, "kappa": kappa}
+    return Computed(found, f"ridge regression on labels of {n:g} generations of fits")
 
 
 def _penalty(lam: np.ndarray, T: float, ridge: float) -> float:

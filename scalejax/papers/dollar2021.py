@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import DecisionError
-from ..core.table import Shown
+from ..core.table import Computed
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class CompoundScaling(Shown):
-    """Factors by which a network grows when its FLOPs grow by `flops`; floats, or arrays of its shape.
-
-    Attributes:
-        flops: the factor s of the FLOPs.
-        depth, width, resolution: factors of the three dimensions.
-        params, activations: factors of what they make; the time of a step follows activations rather than FLOPs.
-    """
-
-    flops: Any
-    depth: Any
-    width: Any
-    resolution: Any
-    params: Any
-    activations: Any
-
-
-def compound_scaling(s: Any, *, e_d: float, e_w: float) -> CompoundScaling:
+def compound_scaling(s: Any, *, e_d: float, e_w: float) -> Computed:
     r"""Scale FLOPs by s through depth, width and resolution with given shares.
 
         depth s^e_d,  width s^(e_w / 2),  resolution s^(e_r / 2),      e_d + e_w + e_r = 1
@@ -42,7 +23,8 @@ def compound_scaling(s: Any, *, e_d: float, e_w: float) -> CompoundScaling:
         e_d, e_w: shares of depth and width in log s, not negative; resolution has the rest.
 
     Returns:
-        CompoundScaling.
+        Factors of the `flops`, of `depth`, `width` and `resolution`, and of what they make, `params` and `activations`; the time of a step
+        follows activations rather than FLOPs.
 
     Raises:
         DecisionError: if a share is negative, they exceed 1 together, or s is not positive.
@@ -64,10 +46,14 @@ def compound_scaling(s: Any, *, e_d: float, e_w: float) -> CompoundScaling:
         value = factor**exponent
         return value if value.ndim else float(value)
 
-    return CompoundScaling(grown(1.0), grown(e_d), grown(e_w / 2), grown(max(e_r, 0.0) / 2), grown(e_d + e_w), grown(1.0 - e_w / 2))
+    factors = {
+        "flops": grown(1.0), "depth": grown(e_d), "width": grown(e_w / 2), "resolution": grown(max(e_r, 0.0) / 2),
+        "params": grown(e_d + e_w), "activations": grown(1.0 - e_w / 2),
+    }  # fmt: skip
+    return Computed(factors, "factors by which a network grows")
 
 
-def fast_scaling(s: Any, alpha: float = 0.8) -> CompoundScaling:
+def fast_scaling(s: Any, alpha: float = 0.8) -> Computed:
     r"""Scale FLOPs by s mostly through width, which keeps activations and so the time of a step low.
 
         e_w = alpha,  e_d = e_r = (1 - alpha) / 2
@@ -77,7 +63,7 @@ def fast_scaling(s: Any, alpha: float = 0.8) -> CompoundScaling:
         alpha: share of width, from 0 to 1. The paper's default 0.8 lets activations grow by s^0.6; 1/3 scales uniformly.
 
     Returns:
-        CompoundScaling.
+        As `compound_scaling`.
 
     Raises:
         DecisionError: if alpha is not a share or s is not positive.

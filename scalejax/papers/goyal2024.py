@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from ..core.errors import DecisionError
 from ..core.laws.law import Law
 from ..core.numeric.precision import double
-from ..core.table import Shown, Table, number
+from ..core.table import Computed, Shown, Table, number
 from ..zoo.mixtures.data_quality import filtering_pool
 
 _ALL = 12  # buckets up to which every union is tried
@@ -126,22 +126,9 @@ def _unions(b: np.ndarray, kind: str) -> np.ndarray:
     return every[np.argsort(every.sum(axis=1), kind="stable")]
 
 
-class ImagePurchase(NamedTuple):
-    """The cheapest clean and noisy images, see `cheapest_images`.
-
-    Attributes:
-        n_clean, n_noisy: images to buy.
-        cost: of both.
-    """
-
-    n_clean: float
-    n_noisy: float
-    cost: float
-
-
 def cheapest_images(
     n_eff: float, *, price: float, cost_clean: float, cost_noisy: float, least_clean: float = 0.1
-) -> ImagePurchase:  # fmt: skip
+) -> Computed:  # fmt: skip
     r"""The cheapest clean and noisy images that are worth a number of clean ones.
 
         min cost_clean n_clean + cost_noisy n_noisy   subject to   n_clean + n_noisy / price = n_eff,   n_clean >= least_clean n_all
@@ -156,14 +143,14 @@ def cheapest_images(
         least_clean: share of all images that must be clean, from 0 to 1; below about 0.1 the exchange rate does not hold.
 
     Returns:
-        ImagePurchase: `n_clean`, `n_noisy`, `cost`.
+        `n_clean` and `n_noisy`, the images to buy, and the `cost` of both.
 
     Raises:
         DecisionError: if a value is out of range.
 
     Example:
         >>> from scalejax.papers import cheapest_images
-        >>> [round(v) for v in cheapest_images(1e5, price=1.5, cost_clean=1.0, cost_noisy=0.2)]
+        >>> [round(v) for v in cheapest_images(1e5, price=1.5, cost_clean=1.0, cost_noisy=0.2).values.values()]
         [14286, 128571, 40000]
 
     References: Daras et al. 2024, arXiv:2411.02780 (exchange rate, share of clean images).
@@ -176,4 +163,5 @@ def cheapest_images(
     share = least_clean if cost_noisy * price < cost_clean else 1.0
     total = n_eff / (share + (1 - share) / price)
     clean, noisy = share * total, (1 - share) * total
-    return ImagePurchase(clean, noisy, cost_clean * clean + cost_noisy * noisy)
+    cost = cost_clean * clean + cost_noisy * noisy
+    return Computed({"n_clean": clean, "n_noisy": noisy, "cost": cost}, "the cheapest clean and noisy images")

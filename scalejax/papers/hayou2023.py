@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ..core.errors import DecisionError
-
-
-class ResidualCovariance(NamedTuple):
-    """Covariance of two inputs in random networks; see `simulate_residual`.
-
-    Attributes:
-        variance: (seeds,) mean over the neurons of the last layer of the squared pre-activation of the first input.
-        correlation: (seeds,) of both inputs there.
-    """
-
-    variance: np.ndarray
-    correlation: np.ndarray
+from ..core.table import Computed
 
 
 def simulate_residual(
     width: int, depth: int, *, c_0: float = 0.5, q_0: float = 1.0, sigma: float = 1.0, seeds: int = 8, seed: int = 0
-) -> ResidualCovariance:
+) -> Computed:
     r"""Pre-activations of two inputs at the end of random ReLU residual networks.
 
         Y_l = Y_(l-1) + depth^(-1/2) W_l relu(Y_(l-1)),    W_l independent normal of variance sigma^2 / width
@@ -35,7 +24,8 @@ def simulate_residual(
         seeds: networks. seed: of the random numbers.
 
     Returns:
-        ResidualCovariance; `laws.residual_variance` and `laws.residual_correlation` at t = 1 are its limits.
+        `variance`, (seeds,) mean over the neurons of the last layer of the squared pre-activation of the first input, and `correlation`,
+        (seeds,) of both inputs there; `laws.residual_variance` and `laws.residual_correlation` at t = 1 are their limits.
 
     Raises:
         DecisionError: if width, depth or seeds are not positive, or c_0 is not a correlation.
@@ -55,7 +45,8 @@ def simulate_residual(
         W = rng.standard_normal((seeds, width, width)) * (sigma / np.sqrt(width * depth))
         Y = Y + W @ np.maximum(Y, 0.0)
     gram = np.swapaxes(Y, 1, 2) @ Y / width
-    return ResidualCovariance(gram[:, 0, 0], gram[:, 0, 1] / np.sqrt(gram[:, 0, 0] * gram[:, 1, 1]))
+    correlation = gram[:, 0, 1] / np.sqrt(gram[:, 0, 0] * gram[:, 1, 1])
+    return Computed({"variance": gram[:, 0, 0], "correlation": correlation}, f"two inputs in {seeds} random networks")
 
 
 def _inputs(rng: np.random.Generator, seeds: int, width: int, c_0: float, q_0: float) -> np.ndarray:

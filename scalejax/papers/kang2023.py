@@ -5,27 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ..core.errors import DataError, DecisionError
-from ..core.table import Shown
+from ..core.table import Computed, Shown
 
 
-class Transport(NamedTuple):
-    """Optimal transport from mixed sources to validation data, see `transport_distance`.
-
-    Attributes:
-        distance: cost of the best plan.
-        slope: (sources,) how the distance changes with every share, up to a constant that is the same for all.
-    """
-
-    distance: float
-    slope: np.ndarray
-
-
-def transport_distance(sources: Sequence[Any], validation: Any, p: Any) -> Transport:
+def transport_distance(sources: Sequence[Any], validation: Any, p: Any) -> Computed:
     r"""Distance from a mixture of sources to validation data: the least mean cost of moving one onto the other.
 
         OT(p) = min_{plan >= 0} sum_ij plan_ij |x_i - z_j|    with the mixture and the validation data as its margins
@@ -39,7 +27,7 @@ def transport_distance(sources: Sequence[Any], validation: Any, p: Any) -> Trans
         p: (sources,) shares that sum to one.
 
     Returns:
-        Transport: `distance`, `slope`.
+        `distance`, the cost of the best plan, and `slope`, (sources,) how it changes with every share, up to a constant common to all.
 
     Raises:
         DataError: if shapes do not agree or shares are no mixture.
@@ -57,7 +45,8 @@ def transport_distance(sources: Sequence[Any], validation: Any, p: Any) -> Trans
     edges = np.cumsum([0, *map(len, tables)])
     # The c-transform of the other potential is feasible and defined for samples of weight 0, too.
     potential = (cost - np.asarray(log["v"])[None, :]).min(axis=1)
-    return Transport(float(distance), np.asarray([potential[a:b].mean() for a, b in pairwise(edges)]))
+    slope = np.asarray([potential[a:b].mean() for a, b in pairwise(edges)])
+    return Computed({"distance": float(distance), "slope": slope}, "optimal transport to the validation data")
 
 
 def _checked(sources: Sequence[Any], validation: Any, p: Any) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from ..core.errors import DataError
 from ..core.numeric.precision import double
 from ..core.runs import Runs
-from ..core.table import Shown, Table, number
+from ..core.table import Computed
 from ..data.readers import read_runs
 from ..fitting.objective.data import usable_rows
 from ..zoo.scale.farseer import SIZE, farseer
@@ -19,30 +18,8 @@ _POWERS = np.linspace(0.02, 0.6, 59)  # of n = N / 1e9, tried for each curve
 _ROUNDS = 30  # of the fixed point for ratios of D that are not all equal; few are needed
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class FarseerStages(Shown):
-    """What the stages find, size by size, and the parameters of `laws.farseer` through it. Made by `farseer_stages`.
-
-    Attributes:
-        N: (sizes,) the model sizes that were used.
-        A, B, E: (sizes,) exponent, size and floor of the data term, L = E + B D^-A.
-        start: parameters of `laws.farseer`, for `fit(..., starts=[stages.start])`.
-    """
-
-    N: np.ndarray
-    A: np.ndarray
-    B: np.ndarray
-    E: np.ndarray
-    start: dict[str, float]
-
-    def table(self) -> Table:
-        """A row for every size."""
-        rows = [[number(v) for v in row] for row in zip(self.N, self.A, self.B, self.E, strict=True)]
-        return Table(["N", "A", "B", "E"], rows, title="Farseer, size by size: L = E + B D^-A")
-
-
 @double
-def farseer_stages(runs: Runs | Any) -> FarseerStages:
+def farseer_stages(runs: Runs | Any) -> Computed:
     r"""Fit `laws.farseer` in the paper's three stages, as a start for a joint fit.
 
         log [ L(N, D) - L(N, r D) ] - log(1 - r^-A) = log B - A log D      a line for every N, since the difference is free of E(N)
@@ -57,7 +34,8 @@ def farseer_stages(runs: Runs | Any) -> FarseerStages:
         runs: runs with columns N (parameters), D (tokens) and loss: several sizes, each with several D.
 
     Returns:
-        FarseerStages with `.N`, `.A`, `.B`, `.E`, `.start` and `.table()`. Errors of early stages stay in later ones: finish with
+        `N`, `A`, `B`, `E`, (sizes,) the model sizes that were used and exponent, size and floor of the data term, L = E + B D^-A; and
+        `start`, the parameters of `laws.farseer` through them. Errors of early stages stay in later ones: finish with
         `fit("farseer", runs, starts=[stages.start])`, which is also what gives uncertainty.
 
     Raises:
@@ -87,7 +65,7 @@ def farseer_stages(runs: Runs | Any) -> FarseerStages:
     n = sizes / SIZE
     (a1, alpha, b1), (a2, beta, b2), (a3, gamma, b3) = _falling(n, A, 1.0), _falling(n, B, -1.0), _falling(n, E, 1.0)
     start = {"a1": a1, "alpha": alpha, "b1": b1, "a2": a2, "beta": beta, "b2": b2, "a3": a3, "gamma": gamma, "b3": b3}
-    return FarseerStages(sizes, A, B, E, start)
+    return Computed({"N": sizes, "A": A, "B": B, "E": E, "start": start}, "Farseer, size by size: L = E + B D^-A")
 
 
 def _one_size(D: np.ndarray, loss: np.ndarray) -> tuple[float, float, float]:

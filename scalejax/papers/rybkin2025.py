@@ -11,37 +11,14 @@ from ..core.errors import DataError, DecisionError
 from ..core.numeric.precision import plain
 from ..core.numeric.roots import between
 from ..core.numeric.statistics import isotonic
-from ..core.table import Shown, Table, number
+from ..core.table import Computed, Shown, Table, number
 from ..fitting.uncertainty.resampling import FEWEST
 from ..zoo.fields.reinforcement import rl_compute, value_based_rl
 
 _FAR = 60.0  # e-folds of the updates ratio on either side of beta_J within which an optimum is looked for
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class FirstPassage(Shown):
-    """Data at which curves first reach thresholds, see `first_passage`.
-
-    Attributes:
-        thresholds: (J,).
-        data: (J,) of the mean curve; infinite where it never gets there.
-        draws: (replicates, J) of resampled curves.
-        runs: how many curves there are.
-    """
-
-    thresholds: np.ndarray
-    data: np.ndarray
-    draws: np.ndarray
-    runs: int
-
-    @property
-    def standard_error(self) -> np.ndarray:
-        """(J,) standard deviation over the resampled curves; infinite where one of them never gets there, or fewer than ten curves are."""
-        reached = np.isfinite(self.draws).all(axis=0) & (self.runs >= FEWEST)
-        return np.where(reached, np.where(reached, self.draws, 0.0).std(axis=0, ddof=1), np.inf)
-
-
-def first_passage(steps: Any, returns: Any, thresholds: Any, *, replicates: int = 100, seed: int = 0) -> FirstPassage:
+def first_passage(steps: Any, returns: Any, thresholds: Any, *, replicates: int = 100, seed: int = 0) -> Computed:
     """Environment steps at which learning curves first reach returns: of their isotonic mean, with a bootstrap over the runs.
 
     Args:
@@ -52,7 +29,8 @@ def first_passage(steps: Any, returns: Any, thresholds: Any, *, replicates: int 
         seed: of the resampling.
 
     Returns:
-        FirstPassage: `data`, `draws`, `standard_error`.
+        `data`, (J,) of the mean curve, infinite where it never gets there; `draws`, (replicates, J) of resampled curves; and
+        `standard_error`, (J,) their standard deviation, infinite where one of them never gets there, or fewer than ten curves are.
 
     Raises:
         DataError: if shapes do not agree or steps do not rise.
@@ -73,7 +51,10 @@ def first_passage(steps: Any, returns: Any, thresholds: Any, *, replicates: int 
     rng = np.random.default_rng(seed)
     picks = rng.integers(0, len(curves), (replicates, len(curves)))
     draws = np.stack([_passage(steps, curves[pick].mean(axis=0), levels) for pick in picks])
-    return FirstPassage(levels, _passage(steps, curves.mean(axis=0), levels), draws, len(curves))
+    reached = np.isfinite(draws).all(axis=0) & (len(curves) >= FEWEST)
+    error = np.where(reached, np.where(reached, draws, 0.0).std(axis=0, ddof=1), np.inf)
+    found = {"thresholds": levels, "data": _passage(steps, curves.mean(axis=0), levels), "standard_error": error, "draws": draws}
+    return Computed(found, f"data at which {len(curves)} curves first reach the thresholds")
 
 
 def _passage(steps: np.ndarray, curve: np.ndarray, levels: np.ndarray) -> np.ndarray:

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ..core.errors import DataError, DecisionError
+from ..core.table import Computed
 
 
-class TunedBound(NamedTuple):
-    """See `tuned_bound`.
-
-    Attributes:
-        gamma: base rate that makes the bound smallest.
-        bound: Omega at that rate.
-        distance, noise: T1 and T2 of Omega = T1 / gamma + gamma T2.
-    """
-
-    gamma: float
-    bound: float
-    distance: float
-    noise: float
-
-
-def tuned_bound(shape: Any, *, D0: float = 1.0, G: Any = 1.0) -> TunedBound:
+def tuned_bound(shape: Any, *, D0: float = 1.0, G: Any = 1.0) -> Computed:
     r"""Best base rate of a schedule's shape by the convex bound `laws.convex_bound`, and the bound there.
 
         eta = gamma * shape    =>    Omega = T1 / gamma + gamma T2,    gamma* = sqrt(T1 / T2),    Omega* = 2 sqrt(T1 T2)
@@ -38,7 +24,7 @@ def tuned_bound(shape: Any, *, D0: float = 1.0, G: Any = 1.0) -> TunedBound:
         G: bound on the gradient's norm: one number, or (T,) one a step.
 
     Returns:
-        TunedBound (gamma, bound, distance, noise).
+        `gamma`, the base rate that makes the bound smallest, `bound`, Omega there, and `distance` and `noise`, T1 and T2.
 
     Raises:
         DataError: if the shape is negative or 0 throughout, or D0 or G is not positive.
@@ -62,26 +48,11 @@ def tuned_bound(shape: Any, *, D0: float = 1.0, G: Any = 1.0) -> TunedBound:
     R, Q = (np.cumsum(v[::-1])[::-1] for v in (eta, eta**2 * G**2))
     noise = Q[0] / (2 * R[0]) + 0.5 * np.sum(eta[:-1] * Q[:-1] / (R[1:] * R[:-1]))
     distance = D0**2 / (2 * R[0])
-    return TunedBound(float(np.sqrt(distance / noise)), float(2 * np.sqrt(distance * noise)), float(distance), float(noise))
+    best = {"gamma": float(np.sqrt(distance / noise)), "bound": float(2 * np.sqrt(distance * noise))}
+    return Computed({**best, "distance": float(distance), "noise": float(noise)}, "best base rate by the convex bound")
 
 
-class KernelSchedule(NamedTuple):
-    """See `kernel_schedule`.
-
-    Attributes:
-        easy: whether the task is easy, s >= 1 - 1/beta.
-        decay_exponent: p of the optimal decay (1 - z / T)^p over the whole run; NaN for a hard task, where a WSD is optimal.
-        peak_exponent: the best peak rate falls as T^-(peak_exponent); 0 for a hard task, which takes the largest stable rate.
-        risk_exponent: the final excess risk falls as T^-(risk_exponent).
-    """
-
-    easy: bool
-    decay_exponent: float
-    peak_exponent: float
-    risk_exponent: float
-
-
-def kernel_schedule(s: float, beta: float) -> KernelSchedule:
+def kernel_schedule(s: float, beta: float) -> Computed:
     r"""The optimal learning-rate schedule of SGD on a power-law kernel, over T steps.
 
         easy, s >= 1 - 1/beta:  eta(z) = peak (1 - z / T)^(2 beta - 1),   peak ~ T^-[(1 + s beta - beta) / (1 + s beta)],
@@ -94,19 +65,26 @@ def kernel_schedule(s: float, beta: float) -> KernelSchedule:
         s: source exponent, positive. beta: capacity exponent, above 1; see `laws.functional_scaling_theory`.
 
     Returns:
-        KernelSchedule (easy, decay_exponent, peak_exponent, risk_exponent).
+        `easy`: whether the task is easy, s >= 1 - 1/beta. `decay_exponent`: p of the optimal decay (1 - z / T)^p over the whole run; NaN
+        for a hard task, where a WSD is optimal. `peak_exponent`: the best peak rate falls as T^-peak_exponent; 0 for a hard task, which
+        takes the largest stable rate. `risk_exponent`: the final excess risk falls as T^-risk_exponent.
 
     Raises:
         DecisionError: if s is not positive or beta not above 1.
 
     Example:
-        >>> kernel_schedule(1.0, 2.0)
-        KernelSchedule(easy=True, decay_exponent=3.0, peak_exponent=0.3333333333333333, risk_exponent=0.6666666666666666)
+        >>> kernel_schedule(1.0, 2.0).to_dict()
+        {'easy': True, 'decay_exponent': 3.0, 'peak_exponent': 0.3333333333333333, 'risk_exponent': 0.6666666666666666}
 
     References: Li et al. 2026, arXiv:2602.06797.
     """
     if not s > 0 or not beta > 1:
         raise DecisionError(f"s={s!r} must be positive and beta={beta!r} above 1.")
-    if s < 1 - 1 / beta:
-        return KernelSchedule(False, float("nan"), 0.0, float(s))
-    return KernelSchedule(True, 2.0 * beta - 1, (1 + s * beta - beta) / (1 + s * beta), s * beta / (1 + s * beta))
+    easy = s >= 1 - 1 / beta
+    found = {
+        "easy": easy,
+        "decay_exponent": 2.0 * beta - 1 if easy else float("nan"),
+        "peak_exponent": (1 + s * beta - beta) / (1 + s * beta) if easy else 0.0,
+        "risk_exponent": s * beta / (1 + s * beta) if easy else float(s),
+    }
+    return Computed(found, "optimal schedule on a power-law kernel")

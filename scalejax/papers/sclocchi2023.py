@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import DataError, DecisionError
 from ..core.numeric.precision import double
-from ..core.table import Shown
+from ..core.table import Computed
 from ..fitting.uncertainty.intervals import quantile_of
 
 _GRID = np.linspace(-3.0, 3.0, 601)
@@ -73,24 +72,8 @@ def optimal_temperature_power(hidden: int) -> float:
     return (hidden - 1) / (hidden + 1)
 
 
-@dataclass(frozen=True, repr=False)
-class Collapse(Shown):
-    """The power that brings curves together; see `collapse_power`.
-
-    Attributes:
-        power: a. low, high: its interval; infinite where the range tried ends first.
-        sigma: scatter of y about the common curve. freedom: degrees of freedom.
-    """
-
-    power: float
-    low: float
-    high: float
-    sigma: float
-    freedom: int
-
-
 @double
-def collapse_power(T: Any, P: Any, y: Any, *, degree: int = 3, level: float = 0.9) -> Collapse:
+def collapse_power(T: Any, P: Any, y: Any, *, degree: int = 3, level: float = 0.9) -> Computed:
     r"""Power a for which y depends on T P^a only: curves over T for several P fall onto one another.
 
         least sum_i (y_i - poly(ln T_i + a ln P_i))^2 over a and the polynomial
@@ -102,8 +85,9 @@ def collapse_power(T: Any, P: Any, y: Any, *, degree: int = 3, level: float = 0.
         level: of the interval.
 
     Returns:
-        Collapse with `.power`, `.low`, `.high` (by the F test of the sum of squares) and `.sigma`. With T_c ~ P^-a it is the a of the
-        cross-over temperature. Powers from -3 to 3 are tried.
+        `power`, the a of the cross-over temperature T_c ~ P^-a; `low` and `high`, its interval by the F test of the sum of squares,
+        infinite where the range tried (-3 to 3) ends first; `sigma`, the scatter of y about the common curve; `freedom`, its degrees of
+        freedom.
 
     Raises:
         DataError: if values are not positive, P is the same everywhere, or there are too few points.
@@ -131,9 +115,9 @@ def collapse_power(T: Any, P: Any, y: Any, *, degree: int = 3, level: float = 0.
     limit = least * (1 + float(quantile_of(level, np.asarray(freedom))) ** 2 / freedom)
     outside = rest > limit
     low, high = _GRID[:i][outside[:i]], _GRID[i + 1 :][outside[i + 1 :]]
-    return Collapse(
-        best, float(low[-1]) if len(low) else -np.inf, float(high[0]) if len(high) else np.inf, float(np.sqrt(least / freedom)), freedom
-    )  # fmt: skip
+    limits = {"low": float(low[-1]) if len(low) else -np.inf, "high": float(high[0]) if len(high) else np.inf}
+    found = {"power": best, **limits, "sigma": float(np.sqrt(least / freedom)), "freedom": freedom}
+    return Computed(found, f"power that brings the curves together, with its {100 * level:g} % interval")
 
 
 def _scatter(x: np.ndarray, y: np.ndarray, degree: int) -> float:

@@ -2,47 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import DataError
-from ..core.table import Shown, Table, number
+from ..core.table import Computed
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class EmaWeights(Shown):
-    """Coefficients of the updates in the final weights; see `ema_weights`.
-
-    Attributes:
-        coefficients: (T,) c_i of the update of every step.
-        initial: c_0, what is left of the initial weights.
-        effective: 1 / sum c_i^2 over the updates, after scaling to sum 1: the number of updates that are averaged.
-        timescale: (T,) 1 / (eta_i lambda), in steps; infinite where the rate is 0.
-    """
-
-    coefficients: np.ndarray
-    initial: float
-    effective: float
-    timescale: np.ndarray
-
-    @property
-    def age(self) -> float:
-        """Mean age of the averaged updates, in steps before the end."""
-        c = self.coefficients / self.coefficients.sum()
-        return float(c @ np.arange(len(c))[::-1])
-
-    def table(self) -> Table:
-        """The summary in rows."""
-        rows = [
-            ["initial weights left", number(self.initial, 4)], ["updates averaged", number(self.effective, 4)],
-            ["mean age of updates, steps", number(self.age, 4)],
-        ]  # fmt: skip
-        return Table(["quantity", "value"], rows)
-
-
-def ema_weights(eta: Any, weight_decay: float) -> EmaWeights:
+def ema_weights(eta: Any, weight_decay: float) -> Computed:
     r"""The weights of AdamW after T steps as an average of its scaled updates, by schedule and weight decay.
 
         theta_t = (1 - a_t) theta_{t-1} + a_t x_t,    a_t = eta_t lambda,    x_t = -u_t / lambda
@@ -56,7 +24,9 @@ def ema_weights(eta: Any, weight_decay: float) -> EmaWeights:
         weight_decay: lambda, independent of the rate in AdamW's sense (each step multiplies the weights by 1 - eta lambda).
 
     Returns:
-        EmaWeights with `.coefficients`, `.initial`, `.effective`, `.timescale`, `.age`, `.table()`.
+        `coefficients`, (T,) c_i of the update of every step; `initial`, c_0, what is left of the initial weights; `effective`,
+        1 / sum c_i^2 over the updates, after scaling to sum 1: the number of updates that are averaged; `age`, their mean age in steps
+        before the end; `timescale`, (T,) 1 / (eta_i lambda) in steps, infinite where the rate is 0.
 
     Raises:
         DataError: if a rate is negative or missing, weight_decay is not positive, or eta lambda reaches 1.
@@ -79,4 +49,9 @@ def ema_weights(eta: Any, weight_decay: float) -> EmaWeights:
     c = a * np.exp(kept[-1] - kept)
     with np.errstate(divide="ignore"):
         timescale = 1.0 / a
-    return EmaWeights(c, float(np.exp(kept[-1])), float(c.sum() ** 2 / (c**2).sum()), timescale)
+    single = {
+        "initial": float(np.exp(kept[-1])),
+        "effective": float(c.sum() ** 2 / (c**2).sum()),
+        "age": float(c / c.sum() @ np.arange(len(c))[::-1]),
+    }
+    return Computed({**single, "coefficients": c, "timescale": timescale}, "AdamW's weights as an average of its updates")

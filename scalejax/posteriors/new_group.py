@@ -17,7 +17,7 @@ from .model.setup import group_covariates, point_fit
 from .posterior import Posterior, medians
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class NewGroup(Draws):
     """Draws of the parameters of a group without runs, see `new_group`: everything that takes `Draws` takes it.
 

@@ -17,7 +17,7 @@ from ...core.laws.domains import Interval, Ordered, Positive, Simplex
 from ...core.laws.law import Law
 from ...core.numeric.precision import double, plain
 from ...core.progress import Progress, reporter
-from ...core.table import Table, number
+from ...core.table import Shown, Table, number
 from ..objective.layout import Layout, Slot
 from ..objective.losses import Squared
 from ..objective.problem import Data, residuals
@@ -38,8 +38,8 @@ _SIDES = np.array([-1.0, 1.0])[:, None, None]
 _PRECISE = 1e-3  # width of the bracket of an end, as a share of its distance from the optimum; interpolation is finer still
 
 
-@dataclass(frozen=True, eq=False)
-class Profile:
+@dataclass(frozen=True, eq=False, repr=False)
+class Profile(Shown):
     """Profiles of a fit's parameters; every array is NumPy float64 and, but for a last axis of grid points, shaped as in `fit.params`.
 
     Attributes:
@@ -61,11 +61,17 @@ class Profile:
     threshold: dict[str, Any]
     failed: int = 0
 
-    def interval(self) -> dict[str, tuple[Any, Any]]:
-        """(low, high) of every profiled parameter."""
+    def interval(self, level: float | None = None) -> dict[str, tuple[Any, Any]]:
+        """(low, high) of every profiled parameter, at the level that was profiled.
+
+        Raises:
+            FitError: if another level is asked for.
+        """
+        if level not in (None, self.level):
+            raise FitError(f"These profiles end at level={self.level:g}; for another call sj.profile(fit, level={level:g}).")
         return {name: (self.low[name], self.high[name]) for name in self.low}
 
-    def summary(self) -> Table:
+    def table(self) -> Table:
         """Estimates with the profile's interval, and beside it the symmetric one of `Fit.interval`."""
         symmetric, rows = self.fit.interval(self.level), []
         for name in self.low:
@@ -84,10 +90,7 @@ class Profile:
         return Table(["parameter", "estimate", f"low {percent}", f"high {percent}", "sandwich low", "sandwich high", ""], rows, notes=notes)
 
     def __repr__(self) -> str:
-        return f"{self.fit.law.name}: profile\n{self.summary().text()}"
-
-    def _repr_html_(self) -> str:
-        return self.summary().html()
+        return f"{self.fit.law.name}: profile\n{self.table().text()}"
 
 
 @double

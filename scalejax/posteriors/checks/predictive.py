@@ -14,7 +14,7 @@ from ...core.errors import FitError
 from ...core.numeric.batching import traced
 from ...core.numeric.precision import double
 from ...core.numeric.statistics import evenly
-from ...core.table import Table, number
+from ...core.table import Shown, Table, number
 from ..model.density import Evidence, Model
 from .influence import draws_of
 
@@ -30,8 +30,8 @@ _NUMBERS = 2**18  # outputs drawn at a time
 Statistic = Callable[[np.ndarray], float]
 
 
-@dataclass(frozen=True, eq=False)
-class PredictiveCheck:
+@dataclass(frozen=True, eq=False, repr=False)
+class PredictiveCheck(Shown):
     """Statistics of the observed runs beside those of replicated ones, see `predictive_check`; printing it gives the table.
 
     Attributes:
@@ -63,12 +63,6 @@ class PredictiveCheck:
         found = "; ".join(f"{name} is {words}" for name, words in self.suspicious.items())
         note = f"Suspicious: {found}. The law or the likelihood misses it." if found else "Nothing is suspicious."
         return Table(["statistic", "observed", "replicated, low 95 %", "high 95 %", "tail probability", ""], rows, notes=[note])
-
-    def __repr__(self) -> str:
-        return self.table().text()
-
-    def _repr_html_(self) -> str:
-        return self.table().html()
 
 
 @double

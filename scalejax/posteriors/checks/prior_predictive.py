@@ -13,14 +13,14 @@ from ...core.laws.law import Law
 from ...core.numeric.precision import double
 from ...core.numeric.statistics import ends
 from ...core.runs import Runs
-from ...core.table import Table, number
+from ...core.table import Shown, Table, number
 from ..model.prior_draws import from_prior, outputs
 from ..model.setup import Setup, check_options, set_up
 from .predictive import seen_by, trials_of
 
 
-@dataclass(frozen=True, eq=False)
-class PriorPredictive:
+@dataclass(frozen=True, eq=False, repr=False)
+class PriorPredictive(Shown):
     """Outputs drawn from the prior at the inputs of the runs, see `prior_predictive`; printing it gives the verdict.
 
     Attributes:
@@ -33,13 +33,13 @@ class PriorPredictive:
     observed: np.ndarray
     rows: np.ndarray
 
-    def interval(self, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    def interval(self, level: float = 0.9) -> dict[str, tuple[Any, Any]]:
         """(low, high) of the outputs of every observation."""
-        return ends(self.outputs, level)
+        return {"outputs": ends(self.outputs, level)}
 
     def table(self, level: float = 0.95) -> Table:
         """The prior at the runs of lowest, middle and highest output."""
-        low, high = self.interval(level)
+        low, high = self.interval(level)["outputs"]
         order = np.argsort(self.observed)
         rows = []
         for i in order[[0, len(order) // 2, -1]]:
@@ -52,12 +52,6 @@ class PriorPredictive:
         if bad := np.mean(~np.isfinite(self.outputs)):
             notes.append(f"{100 * bad:.2g} % of the outputs drawn are not finite.")
         return Table(["run", "observed", "prior median", f"low {100 * level:g} %", f"high {100 * level:g} %"], rows, notes=notes)
-
-    def __repr__(self) -> str:
-        return self.table().text()
-
-    def _repr_html_(self) -> str:
-        return self.table().html()
 
 
 @double

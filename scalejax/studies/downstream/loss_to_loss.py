@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from ...core.laws.law import Law
 from ...core.numeric.precision import double
 from ...core.numeric.statistics import ends
 from ...core.runs import Runs
-from ...core.table import Table, number
+from ...core.table import Shown, Table, number
 from ...decisions.known import Source, known
 from ...fitting.uncertainty.resampling import FEWEST
 from ...zoo.downstream.loss_to_loss import kaplan_irreducible, loss_to_loss
@@ -63,7 +63,8 @@ def _by_key(runs: Runs, on: Sequence[str], loss: str) -> dict[tuple[str, ...], l
     return found
 
 
-class Link(NamedTuple):
+@dataclass(frozen=True, eq=False, repr=False)
+class Link(Shown):
     """A shifted power law between two losses, see `fit_link`; its fields are the parameters of `laws.loss_to_loss`, and the scatter.
 
     Attributes:

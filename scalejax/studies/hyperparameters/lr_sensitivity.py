@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -58,7 +58,8 @@ def lr_sensitivity(
     return float((0.5 * (excess[1:] + excess[:-1]) * np.diff(z)).sum() / (b - a))
 
 
-class Threshold(NamedTuple):
+@dataclass(frozen=True, eq=False, repr=False)
+class Threshold(Shown):
     """Size at which a norm crosses a threshold: the estimate, and where the interval of the trend crosses it.
 
     An end that is not reached within a million times the largest size is infinite.
@@ -92,7 +93,7 @@ class NormTrend(Shown):
         return np.exp(self._design(N, lr) @ self.coefficients)
 
     @double
-    def interval(self, N: Any, lr: Any = 1.0, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
+    def predict_interval(self, N: Any, lr: Any = 1.0, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
         """(low, high) of the trend, not of a new run."""
         X = self._design(N, lr)
         reach = float(quantile_of(level, np.asarray(self.freedom))) * np.sqrt(np.einsum("...i,ij,...j->...", X, self.covariance, X))
@@ -104,7 +105,7 @@ class NormTrend(Shown):
         if not threshold > 0:
             raise DataError(f"threshold={threshold!r} must be positive.")
         N = np.geomspace(np.exp(self.centre[0]), self.largest * _REACH, _GRID)
-        middle, (below, above) = self.predict(N, lr), self.interval(N, lr, level)
+        middle, (below, above) = self.predict(N, lr), self.predict_interval(N, lr, level)
         found = [_first_crossing(N, curve, threshold) for curve in (middle, below, above)]
         return Threshold(found[0], *sorted(found[1:]))
 
@@ -133,7 +134,7 @@ def norm_trend(N: Any, norm: Any, lr: Any = None, *, degree: int = 1) -> NormTre
         degree: 1 or 2.
 
     Returns:
-        NormTrend with `.predict(N, lr)`, `.interval(...)`, `.crossing(threshold, lr)`, `.table()`. For gradients that fall towards Adam's
+        NormTrend with `.predict(N, lr)`, `.predict_interval(...)`, `.crossing(threshold, lr)`. For gradients that fall towards Adam's
         epsilon pass threshold=1e-8.
 
     Raises:

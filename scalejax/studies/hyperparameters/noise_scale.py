@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -10,9 +11,11 @@ import numpy as np
 from ...core.errors import DataError, DecisionError
 from ...core.numeric.precision import numpy_or_jax
 from ...core.numeric.roots import root
+from ...core.table import Shown
 
 
-class NoiseScale(NamedTuple):
+@dataclass(frozen=True, eq=False, repr=False)
+class NoiseScale(Shown):
     """Gradient noise from two batches; see `gradient_noise_scale`.
 
     Attributes:
@@ -92,7 +95,8 @@ def quadratic_noise_scale(G: Any, H: Any, Sigma: Any) -> tuple[float, float]:
     return float(np.trace(H @ Sigma)) / bend, float(np.trace(Sigma) / (G @ G))
 
 
-class AdaptiveGain(NamedTuple):
+@dataclass(frozen=True, eq=False, repr=False)
+class AdaptiveGain(Shown):
     """What batches that follow the noise scale gain; see `adaptive_batch`.
 
     Attributes:

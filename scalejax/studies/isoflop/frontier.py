@@ -15,7 +15,7 @@ import numpy as np
 from ...core.errors import DataWarning, FitError, suggest
 from ...core.numeric.statistics import ends, lower_hull
 from ...core.runs import Runs
-from ...core.table import Table, number
+from ...core.table import Shown, Table, number
 from ...data.readers import read_runs
 from .minima import Minimum, Sizes, contrasts, interpolated, misfit, polynomial, sizes_by_budget, within
 
@@ -25,8 +25,8 @@ _DISAGREES = 0.15  # of C and 6 N D; figures that were read off a plot differ by
 _LEAST = 2e-4  # of the loss: no loss is known better, for runs of other seeds differ by more
 
 
-@dataclass(frozen=True, eq=False)
-class Frontier:
+@dataclass(frozen=True, eq=False, repr=False)
+class Frontier(Shown):
     """Best sizes per budget and the power laws N = k_N C^a, D = k_D C^b through them.
 
     Attributes:
@@ -79,9 +79,6 @@ class Frontier:
             low, high = self.interval()["a"]
             lines += f"; a in {low:.4f} – {high:.4f} (90 %)"
         return Table(["compute", "N", "D", "D/N", "loss", ""], rows, notes=[lines, *self.notes])
-
-    def __repr__(self) -> str:
-        return self.table().text()
 
 
 def isoflop(

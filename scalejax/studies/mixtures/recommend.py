@@ -11,7 +11,7 @@ import numpy as np
 from ...core.errors import DecisionError
 from ...core.laws.law import Law
 from ...core.numeric.precision import double
-from ...core.table import Table
+from ...core.table import Shown, Table
 from ...data.readers import OnBad
 from ...decisions.known import Source
 from ...decisions.mixtures.mixture import Mixture
@@ -26,7 +26,7 @@ from .tables import normalised, stack_targets
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class MixtureRecommendation:
+class MixtureRecommendation(Shown):
     """Recommended training proportions, how sure they are, and what other proportions would cost; made by `recommend_mixture`.
 
     Attributes:
