@@ -23,7 +23,7 @@ from .predict import Points, evaluate, inputs_by_name
 from .request import Request, too_few
 from .runaways import doubts
 from .solvers.gradient import Solver
-from .solvers.search import Found, agreement
+from .solvers.search import Found, StartTable
 from .status import CODES, Status, failures
 from .uncertainty.covariance import Curvature
 from .uncertainty.intervals import interval_end, quantile_of, standard_errors
@@ -36,47 +36,6 @@ if TYPE_CHECKING:
 
 _GROUPS = 12  # that a printed fit shows one by one
 _BLOCKED = 1e-3  # share of the objective that a Newton step promises where no optimum is: what converged promises a millionth of it at most
-
-
-@dataclass(frozen=True)
-class StartTable:
-    """What became of the refined starts, best first within each set; sets that needed fewer have an empty status at the end.
-
-    Attributes:
-        objective: (sets, refined). status: (sets, refined) names. iterations: (sets, refined). theta: (size, sets, refined).
-        screened: starts that were evaluated before.
-    """
-
-    objective: np.ndarray
-    status: np.ndarray
-    iterations: np.ndarray
-    theta: np.ndarray
-    screened: int
-
-    @property
-    def refined(self) -> int:
-        """Refined starts, of the set where the smallest share of them agree."""
-        return int(self._counts[1])
-
-    @property
-    def agreeing(self) -> int:
-        """How many of these `refined` starts reached the best objective."""
-        return int(self._counts[0])
-
-    @cached_property
-    def _counts(self) -> np.ndarray:
-        agree, ran = agreement(self.objective).sum(axis=1), (self.status != "").sum(axis=1)
-        worst = np.argmin(agree / np.maximum(ran, 1))
-        return np.stack([agree, ran])[:, worst]
-
-    @property
-    def optima(self) -> int:
-        """Distinct objective values among the converged starts (of the set with the most)."""
-        counts = []
-        for values, status in zip(self.objective, self.status, strict=True):
-            done = np.sort(values[status == Status.CONVERGED.value])
-            counts.append(int((np.diff(done) > 1e-4 * np.abs(done[1:])).sum()) + 1 if len(done) else 0)
-        return max(counts)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

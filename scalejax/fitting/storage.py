@@ -21,7 +21,8 @@ from ..core.runs import Flag, Runs
 from .objective import losses
 from .objective.counts import Binomial
 from .request import Request
-from .result import Fit, StartTable
+from .result import Fit
+from .solvers.search import StartTable
 from .status import Status
 from .uncertainty.covariance import Curvature
 

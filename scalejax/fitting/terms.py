@@ -14,7 +14,7 @@ from ..core.laws.law import Law
 from ..core.numeric.precision import double
 from ..core.progress import Progress, reporter
 from ..core.runs import Runs
-from ..core.table import Table, number
+from ..core.table import Shown, Table, number
 from ..zoo.scale.terms import MASK, TermLibrary
 from . import criteria
 from .fit import fit, make_request
@@ -50,8 +50,8 @@ class _Structures(Bank):
         return super().gather(np.zeros(len(sets), int), weight)._replace(own={MASK: self.masks[:, sets]})
 
 
-@dataclass(frozen=True, eq=False)
-class TermFits:
+@dataclass(frozen=True, eq=False, repr=False)
+class TermFits(Shown):
     """Fits of many structures of a library to one table; arrays are in the order of the masks, (structures,). Print it for the best.
 
     Attributes:
@@ -135,9 +135,6 @@ class TermFits:
             rows.append([str(i), formula, str(self.free[i]), number(float(self.objective[i]), 5), *low, self.statuses[i].value])
         notes = [f"{len(self):,} structures fitted to {self.n} observations in {self.seconds:.1f} s; BIC and AICc above the lowest."]
         return Table(["structure", "law", "parameters", "objective", "BIC", "AICc", "status"], rows, "Structures", notes)
-
-    def __repr__(self) -> str:
-        return self.table().text()
 
     def _index(self, i: int) -> int:
         if not -len(self) <= i < len(self):

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..core.errors import FitError, IdentifiabilityError
+from ..core.checks import check_count
+from ..core.errors import IdentifiabilityError
 from ..core.numeric.precision import double
 from ..fitting.result import Fit
 from ..fitting.uncertainty.draws import Draws
@@ -46,8 +47,7 @@ def laplace(
         >>> low < 0.3 < high
         True
     """
-    if draws < 2:
-        raise FitError(f"draws={draws} must be at least 2.")
+    check_count("draws", draws, 2)
     unknown = np.array(undetermined(fit))
     found = spread(fit, covariance, groups)
     unknown |= np.isinf(np.diagonal(found.matrix, axis1=1, axis2=2)).T

@@ -15,10 +15,10 @@ from ...core.errors import ConvergenceWarning, FitError, suggest
 from ..fit import check
 from ..objective.data import Bank
 from ..request import Request
-from ..result import Fit, StartTable, finish
+from ..result import Fit, finish
 from ..runaways import refit
 from ..solvers.gradient import as_solver
-from ..solvers.search import search
+from ..solvers.search import StartTable, search
 from ..status import Status, code
 from ..uncertainty.covariance import Curvature
 from ..uncertainty.draws import Draws

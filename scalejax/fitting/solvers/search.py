@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import jax
@@ -72,6 +72,47 @@ def agreement(objective: np.ndarray) -> np.ndarray:
 
 def _reaches(objective: np.ndarray, best: np.ndarray) -> np.ndarray:
     return (objective / (1 + AGREE) <= best + 1e-25) & np.isfinite(objective)
+
+
+@dataclass(frozen=True)
+class StartTable:
+    """What became of the refined starts, best first within each set; sets that needed fewer have an empty status at the end.
+
+    Attributes:
+        objective: (sets, refined). status: (sets, refined) names. iterations: (sets, refined). theta: (size, sets, refined).
+        screened: starts that were evaluated before.
+    """
+
+    objective: np.ndarray
+    status: np.ndarray
+    iterations: np.ndarray
+    theta: np.ndarray
+    screened: int
+
+    @property
+    def refined(self) -> int:
+        """Refined starts, of the set where the smallest share of them agree."""
+        return int(self._counts[1])
+
+    @property
+    def agreeing(self) -> int:
+        """How many of these `refined` starts reached the best objective."""
+        return int(self._counts[0])
+
+    @cached_property
+    def _counts(self) -> np.ndarray:
+        agree, ran = agreement(self.objective).sum(axis=1), (self.status != "").sum(axis=1)
+        worst = np.argmin(agree / np.maximum(ran, 1))
+        return np.stack([agree, ran])[:, worst]
+
+    @property
+    def optima(self) -> int:
+        """Distinct objective values among the converged starts (of the set with the most)."""
+        counts = []
+        for values, status in zip(self.objective, self.status, strict=True):
+            done = np.sort(values[status == Status.CONVERGED.value])
+            counts.append(int((np.diff(done) > 1e-4 * np.abs(done[1:])).sum()) + 1 if len(done) else 0)
+        return max(counts)
 
 
 @partial(jax.jit, static_argnums=(0, 1))

@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from ...core.checks import check_count
 from ...core.errors import ConvergenceWarning, FitError, suggest
 from ...core.numeric.precision import double
 from ...core.progress import Progress, reporter
@@ -93,8 +94,7 @@ def bootstrap(
     """
     if kind not in (None, *_KINDS):
         raise FitError(f"kind={kind!r} is not a bootstrap; {suggest(kind, _KINDS)}")
-    if replicates < 2:
-        raise FitError(f"replicates={replicates} must be at least 2.")
+    check_count("replicates", replicates, 2)
     if kind == "groups" and groups is None:
         raise FitError("kind='groups' needs the column that names the groups: groups='...'.")
     if groups is not None and kind not in (None, "groups", "residual"):

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from ...core.errors import FitError
+from ...core.checks import check_count
 from ...core.laws.law import Law
 from ...core.numeric.precision import double
 from ...core.numeric.statistics import ends
@@ -81,8 +81,7 @@ def prior_predictive(law: Law | str, runs: Runs | Any, *, draws: int = 200, seed
 
     References: Gabry, Simpson, Vehtari, Betancourt and Gelman, "Visualization in Bayesian workflow", JRSS A 2019.
     """
-    if draws < 1:
-        raise FitError(f"draws={draws} must be at least 1.")
+    check_count("draws", draws, 1)
     check_options("prior_predictive", options)
     return from_setup(set_up(law, runs, **options), draws, seed)
 

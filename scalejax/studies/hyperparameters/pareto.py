@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.errors import DataError
+from ...core.errors import DataError, suggest
 from ...core.runs import Runs
 from ...core.table import Shown, Table, number
 from ...fitting.fit import fit
@@ -122,6 +122,11 @@ def pareto_hyperparameters(
     if near is not None and not near > 0:
         raise DataError(f"near={near!r} must be positive, a relative excess of loss such as 0.01, or None for the front alone.")
     used = runs.take(np.flatnonzero(~runs.excluded))
+    for name in (cost, loss, *names):
+        if name not in used:
+            raise DataError(f"The trials have no column {name!r}; {suggest(name, used.names)}")
+        if not (np.isfinite(used[name]) & (used[name] > 0)).all():
+            raise DataError(f"Column {name!r} must hold positive numbers: its law is a power of the cost.")
     on_front = pareto_set(used[loss], used[cost])
     if len(on_front) < 4:
         raise DataError(f"Only {len(on_front)} trials lie on the front of {loss} and {cost}; its law needs four.")

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ...core.checks import check_count
 from ...core.errors import DataWarning, FitError, suggest
 from ...core.numeric.statistics import ends, lower_hull
 from ...core.runs import Runs
@@ -141,6 +142,9 @@ def isoflop(
         raise FitError(f"degree={degree} must be 2 (parabola) or 3 (cubic).")
     if method not in _METHODS:
         raise FitError(f"method={method!r} is unknown; {suggest(str(method), _METHODS)}")
+    if not (0 < tolerance < 1 and window > 0):
+        raise FitError(f"tolerance={tolerance!r} must be a share between 0 and 1, and window={window!r} positive.")
+    check_count("replicates", replicates, 0)
     runs = runs if isinstance(runs, Runs) else read_runs(runs)
     runs, rng = runs.where(~runs.excluded), np.random.default_rng(seed)
     sizes = sizes_by_budget(runs, budget, tolerance)

@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 
+from ...core.checks import check_count
 from ...core.errors import ConvergenceWarning, DecisionError
 from ...fitting.objective.data import Bank
 from ...fitting.result import Fit
@@ -27,8 +28,7 @@ def bootstrap_mixtures(fitted: Fit, draws: int, seed: int) -> Draws:
 
 def mixture_counts(mixtures: int, draws: int, seed: int) -> np.ndarray:
     """(mixtures, draws): how often each mixture is drawn in every replicate."""
-    if draws < 2:
-        raise DecisionError(f"draws={draws!r} must be at least 2.")
+    check_count("draws", draws, 2, DecisionError)
     if mixtures < FEWEST:
         raise DecisionError(f"The table has only {mixtures} mixtures; resampling them needs at least {FEWEST}: ask for no intervals.")
     return resampled(mixtures, draws, np.random.default_rng(seed))
