@@ -97,7 +97,7 @@ def _objective(found: Fit, params: Mapping[str, Any]) -> float:
     """The fit's objective at other parameters: of all used steps of curves, with the weights of the fit."""
     request = found.request
     theta = request.layout.inverse(params)[:, None]
-    data = request.bank.gather(np.zeros(1, int))
-    residual = np.asarray(residuals(request.spec, request.bank.batched, theta, data))
+    data = request.batch.gather(np.zeros(1, int))
+    residual = np.asarray(residuals(request.spec, request.batch.batched, theta, data))
     counts = data.weight > 0  # beyond the end of a curve nothing was observed
     return float(np.sum(data.weight[counts] * np.asarray(request.loss.rho(jnp.asarray(residual[counts])))))

@@ -57,9 +57,9 @@ def by_fit(law: Law, runs: Runs, split: Split, weights: np.ndarray, seed: int, o
 
     fitted = _refitted(law, runs, np.where(split.left_out, 0.0, weights), seed, options)
     held = fitted.request.spec.prior and options.get("prior") is None
-    bank, size = fitted.request.bank, fitted.request.layout.size
-    predicted, jac = (np.asarray(a) for a in _linearised(fitted.request.spec, fitted.theta[:, 0], bank.inputs, bank.codes, bank.fixed))
-    target, weight = bank.target.ravel(), bank.weight[:, 0]
+    batch, size = fitted.request.batch, fitted.request.layout.size
+    predicted, jac = (np.asarray(a) for a in _linearised(fitted.request.spec, fitted.theta[:, 0], batch.inputs, batch.codes, batch.fixed))
+    target, weight = batch.target.ravel(), batch.weight[:, 0]
     kept = weight > 0
     nu = int(kept.sum()) - size
     if nu < 1:
@@ -68,7 +68,7 @@ def by_fit(law: Law, runs: Runs, split: Split, weights: np.ndarray, seed: int, o
     s2 = np.sum((weight * error**2)[kept]) / np.mean(weight[kept]) / nu
     share = weight / np.mean(weight[kept])
     covariance = _with_ranges(fitted, jac, share / s2) if fitted.request.spec.prior else _covariance(fitted, split)
-    left, rows = _left_out(fitted.request, split, len(bank.target))
+    left, rows = _left_out(fitted.request, split, len(batch.target))
     error, jac, y = error[left.ravel()], jac[left.ravel()], target[left.ravel()]
     variance = np.maximum(s2 + np.einsum("ni,ij,nj->n", jac, covariance, jac), 1e-30)
     z = error / np.sqrt(variance)

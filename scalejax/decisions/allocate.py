@@ -19,7 +19,7 @@ from .costs import six_nd
 from .diagnosis import explain, profile, slopes, unlimited, valley
 from .known import Known, Source, known
 from .question import Question, check_units, name_of, numbers, pose
-from .unvaried import settled
+from .unvaried import hold_unvaried
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -315,7 +315,7 @@ def allocate(
         knowledge.law, cost, target=targets.reshape(-1), for_budget=for_budget, over=None if over is None else tuple(over),
         bounds=bounds or {}, caps=caps or {}, choices=choices or {}, given=given, length=knowledge.length,
     )  # fmt: skip
-    question, kept = settled(question, knowledge)
+    question, kept = hold_unvaried(question, knowledge)
     check_units(knowledge.runs, cost, question.common["given"], targets if for_budget else None)
     point, draws = question.solve(knowledge)
     chosen = best_choice(question, point, targets.size)

@@ -17,7 +17,7 @@ from ..fitting.objective.groups import label
 from ..fitting.result import Fit
 from ..fitting.uncertainty.draws import Draws
 from ..fitting.uncertainty.intervals import freedom, no_freedom
-from ..posteriors.usual import usual_draws
+from ..posteriors.default_draws import default_draws
 
 Source = Fit | Draws | tuple[Law, Mapping[str, Any]]
 
@@ -128,7 +128,7 @@ def named(fit: Fit, group: Any) -> str | None:
         raise DecisionError(str(error)) from error
 
 
-def silent(fit: Fit) -> str:
+def why_no_interval(fit: Fit) -> str:
     """Why a fit tells nothing of its noise, so that no interval can be had from it; "" if it does."""
     return "" if (freedom(fit.request) > 0).all() else f"no interval: {no_freedom(fit.request).rstrip('.')}"
 
@@ -148,7 +148,7 @@ def _constant(fit: Fit) -> str:
 
 def _troubled(fit: Fit) -> bool:
     """Can one of several sets not be drawn from?"""
-    return bool(silent(fit)) or any(shape.flat for shape in fit.curvature)
+    return bool(why_no_interval(fit)) or any(shape.flat for shape in fit.curvature)
 
 
 def _alone(fit: Fit, g: int) -> Fit:
@@ -164,10 +164,10 @@ def _alone(fit: Fit, g: int) -> Fit:
 
 def _of_fit(fit: Fit) -> tuple[Draws | None, str]:
     """The draws that a fit brings, and how they were made, or why there are none."""
-    if why := silent(fit):
+    if why := why_no_interval(fit):
         return None, why
     try:
-        drawn = usual_draws(fit)
+        drawn = default_draws(fit)
     except IdentifiabilityError as error:
         raise DecisionError(f"This fit cannot be decided from: {error}{_constant(fit)}") from error
     return drawn, drawn.kind

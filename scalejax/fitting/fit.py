@@ -168,10 +168,10 @@ def is_chained(law: Any, loss: Any, on: Any, options: Mapping[str, Any], staged:
 
 def fit_chained(law: Law, runs: Any, options: dict[str, Any], *, staged: str | None, **how: Any) -> Fit:
     """A fit that is a stacked regression; see `fit`."""
-    from .chained.joint import asked_of, fit_chain
+    from .chained.joint import chain_request, fit_chain
     from .chained.staged import fit_staged
 
-    asked = asked_of(law, **options)
+    asked = chain_request(law, **options)
     return fit_chain(asked, runs, **how) if staged is None else fit_staged(asked, runs, inputs=staged, **how)
 
 

@@ -320,10 +320,10 @@ class Fit(Shown):
 
 def finish(request: Request, found: Found, solver: Solver, recipe: str | None, seed: int, seconds: float) -> Fit:
     """The `Fit` of a search: statuses, covariance, provenance."""
-    best, shapes, promises = second_order(request, found.best)
+    best, shapes, expected_falls = second_order(request, found.best)
     names = np.asarray([s.value if s else "" for s in CODES], dtype=object)[found.status]
     starts = StartTable(found.objective, names, found.iterations, found.theta, found.screened)
-    ends = zip(found.status[:, 0], shapes, promises, strict=True)
+    ends = zip(found.status[:, 0], shapes, expected_falls, strict=True)
     statuses = [_status(CODES[s], c, p) for s, c, p in ends]
     for i, status in enumerate(statuses):
         if status in (Status.CONVERGED, Status.BOUNDARY) and doubts(request, found.objective[i], best[:, i], shapes[i]):
@@ -363,9 +363,9 @@ def _stack(fitted: Fit, values: dict[str, np.ndarray]) -> dict[str, Any]:
     return out
 
 
-def _status(code_of_best: Status | None, shape: Curvature, promise: float) -> Status:
+def _status(code_of_best: Status | None, shape: Curvature, expected_fall: float) -> Status:
     if code_of_best is None or code_of_best is not Status.CONVERGED:
         return code_of_best or Status.MAX_ITERATIONS
     if shape.flat:
         return Status.FLAT
-    return Status.BOUNDARY if shape.boundary else Status.BLOCKED if promise > _BLOCKED else Status.CONVERGED
+    return Status.BOUNDARY if shape.boundary else Status.BLOCKED if expected_fall > _BLOCKED else Status.CONVERGED

@@ -52,7 +52,10 @@ def fit_document(fit: Fit) -> dict[str, Any]:
         "curvature": [asdict(c) for c in fit.curvature],
         "request": {
             "loss": loss_to_json(request.loss),
-            **{k: getattr(request, k) for k in ("on", "fix", "tie", "bounds", "by", "share", "weights", "sizes", "pull", "anchors")},
+            **{
+                k: getattr(request, k)
+                for k in ("on", "fix", "tie", "bounds", "by", "share", "weights", "sizes", "penalty_weight", "anchors")
+            },
         },
         "runs": {
             "columns": runs.columns,
@@ -148,7 +151,7 @@ def fit_from_document(document: dict[str, Any], law: Law | None) -> Fit:
         share=tuple(asked["share"]),
         weights=None if asked["weights"] is None else np.asarray(asked["weights"]),
         sizes=asked["sizes"],
-        pull=None if asked["pull"] is None else np.asarray(asked["pull"], float),
+        penalty_weight=None if asked["penalty_weight"] is None else np.asarray(asked["penalty_weight"], float),
         anchors=asked.get("anchors", {}),
     )
     starts = document["starts"]

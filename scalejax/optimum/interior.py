@@ -18,7 +18,7 @@ import jax.numpy as jnp
 
 from ..core.numeric.batching import traced
 from . import barrier
-from .polish import settle
+from .polish import polish
 from .program import Program, Values, evaluate, first_order
 
 _NEARLY = 1e-6  # residual of the barrier at which settling is tried first
@@ -114,7 +114,7 @@ def _attempts(at: Any, x: Any, low: Any, high: Any, rows: int, tolerance: Any, n
         begin = jnp.where(first, x, p.x)
         on_lower = jnp.where(first, x <= low + _AT, p.lower > p.x - low) & jnp.isfinite(low)
         on_upper = jnp.where(first, x >= high - _AT, p.upper > high - p.x) & jnp.isfinite(high)
-        exact = settle(at, low, high, tolerance, begin, p.lam, on_lower, on_upper, found)
+        exact = polish(at, low, high, tolerance, begin, p.lam, on_lower, on_upper, found)
         left = barrier.residual(p, state.values, low, high, 0.0)
         rest = (p, state.values, jnp.where(jnp.isfinite(left), left, jnp.inf), jnp.zeros(x.shape, int))
         better = exact[2] <= jnp.maximum(rest[2], tolerance)

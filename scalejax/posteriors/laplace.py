@@ -24,8 +24,8 @@ def laplace(
         theta = theta_hat + sqrt(nu / c) L z,    z ~ N(0, 1),  c ~ chi^2(nu),  L L' the covariance
 
     with the degrees of freedom nu that the covariance is known from (for "clustered" a sum of two such terms). They are those of
-    `Fit.interval`. The law is taken as linear over the width of the draws: see `Draws.bent` for how far it is, and `bootstrap` for draws
-    that need no such thing.
+    `Fit.interval`. The law is taken as linear over the width of the draws: see `Draws.nonlinearity`, and `bootstrap` for draws that
+    need no such thing.
 
     Args:
         fit: a fit.

@@ -23,8 +23,8 @@ from .model.coordinates import Groups, Place
 from .model.many import sets
 from .model.mode import locate
 from .model.nuts import sites
-from .model.persist import BUDGET, LADDER, Judge, Order, Quality, persist
 from .model.setup import Setup, point_fit, set_up, starts
+from .model.until_converged import BUDGET, LADDER, Judge, Order, Quality, sample_until_converged
 from .posterior import Posterior
 
 _METHODS = ("nuts", "laplace", "svi")
@@ -136,7 +136,7 @@ def sample(
     sampler: Chains | Importance
     if method == "nuts":
         order = Order(chains=chains, draws=draws, warmup=warmup, ladder=LADDER if accept is None else (accept,), budget=budget, seed=seed)
-        z, sampler, place = persist(setup.model, place, around, many, order, _judge(setup, around), report)
+        z, sampler, place = sample_until_converged(setup.model, place, around, many, order, _judge(setup, around), report)
         how = f"{chains} chains, accept {sampler.accept:g}, {sampler.gradients:,} gradients"
     place, around = jax.tree.map(lambda part: part[0], (place, around))
     if method != "nuts":

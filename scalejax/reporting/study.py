@@ -18,7 +18,7 @@ from ..fitting.uncertainty.bootstrap import bootstrap
 from ..fitting.uncertainty.draws import Draws
 from ..posteriors.laplace import laplace
 from ..posteriors.posterior import Posterior
-from .ahead import Ahead, look_ahead
+from .beyond_runs import BeyondRuns, predict_largest
 from .plots import points
 
 FACTORS = {"half the best N": 0.5, "twice the best N": 2.0, "4 times the best N": 4.0}  # wrong choices
@@ -36,7 +36,7 @@ class Study:
         posterior: one of the sources.
         comparison: of laws, see `report`.
         without: plans of the fit without its outliers, by group; empty if it has none.
-        ahead: what a hold-out of the largest runs showed, None where there is none.
+        beyond_runs: what a hold-out of the largest runs showed, None where there is none.
     """
 
     fit: Fit
@@ -46,7 +46,7 @@ class Study:
     posterior: Posterior | None = None
     comparison: Any = None
     without: Mapping[str | None, Allocation] = field(default_factory=dict)
-    ahead: Ahead | None = None
+    beyond_runs: BeyondRuns | None = None
 
     @property
     def draws(self) -> Draws:
@@ -115,7 +115,7 @@ def make_study(
         posterior=posterior,
         comparison=comparison,
         without=without,
-        ahead=look_ahead(others or fit, level),
+        beyond_runs=predict_largest(others or fit, level),
     )
 
 

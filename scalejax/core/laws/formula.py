@@ -56,7 +56,7 @@ def _number(value: Any) -> Any:
 def require(holds: Any, sentence: str, **values: Any) -> None:
     """Refuse arguments for which `holds` is not true everywhere.
 
-    A traced condition cannot be looked at: inside `collected` it is handed on to whoever runs the program, elsewhere (in a
+    A traced condition cannot be looked at: inside `collect_conditions` it is handed on to whoever runs the program, elsewhere (in a
     `jax.jit` of the user's own) it is left out, as every check of values is in JAX.
 
     Args:
@@ -71,21 +71,21 @@ def require(holds: Any, sentence: str, **values: Any) -> None:
     """
     if not isinstance(holds, jax.core.Tracer):
         if not np.all(holds):
-            raise DecisionError(told(sentence, values))
+            raise DecisionError(filled_in(sentence, values))
         return
     found = _COLLECTED.get()
     if found is not None:
         found.append((sentence, {"": jnp.all(holds), **{n: jnp.asarray(v) for n, v in values.items()}}))
 
 
-def told(sentence: str, values: Mapping[str, Any]) -> str:
+def filled_in(sentence: str, values: Mapping[str, Any]) -> str:
     """A sentence with its values in it."""
     said = {n: f"{float(v):g}" if np.ndim(v) == 0 else np.asarray(v).tolist() for n, v in values.items()}
     return sentence.format(**said) if said else sentence
 
 
 @contextmanager
-def collected() -> Iterator[list[tuple[str, dict[str, Any]]]]:
+def collect_conditions() -> Iterator[list[tuple[str, dict[str, Any]]]]:
     """(sentence, values) of every traced condition that is required inside; the value under "" is the condition itself."""
     found: list[tuple[str, dict[str, Any]]] = []
     token = _COLLECTED.set(found)

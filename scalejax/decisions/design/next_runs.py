@@ -16,7 +16,7 @@ from ...fitting.predict import evaluate
 from ...fitting.result import Fit
 from ...fitting.uncertainty.draws import Draws
 from ...fitting.uncertainty.intervals import quantile_of
-from ..known import silent
+from ..known import why_no_interval
 from .candidates import Candidates, Price, from_space, from_table
 from .information import Knowledge, Misfit, from_draws, from_fit, noise_of
 from .selection import Limits, Pool, Posterior, drawn, greedy, ordered, plan, refined
@@ -48,7 +48,7 @@ class NextRuns(Shown):
         criterion, method: how they were chosen, and from which knowledge.
         budget: what could be spent; infinite without a budget.
         considered: number of candidates.
-        silent: why no interval can be had, or "": then the noise is a guess, and the deviations say only which share of them is left.
+        why_no_interval: why no interval can be had, or "": then the noise is a guess, and the deviations say only which share is left.
     """
 
     runs: Mapping[str, np.ndarray]
@@ -62,7 +62,7 @@ class NextRuns(Shown):
     method: str
     budget: float
     considered: int
-    silent: str = ""
+    why_no_interval: str = ""
 
     @property
     def total(self) -> float:
@@ -80,8 +80,8 @@ class NextRuns(Shown):
         Raises:
             DecisionError: if the runs of the fit tell nothing of their noise, and no noise= was given.
         """
-        if self.silent:
-            raise DecisionError(without("plan", self.silent))
+        if self.why_no_interval:
+            raise DecisionError(without("plan", self.why_no_interval))
         z = quantile_of(level)
         return {name: self._ends(z * self.deviation[i]) for name, i in (("before", 0), ("after", -1))}
 
@@ -95,7 +95,7 @@ class NextRuns(Shown):
 
         Of plans of more than 24 runs the first 20 and the last 2 are shown; `runs` holds all.
         """
-        z, several = quantile_of(level), np.ndim(self.target) > 0 or bool(self.silent)
+        z, several = quantile_of(level), np.ndim(self.target) > 0 or bool(self.why_no_interval)
         head = ["run", *self.runs, "cost", "spent", "deviation left" if several else f"target {100 * level:g} %"]
         spent, rows = np.concatenate([[0.0], np.cumsum(self.cost)]), []
         for i, deviation in enumerate(self.deviation):
@@ -114,8 +114,10 @@ class NextRuns(Shown):
         before, after = (np.sqrt(np.mean(self.deviation[i] ** 2)) for i in (0, -1))
         what = "relative standard deviation" if self.log else "standard deviation"
         left = f"{what} of the target {before:.3g} now, {after:.3g} expected after them, if the law is right"
-        if self.silent:
-            left = f"{100 * after / before:.3g} % of the {what} of the target is left after them, if the law is right; {self.silent}"
+        if self.why_no_interval:
+            left = (
+                f"{100 * after / before:.3g} % of the {what} of the target is left after them, if the law is right; {self.why_no_interval}"
+            )
         budget = f" of a budget of {self.budget:.3g}" if np.isfinite(self.budget) else ""
         return [
             f"{len(self)} runs for {self.total:.3g}{budget}, from {self.considered:,} candidates by {_SAYS[self.criterion]}",
@@ -223,22 +225,22 @@ def next_runs(
         return from_draws(source, variance, *bend) if isinstance(source, Draws) else from_fit(fit, variance, prior, *bend)
 
     plain = known(0.0)
-    straight = _pool(plain, target, offer, costs, fit)
+    plain_pool = _pool(plain, target, offer, costs, fit)
     if criterion in ("random", "cheapest"):
-        chosen = drawn(straight, limits, criterion, seed)
+        chosen = drawn(plain_pool, limits, criterion, seed)
         columns = {name: column[chosen] for name, column in offer.columns.items()}
     else:
-        wary = known(misfit) if misfit > 0 and criterion == "target" else plain
-        pool = straight if wary is plain else _pool(wary, target, offer, costs, fit)
-        straight, chosen, columns = _choose(plain, straight, wary, pool, offer, price, limits, criterion)
-    deviations = _path(straight, chosen)
+        cautious = known(misfit) if misfit > 0 and criterion == "target" else plain
+        pool = plain_pool if cautious is plain else _pool(cautious, target, offer, costs, fit)
+        plain_pool, chosen, columns = _choose(plain, plain_pool, cautious, pool, offer, price, limits, criterion)
+    deviations = _path(plain_pool, chosen)
     point, single, log = _point(fit, target)
     index = np.asarray([i if not offer.box else -1 for i in chosen], int)
     method = source.kind if isinstance(source, Draws) else "Fisher information" + ("" if prior is None else f", prior {prior:g}")
     shown = {name: columns[name] for name in (*fit.law.inputs, *(["group"] if fit.groups else []))}
     deviations = deviations[:, 0] if single else deviations
-    cost_of, noise_used = straight.cost[chosen], float(np.sqrt(variance))
-    considered, unsure = int(offer.usable.sum()), silent(fit) if noise is None else ""
+    cost_of, noise_used = plain_pool.cost[chosen], float(np.sqrt(variance))
+    considered, unsure = int(offer.usable.sum()), why_no_interval(fit) if noise is None else ""
     return NextRuns(
         runs=shown,
         index=index,
@@ -251,7 +253,7 @@ def next_runs(
         method=method,
         budget=limits.budget,
         considered=considered,
-        silent=unsure,
+        why_no_interval=unsure,
     )
 
 
@@ -339,28 +341,28 @@ def _point(fit: Fit, target: Target) -> tuple[Any, bool, bool]:
 
 
 def _choose(
-    plain: Knowledge, straight: Pool, wary: Knowledge, pool: Pool, offer: Candidates, price: Price, limits: Limits, criterion: str
+    plain: Knowledge, plain_pool: Pool, cautious: Knowledge, pool: Pool, offer: Candidates, price: Price, limits: Limits, criterion: str
 ) -> tuple[Pool, list[int], dict[str, np.ndarray]]:
     """The pool of the law taken as right, with the chosen rows in it and their columns."""
     pool = Pool(_scaled(pool.target), pool.runs, pool.cost, pool.noise)
     chosen = plan(pool, limits, criterion)
     if not offer.box:
-        return straight, chosen, {name: column[chosen] for name, column in offer.columns.items()}
+        return plain_pool, chosen, {name: column[chosen] for name, column in offer.columns.items()}
 
-    def look(unit: np.ndarray, known: Knowledge = wary) -> tuple[np.ndarray, np.ndarray]:
+    def runs_at(unit: np.ndarray, known: Knowledge = cautious) -> tuple[np.ndarray, np.ndarray]:
         columns = offer.at(unit)
         runs = known.predictions({name: columns[name] for name in offer.inputs}, "The candidates do not suit the law")
         return runs.reshape(*runs.shape[:2], -1), price(columns)
 
     size = len(pool)
-    pool, chosen, moved = refined(pool, limits, criterion, chosen, [offer.unit(i) for i in chosen], look)
+    pool, chosen, moved = refined(pool, limits, criterion, chosen, [offer.unit(i) for i in chosen], runs_at)
     pool.cost[np.setdiff1d(np.arange(size, len(pool)), chosen)] = np.inf  # points on the way
     more = list(greedy(pool, limits, criterion, 1.0, chosen))
     place = dict(zip(chosen, moved, strict=True)) | {i: offer.unit(i) for i in more if i < size}
     chosen = ordered(pool, criterion, chosen + more)
     unit = np.stack([place[i] for i in chosen])
-    runs, costs = look(unit, plain)
-    return Pool(straight.target, runs, costs, np.full(len(costs), plain.noise)), list(range(len(chosen))), offer.at(unit)
+    runs, costs = runs_at(unit, plain)
+    return Pool(plain_pool.target, runs, costs, np.full(len(costs), plain.noise)), list(range(len(chosen))), offer.at(unit)
 
 
 def _scaled(response: np.ndarray) -> np.ndarray:

@@ -37,7 +37,7 @@ _MAD = 0.6744897501960817  # median of |z|, z standard normal
 
 
 @dataclass(frozen=True)
-class Asked:
+class ChainRequest:
     """What `fit` was given for a chain, checked."""
 
     joined: Chain
@@ -55,8 +55,10 @@ class Asked:
     below: float | None = None  # predict how far the output stays below this
 
 
-def asked_of(law: Law, *, loss: Any, on: Any, floor: Any, ceiling: Any, noise: Any, fix: Any, tie: Any, bounds: Any, by: Any, share: Any,
-             weights: Any, sizes: Any) -> Asked:  # fmt: skip
+def chain_request(
+    law: Law, *, loss: Any, on: Any, floor: Any, ceiling: Any, noise: Any, fix: Any, tie: Any, bounds: Any, by: Any, share: Any,
+    weights: Any, sizes: Any,
+) -> ChainRequest:  # fmt: skip
     """The arguments of `fit`, checked; a single law is a chain of one stage."""
     joined = law if isinstance(law, Chain) else chain(**{law.output: law})
     share = (share,) if isinstance(share, str) else tuple(share)
@@ -76,7 +78,7 @@ def asked_of(law: Law, *, loss: Any, on: Any, floor: Any, ceiling: Any, noise: A
             known[name] = 0.0  # deviances have a size of their own
     if len(joined.outputs) == 1 and not each[joined.output].counts:
         known.setdefault(joined.output, 1.0)  # there is no other stage to weigh it against
-    return Asked(
+    return ChainRequest(
         joined=joined,
         single=None if isinstance(law, Chain) else law,
         output=joined.output,
@@ -92,7 +94,7 @@ def asked_of(law: Law, *, loss: Any, on: Any, floor: Any, ceiling: Any, noise: A
     )
 
 
-def fit_chain(asked: Asked, table: Any, *, starts: Any, solver: Any, seed: int, unidentified: str, progress: Any) -> ChainFit:
+def fit_chain(asked: ChainRequest, table: Any, *, starts: Any, solver: Any, seed: int, unidentified: str, progress: Any) -> ChainFit:
     """All stages at once: see `fit`."""
     begun, solver = time.perf_counter(), as_solver(solver or "lm")
     stacked = stack(asked.joined, table, asked.each, asked.by, asked.weights)
@@ -107,7 +109,7 @@ def fit_chain(asked: Asked, table: Any, *, starts: Any, solver: Any, seed: int, 
         start, noise = stage_by_stage(problem, seed, progress)
         check(problem.request(noise), unidentified)
         points = _around(problem.request(noise), start, seed) if starts is None else starts
-        found, noise = _settled(problem, noise, points, solver, seed, progress)
+        found, noise = _alternating(problem, noise, points, solver, seed, progress)
         request = problem.request(noise)
     fitted = finish(request, found, solver, None, seed, time.perf_counter() - begun)
     return ChainFit.made(fitted, asked, stacked, noise, stage_curvatures(problem, request, fitted))
@@ -117,7 +119,7 @@ def fit_chain(asked: Asked, table: Any, *, starts: Any, solver: Any, seed: int, 
 class Joint:
     """A chain with its stacked table."""
 
-    asked: Asked
+    asked: ChainRequest
     stacked: Stacked
 
     @property
@@ -145,8 +147,8 @@ class Joint:
 
     def residuals(self, request: Request, theta: np.ndarray) -> np.ndarray:
         """(rows,) residuals in units of the noise that the request has, in the order of the stacked table."""
-        bank, places = request.bank, request.places
-        r = np.asarray(residuals(request.spec, bank.batched, theta, bank.gather(np.arange(theta.shape[1]))))
+        batch, places = request.batch, request.places
+        r = np.asarray(residuals(request.spec, batch.batched, theta, batch.gather(np.arange(theta.shape[1]))))
         out = np.empty(len(self.stacked.stage))
         for s, place in enumerate(places):
             out[place] = r[: len(place), s]
@@ -240,7 +242,7 @@ def stage_alone(problem: Joint, name: str, params: Mapping[str, Any], inputs: st
     bounds = {back[called]: pair for called, pair in a.bounds.items() if called in back}
     known = {ALONE: a.noise[name]} if name in a.noise else {}
     return Joint(
-        Asked(
+        ChainRequest(
             joined=alone,
             single=None,
             output=ALONE,
@@ -258,7 +260,7 @@ def stage_alone(problem: Joint, name: str, params: Mapping[str, Any], inputs: st
     )
 
 
-def _predicted(asked: Asked, output: str, columns: Mapping[str, np.ndarray], params: Mapping[str, Any]) -> np.ndarray:
+def _predicted(asked: ChainRequest, output: str, columns: Mapping[str, np.ndarray], params: Mapping[str, Any]) -> np.ndarray:
     """A stage's output at rows, at parameters of the stages that lead to it."""
     known: dict[str, Any] = {name: columns[name] for name in asked.joined.needs(output)}
     for stage in asked.joined.leading_to(output):
@@ -285,7 +287,7 @@ def _shape(slot: Any) -> tuple[int, ...]:
     return ((slot.copies,) if slot.grouped else ()) + (() if slot.size is None else (slot.size,))
 
 
-def _settled(
+def _alternating(
     problem: Joint, noise: dict[str, float], points: Starts | np.ndarray, solver: Solver, seed: int, progress: Any
 ) -> tuple[Found, dict[str, float]]:
     """Search, then noise and parameters in turn until neither moves, then search again at that noise."""
@@ -300,7 +302,7 @@ def _settled(
             noise = fresh
             request = problem.request(noise)
             sets = np.arange(theta.shape[1])
-            theta = minimise(request.spec, request.bank, theta, sets, solver.warm).theta
+            theta = minimise(request.spec, request.batch, theta, sets, solver.warm).theta
             if change < _SETTLED:
                 break
         request = problem.request(noise)

@@ -14,7 +14,7 @@ from ...core.laws.chain import Chain, chain
 from ...core.laws.law import Law
 from ...core.laws.registry import laws
 from ..storage import as_json, fit_document, fit_from_document, loss_from_json, loss_to_json
-from .joint import Asked
+from .joint import ChainRequest
 from .measure import Measure
 from .result import ChainFit
 from .stacking import TARGET, UNIT, Stacked, stacked_law
@@ -63,7 +63,7 @@ def chain_from_document(document: dict[str, Any], law: Law | None) -> ChainFit:
     )  # fmt: skip
     single = joined.stages[0].law if saved["single"] else None
     by = request.by if isinstance(request.by, str) else None  # chains take one column
-    asked = Asked(
+    asked = ChainRequest(
         joined=joined,
         single=single,
         output=saved["output"],

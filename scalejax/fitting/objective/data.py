@@ -34,7 +34,7 @@ def _padded(rows: int, width: int) -> int:
 
 
 @dataclass(frozen=True)
-class Bank:
+class Batch:
     """Data sets of equal padded shape, ready for the solver.
 
     Attributes:
@@ -44,7 +44,7 @@ class Bank:
         codes: (rows, columns) index of each row's group in every column of groups, the same for all sets.
         batched: which arrays differ between sets; the others have no trailing axis.
         fixed: values of fixed parameters.
-        pull: (sets,) weights of the penalty, see `penalty`.
+        penalty_weight: (sets,) weights of the penalty, see `penalty`.
     """
 
     inputs: tuple[np.ndarray, ...]
@@ -53,7 +53,7 @@ class Bank:
     codes: np.ndarray
     batched: tuple[bool, ...]
     fixed: dict[str, np.ndarray]
-    pull: np.ndarray
+    penalty_weight: np.ndarray
 
     @property
     def group(self) -> np.ndarray:
@@ -82,7 +82,7 @@ class Bank:
         arrays = (*self.inputs, self.target)
         arrays = tuple(a[..., sets] if b else a for a, b in zip(arrays, self.batched, strict=True))
         weight = self.weight[:, sets] if weight is None else weight
-        return Data(arrays[:-1], arrays[-1], weight, self.codes, self.fixed, self.pull[sets])
+        return Data(arrays[:-1], arrays[-1], weight, self.codes, self.fixed, self.penalty_weight[sets])
 
 
 @dataclass(frozen=True)
@@ -90,12 +90,12 @@ class Blocks:
     """The one data set of a bank, cut into blocks of rows whose groups are the same; see `system`.
 
     Attributes:
-        bank: where the rows come from.
+        batch: where the rows come from.
         place: (height, blocks) which run of the bank lies where. used: (height, blocks) whether it counts; blocks are filled with copies.
         codes: (blocks, columns) index of each block's group in every column of groups.
     """
 
-    bank: Bank
+    batch: Batch
     place: np.ndarray
     used: np.ndarray
     codes: np.ndarray
@@ -108,20 +108,20 @@ class Blocks:
     @property
     def rows(self) -> int:
         """Residuals a member, filled places included."""
-        return self.bank.rows // len(self.bank.group) * self.place.size
+        return self.batch.rows // len(self.batch.group) * self.place.size
 
     @property
     def work(self) -> int:
         """As `Bank.work`."""
-        return self.rows * self.bank.work // self.bank.rows
+        return self.rows * self.batch.work // self.batch.rows
 
     def gather(self, sets: np.ndarray, weight: np.ndarray | None = None) -> Data:
         """As `Bank.gather`; weights are (height * T, blocks, members)."""
-        bank = self.bank
-        columns = zip((*bank.inputs, bank.target), bank.batched, self._shared, strict=True)
+        batch = self.batch
+        columns = zip((*batch.inputs, batch.target), batch.batched, self._shared, strict=True)
         arrays = [self._cut(a[..., sets], True) if b else shared for a, b, shared in columns]
-        weights = self._weights(bank.weight)[..., sets] if weight is None else self._weights(weight)
-        return Data(tuple(arrays[:-1]), arrays[-1], weights, self.codes, bank.fixed, bank.pull[sets])
+        weights = self._weights(batch.weight)[..., sets] if weight is None else self._weights(weight)
+        return Data(tuple(arrays[:-1]), arrays[-1], weights, self.codes, batch.fixed, batch.penalty_weight[sets])
 
     def _cut(self, array: np.ndarray, members: bool) -> np.ndarray:
         """(rows, ...) as (height, ..., blocks), with or without members behind."""
@@ -130,20 +130,22 @@ class Blocks:
     @cached_property
     def _shared(self) -> list[np.ndarray | None]:
         """The arrays that are the same for all members, cut once."""
-        return [None if b else self._cut(a, False) for a, b in zip((*self.bank.inputs, self.bank.target), self.bank.batched, strict=True)]
+        return [
+            None if b else self._cut(a, False) for a, b in zip((*self.batch.inputs, self.batch.target), self.batch.batched, strict=True)
+        ]
 
     def _weights(self, weight: np.ndarray) -> np.ndarray:
-        steps = weight.reshape(len(self.bank.group), -1, weight.shape[-1])  # (runs, T, members)
+        steps = weight.reshape(len(self.batch.group), -1, weight.shape[-1])  # (runs, T, members)
         cut = np.moveaxis(steps[self.place] * self.used[..., None, None], 1, 2)
         return cut.reshape(-1, *cut.shape[2:])
 
 
-def make_blocks(bank: Bank) -> Blocks:
+def make_blocks(batch: Batch) -> Blocks:
     """Blocks as high as a group, or a cell of crossing ones, has runs on average, up to 256; a longer group fills several."""
-    runs, columns = bank.codes.shape
-    rows = np.flatnonzero(bank.weight[:, 0].reshape(runs, -1).any(axis=1))
-    order = rows[np.lexsort(bank.codes[rows].T[::-1])]
-    groups, counts = np.unique(bank.codes[order], axis=0, return_counts=True)
+    runs, columns = batch.codes.shape
+    rows = np.flatnonzero(batch.weight[:, 0].reshape(runs, -1).any(axis=1))
+    order = rows[np.lexsort(batch.codes[rows].T[::-1])]
+    groups, counts = np.unique(batch.codes[order], axis=0, return_counts=True)
     height = int(2 ** np.clip(np.ceil(np.log2(np.mean(counts))), 3 if columns == 1 else 0, 8))
     blocks = -(-counts // height)
     begin = np.cumsum(counts) - counts
@@ -151,7 +153,7 @@ def make_blocks(bank: Bank) -> Blocks:
     last = np.repeat(begin + counts, blocks)
     place = first + np.arange(height)[:, None]
     used = place < last
-    return Blocks(bank, order[np.where(used, place, first)], used, np.repeat(groups, blocks, axis=0))
+    return Blocks(batch, order[np.where(used, place, first)], used, np.repeat(groups, blocks, axis=0))
 
 
 def runs_for(law: Law, table: Runs | Any, on: str, others: Sequence[str] = ()) -> Runs:
@@ -259,7 +261,7 @@ def padded_table(law: Law, runs: Runs, *, rows: np.ndarray, weights: np.ndarray,
     return Padded(tuple(runs[name][index] for name in law.inputs), target, weight)
 
 
-def make_bank(
+def make_batch(
     law: Law,
     tables: Sequence[Runs],
     *,
@@ -268,8 +270,8 @@ def make_bank(
     weights: Sequence[np.ndarray],
     group: np.ndarray | None,
     fixed: Mapping[str, Any],
-    pull: np.ndarray,
-) -> Bank:
+    penalty_weight: np.ndarray,
+) -> Batch:
     """Stack data sets, padded to one shape: of every table the usable `rows`; `weights` are per run."""
     width = max(t[name][0].size for t in tables for name in (*law.inputs, law.output))
     length = _padded(max(map(len, rows)), width)
@@ -277,14 +279,14 @@ def make_bank(
     stacked = [np.stack(same, axis=-1) for same in zip(*((*one.inputs, one.target) for one in each), strict=True)]
     batched = tuple(len(tables) > 1 and bool((a != a[..., :1]).any()) for a in stacked)
     arrays = [a if b else a[..., 0] for a, b in zip(stacked, batched, strict=True)]
-    return Bank(
+    return Batch(
         inputs=tuple(arrays[:-1]),
         target=arrays[-1],
         weight=np.stack([one.weight.reshape(-1) for one in each], axis=-1),
         codes=np.zeros((length, 1), int) if group is None else group[padded(rows[0], length)],
         batched=batched,
         fixed={k: np.asarray(v, dtype=np.float64) for k, v in fixed.items()},
-        pull=pull,
+        penalty_weight=penalty_weight,
     )
 
 

@@ -57,9 +57,9 @@ def ranges(layout: Layout) -> Ranges:
     return Ranges(low, high)
 
 
-def penalty(layout: Layout, pull: Any, theta: Any) -> tuple[Any, Any, Any]:
+def penalty(layout: Layout, penalty_weight: Any, theta: Any) -> tuple[Any, Any, Any]:
     """Value (members,), gradient and second derivatives (size, members), from pull = tau (members,) and theta (size, members)."""
     known = ranges(layout)
     middle, precision = known.middle[:, None], (CENTRAL / known.width[:, None]) ** 2
     off = theta - middle
-    return 0.5 * pull * jnp.sum(precision * off**2, axis=0), pull * precision * off, pull * precision
+    return 0.5 * penalty_weight * jnp.sum(precision * off**2, axis=0), penalty_weight * precision * off, penalty_weight * precision

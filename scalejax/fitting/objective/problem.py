@@ -54,7 +54,7 @@ class Data(NamedTuple):
         weight: (rows * T, members).
         group: (rows, columns) index of each row's group in every column of groups, one column of zeros without.
         fixed: values of fixed parameters; of anchored ones those of all groups.
-        pull: (members,) weights of the penalty.
+        penalty_weight: (members,) weights of the penalty.
         own: values of fixed parameters that every member has of its own, (..., members).
     """
 
@@ -63,7 +63,7 @@ class Data(NamedTuple):
     weight: Any
     group: Any
     fixed: dict[str, Any]
-    pull: Any
+    penalty_weight: Any
     own: dict[str, Any] = {}  # noqa: RUF012 (nobody writes to it)
 
 

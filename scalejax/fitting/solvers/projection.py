@@ -213,11 +213,11 @@ class Inner:
             value, gradient, matrix, bend = at
             gradient, matrix = without(blocked(c, low, high, gradient), gradient, matrix)
             move = newton(gradient, matrix, damping)
-            promise = -0.5 * jnp.sum(gradient * move, axis=0)
-            running = running & (promise > _TOLERANCE * value)
-            width = jnp.sqrt(2 * jnp.maximum(promise, 1e-14 * value) / bend) + 1e-300
+            expected_fall = -0.5 * jnp.sum(gradient * move, axis=0)
+            running = running & (expected_fall > _TOLERANCE * value)
+            width = jnp.sqrt(2 * jnp.maximum(expected_fall, 1e-14 * value) / bend) + 1e-300
             trial = jnp.clip(c + move, low, high)
-            new = self.look(trial, width, promise / (promise + _NEAR * value + 1e-300))
+            new = self.look(trial, width, expected_fall / (expected_fall + _NEAR * value + 1e-300))
             better = running & (new[0] < value)
             c, at = jax.tree.map(lambda a, b: jnp.where(better, a, b), (trial, new), (c, at))
             return c, at, jnp.where(better, 0.1 * damping, 30 * jnp.maximum(damping, 1e-6)), count + 1, running

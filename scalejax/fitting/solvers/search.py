@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...core.numeric.batching import in_parallel, over_devices, over_hosts, traced
-from ..objective.data import Bank
+from ..objective.data import Batch
 from ..objective.problem import Data, Spec, data_axes
 from ..request import Request
 from ..status import Ends, Status, code
@@ -122,16 +122,16 @@ def _screen(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> An
     return jnp.where(jnp.isfinite(value), value, jnp.inf)
 
 
-def screen(spec: Spec, bank: Bank, theta: np.ndarray, sets: np.ndarray) -> np.ndarray:
+def screen(spec: Spec, batch: Batch, theta: np.ndarray, sets: np.ndarray) -> np.ndarray:
     """Objective of every member (theta, set)."""
-    source = bank.blocks or bank
+    source = batch.blocks or batch
     size = chunk_size(source.work, spec.layout.size) * jax.local_device_count()
     values = np.empty(theta.shape[1])
 
     def work(start: int) -> None:
         chunk = np.arange(start, min(start + size, len(values)))
         padded = np.resize(chunk, size)
-        values[chunk] = np.asarray(_screen(spec, bank.batched, theta[:, padded], source.gather(sets[padded])))[: len(chunk)]
+        values[chunk] = np.asarray(_screen(spec, batch.batched, theta[:, padded], source.gather(sets[padded])))[: len(chunk)]
 
     in_parallel(work, range(0, len(values), size))
     return values
@@ -139,7 +139,7 @@ def screen(spec: Spec, bank: Bank, theta: np.ndarray, sets: np.ndarray) -> np.nd
 
 def minimise(
     spec: Spec,
-    bank: Bank,
+    batch: Batch,
     theta: np.ndarray,
     sets: np.ndarray,
     solver: Solver,
@@ -151,22 +151,22 @@ def minimise(
 
     With `rivals` the members of a set are starts of one problem: those that take far longer than several who agree are given up.
     """
-    if type(solver) is LM and is_linear(spec, bank):
-        ends, inside = closed_form(spec, bank, sets, weight)
+    if type(solver) is LM and is_linear(spec, batch):
+        ends, inside = closed_form(spec, batch, sets, weight)
         if inside.all():
             return ends
-    source = bank.blocks if type(solver) is LM and bank.blocks else bank
+    source = batch.blocks if type(solver) is LM and batch.blocks else batch
 
     def share(mine: np.ndarray) -> Ends:
         def gather(members: np.ndarray) -> Data:
             which = mine[members]
             return source.gather(sets[which], None if weight is None else weight[:, which])
 
-        begin, floor = theta[:, mine], rounding_floor(spec, bank)
+        begin, floor = theta[:, mine], rounding_floor(spec, batch)
         if isinstance(solver, LM):
             late = _stragglers(sets[mine]) if rivals else None
-            return levenberg_marquardt(spec, bank.batched, begin, gather, source.work, solver, floor, progress, late=late)
-        return descend(spec, bank.batched, begin, gather, source.work, solver, floor, progress)
+            return levenberg_marquardt(spec, batch.batched, begin, gather, source.work, solver, floor, progress, late=late)
+        return descend(spec, batch.batched, begin, gather, source.work, solver, floor, progress)
 
     return over_hosts(share, theta.shape[1])
 
@@ -187,15 +187,15 @@ def _stragglers(sets: np.ndarray) -> Late:
     return late
 
 
-def rounding_floor(spec: Spec, bank: Bank) -> float:
+def rounding_floor(spec: Spec, batch: Batch) -> float:
     """Objective below which only rounding is left: residuals of 1e-15, relative to the target's size."""
-    size = 1.0 if spec.on == "log" else float(np.max(np.abs(bank.target)))
-    return float(spec.loss.rho(1e-15 * size)) * bank.rows
+    size = 1.0 if spec.on == "log" else float(np.max(np.abs(batch.target)))
+    return float(spec.loss.rho(1e-15 * size)) * batch.rows
 
 
-def rounding_level(spec: Spec, bank: Bank) -> float:
+def rounding_level(spec: Spec, batch: Batch) -> float:
     """Objective of residuals of 1e-12, which noise-free runs leave: differences below it are rounding."""
-    return 1e6 * rounding_floor(spec, bank)
+    return 1e6 * rounding_floor(spec, batch)
 
 
 def search(
@@ -206,9 +206,9 @@ def search(
     A wave fills the processor: many starts for one data set, three each for hundreds of them. So few can all miss the best optimum: where
     starts of any set ended in several, the sets try each other's.
     """
-    spec, bank, sets = request.spec, request.bank, len(request.tables)
-    if type(solver) is LM and is_linear(spec, bank):
-        ends, inside = closed_form(spec, bank, np.arange(sets))
+    spec, batch, sets = request.spec, request.batch, len(request.tables)
+    if type(solver) is LM and is_linear(spec, batch):
+        ends, inside = closed_form(spec, batch, np.arange(sets))
         if inside.all():
             return Found(
                 theta=ends.theta[..., None],
@@ -218,10 +218,10 @@ def search(
                 screened=1,
                 closed=True,
             )
-    points = make_starts(request.layout, default_count(bank, sets) if starts is None else starts, seed)
+    points = make_starts(request.layout, default_count(batch, sets) if starts is None else starts, seed)
     count = points.shape[1]
-    values = screen(spec, bank, np.tile(points, sets), np.repeat(np.arange(sets), count)).reshape(sets, count)
-    room = chunk_size(bank.work, spec.layout.size) if isinstance(solver, LM) else 32
+    values = screen(spec, batch, np.tile(points, sets), np.repeat(np.arange(sets), count)).reshape(sets, count)
+    room = chunk_size(batch.work, spec.layout.size) if isinstance(solver, LM) else 32
     waves = np.minimum(np.cumsum(_WAVES) * max(room // sets, ENOUGH), count)
     order = np.stack([refining_order(row, waves[-1], seed) for row in values])
     theta = np.full((spec.layout.size, sets, waves[-1]), np.nan)
@@ -232,7 +232,7 @@ def search(
         if not len(open_sets) or end == done:
             break
         begin = points[:, order[open_sets, done:end].ravel()]
-        state = minimise(spec, bank, begin, np.repeat(open_sets, end - done), solver, progress=progress, rivals=True)
+        state = minimise(spec, batch, begin, np.repeat(open_sets, end - done), solver, progress=progress, rivals=True)
         theta[:, open_sets, done:end] = state.theta.reshape(-1, len(open_sets), end - done)
         for whole, part in ((objective, state.objective), (status, state.status), (iterations, state.iterations)):
             whole[open_sets, done:end] = part.reshape(len(open_sets), end - done)
@@ -243,7 +243,7 @@ def search(
     for turn in range(_ROUNDS if sets > 1 else 0):
         if not (found.converged & (found.objective / (1 + _OTHER) > found.objective[:, :1])).any():
             break
-        found, better = _lend(found, spec, bank, solver, np.random.default_rng([seed, turn]), progress)
+        found, better = _lend(found, spec, batch, solver, np.random.default_rng([seed, turn]), progress)
         if not better:
             break
     return found
@@ -257,16 +257,16 @@ def ranked(theta: np.ndarray, objective: np.ndarray, status: np.ndarray, iterati
 
 
 def _lend(
-    found: Found, spec: Spec, bank: Bank, solver: Solver, rng: np.random.Generator, progress: Callable[[int, int], None] | None
+    found: Found, spec: Spec, batch: Batch, solver: Solver, rng: np.random.Generator, progress: Callable[[int, int], None] | None
 ) -> tuple[Found, bool]:
     """Refine, for every set, optima of other sets: the best by value and some at random. Was a better optimum found for any set?"""
     sets = found.objective.shape[0]
     donors = np.sort(rng.permutation(np.flatnonzero(np.isfinite(found.objective[:, 0])))[:_DONORS])
-    values = screen(spec, bank, np.tile(found.best[:, donors], sets), np.repeat(np.arange(sets), len(donors))).reshape(sets, -1)
+    values = screen(spec, batch, np.tile(found.best[:, donors], sets), np.repeat(np.arange(sets), len(donors))).reshape(sets, -1)
     values = np.where(donors == np.arange(sets)[:, None], np.inf, values)
     nearest = donors[np.argsort(values, axis=1)[:, : len(donors) - 1]]
     lent = np.concatenate([nearest[:, :_LENT], rng.permuted(nearest[:, _LENT:], axis=1)[:, :_LENT]], axis=1)
-    state = minimise(spec, bank, found.best[:, lent.ravel()], np.repeat(np.arange(sets), lent.shape[1]), solver, progress=progress)
+    state = minimise(spec, batch, found.best[:, lent.ravel()], np.repeat(np.arange(sets), lent.shape[1]), solver, progress=progress)
     objective = np.nan_to_num(state.objective.reshape(lent.shape), nan=np.inf)
     more = ranked(
         np.concatenate([found.theta, state.theta.reshape(-1, *lent.shape)], axis=2),
@@ -278,9 +278,9 @@ def _lend(
     return more, bool((objective.min(axis=1) < found.objective[:, 0] * (1 - _OTHER)).any())
 
 
-def default_count(bank: Bank, sets: int) -> int:
+def default_count(batch: Batch, sets: int) -> int:
     """How many starts are evaluated a set, unless the caller says: fewer for many data sets and for very many rows."""
-    return max(min(DEFAULT // sets, _EVALUATIONS // (bank.rows * sets)), FEWEST)
+    return max(min(DEFAULT // sets, _EVALUATIONS // (batch.rows * sets)), FEWEST)
 
 
 def refining_order(values: np.ndarray, count: int, seed: int) -> np.ndarray:

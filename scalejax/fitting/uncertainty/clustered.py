@@ -190,9 +190,9 @@ def _influence(rows: DenseRows) -> np.ndarray:
 def sets_of(fit: Fit, which: Sequence[int] | None = None) -> Iterator[DataSet]:
     """The data sets of a fit (or some of them), one after the other."""
     request, labels = fit.request, fit.request.layout.labels
-    if fit.theta.shape[0] * request.bank.rows > _NUMBERS:
+    if fit.theta.shape[0] * request.batch.rows > _NUMBERS:
         raise FitError(
-            f"The covariance of {request.bank.rows:,} residuals and {fit.theta.shape[0]:,} parameters that are not independent takes too "
+            f"The covariance of {request.batch.rows:,} residuals and {fit.theta.shape[0]:,} parameters that are not independent takes too "
             "much memory; use sj.bootstrap(fit, groups=...)."
         )
     every = fit.diagnosis.rows

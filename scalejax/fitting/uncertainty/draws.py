@@ -16,7 +16,7 @@ from ...core.table import Shown, Table, number, plain_value
 from ..predict import arrange, evaluate, inputs_by_name
 from ..request import Request
 from ..result import Fit
-from .linearity import bent
+from .linearity import nonlinearity
 from .units import Units
 
 
@@ -65,12 +65,12 @@ class Draws(Shown):
 
     @cached_property
     @double
-    def bent(self) -> float:
+    def nonlinearity(self) -> float:
         """By what factor these draws move the law at the runs further, or less far, than a straight law: near 1 for draws to be trusted.
 
         Of interest for draws from a normal approximation (`laplace`). The largest of all sets.
         """
-        return float(bent(self).max())
+        return float(nonlinearity(self).max())
 
     @property
     def standard_errors(self) -> dict[str, Any]:

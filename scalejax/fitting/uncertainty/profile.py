@@ -180,8 +180,8 @@ class _Curves:
     def __init__(self, fit: Fit, slots: list[Slot], solver: Solver, report: Progress | None) -> None:
         request = fit.request
         self.fit, self.slots, self.solver, self.report, self.failed = fit, slots, solver, report, 0
-        self.bank, self.spec = request.bank, replace(request.spec, law=_holding(request.law, request.layout))
-        self.floor = rounding_floor(self.spec, self.bank)
+        self.batch, self.spec = request.batch, replace(request.spec, law=_holding(request.law, request.layout))
+        self.floor = rounding_floor(self.spec, self.batch)
         sets = range(fit.theta.shape[1])
         rows = [(k, s, g if slot.grouped else -1, slot.axis or 0, slot.start + i, slot.start + c * slot.free + i)
                 for k, slot in enumerate(slots) for s in sets for c, g in enumerate(slot.members) for i in range(slot.free)]  # fmt: skip
@@ -218,14 +218,14 @@ class _Curves:
         curve, value, tries = np.tile(np.nonzero(wanted)[0], len(starts)), np.tile(self.natural(u)[wanted], len(starts)), len(starts)
 
         def gather(members: np.ndarray) -> Data:
-            data, of = self.bank.gather(self.set[curve[members]]), curve[members]
-            held = (self.group[of] < 0) | (self.bank.codes[:, self.axis[of]] == self.group[of])
+            data, of = self.batch.gather(self.set[curve[members]]), curve[members]
+            held = (self.group[of] < 0) | (self.batch.codes[:, self.axis[of]] == self.group[of])
             which = np.where(held, self.code[of], -1)
             return data._replace(inputs=(*data.inputs, which, np.broadcast_to(value[members], which.shape)))
 
-        batched = (*self.bank.batched[:-1], True, True, self.bank.batched[-1])
+        batched = (*self.batch.batched[:-1], True, True, self.batch.batched[-1])
         begin = np.concatenate([start[:, wanted] for start in starts], axis=1)
-        solver, work = self.solver, self.bank.work
+        solver, work = self.solver, self.batch.work
         if isinstance(solver, LM):
             state = levenberg_marquardt(self.spec, batched, begin, gather, work, solver, self.floor, self.report)
         else:
@@ -260,8 +260,8 @@ class _Curves:
     def _model_kappa(self) -> np.ndarray:
         """kappa (curves,) if all residuals of a set are draws from one distribution; then it is the same for all parameters."""
         sets = np.arange(self.fit.theta.shape[1])
-        loss, weight, request = self.spec.loss, self.bank.weight.T, self.fit.request
-        r = np.asarray(_residuals(request.spec, self.bank.batched, self.fit.theta, self.bank.gather(sets))).T
+        loss, weight, request = self.spec.loss, self.batch.weight.T, self.fit.request
+        r = np.asarray(_residuals(request.spec, self.batch.batched, self.fit.theta, self.batch.gather(sets))).T
         p = request.layout.size
         return (mean_score(loss, p, weight, r) / mean_curvature(loss, p, weight, r))[self.set]
 
@@ -294,7 +294,7 @@ class _Curves:
             todo = np.isfinite(b) & (b - a > _PRECISE * b)
             if not todo.any():
                 break
-            count = int(np.clip(chunk_size(self.bank.work, self.spec.layout.size) // (2 * todo.sum()), 4, 16))
+            count = int(np.clip(chunk_size(self.batch.work, self.spec.layout.size) // (2 * todo.sum()), 4, 16))
             share = np.arange(1, count + 1) / (count + 1)
             between = np.where(todo, a, np.nan)[..., None] + np.where(todo, b - a, np.nan)[..., None] * share
             self._add_sides(between, inside, np.where(todo, outside, inside))

@@ -10,7 +10,7 @@ import numpy as np
 from ...core.errors import FitError, IdentifiabilityError
 from ...core.runs import Runs
 from ..identify import anchor_advice, listed_labels
-from ..objective.data import Bank
+from ..objective.data import Batch
 from ..objective.problem import residuals
 from ..request import Request
 from ..result import Fit
@@ -22,7 +22,7 @@ from .units import Units, resampled_units, unit_names
 FEWEST = 10  # units below which resampling them says nothing: there are too few different samples
 
 
-def usual(fit: Fit) -> tuple[str, tuple[str, ...]]:
+def default_kind(fit: Fit) -> tuple[str, tuple[str, ...]]:
     """Kind and columns of a bootstrap that names none: what the residuals look like, and how many units there are."""
     request, few = fit.request, min(map(len, _resampled_together(fit.request))) < FEWEST
     if request.curves:
@@ -77,20 +77,20 @@ def undetermined(fit: Fit) -> np.ndarray:
     return out if fit.request.joint else np.broadcast_to(out.any(axis=0), out.shape)
 
 
-def weights_of(fit: Fit, bank: Bank, some: Sequence[int] | np.ndarray, count: int, units: Units, rng: np.random.Generator) -> np.ndarray:
+def weights_of(fit: Fit, batch: Batch, some: Sequence[int] | np.ndarray, count: int, units: Units, rng: np.random.Generator) -> np.ndarray:
     """(rows of the bank, sets * count) how often every residual of these sets counts."""
-    return np.concatenate([_weights(fit, bank, int(s), count, units, rng) for s in some], axis=1)
+    return np.concatenate([_weights(fit, batch, int(s), count, units, rng) for s in some], axis=1)
 
 
-def _weights(fit: Fit, bank: Bank, s: int, count: int, units: Units, rng: np.random.Generator) -> np.ndarray:
+def _weights(fit: Fit, batch: Batch, s: int, count: int, units: Units, rng: np.random.Generator) -> np.ndarray:
     request, table = fit.request, fit.request.tables[s]
-    rows, runs = request.used[s], len(bank.group)
+    rows, runs = request.used[s], len(batch.group)
     if units.kind == "blocks":
-        used = bank.weight[:, s].reshape(runs, -1)[: len(rows)] > 0
+        used = batch.weight[:, s].reshape(runs, -1)[: len(rows)] > 0
         drawn = blocks(used, count, fit.diagnosis.neighbours or 0.0, rng).reshape(-1, count)
     else:
-        drawn = np.repeat(_runs_drawn(request, rows, table, count, units, rng, fit.strata(rows, units)), bank.rows // runs, axis=0)
-    return np.concatenate([drawn, np.zeros((bank.rows - len(drawn), count))])
+        drawn = np.repeat(_runs_drawn(request, rows, table, count, units, rng, fit.strata(rows, units)), batch.rows // runs, axis=0)
+    return np.concatenate([drawn, np.zeros((batch.rows - len(drawn), count))])
 
 
 def _runs_drawn(
@@ -160,20 +160,20 @@ def blocks(used: np.ndarray, count: int, correlation: float, rng: np.random.Gene
     return out
 
 
-def noise_drawn(fit: Fit, bank: Bank, some: np.ndarray, count: int, columns: tuple[str, ...], rng: np.random.Generator) -> Bank:
+def noise_drawn(fit: Fit, batch: Batch, some: np.ndarray, count: int, columns: tuple[str, ...], rng: np.random.Generator) -> Batch:
     """The runs of these sets with residuals drawn anew, a data set a replicate."""
     request = fit.request
-    r = np.asarray(residuals(request.spec, bank.batched, fit.theta[:, some], bank.gather(some)))
+    r = np.asarray(residuals(request.spec, batch.batched, fit.theta[:, some], batch.gather(some)))
     if columns:
-        drawn = [_of_units(fit, int(i), columns, count, bank.rows, rng) for i in some]
+        drawn = [_of_units(fit, int(i), columns, count, batch.rows, rng) for i in some]
     else:
-        drawn = [_redrawn(column, bank.weight[:, i], request.layout.size, count, rng) for column, i in zip(r.T, some, strict=True)]
-    *inputs, target = (a[..., some] if b else a[..., None] for a, b in zip((*bank.inputs, bank.target), bank.batched, strict=True))
+        drawn = [_redrawn(column, batch.weight[:, i], request.layout.size, count, rng) for column, i in zip(r.T, some, strict=True)]
+    *inputs, target = (a[..., some] if b else a[..., None] for a, b in zip((*batch.inputs, batch.target), batch.batched, strict=True))
     predicted = np.repeat(target - r.reshape(*target.shape[:-1], -1), count, axis=-1)
     target = predicted + np.concatenate(drawn, axis=1).reshape(predicted.shape)
-    anew = (np.repeat(a, count, axis=-1) if b else a[..., 0] for a, b in zip(inputs, bank.batched[:-1], strict=True))
-    pull = np.repeat(bank.pull[some], count)
-    return replace(bank, inputs=tuple(anew), target=target, batched=(*bank.batched[:-1], True), pull=pull)
+    anew = (np.repeat(a, count, axis=-1) if b else a[..., 0] for a, b in zip(inputs, batch.batched[:-1], strict=True))
+    penalty_weight = np.repeat(batch.penalty_weight[some], count)
+    return replace(batch, inputs=tuple(anew), target=target, batched=(*batch.batched[:-1], True), penalty_weight=penalty_weight)
 
 
 def _redrawn(r: np.ndarray, weight: np.ndarray, size: int, count: int, rng: np.random.Generator) -> np.ndarray:

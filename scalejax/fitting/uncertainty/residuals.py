@@ -101,13 +101,13 @@ def scaled(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
 
 def rows_of(request: Request, theta: np.ndarray, most: int | None = None) -> list[Rows]:
     """The rows of every set at theta (size, sets), with derivatives if there are at most so many numbers of them."""
-    bank = request.bank
+    batch = request.batch
     most = (_LARGE if request.layout.simple else _LARGE_CROSSED) if most is None else most
-    found = _of_blocks(request, theta, most) if request.joint or bank.blocks else _of_sets(request, theta)
+    found = _of_blocks(request, theta, most) if request.joint or batch.blocks else _of_sets(request, theta)
     out = []
     for s, (table, place, terms) in enumerate(zip(request.tables, request.places, found, strict=True)):
-        rows, runs = request.used[s], len(bank.group)
-        weight = bank.weight[:, s].reshape(runs, -1)[: len(rows)]
+        rows, runs = request.used[s], len(batch.group)
+        weight = batch.weight[:, s].reshape(runs, -1)[: len(rows)]
         residual, rho, psi, bend = (np.where(weight > 0, a.reshape(runs, -1)[: len(rows)], 0.0) for a in terms[:4])
         slope = terms.slope
         if slope is not None:
@@ -134,21 +134,21 @@ class _Terms(NamedTuple):
 
 def _of_sets(request: Request, theta: np.ndarray) -> list[_Terms]:
     """Residuals, rho, psi and bend (rows,), and derivatives (rows, p) of every set, by the programs that `second_order` has compiled."""
-    bank = request.bank
-    r, jac, _ = derivatives(request.spec, bank.batched, theta, bank.gather(np.arange(theta.shape[1])))
-    rho, psi, bend = _of_loss(request, r, bank.weight)
+    batch = request.batch
+    r, jac, _ = derivatives(request.spec, batch.batched, theta, batch.gather(np.arange(theta.shape[1])))
+    rho, psi, bend = _of_loss(request, r, batch.weight)
     slopes = np.moveaxis(jac, (2, 1, 0), (0, 1, 2))
     return [_Terms(*parts) for parts in zip(r.T, rho.T, psi.T, bend.T, slopes, strict=True)]
 
 
 def _of_blocks(request: Request, theta: np.ndarray, most: int) -> list[_Terms]:
     """The same of the one set of a joint fit or of a very long table, block by block; no derivatives where they would be too many."""
-    bank, blocks, size = request.bank, blocks_of(request), len(theta)
-    runs, steps = len(bank.group), bank.rows // len(bank.group)
+    batch, blocks, size = request.batch, blocks_of(request), len(theta)
+    runs, steps = len(batch.group), batch.rows // len(batch.group)
     weight = blocks.gather(np.zeros(1, int)).weight[..., 0]
     cut = np.empty(weight.shape)
     extended = request.layout.extended
-    slope = np.zeros((runs, steps, extended)) if bank.rows * extended <= most else None
+    slope = np.zeros((runs, steps, extended)) if batch.rows * extended <= most else None
     place = places(request.layout, blocks.codes)  # (local size, blocks), anchored values behind the others
     for part, r, jac, _ in block_derivatives(request, theta):
         cut[:, part] = r
@@ -166,7 +166,7 @@ def _of_blocks(request: Request, theta: np.ndarray, most: int) -> list[_Terms]:
 
 def _of_loss(request: Request, r: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """rho, psi and bend at residuals (rows, sets) or (rows, blocks)."""
-    joint = request.joint or request.bank.blocks
+    joint = request.joint or request.batch.blocks
     flat = (r.reshape(1, -1), weight.reshape(1, -1)) if joint else (r.T, weight.T)
     bend = row_curvature(request.loss, *flat, request.layout.size)
     rho, psi, _ = (np.asarray(a) for a in loss_terms(request.loss, r))

@@ -15,7 +15,7 @@ from ...fitting.result import Fit
 from ...fitting.uncertainty.draws import Draws
 from ...posteriors.laplace import laplace
 from ...posteriors.posterior import Posterior
-from ..learned import Entry, entries
+from ..prior_share import Entry, entries
 from . import marks, points, style
 
 if TYPE_CHECKING:

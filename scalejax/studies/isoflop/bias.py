@@ -13,8 +13,8 @@ from ...core.numeric.precision import double, plain
 from ...core.table import Shown, Table, number
 from ...decisions.allocate import allocate
 from ...decisions.known import Source, known
+from ...decisions.recipes.arm import positive
 from ...decisions.recipes.regret import Regret, regret
-from ...decisions.recipes.side import positive
 
 
 def vertex_shift(alpha: Any, beta: Any, width: Any, points: int = 15, offset: Any = 0.0) -> Any:

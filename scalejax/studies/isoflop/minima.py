@@ -126,9 +126,9 @@ def polynomial(sizes: Sizes, degree: int, sd: float, replicates: int, rng: np.ra
     # The minimum moves by -(d slope) / slope' when the coefficients move.
     lean = np.asarray([-p * place ** (p - 1) if p else 0.0 for p in range(degree, -1, -1)]) / np.polyval(np.polyder(slope), place)
     spread = scale * sd * float(np.linalg.norm(lean @ inverse))
-    shaken = _bottom(coefficients + sd * rng.standard_normal((replicates, len(loss))) @ inverse.T)
-    inner = np.abs(shaken) <= 1  # false for NaN
-    stars = center + scale * np.append(shaken[inner], place)
+    noisy = _bottom(coefficients + sd * rng.standard_normal((replicates, len(loss))) @ inverse.T)
+    inner = np.abs(noisy) <= 1  # false for NaN
+    stars = center + scale * np.append(noisy[inner], place)
     both = np.stack([stars, np.interp(stars, log_n, sizes.log_d)], axis=1)
     return Minimum(both[-1], float(np.polyval(coefficients, place)), spread, float(inner.mean()) if replicates else 1.0, both[:-1])
 

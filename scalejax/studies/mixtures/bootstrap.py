@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core.checks import check_count
 from ...core.errors import ConvergenceWarning, DecisionError
-from ...fitting.objective.data import Bank
+from ...fitting.objective.data import Batch
 from ...fitting.result import Fit
 from ...fitting.runaways import noted, refit
 from ...fitting.solvers.lm import LM
@@ -34,21 +34,21 @@ def mixture_counts(mixtures: int, draws: int, seed: int) -> np.ndarray:
     return resampled(mixtures, draws, np.random.default_rng(seed))
 
 
-def refit_mixtures(fitted: Fit, counts: list[np.ndarray], bank: Bank | None = None) -> tuple[Ends, int]:
+def refit_mixtures(fitted: Fit, counts: list[np.ndarray], batch: Batch | None = None) -> tuple[Ends, int]:
     """The fit repeated from its optimum, each row as often as `counts` says: (rows, draws) for every set; and how many a prior holds.
 
     Args:
         fitted: sets fitted apart, or one joint fit.
         counts: of every set.
-        bank: data in place of the fit's own, a data set for every set and draw.
+        batch: data in place of the fit's own, a data set for every set and draw.
     """
-    own, draws = fitted.request.bank, counts[0].shape[1]
+    own, draws = fitted.request.batch, counts[0].shape[1]
     sets = np.repeat(np.arange(len(counts)), draws)
     weight = own.weight[:, sets]
     for i, rows in enumerate(counts):
         weight[: len(rows), i * draws : (i + 1) * draws] *= rows
-    which = sets if bank is None else np.arange(len(sets))
-    return refit(fitted.request, fitted.theta, sets, bank or own, which, LM().warm, weight)
+    which = sets if batch is None else np.arange(len(sets))
+    return refit(fitted.request, fitted.theta, sets, batch or own, which, LM().warm, weight)
 
 
 def as_draws(fitted: Fit, ends: Ends, draws: int, kind: str, *before: Ends) -> Draws:

@@ -12,7 +12,7 @@ from .study import Study
 _LIKELIHOODS = {"StudentT": "Student-t", "Normal": "normal", "Huber": "Huber", "Binomial": "binomial"}
 
 
-def asked(study: Study) -> Section:
+def question(study: Study) -> Section:
     """Law, data, loss and likelihood, groups, budgets, and where the intervals come from: one paragraph."""
     return Section("What was asked", [Text([" ".join([_question(study), _fitted(study), *_groups(study), _uncertainty(study)])])])
 

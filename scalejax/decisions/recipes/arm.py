@@ -18,7 +18,7 @@ from ..diagnosis import explain, unlimited
 from ..known import Known
 from ..pairing import Pair, knowns
 from ..question import Cost, Question, law_condition, name_of, numbers, pose
-from ..unvaried import settled
+from ..unvaried import hold_unvaried
 
 
 class Best(NamedTuple):
@@ -30,7 +30,7 @@ class Best(NamedTuple):
     found: Optima
 
 
-class Side(NamedTuple):
+class Arm(NamedTuple):
     """One side of a comparison.
 
     Attributes:
@@ -62,7 +62,7 @@ class Side(NamedTuple):
             self.known.law, self.cost, target=targets, for_budget=for_budget, over=self.over, bounds=self.bounds, caps=self.caps,
             choices=self.choices, given=given, what=self.what,
         )  # fmt: skip
-        question, _ = settled(question, self.known)
+        question, _ = hold_unvaried(question, self.known)
         many = len(question.choices)
         choice = question.scenarios["choice"] | {name: np.repeat(values, many) for name, values in each.items()}
         common = {**question.common, "given": {n: v for n, v in question.common["given"].items() if n not in each}}
@@ -142,7 +142,7 @@ def _values(law: Law, params: Any, inputs: Any, given: Any) -> Any:
     return jax.vmap(jax.vmap(one, in_axes=(None, 0)))(params, inputs)
 
 
-def sides(
+def arms(
     sources: Sequence[Any],
     costs: Sequence[Cost],
     given: Mapping[str, Any],
@@ -153,7 +153,7 @@ def sides(
     choices: Mapping[str, Any] | None = None,
     over: tuple[str, ...] | None = None,
     pair: Pair = None,
-) -> list[Side]:
+) -> list[Arm]:
     """Sides of sources, each a source or (source, {input: value}) with values of its own; `given` values go to all that know them.
 
     Their draws are paired where they share units, and otherwise independent; see `pairing`.
@@ -170,15 +170,15 @@ def sides(
         for c in (cost, *(caps or {})):
             if not callable(c):
                 raise DecisionError(f"{what}() takes a cost, a function of inputs by name such as sj.costs.six_nd, got {c!r}.")
-        side = Side(known=knowledge, cost=cost, given={}, bounds={}, caps=dict(caps or {}), choices={}, what=what, over=over)
+        arm = Arm(known=knowledge, cost=cost, given={}, bounds={}, caps=dict(caps or {}), choices={}, what=what, over=over)
         for n in own:
-            if n not in side.names:
-                raise DecisionError(f"{what}() got {n!r} for law {knowledge.law.name!r}, which does not know it; {suggest(n, side.names)}")
-        values = {n: v for n, v in common.items() if n in side.names} | own
-        left = set(side.names) - set(values)
+            if n not in arm.names:
+                raise DecisionError(f"{what}() got {n!r} for law {knowledge.law.name!r}, which does not know it; {suggest(n, arm.names)}")
+        values = {n: v for n, v in common.items() if n in arm.names} | own
+        left = set(arm.names) - set(values)
         mine = {n: v for n, v in limits.items() if n in left}
-        made.append(side._replace(given=values, bounds=mine, choices={n: v for n, v in options.items() if n in left}))
-        used |= set(side.names)
+        made.append(arm._replace(given=values, bounds=mine, choices={n: v for n, v in options.items() if n in left}))
+        used |= set(arm.names)
     for n in [*common, *limits, *options]:
         if n not in used:
             raise DecisionError(f"{what}() got {n}=, which no law and no cost here knows.")
@@ -195,9 +195,9 @@ def own_values(source: Any, what: str) -> tuple[Any, dict[str, Any]]:
     return source, {}
 
 
-def made_by(group: Sequence[Side]) -> str:
+def made_by(group: Sequence[Arm]) -> str:
     """How the draws of the sides were made, or why there are none."""
-    return " and ".join(dict.fromkeys(side.known.kind for side in group if side.known.kind))
+    return " and ".join(dict.fromkeys(arm.known.kind for arm in group if arm.known.kind))
 
 
 def one_each(cost: Any, count: int, what: str) -> list[Cost]:

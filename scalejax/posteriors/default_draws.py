@@ -7,11 +7,11 @@ import numpy as np
 from ..fitting.result import Fit
 from ..fitting.uncertainty.bootstrap import bootstrap
 from ..fitting.uncertainty.draws import Draws
-from ..fitting.uncertainty.linearity import MOST, bent
+from ..fitting.uncertainty.linearity import MOST, nonlinearity
 from .laplace import laplace
 
 
-def usual_draws(fit: Fit, draws: int = 1000) -> Draws:
+def default_draws(fit: Fit, draws: int = 1000) -> Draws:
     """Draws of the uncertainty of a fit, made as its residuals ask: `Draws.kind` says how, and why.
 
     Laplace's approximation takes the law as straight over the width of the draws. Where runs determine combinations of parameters but not
@@ -22,7 +22,7 @@ def usual_draws(fit: Fit, draws: int = 1000) -> Draws:
         IdentifiabilityError: if the runs do not determine a parameter, or leave no degree of freedom.
     """
     quick = laplace(fit, draws)
-    factor = float(np.max(bent(quick)))
+    factor = float(np.max(nonlinearity(quick)))
     if factor <= MOST:
         return quick
     found = bootstrap(fit, draws, progress=False)

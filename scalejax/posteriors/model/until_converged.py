@@ -52,11 +52,11 @@ class Quality(NamedTuple):
 Judge = Callable[[np.ndarray, Place, Chains], Quality]  # of draws z (chains * draws, size)
 
 
-def persist(
+def sample_until_converged(
     model: Model, place: Place, groups: tuple[Groups, ...], many: Evidence, order: Order, judge: Judge, progress: Progress | None = None
 ) -> tuple[np.ndarray, Chains, Place]:
     """Kept draws (chains * draws, size), what is known of their quality, and their coordinates."""
-    rung = rounded = spent = done = planned = 0
+    step_of_ladder = rounded = spent = done = planned = 0
     z = None
 
     def tell(steps: int) -> None:
@@ -68,26 +68,26 @@ def persist(
     while True:
         planned = done + order.warmup + order.draws
         walk, cost = warmed(
-            model, Settings(order.warmup), place, groups, many, chains=order.chains, accept=order.ladder[rung],
-            seed=order.seed + _SEEDS * (rung + rounded), z=z, tell=tell,
+            model, Settings(order.warmup), place, groups, many, chains=order.chains, accept=order.ladder[step_of_ladder],
+            seed=order.seed + _SEEDS * (step_of_ladder + rounded), z=z, tell=tell,
         )  # fmt: skip
         trace, spent = walk.steps(order.draws, tell), spent + cost
         spent += int(trace.steps.sum())
         while True:
             kept, sampler = _kept(trace, order, walk.accept, spent)
             quality = judge(kept, walk.place, sampler)
-            stray = bool(trace.diverging.any()) and rung + 1 < len(order.ladder)
-            lag = quality.effective < _LAG * len(kept) and rounded < _ROUNDED
+            diverges = bool(trace.diverging.any()) and step_of_ladder + 1 < len(order.ladder)
+            slow = quality.effective < _LAG * len(kept) and rounded < _ROUNDED
             more = min(len(trace.steps), int((order.budget - spent) / trace.steps.sum(axis=(1, 2)).mean()))
-            if stray or lag or quality.passed or more < 1:
+            if diverges or slow or quality.passed or more < 1:
                 break
             planned = done + more
             further = walk.steps(more, tell)
             trace, spent = joined([trace, further]), spent + int(further.steps.sum())
-        if more < 1 or not (stray or (lag and not quality.passed)):
+        if more < 1 or not (diverges or (slow and not quality.passed)):
             return kept, sampler, walk.place
         place, z = rounder(walk.place, trace.z)
-        rung, rounded = rung + stray, rounded + (not stray)
+        step_of_ladder, rounded = step_of_ladder + diverges, rounded + (not diverges)
 
 
 def _kept(trace: Trace, order: Order, accept: float, spent: int) -> tuple[np.ndarray, Chains]:

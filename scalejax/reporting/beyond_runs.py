@@ -20,7 +20,7 @@ CHANCE = 0.05  # of so few runs inside the band, below which it is too narrow
 
 
 @dataclass(frozen=True)
-class Ahead:
+class BeyondRuns:
     """A hold-out of the largest runs.
 
     Attributes:
@@ -50,7 +50,7 @@ class Ahead:
         )
 
 
-def look_ahead(fit: Fit, level: float) -> Ahead | None:
+def predict_largest(fit: Fit, level: float) -> BeyondRuns | None:
     """The law fitted to all but the largest fifth of the runs and asked for these; None where that cannot be done."""
     scale, request = points.default_scale(fit), fit.request
     used = points.used_rows(fit)
@@ -74,7 +74,7 @@ def look_ahead(fit: Fit, level: float) -> Ahead | None:
     relative = np.expm1(np.abs(found.error[:, 0])) if request.on == "log" else np.abs(found.error[:, 0] / observed)
     name = "compute" if scale == "C" else scale
     inside = round(len(found.rows) * found.coverage(level)[found.laws[0]])
-    return Ahead(
+    return BeyondRuns(
         factor=float(size[used].max() / kept),
         scale=name,
         count=len(found.rows),
