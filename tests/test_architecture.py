@@ -111,6 +111,11 @@ def test_files_stay_readable(file):
     assert len(file.read_text().splitlines()) <= 400
 
 
+@pytest.mark.parametrize("folder", sorted({f.parent for f in FILES}), ids=lambda f: str(f.relative_to(PACKAGE)))
+def test_folders_stay_small(folder):
+    assert len([f for f in folder.glob("*.py") if f.stem != "__init__"]) <= 16, "sort its files into subfolders"
+
+
 @pytest.mark.parametrize("name", PUBLIC)
 def test_public_names_are_documented(name):
     value = getattr(sj, name)

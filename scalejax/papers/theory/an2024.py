@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import DataError
+from ...core.errors import DataError
 
 BOLTZMANN = 1.380649e-23  # J/K, exact in the SI
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import DecisionError
-from ..core.table import Shown, Table, number
+from ...core.errors import DecisionError
+from ...core.table import Shown, Table, number
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import DecisionError
-from ..core.table import Computed
+from ...core.errors import DecisionError
+from ...core.table import Computed
 
 
 def simulate_residual(

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import DataError, DecisionError
-from ..core.table import Computed, Shown
+from ...core.errors import DataError, DecisionError
+from ...core.table import Computed, Shown
 
 
 def transport_distance(sources: Sequence[Any], validation: Any, p: Any) -> Computed:

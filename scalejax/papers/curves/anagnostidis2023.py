@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import DecisionError
-from ..core.numeric.roots import between
-from ..core.table import Shown, Table, number
+from ...core.errors import DecisionError
+from ...core.numeric.roots import between
+from ...core.table import Shown, Table, number
 
 _GRID = 4097  # errors between which the best shape may change once
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import DataError
-from ..core.table import Computed
+from ...core.errors import DataError
+from ...core.table import Computed
 
 
 def ema_weights(eta: Any, weight_decay: float) -> Computed:

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import DataError
-from ..core.runs import Runs
-from ..core.table import Shown, Table, number
-from ..fitting.fit import fit
-from ..fitting.objective.losses import Loss, squared
-from ..fitting.result import Fit
-from ..zoo.hyperparameters.critical_batch import critical_batch, kaplan_trajectory, minimal_steps, steps_to_loss
-from ..zoo.scale.kaplan import kaplan_params, kaplan_steps
+from ...core.errors import DataError
+from ...core.runs import Runs
+from ...core.table import Shown, Table, number
+from ...fitting.fit import fit
+from ...fitting.objective.losses import Loss, squared
+from ...fitting.result import Fit
+from ...zoo.hyperparameters.critical_batch import critical_batch, kaplan_trajectory, minimal_steps, steps_to_loss
+from ...zoo.scale.kaplan import kaplan_params, kaplan_steps
 
 _BATCHES = 3  # that must reach a loss before its fewest steps and tokens are two free numbers
 _CONVERGED = 1e30  # steps, and tokens a batch, of a run that is trained out

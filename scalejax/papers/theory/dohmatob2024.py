@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import DecisionError
-from ..core.numeric.roots import between
-from ..core.table import Computed, Shown
+from ...core.errors import DecisionError
+from ...core.numeric.roots import between
+from ...core.table import Computed, Shown
 
 _TERMS = 20  # terms of zeta that are summed before the Euler-Maclaurin remainder
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import DataError, DecisionError
-from ..core.table import Computed
+from ...core.errors import DataError, DecisionError
+from ...core.table import Computed
 
 
 def tuned_bound(shape: Any, *, D0: float = 1.0, G: Any = 1.0) -> Computed:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import DataError
+from ...core.errors import DataError
 
 _ROWS = 512  # rows whose distances are held at once
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import DataError, DecisionError
-from ..core.numeric.precision import double
-from ..core.table import Computed
-from ..fitting.uncertainty.intervals import quantile_of
+from ...core.errors import DataError, DecisionError
+from ...core.numeric.precision import double
+from ...core.table import Computed
+from ...fitting.uncertainty.intervals import quantile_of
 
 _GRID = np.linspace(-3.0, 3.0, 601)
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import DataError, DecisionError
-from ..core.numeric.precision import plain
-from ..core.numeric.roots import between
-from ..core.numeric.statistics import isotonic
-from ..core.table import Computed, Shown, Table, number
-from ..fitting.uncertainty.resampling import FEWEST
-from ..zoo.fields.reinforcement import rl_compute, value_based_rl
+from ...core.errors import DataError, DecisionError
+from ...core.numeric.precision import plain
+from ...core.numeric.roots import between
+from ...core.numeric.statistics import isotonic
+from ...core.table import Computed, Shown, Table, number
+from ...fitting.uncertainty.resampling import FEWEST
+from ...zoo.fields.reinforcement import rl_compute, value_based_rl
 
 _FAR = 60.0  # e-folds of the updates ratio on either side of beta_J within which an optimum is looked for
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import DataError
-from ..core.table import Shown
+from ...core.errors import DataError
+from ...core.table import Shown
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import DataError, DecisionError
-from ..core.numeric.statistics import evenly, undominated
-from ..core.table import Shown, Table, number
+from ...core.errors import DataError, DecisionError
+from ...core.numeric.statistics import evenly, undominated
+from ...core.table import Shown, Table, number
 
 _NEWTON = 50  # Gauss-Newton steps
 _ASCENT = 200  # steps of projected gradients

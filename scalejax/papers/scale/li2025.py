@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import DataError
-from ..core.numeric.precision import double
-from ..core.runs import Runs
-from ..core.table import Computed
-from ..data.readers import read_runs
-from ..fitting.objective.data import usable_rows
-from ..zoo.scale.farseer import SIZE, farseer
+from ...core.errors import DataError
+from ...core.numeric.precision import double
+from ...core.runs import Runs
+from ...core.table import Computed
+from ...data.readers import read_runs
+from ...fitting.objective.data import usable_rows
+from ...zoo.scale.farseer import SIZE, farseer
 
 _POWERS = np.linspace(0.02, 0.6, 59)  # of n = N / 1e9, tried for each curve
 _ROUNDS = 30  # of the fixed point for ratios of D that are not all equal; few are needed

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import FitError
-from ..fitting.fit import fit
-from ..fitting.result import Fit
-from ..zoo.fields.mixed_modal import bimodal
-from ..zoo.scale.chinchilla import chinchilla
+from ...core.errors import FitError
+from ...fitting.fit import fit
+from ...fitting.result import Fit
+from ...zoo.fields.mixed_modal import bimodal
+from ...zoo.scale.chinchilla import chinchilla
 
 
 def fit_interaction(runs: Any, i: Fit | Mapping[str, float], j: Fit | Mapping[str, float], **options: Any) -> Fit:

@@ -9,11 +9,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from ..core.errors import DecisionError
-from ..core.laws.law import Law
-from ..core.numeric.precision import double
-from ..core.table import Computed, Shown, Table, number
-from ..zoo.mixtures.data_quality import filtering_pool
+from ...core.errors import DecisionError
+from ...core.laws.law import Law
+from ...core.numeric.precision import double
+from ...core.table import Computed, Shown, Table, number
+from ...zoo.mixtures.data_quality import filtering_pool
 
 _ALL = 12  # buckets up to which every union is tried
 
