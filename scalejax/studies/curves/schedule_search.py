@@ -13,7 +13,6 @@ import optax
 
 from ...core import schedules
 from ...core.laws.law import Law
-from ...core.numeric.statistics import evenly
 
 _ROUNDS, _GRID = 6, 9  # of the search within a family
 _RATE = 0.6  # of Adam, on the logarithms of shares of the fall
@@ -30,8 +29,8 @@ class Horizon(NamedTuple):
 
 def some_of(draws: Mapping[str, Any], most: int) -> dict[str, Any]:
     """At most so many draws, evenly spread."""
-    kept = evenly(len(next(iter(draws.values()))), most)
-    return {name: v[kept] for name, v in draws.items()}
+    every = max(len(next(iter(draws.values()))) // most, 1)
+    return {name: v[::every][:most] for name, v in draws.items()}
 
 
 def _final(horizon: Horizon, eta: Any, rest: tuple[float, ...], params: Mapping[str, Any]) -> Any:
