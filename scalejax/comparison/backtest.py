@@ -193,15 +193,9 @@ def _trial(law: Law, runs: Runs, plan: _Plan, tested: np.ndarray, found: Fitted)
         return float(np.mean(np.abs(predicted - observed) / observed))
 
     return Trial(
-        models=plan.models,
-        largest=plan.largest,
-        share=plan.share,
-        checkpoints=len(plan.rows),
-        cost=plan.cost,
-        are=error(tested),
-        train_are=error(plan.rows),
-        status=found.status,
-    )
+        models=plan.models, largest=plan.largest, share=plan.share, checkpoints=len(plan.rows), cost=plan.cost, are=error(tested),
+        train_are=error(plan.rows), status=found.status,
+    )  # fmt: skip
 
 
 def _percent(value: float) -> str:

@@ -95,17 +95,9 @@ def holdout(
         f"{name} without {s.name}" for name, scores in found.items() for s, score in zip(splits, scores, strict=True) if score.held
     )
     return Holdout(
-        laws=tuple(named),
-        splits=tuple(s.name for s in splits),
-        rows=rows,
-        split=index,
-        lpd=lpd,
-        error=error,
-        pit=pit,
-        on=first[0].on,
-        method=method,
-        held=held,
-    )
+        laws=tuple(named), splits=tuple(s.name for s in splits), rows=rows, split=index, lpd=lpd, error=error, pit=pit, on=first[0].on,
+        method=method, held=held,
+    )  # fmt: skip
 
 
 def _named(laws: Law | str | Mapping[str, Law | str]) -> dict[str, Law]:

@@ -139,14 +139,9 @@ def league(
     if np.isnan(rmse).all(axis=0).any():
         raise FitError(f"No law could be fitted to curve {label(names[np.isnan(rmse).all(axis=0)][0])!r}: it has too few training points.")
     return League(
-        laws=tuple(entries),
-        curves=tuple(map(label, names.tolist())),
-        rmse=rmse,
-        standard_error=error,
-        chosen=chosen,
-        points=np.bincount(index[~mask]),
-        resolution=resolution,
-    )
+        laws=tuple(entries), curves=tuple(map(label, names.tolist())), rmse=rmse, standard_error=error, chosen=chosen,
+        points=np.bincount(index[~mask]), resolution=resolution,
+    )  # fmt: skip
 
 
 def _checked(laws: Any) -> Mapping[str, Any]:

@@ -226,15 +226,9 @@ def compare_slopes(x: Any, y: Any, group: Sequence[Any] | None = None) -> SlopeC
     between = float((np.asarray(spread) * (slopes - common) ** 2).sum())
     sigma = float(np.sqrt(rss / freedom))
     return SlopeComparison(
-        groups=groups,
-        slopes=slopes,
-        heights=heights,
-        centre=centre,
-        sigma=sigma,
-        freedom=freedom,
-        p_equal=_f_tail(between, rss, len(groups) - 1, freedom),
-        covariance=np.stack([line[1] for line in lines]),
-    )
+        groups=groups, slopes=slopes, heights=heights, centre=centre, sigma=sigma, freedom=freedom,
+        p_equal=_f_tail(between, rss, len(groups) - 1, freedom), covariance=np.stack([line[1] for line in lines]),
+    )  # fmt: skip
 
 
 def _line(t: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:

@@ -338,22 +338,11 @@ def allocate(
     answer = one.pop("answer")
     over_draws = {("loss" if for_budget else "compute") if n == "answer" else n: v for n, v in over_draws.items()}
     return Allocation(
-        compute=shown if for_budget else answer,
-        loss=answer if for_budget else shown,
-        inputs=one,
-        draws=over_draws,
-        cost=name_of(cost),
-        active=_held(best, point_at),
-        residual=float(point_at.residual.max()),
-        observed=knowledge.observed,
-        unmet=unmet if shape else float(unmet[0]),
-        for_budget=for_budget,
-        kept=kept,
-        kind=knowledge.kind,
-        _question=best,
-        _known=knowledge,
-        _point=point_at,
-    )
+        compute=shown if for_budget else answer, loss=answer if for_budget else shown, inputs=one, draws=over_draws, cost=name_of(cost),
+        active=_held(best, point_at), residual=float(point_at.residual.max()), observed=knowledge.observed,
+        unmet=unmet if shape else float(unmet[0]), for_budget=for_budget, kept=kept, kind=knowledge.kind, _question=best,
+        _known=knowledge, _point=point_at,
+    )  # fmt: skip
 
 
 def best_choice(question: Question, found: Optima, targets: int) -> np.ndarray:

@@ -240,13 +240,9 @@ def pose(
     common = {"given": values, "caps": [np.minimum(np.asarray(limit, dtype=np.float64), _ENDLESS) for limit in caps.values()]}
     free = tuple(n for n in names if n not in bounds and isinstance(domains[n], Positive))
     return Question(
-        program=program,
-        box=box(program, domains, bounds, len(target) * many),
-        scenarios=scenarios,
-        common=common,
-        choices=combinations,
+        program=program, box=box(program, domains, bounds, len(target) * many), scenarios=scenarios, common=common, choices=combinations,
         free=free,
-    )
+    )  # fmt: skip
 
 
 def _chosen(

@@ -204,19 +204,9 @@ def make_request(
     whole = {name: value for name, value in (fix or {}).items() if not isinstance(value, Mapping)}
     anchors = {name: dict(value) for name, value in (fix or {}).items() if isinstance(value, Mapping)}
     request = Request(
-        law=law,
-        runs=runs,
-        loss=loss,
-        on=on,
-        fix=whole,
-        tie=dict(tie or {}),
-        bounds=_bounds(bounds),
-        by=by,
-        share=share,
-        weights=weights,
-        sizes=dict(sizes or {}),
-        anchors=anchors,
-    )
+        law=law, runs=runs, loss=loss, on=on, fix=whole, tie=dict(tie or {}), bounds=_bounds(bounds), by=by, share=share, weights=weights,
+        sizes=dict(sizes or {}), anchors=anchors,
+    )  # fmt: skip
     if request.share and by is None:
         raise FitError("share names parameters that groups have in common; say which column names the groups with by=...")
     if isinstance(by, Mapping):

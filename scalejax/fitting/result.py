@@ -338,19 +338,9 @@ def finish(request: Request, found: Found, solver: Solver, recipe: str | None, s
     }
     name = "closed form" if found.closed else getattr(solver, "name", "lm")
     return Fit(
-        params=request.params(best),
-        objective=float(found.objective[:, 0].sum()),
-        statuses=tuple(statuses),
-        theta=best,
-        starts=starts,
-        curvature=tuple(shapes),
-        request=request,
-        solver=name,
-        recipe=recipe,
-        seed=seed,
-        seconds=seconds,
-        versions=versions,
-    )
+        params=request.params(best), objective=float(found.objective[:, 0].sum()), statuses=tuple(statuses), theta=best, starts=starts,
+        curvature=tuple(shapes), request=request, solver=name, recipe=recipe, seed=seed, seconds=seconds, versions=versions,
+    )  # fmt: skip
 
 
 def _stack(fitted: Fit, values: dict[str, np.ndarray]) -> dict[str, Any]:

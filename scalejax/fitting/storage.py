@@ -140,20 +140,12 @@ def fit_from_document(document: dict[str, Any], law: Law | None) -> Fit:
         raise DataError("The data in the file do not match its digest: it was edited after it was saved; fit the edited data instead.")
     asked = document["request"]
     request = Request(
-        law=law,
-        runs=runs,
-        loss=loss_from_json(asked["loss"]),
-        on=asked["on"],
-        fix=asked["fix"],
-        tie=asked["tie"],
-        bounds={k: tuple(v) for k, v in asked["bounds"].items()},
-        by=asked["by"],
-        share=tuple(asked["share"]),
-        weights=None if asked["weights"] is None else np.asarray(asked["weights"]),
-        sizes=asked["sizes"],
+        law=law, runs=runs, loss=loss_from_json(asked["loss"]), on=asked["on"], fix=asked["fix"], tie=asked["tie"],
+        bounds={k: tuple(v) for k, v in asked["bounds"].items()}, by=asked["by"], share=tuple(asked["share"]),
+        weights=None if asked["weights"] is None else np.asarray(asked["weights"]), sizes=asked["sizes"],
         penalty_weight=None if asked["penalty_weight"] is None else np.asarray(asked["penalty_weight"], float),
         anchors=asked.get("anchors", {}),
-    )
+    )  # fmt: skip
     starts = document["starts"]
     table = StartTable(
         np.asarray(starts["objective"], float), np.asarray(starts["status"], object), np.asarray(starts["iterations"]),
@@ -173,19 +165,10 @@ def fit_from_document(document: dict[str, Any], law: Law | None) -> Fit:
     )
     params = {k: v if isinstance(v, float) else np.asarray(v, float) for k, v in document["params"].items()}
     return Fit(
-        params=params,
-        objective=document["objective"],
-        statuses=tuple(map(Status, document["statuses"])),
-        theta=np.asarray(document["theta"], float),
-        starts=table,
-        curvature=shapes,
-        request=request,
-        solver=document["solver"],
-        recipe=document["recipe"],
-        seed=document["seed"],
-        seconds=document["seconds"],
-        versions=document["versions"],
-    )
+        params=params, objective=document["objective"], statuses=tuple(map(Status, document["statuses"])),
+        theta=np.asarray(document["theta"], float), starts=table, curvature=shapes, request=request, solver=document["solver"],
+        recipe=document["recipe"], seed=document["seed"], seconds=document["seconds"], versions=document["versions"],
+    )  # fmt: skip
 
 
 def _array(values: list[Any]) -> np.ndarray:

@@ -211,17 +211,10 @@ def fit_terms(
     statuses = tuple(Status.TOO_FEW if short else end for short, end in zip(few, ends, strict=True))
     objective = np.where(few, np.inf, found.objective[:, 0])
     return TermFits(
-        library=library,
-        masks=present,
-        objective=objective,
-        values=_values(request, found.best, present),
-        statuses=statuses,
-        agreeing=agreement(found.objective).sum(axis=1),
-        refined=np.isfinite(found.objective).sum(axis=1),
-        n=n,
-        request=request,
+        library=library, masks=present, objective=objective, values=_values(request, found.best, present), statuses=statuses,
+        agreeing=agreement(found.objective).sum(axis=1), refined=np.isfinite(found.objective).sum(axis=1), n=n, request=request,
         seconds=time.perf_counter() - begun,
-    )
+    )  # fmt: skip
 
 
 def _search(

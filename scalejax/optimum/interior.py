@@ -88,18 +88,9 @@ def solve(program: Program, x: Any, low: Any, high: Any, each: dict[str, Any], c
 
     place, values, error, active, ok, steps = _attempts(at, x, low, high, rows, tolerance, near)
     return Solution(
-        x=place.x[:width],
-        slack=place.x[width:],
-        f=values.f * unit_f,
-        lam=place.lam * unit_f / unit_g,
-        lower=place.lower * unit_f,
-        upper=place.upper * unit_f,
-        residual=error,
-        violation=jnp.abs(values.g),
-        active=active,
-        ok=ok,
-        steps=steps,
-    )
+        x=place.x[:width], slack=place.x[width:], f=values.f * unit_f, lam=place.lam * unit_f / unit_g, lower=place.lower * unit_f,
+        upper=place.upper * unit_f, residual=error, violation=jnp.abs(values.g), active=active, ok=ok, steps=steps,
+    )  # fmt: skip
 
 
 def _attempts(at: Any, x: Any, low: Any, high: Any, rows: int, tolerance: Any, near: Any) -> tuple[Any, ...]:

@@ -75,10 +75,6 @@ def predict_largest(fit: Fit, level: float) -> BeyondRuns | None:
     name = "compute" if scale == "C" else scale
     inside = round(len(found.rows) * found.coverage(level)[found.laws[0]])
     return BeyondRuns(
-        factor=float(size[used].max() / kept),
-        scale=name,
-        count=len(found.rows),
-        error=float(np.median(relative)),
-        inside=inside,
+        factor=float(size[used].max() / kept), scale=name, count=len(found.rows), error=float(np.median(relative)), inside=inside,
         level=level,
-    )
+    )  # fmt: skip

@@ -108,15 +108,9 @@ def make_study(
         if others is not None:
             without = {group: allocate(others, compute=budgets, group=group) for group in plans}
     return Study(
-        fit=fit,
-        sources=sources,
-        plans=plans,
-        level=level,
-        posterior=posterior,
-        comparison=comparison,
-        without=without,
+        fit=fit, sources=sources, plans=plans, level=level, posterior=posterior, comparison=comparison, without=without,
         beyond_runs=predict_largest(others or fit, level),
-    )
+    )  # fmt: skip
 
 
 def _sources(fit: Fit, draws: Draws, posterior: Posterior | None) -> dict[str, Draws]:

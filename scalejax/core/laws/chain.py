@@ -237,14 +237,9 @@ def _law_of(joined: Chain, output: str, below: float | None) -> Law:
     domains = {name: d for name, d in joined.domains.items() if name in (*inputs, *joined.parameters)}
     function = _function(stages, output, below)
     return Law(
-        function=function,
-        name=joined.name,
-        inputs=inputs,
-        parameters=joined.parameters,
-        domains=MappingProxyType(domains),
-        output=output,
-        reference=joined.reference,
-    )
+        function=function, name=joined.name, inputs=inputs, parameters=joined.parameters, domains=MappingProxyType(domains),
+        output=output, reference=joined.reference,
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=256)

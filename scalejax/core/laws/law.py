@@ -276,18 +276,10 @@ def law(
             if set(values) != set(parameters) - dict(fixed).keys():
                 raise LawError(f"Law {name!r}: the published set {key!r} names {sorted(values)}, the parameters are {list(parameters)}.")
         return Law(
-            function=function,
-            name=name,
-            inputs=inputs,
-            parameters=tuple(p for p in parameters if p not in dict(fixed)),
-            domains=MappingProxyType(full),
-            output=output,
-            reference=reference,
-            published=MappingProxyType(sets),
-            bound=fixed,
-            linear=straight,
-            output_axis=output_axis,
-        )
+            function=function, name=name, inputs=inputs, parameters=tuple(p for p in parameters if p not in dict(fixed)),
+            domains=MappingProxyType(full), output=output, reference=reference, published=MappingProxyType(sets), bound=fixed,
+            linear=straight, output_axis=output_axis,
+        )  # fmt: skip
 
     return decorate
 

@@ -242,19 +242,9 @@ def next_runs(
     cost_of, noise_used = plain_pool.cost[chosen], float(np.sqrt(variance))
     considered, unsure = int(offer.usable.sum()), why_no_interval(fit) if noise is None else ""
     return NextRuns(
-        runs=shown,
-        index=index,
-        cost=cost_of,
-        target=point,
-        deviation=deviations,
-        log=log,
-        noise=noise_used,
-        criterion=criterion,
-        method=method,
-        budget=limits.budget,
-        considered=considered,
-        why_no_interval=unsure,
-    )
+        runs=shown, index=index, cost=cost_of, target=point, deviation=deviations, log=log, noise=noise_used, criterion=criterion,
+        method=method, budget=limits.budget, considered=considered, why_no_interval=unsure,
+    )  # fmt: skip
 
 
 def _check(criterion: str, prior: float | None, misfit: float) -> None:

@@ -95,14 +95,9 @@ def optimal_mixture(
         "prior": arguments.prior_of(names, prior),
     }
     problem = MixtureProblem(
-        targets=asked,
-        program=mixture_program(asked.laws, asked.weights, asked.size, worst, values["kl_weight"] > 0),
-        low=low,
-        high=high,
-        path=path,
-        values=values,
-        kept=kept,
-    )
+        targets=asked, program=mixture_program(asked.laws, asked.weights, asked.size, worst, values["kl_weight"] > 0), low=low, high=high,
+        path=path, values=values, kept=kept,
+    )  # fmt: skip
     point, draws = _solve(problem)
     multipliers = np.broadcast_to(values["weights"], (len(point.h[0]), asked.outputs)) if point.multipliers is None else point.multipliers
     h, drawn = point.h, None if draws is None else draws.h

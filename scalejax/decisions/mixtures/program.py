@@ -113,15 +113,9 @@ def collect(source: Source | Mapping[str, Source] | Sequence[Source], size: int 
     mixtures = [trained_mixtures(k, h) for law, h in zip(laws, weights, strict=True) for _, k in ordered if k.law == law]
     trained = tuple(h for h in mixtures if h is not None)
     return Targets(
-        names=names,
-        laws=laws,
-        weights=weights,
-        size=many,
-        point=[_stack(law, ordered, 0) for law in laws],
-        draws=draws,
-        kind=kinds,
+        names=names, laws=laws, weights=weights, size=many, point=[_stack(law, ordered, 0) for law in laws], draws=draws, kind=kinds,
         trained=trained,
-    )
+    )  # fmt: skip
 
 
 def _named(source: Source | Mapping[str, Source] | Sequence[Source]) -> list[tuple[Any, Any]]:

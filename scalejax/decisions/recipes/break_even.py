@@ -220,17 +220,9 @@ def crossings(
         found = _of_draws(difference, grid, roots, turns[places], draws)
         drawn, missing = {over: from_scale(found)}, (~np.isfinite(found)).mean(axis=0)
     return BreakEven(
-        over=over,
-        between=ends,
-        values=from_scale(roots),
-        at=np.exp(at) if what == "cost" else at,
-        better=better,
-        names=names,
-        draws=drawn,
-        missing=missing,
-        what=what,
-        kind=kind,
-    )
+        over=over, between=ends, values=from_scale(roots), at=np.exp(at) if what == "cost" else at, better=better, names=names,
+        draws=drawn, missing=missing, what=what, kind=kind,
+    )  # fmt: skip
 
 
 def _of_draws(difference: Callable[..., Any], grid: np.ndarray, roots: np.ndarray, turns: np.ndarray, draws: int) -> np.ndarray:

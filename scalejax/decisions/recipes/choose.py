@@ -145,17 +145,11 @@ def choose(
     ]
     best = np.asarray(names)[winner].reshape(shape)
     return Choice(
-        names=names,
-        compute=shaped(C, shape),
-        best=best if shape else str(best[()]),
-        inputs={n: shaped(v, shape) for n, v in plan.items()},
-        loss=shaped(losses.min(axis=0), shape),
-        losses={n: shaped(row, shape) for n, row in zip(names, losses, strict=True)},
-        probability=probability,
-        switches=tuple(switches),
-        draws=draws,
-        kind=made_by(group),
-    )
+        names=names, compute=shaped(C, shape), best=best if shape else str(best[()]),
+        inputs={n: shaped(v, shape) for n, v in plan.items()}, loss=shaped(losses.min(axis=0), shape),
+        losses={n: shaped(row, shape) for n, row in zip(names, losses, strict=True)}, probability=probability, switches=tuple(switches),
+        draws=draws, kind=made_by(group),
+    )  # fmt: skip
 
 
 def _costs(cost: Any, names: tuple[str, ...]) -> list[Cost]:
@@ -207,14 +201,6 @@ def _one(even: BreakEven, i: int, before: str, after: str) -> BreakEven:
     """One crossing alone."""
     draws = {name: values[:, [i]] for name, values in even.draws.items()}
     return BreakEven(
-        over=even.over,
-        between=even.between,
-        values=even.values[[i]],
-        at=even.at[[i]],
-        better=(before, after),
-        names=(before, after),
-        draws=draws,
-        missing=even.missing[[i]],
-        what=even.what,
-        kind=even.kind,
-    )
+        over=even.over, between=even.between, values=even.values[[i]], at=even.at[[i]], better=(before, after), names=(before, after),
+        draws=draws, missing=even.missing[[i]], what=even.what, kind=even.kind,
+    )  # fmt: skip

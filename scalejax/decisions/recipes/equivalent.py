@@ -139,15 +139,9 @@ def equivalent(
         unreached = missed.mean(axis=0)
     wanted = shaped(np.broadcast_to(loss, shape).reshape(-1), shape)
     return Equivalent(
-        name=name,
-        value=shaped(value, shape),
-        loss=wanted,
-        ratio=ratio,
-        draws=draws,
-        unreached=shaped(unreached, shape),
-        several=bool((count > 1).any()),
-        kind=kind,
-    )
+        name=name, value=shaped(value, shape), loss=wanted, ratio=ratio, draws=draws, unreached=shaped(unreached, shape),
+        several=bool((count > 1).any()), kind=kind,
+    )  # fmt: skip
 
 
 def _wanted(base: Any, name: str, like: Any, bounds: Any, pair: Pair, given: Mapping[str, Any]) -> tuple[Arm, Any, Any, Any, str]:

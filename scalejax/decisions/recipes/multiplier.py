@@ -116,15 +116,9 @@ def compute_multiplier(
         unreached = np.isinf(base_compute).mean(axis=0)
     at = needed.point["answer"]
     return ComputeMultiplier(
-        compute=shaped(C, shape),
-        loss=shaped(loss, shape),
-        base_compute=shaped(at, shape),
-        multiplier=shaped(at / C, shape),
-        draws=draws,
-        unreached=shaped(unreached, shape),
-        costs=(name_of(costs[0]), name_of(costs[1])),
-        kind=made_by((fresh, old)),
-    )
+        compute=shaped(C, shape), loss=shaped(loss, shape), base_compute=shaped(at, shape), multiplier=shaped(at / C, shape), draws=draws,
+        unreached=shaped(unreached, shape), costs=(name_of(costs[0]), name_of(costs[1])), kind=made_by((fresh, old)),
+    )  # fmt: skip
 
 
 def _only_unreachable(arm: Arm, question: Any, found: Any) -> None:

@@ -144,17 +144,9 @@ def pareto(
     first, knee = scale(point.f[0]), _knee(point.f[0], np.log(levels))
     # a multiplier of a cap that does not hold is 0 but for rounding
     return Pareto(
-        names=names,
-        first=first,
-        second=levels,
-        inputs=_named(question, point),
-        rate=np.where(rate > 1e-12, rate, 0.0),
-        knee=knee,
-        held=held,
-        draws=drawn,
-        unmet=unmet,
-        kind=arm.known.kind,
-    )
+        names=names, first=first, second=levels, inputs=_named(question, point), rate=np.where(rate > 1e-12, rate, 0.0), knee=knee,
+        held=held, draws=drawn, unmet=unmet, kind=arm.known.kind,
+    )  # fmt: skip
 
 
 def _found(question: Question, arm: Arm, point: Optima, cost: str) -> None:

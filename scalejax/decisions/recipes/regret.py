@@ -119,18 +119,11 @@ def regret(source: Any, *, cost: Callable[..., Any] = six_nd, over: Sequence[str
         draws |= {} if demand is None else {"D_inf": _demand(arm, rows, draws=True)}
     one = {n: shaped(v, shape) for n, v in answers.items()}
     return Regret(
-        compute=shaped(C, shape),
-        loss=one["loss"],
-        best_loss=one["best loss"],
-        excess=one["excess"],
-        needed=one["needed"],
-        wasted=one["wasted"],
-        best={n: shaped(best.point[n], shape) for n in chosen},
-        inference=None if demand is None else shaped(demand[0], shape),
-        draws={n: shaped(v, shape) for n, v in draws.items()},
-        cost=name_of(cost),
-        kind=arm.known.kind,
-    )
+        compute=shaped(C, shape), loss=one["loss"], best_loss=one["best loss"], excess=one["excess"], needed=one["needed"],
+        wasted=one["wasted"], best={n: shaped(best.point[n], shape) for n in chosen},
+        inference=None if demand is None else shaped(demand[0], shape), draws={n: shaped(v, shape) for n, v in draws.items()},
+        cost=name_of(cost), kind=arm.known.kind,
+    )  # fmt: skip
 
 
 def _answers(C: np.ndarray, loss: np.ndarray, best: Mapping[str, Any], least: Mapping[str, Any]) -> dict[str, np.ndarray]:

@@ -79,19 +79,9 @@ def chain_request(
     if len(joined.outputs) == 1 and not each[joined.output].counts:
         known.setdefault(joined.output, 1.0)  # there is no other stage to weigh it against
     return ChainRequest(
-        joined=joined,
-        single=None if isinstance(law, Chain) else law,
-        output=joined.output,
-        each=each,
-        noise=known,
-        fix=fix,
-        tie=tie,
-        bounds=bounds,
-        by=by,
-        share=share,
-        weights=weights,
-        sizes=dict(sizes or {}),
-    )
+        joined=joined, single=None if isinstance(law, Chain) else law, output=joined.output, each=each, noise=known, fix=fix, tie=tie,
+        bounds=bounds, by=by, share=share, weights=weights, sizes=dict(sizes or {}),
+    )  # fmt: skip
 
 
 def fit_chain(asked: ChainRequest, table: Any, *, starts: Any, solver: Any, seed: int, unidentified: str, progress: Any) -> ChainFit:
@@ -132,18 +122,9 @@ class Joint:
         a = self.asked
         loss, factors = common(a.each, noise)
         return Request(
-            law=self.stacked.law,
-            runs=self.stacked.runs(noise, factors),
-            loss=loss,
-            on="linear",
-            fix=a.fix,
-            tie=a.tie,
-            bounds=a.bounds,
-            by=a.by,
-            share=a.share,
-            weights=self.stacked.weights(factors),
-            sizes=a.sizes,
-        )
+            law=self.stacked.law, runs=self.stacked.runs(noise, factors), loss=loss, on="linear", fix=a.fix, tie=a.tie, bounds=a.bounds,
+            by=a.by, share=a.share, weights=self.stacked.weights(factors), sizes=a.sizes,
+        )  # fmt: skip
 
     def residuals(self, request: Request, theta: np.ndarray) -> np.ndarray:
         """(rows,) residuals in units of the noise that the request has, in the order of the stacked table."""

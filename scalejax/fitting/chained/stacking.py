@@ -57,15 +57,9 @@ def stacked_law(joined: Chain, scales: tuple[Measure, ...], staged: bool = False
     domains = {name: joined.domains[name] for name in (*joined.inputs, *joined.parameters)}
     domains |= {observed(name): joined.domains[name] for name in inner} | _SPECIAL
     return StackedLaw(
-        function=_stacked(joined, scales, inner, inputs),
-        name=joined.name,
-        inputs=inputs,
-        parameters=joined.parameters,
-        domains=MappingProxyType(domains),
-        output=TARGET,
-        reference=joined.reference,
-        names=joined.outputs,
-    )
+        function=_stacked(joined, scales, inner, inputs), name=joined.name, inputs=inputs, parameters=joined.parameters,
+        domains=MappingProxyType(domains), output=TARGET, reference=joined.reference, names=joined.outputs,
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=256)
@@ -203,16 +197,9 @@ def stack(joined: Chain, table: Any, each: Mapping[str, Measure], by: str | None
             columns[SHARE][stage == k], columns[TRIALS][stage == k] = value[stage == k], _trials(runs, loss.trials, parts[k])
     weight = np.concatenate([w[name][rows] for name, rows in zip(joined.outputs, parts, strict=True)])
     return Stacked(
-        joined=joined,
-        each=dict(each),
-        staged=staged,
-        columns=columns,
-        stage=stage,
-        row=row,
-        value=value,
-        target=np.concatenate(target),
+        joined=joined, each=dict(each), staged=staged, columns=columns, stage=stage, row=row, value=value, target=np.concatenate(target),
         weight=weight,
-    )
+    )  # fmt: skip
 
 
 def _usable(joined: Chain, table: Any) -> Runs:

@@ -149,14 +149,9 @@ def curvature(problem: Joint, request: Request, theta: np.ndarray, fits: list[Fi
     worst = max(f.curvature[0].condition for f in fits)
     boundary = tuple(np.asarray(layout.labels)[edge])
     return Curvature(
-        covariance=covariance,
-        model_covariance=textbook,
-        freedom=freedom,
-        condition=worst,
-        boundary=boundary,
-        flat=tuple(flat),
+        covariance=covariance, model_covariance=textbook, freedom=freedom, condition=worst, boundary=boundary, flat=tuple(flat),
         correlation=correlation,
-    )
+    )  # fmt: skip
 
 
 def bootstrap_staged(fit: ChainFit, replicates: int, columns: tuple[str, ...], seed: int, solver: Any, progress: Any) -> Draws:

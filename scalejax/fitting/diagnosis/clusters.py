@@ -173,18 +173,9 @@ def _cluster(part: Partition, sets: Sequence[Rows], data: Sequence[tuple[np.ndar
     means, standing = (np.bincount(part.index, v, len(counts)) / counts for v in (raw, scaled))
     odd = tuple(part.names[g] for g in _odd(standing, counts))
     return Cluster(
-        column=part.column,
-        same=part.same,
-        names=part.names,
-        index=part.index,
-        means=means,
-        counts=counts,
-        F=F,
-        p=p,
-        share=max(share, 0.0),
-        odd=odd,
-        vectors=part.vectors,
-    )
+        column=part.column, same=part.same, names=part.names, index=part.index, means=means, counts=counts, F=F, p=p,
+        share=max(share, 0.0), odd=odd, vectors=part.vectors,
+    )  # fmt: skip
 
 
 def _sums(pieces: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], groups: int) -> tuple[float, float, int, int]:

@@ -90,15 +90,9 @@ def _gathered(theta: np.ndarray, sets: Sequence[Rows], kept: Sequence[np.ndarray
     shifts = [j.shift for j in known if j.shift is not None]
     shift = None if len(shifts) < len(known) else np.concatenate(shifts)[others]
     return Outliers(
-        rows=row[order],
-        z=z[order],
-        residual=residual[order],
-        theta=theta,
-        half=half,
-        others=row[others],
-        leverage=leverage[others],
+        rows=row[order], z=z[order], residual=residual[order], theta=theta, half=half, others=row[others], leverage=leverage[others],
         shift=shift,
-    )
+    )  # fmt: skip
 
 
 def rows_left(rows: Rows, kept: np.ndarray) -> int:

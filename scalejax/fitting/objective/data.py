@@ -280,14 +280,10 @@ def make_batch(
     batched = tuple(len(tables) > 1 and bool((a != a[..., :1]).any()) for a in stacked)
     arrays = [a if b else a[..., 0] for a, b in zip(stacked, batched, strict=True)]
     return Batch(
-        inputs=tuple(arrays[:-1]),
-        target=arrays[-1],
-        weight=np.stack([one.weight.reshape(-1) for one in each], axis=-1),
-        codes=np.zeros((length, 1), int) if group is None else group[padded(rows[0], length)],
-        batched=batched,
-        fixed={k: np.asarray(v, dtype=np.float64) for k, v in fixed.items()},
-        penalty_weight=penalty_weight,
-    )
+        inputs=tuple(arrays[:-1]), target=arrays[-1], weight=np.stack([one.weight.reshape(-1) for one in each], axis=-1),
+        codes=np.zeros((length, 1), int) if group is None else group[padded(rows[0], length)], batched=batched,
+        fixed={k: np.asarray(v, dtype=np.float64) for k, v in fixed.items()}, penalty_weight=penalty_weight,
+    )  # fmt: skip
 
 
 def _target(law: Law, runs: Runs, index: np.ndarray, on: str) -> np.ndarray:

@@ -211,13 +211,9 @@ def search(
         ends, inside = closed_form(spec, batch, np.arange(sets))
         if inside.all():
             return Found(
-                theta=ends.theta[..., None],
-                objective=ends.objective[:, None],
-                status=ends.status[:, None],
-                iterations=ends.iterations[:, None],
-                screened=1,
-                closed=True,
-            )
+                theta=ends.theta[..., None], objective=ends.objective[:, None], status=ends.status[:, None],
+                iterations=ends.iterations[:, None], screened=1, closed=True,
+            )  # fmt: skip
     points = make_starts(request.layout, default_count(batch, sets) if starts is None else starts, seed)
     count = points.shape[1]
     values = screen(spec, batch, np.tile(points, sets), np.repeat(np.arange(sets), count)).reshape(sets, count)

@@ -155,15 +155,9 @@ def _in_blocks(request: Request, theta: np.ndarray) -> _Point:
 
     def rows(_: np.ndarray, free: np.ndarray) -> BlockRows:
         return BlockRows(
-            loss=request.loss,
-            weight=weight,
-            r=r,
-            curved=whole(bendings),
-            free=free,
-            place=place,
-            weighed_sums=weighed_sums,
+            loss=request.loss, weight=weight, r=r, curved=whole(bendings), free=free, place=place, weighed_sums=weighed_sums,
             leverages=leverage,
-        )
+        )  # fmt: skip
 
     def shapes() -> list[Curvature]:
         return curvatures(layout, theta, influence[None, :size], rows)

@@ -199,12 +199,9 @@ def loo(log_likelihood: np.ndarray, r_eff: float | np.ndarray | None = None, row
     fitted = float(np.sum(_log_sum_exp(log_likelihood, axis=0) - np.log(draws)))
     p_loo = fitted - float(pointwise.sum())
     return Loo(
-        pointwise=pointwise,
-        khat=np.asarray(khat),
-        p_loo=p_loo,
-        limit=khat_limit(draws),
+        pointwise=pointwise, khat=np.asarray(khat), p_loo=p_loo, limit=khat_limit(draws),
         rows=np.arange(n) if rows is None else np.asarray(rows),
-    )
+    )  # fmt: skip
 
 
 def stacking_weights(lpd: np.ndarray) -> np.ndarray:

@@ -185,18 +185,9 @@ def optimal_schedule(
         gains = {name: of[:, i] - of[:, 0] for i, name in enumerate(both) if i}
         spread = {"loss": of[:, 0], **best_shapes(horizon, box, rest, draws, shape_draws if shape == "wsd" else 0)}
     return OptimalSchedule(
-        eta=eta,
-        loss=losses.pop("optimised"),
-        others=losses,
-        rates=rates,
-        warmup=warmup,
-        decay=decay,
-        exponent=exponent,
-        gap=gap,
-        falls=_falls(eta[warmup:]),
-        gains=gains,
-        draws=spread,
-    )
+        eta=eta, loss=losses.pop("optimised"), others=losses, rates=rates, warmup=warmup, decay=decay, exponent=exponent, gap=gap,
+        falls=_falls(eta[warmup:]), gains=gains, draws=spread,
+    )  # fmt: skip
 
 
 def annealing_switch(steps: int, peak: float, *, A: float, alpha: float, C: float, lam: float = 0.999) -> float:

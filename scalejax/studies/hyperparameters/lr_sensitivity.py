@@ -158,14 +158,9 @@ def norm_trend(N: Any, norm: Any, lr: Any = None, *, degree: int = 1) -> NormTre
     terms = tuple((i, j) for i in range(degree + 1) for j in range(degree + 1 - i) if j == 0 or lr is not None)
     centre = (float(np.log(N).mean()), float(np.log(rates).mean()))
     bare = NormTrend(
-        coefficients=np.zeros(len(terms)),
-        terms=terms,
-        covariance=np.zeros((len(terms),) * 2),
-        sigma=0.0,
-        freedom=1,
-        centre=centre,
+        coefficients=np.zeros(len(terms)), terms=terms, covariance=np.zeros((len(terms),) * 2), sigma=0.0, freedom=1, centre=centre,
         largest=float(N.max()),
-    )
+    )  # fmt: skip
     X, y = bare._design(N, rates), np.log(norm)
     freedom = len(y) - len(terms)
     if freedom < 1 or np.linalg.matrix_rank(X) < len(terms):
@@ -173,14 +168,9 @@ def norm_trend(N: Any, norm: Any, lr: Any = None, *, degree: int = 1) -> NormTre
     coefficients = np.linalg.lstsq(X, y, rcond=None)[0]
     sigma = float(np.sqrt(((y - X @ coefficients) ** 2).sum() / freedom))
     return NormTrend(
-        coefficients=coefficients,
-        terms=terms,
-        covariance=sigma**2 * np.linalg.inv(X.T @ X),
-        sigma=sigma,
-        freedom=freedom,
-        centre=centre,
+        coefficients=coefficients, terms=terms, covariance=sigma**2 * np.linalg.inv(X.T @ X), sigma=sigma, freedom=freedom, centre=centre,
         largest=float(N.max()),
-    )
+    )  # fmt: skip
 
 
 def _first_crossing(N: np.ndarray, curve: np.ndarray, threshold: float) -> float:

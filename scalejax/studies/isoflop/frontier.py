@@ -188,20 +188,10 @@ def isoflop(
         draws = _drawn([m for m in found if not m.reason], np.log(compute[used]), logs[used], weight, freedom, replicates, rng)
     loss = np.asarray([m.loss for m in found])
     return Frontier(
-        compute=compute,
-        N=np.exp(logs[:, 0]),
-        D=np.exp(logs[:, 1]),
-        loss=loss,
-        used=used,
-        reasons=tuple(m.reason for m in found),
-        a=float(a),
-        b=float(b),
-        k_N=float(np.exp(k_n)),
-        k_D=float(np.exp(k_d)),
-        draws=draws,
-        method=f"isoFLOP ({label})",
+        compute=compute, N=np.exp(logs[:, 0]), D=np.exp(logs[:, 1]), loss=loss, used=used, reasons=tuple(m.reason for m in found),
+        a=float(a), b=float(b), k_N=float(np.exp(k_n)), k_D=float(np.exp(k_d)), draws=draws, method=f"isoFLOP ({label})",
         notes=tuple(notes),
-    )
+    )  # fmt: skip
 
 
 def _noise(near: list[Sizes], sizes: list[Sizes], degree: int) -> tuple[float, float, float, float]:
@@ -280,20 +270,9 @@ def envelope(runs: Runs, *, budgets: int = 1500, hull: bool = False) -> Frontier
     n, d = np.exp(logs).T
     label = "envelope" + (" (hull)" if hull else "")
     return Frontier(
-        compute=np.exp(grid),
-        N=n,
-        D=d,
-        loss=np.exp(best),
-        used=inner,
-        reasons=reasons,
-        a=float(a),
-        b=float(b),
-        k_N=float(np.exp(k_n)),
-        k_D=float(np.exp(k_d)),
-        draws={},
-        method=label,
-        notes=(),
-    )
+        compute=np.exp(grid), N=n, D=d, loss=np.exp(best), used=inner, reasons=reasons, a=float(a), b=float(b), k_N=float(np.exp(k_n)),
+        k_D=float(np.exp(k_d)), draws={}, method=label, notes=(),
+    )  # fmt: skip
 
 
 def line(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

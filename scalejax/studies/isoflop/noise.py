@@ -120,23 +120,11 @@ def _regressed(
     r_squared = 1 - np.sum(weight * (y[:, 0] - a * x - k_n) ** 2) / np.sum(weight * spread**2)
     logs, loss, sd, kept = (np.asarray([getattr(p, name) for p in found]) for name in ("log", "loss", "sd", "kept"))
     return NoiseIsoflop(
-        compute=np.asarray(compute),
-        N=np.exp(logs[:, 0]),
-        D=np.exp(logs[:, 1]),
-        loss=loss,
-        used=np.asarray([not p.reason for p in found]),
-        reasons=tuple(p.reason for p in found),
-        a=float(a),
-        b=float(b),
-        k_N=float(np.exp(k_n)),
-        k_D=float(np.exp(k_d)),
-        draws=draws,
-        method="isoFLOP by interpolation",
-        notes=notes,
-        sd=sd,
-        kept=kept,
+        compute=np.asarray(compute), N=np.exp(logs[:, 0]), D=np.exp(logs[:, 1]), loss=loss,
+        used=np.asarray([not p.reason for p in found]), reasons=tuple(p.reason for p in found), a=float(a), b=float(b),
+        k_N=float(np.exp(k_n)), k_D=float(np.exp(k_d)), draws=draws, method="isoFLOP by interpolation", notes=notes, sd=sd, kept=kept,
         r_squared=float(r_squared),
-    )
+    )  # fmt: skip
 
 
 def _noise(noise: Noise) -> Callable[[np.ndarray], np.ndarray]:
