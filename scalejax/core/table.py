@@ -178,9 +178,28 @@ class Shown:
         return self.table().html()
 
 
+class Named:
+    """A result whose `values` are attributes, `found.best`, and entries, `found["best"]`."""
+
+    values: Mapping[str, Any]
+    _HOLDERS: ClassVar[tuple[str, ...]] = ("values",)  # fields that hold values by name
+
+    def __getattr__(self, name: str) -> Any:
+        for held in self._HOLDERS:
+            if name in self.__dict__.get(held, ()):
+                return self.__dict__[held][name]
+        raise AttributeError(f"This result has no {name!r}; it has {', '.join(self.__dict__.get('values', ()))}.")
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *(name for held in self._HOLDERS for name in getattr(self, held))})
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class Computed(Shown):
-    """Values that a function computes, by name: each is an attribute, `found.best`, and an entry, `found["best"]`.
+class Computed(Named, Shown):
+    """Values that a function computes, by name.
 
     Attributes:
         values: name to a number, a text or an array. title: what was computed.
@@ -188,17 +207,6 @@ class Computed(Shown):
 
     values: Mapping[str, Any]
     title: str = ""
-
-    def __getattr__(self, name: str) -> Any:
-        if name in self.__dict__.get("values", ()):
-            return self.__dict__["values"][name]
-        raise AttributeError(f"This result has no {name!r}; it has {', '.join(self.__dict__.get('values', ()))}.")
-
-    def __getitem__(self, name: str) -> Any:
-        return self.values[name]
-
-    def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *self.values})
 
     def table(self) -> Table:
         """A row for every value."""
