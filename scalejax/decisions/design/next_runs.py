@@ -215,32 +215,32 @@ def next_runs(
         raise DecisionError("next_runs() needs either candidates (a table of runs) or space= (ranges of the inputs).")
     _check(criterion, prior, misfit)
     limits = _limits(budget, runs, repeats)
-    offer = from_table(fit, candidates) if space is None else from_space(fit, space)
-    price = Price(cost, offer)
-    costs = _costs(price, offer, limits)
+    choices = from_table(fit, candidates) if space is None else from_space(fit, space)
+    price = Price(cost, choices)
+    costs = _costs(price, choices, limits)
     variance = noise_of(fit, noise, prior)
 
     def known(size: float) -> Knowledge:
-        bend = _deviation(fit, offer, target, size, variance, seed)
+        bend = _deviation(fit, choices, target, size, variance, seed)
         return from_draws(source, variance, *bend) if isinstance(source, Draws) else from_fit(fit, variance, prior, *bend)
 
     plain = known(0.0)
-    plain_pool = _pool(plain, target, offer, costs, fit)
+    plain_pool = _pool(plain, target, choices, costs, fit)
     if criterion in ("random", "cheapest"):
         chosen = drawn(plain_pool, limits, criterion, seed)
-        columns = {name: column[chosen] for name, column in offer.columns.items()}
+        columns = {name: column[chosen] for name, column in choices.columns.items()}
     else:
         cautious = known(misfit) if misfit > 0 and criterion == "target" else plain
-        pool = plain_pool if cautious is plain else _pool(cautious, target, offer, costs, fit)
-        plain_pool, chosen, columns = _choose(plain, plain_pool, cautious, pool, offer, price, limits, criterion)
+        pool = plain_pool if cautious is plain else _pool(cautious, target, choices, costs, fit)
+        plain_pool, chosen, columns = _choose(plain, plain_pool, cautious, pool, choices, price, limits, criterion)
     deviations = _path(plain_pool, chosen)
     point, single, log = _point(fit, target)
-    index = np.asarray([i if not offer.box else -1 for i in chosen], int)
+    index = np.asarray([i if not choices.box else -1 for i in chosen], int)
     method = source.kind if isinstance(source, Draws) else "Fisher information" + ("" if prior is None else f", prior {prior:g}")
     shown = {name: columns[name] for name in (*fit.law.inputs, *(["group"] if fit.groups else []))}
     deviations = deviations[:, 0] if single else deviations
     cost_of, noise_used = plain_pool.cost[chosen], float(np.sqrt(variance))
-    considered, unsure = int(offer.usable.sum()), why_no_interval(fit) if noise is None else ""
+    considered, unsure = int(choices.usable.sum()), why_no_interval(fit) if noise is None else ""
     return NextRuns(
         runs=shown, index=index, cost=cost_of, target=point, deviation=deviations, log=log, noise=noise_used, criterion=criterion,
         method=method, budget=limits.budget, considered=considered, why_no_interval=unsure,
@@ -265,29 +265,29 @@ def _limits(budget: float | None, runs: int | None, repeats: bool) -> Limits:
     return Limits(np.inf if budget is None else float(budget), count, repeats)
 
 
-def _costs(price: Price, offer: Candidates, limits: Limits) -> np.ndarray:
+def _costs(price: Price, choices: Candidates, limits: Limits) -> np.ndarray:
     """(n,) cost of the candidates, infinite for those that are not usable."""
-    costs = price(offer.columns)
-    bad = np.flatnonzero(~(np.isfinite(costs) & (costs > 0)) & offer.usable)
+    costs = price(choices.columns)
+    bad = np.flatnonzero(~(np.isfinite(costs) & (costs > 0)) & choices.usable)
     if len(bad):
         raise DecisionError(f"The cost of candidate {bad[0]} is {costs[bad[0]]:g}; costs must be positive numbers.")
-    costs = np.where(offer.usable, costs, np.inf)
+    costs = np.where(choices.usable, costs, np.inf)
     if costs.min() > limits.budget:
         raise DecisionError(f"No candidate fits into the budget of {limits.budget:.3g}: the cheapest costs {costs.min():.3g}.")
     return costs
 
 
-def _deviation(fit: Fit, offer: Candidates, target: Target, size: float, variance: float, seed: int) -> tuple[Misfit | None, float]:
+def _deviation(fit: Fit, choices: Candidates, target: Target, size: float, variance: float, seed: int) -> tuple[Misfit | None, float]:
     """The misfit that the choice reckons with, and its standard deviation."""
     if size == 0:
         return None, 0.0
-    tables = [fit.runs.where(~fit.runs.excluded).columns, offer.inputs, *([target] if isinstance(target, Mapping) else [])]
+    tables = [fit.runs.where(~fit.runs.excluded).columns, choices.inputs, *([target] if isinstance(target, Mapping) else [])]
     return Misfit(fit.law, tables, _COSINES[fit.theta.shape[1] > 1], seed), size * float(np.sqrt(variance))
 
 
-def _pool(known: Knowledge, target: Target, offer: Candidates, costs: np.ndarray, fit: Fit) -> Pool:
+def _pool(known: Knowledge, target: Target, choices: Candidates, costs: np.ndarray, fit: Fit) -> Pool:
     """What the knowledge says of target and candidates."""
-    runs = known.predictions(offer.inputs, "The candidates do not suit the law")
+    runs = known.predictions(choices.inputs, "The candidates do not suit the law")
     response = _response(known, target)
     if not np.sum(response**2) > 0:
         raise DecisionError("The target does not depend on the parameters of the fit, so no run can make it known better.")
@@ -331,28 +331,28 @@ def _point(fit: Fit, target: Target) -> tuple[Any, bool, bool]:
 
 
 def _choose(
-    plain: Knowledge, plain_pool: Pool, cautious: Knowledge, pool: Pool, offer: Candidates, price: Price, limits: Limits, criterion: str
+    plain: Knowledge, plain_pool: Pool, cautious: Knowledge, pool: Pool, choices: Candidates, price: Price, limits: Limits, criterion: str
 ) -> tuple[Pool, list[int], dict[str, np.ndarray]]:
     """The pool of the law taken as right, with the chosen rows in it and their columns."""
     pool = Pool(_scaled(pool.target), pool.runs, pool.cost, pool.noise)
     chosen = plan(pool, limits, criterion)
-    if not offer.box:
-        return plain_pool, chosen, {name: column[chosen] for name, column in offer.columns.items()}
+    if not choices.box:
+        return plain_pool, chosen, {name: column[chosen] for name, column in choices.columns.items()}
 
     def runs_at(unit: np.ndarray, known: Knowledge = cautious) -> tuple[np.ndarray, np.ndarray]:
-        columns = offer.at(unit)
-        runs = known.predictions({name: columns[name] for name in offer.inputs}, "The candidates do not suit the law")
+        columns = choices.at(unit)
+        runs = known.predictions({name: columns[name] for name in choices.inputs}, "The candidates do not suit the law")
         return runs.reshape(*runs.shape[:2], -1), price(columns)
 
     size = len(pool)
-    pool, chosen, moved = refined(pool, limits, criterion, chosen, [offer.unit(i) for i in chosen], runs_at)
+    pool, chosen, moved = refined(pool, limits, criterion, chosen, [choices.unit(i) for i in chosen], runs_at)
     pool.cost[np.setdiff1d(np.arange(size, len(pool)), chosen)] = np.inf  # points on the way
     more = list(greedy(pool, limits, criterion, 1.0, chosen))
-    place = dict(zip(chosen, moved, strict=True)) | {i: offer.unit(i) for i in more if i < size}
+    place = dict(zip(chosen, moved, strict=True)) | {i: choices.unit(i) for i in more if i < size}
     chosen = ordered(pool, criterion, chosen + more)
     unit = np.stack([place[i] for i in chosen])
     runs, costs = runs_at(unit, plain)
-    return Pool(plain_pool.target, runs, costs, np.full(len(costs), plain.noise)), list(range(len(chosen))), offer.at(unit)
+    return Pool(plain_pool.target, runs, costs, np.full(len(costs), plain.noise)), list(range(len(chosen))), choices.at(unit)
 
 
 def _scaled(response: np.ndarray) -> np.ndarray:

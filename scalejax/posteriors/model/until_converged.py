@@ -56,17 +56,17 @@ def sample_until_converged(
     model: Model, place: Place, groups: tuple[Groups, ...], many: Evidence, order: Order, judge: Judge, progress: Progress | None = None
 ) -> tuple[np.ndarray, Chains, Place]:
     """Kept draws (chains * draws, size), what is known of their quality, and their coordinates."""
-    step_of_ladder = rounded = spent = done = planned = 0
+    step_of_ladder = rounded = spent = done = expected_steps = 0
     z = None
 
     def tell(steps: int) -> None:
         nonlocal done
         done += steps
         if progress:
-            progress(done, max(planned, done))
+            progress(done, max(expected_steps, done))
 
     while True:
-        planned = done + order.warmup + order.draws
+        expected_steps = done + order.warmup + order.draws
         walk, cost = warmed(
             model, Settings(order.warmup), place, groups, many, chains=order.chains, accept=order.ladder[step_of_ladder],
             seed=order.seed + _SEEDS * (step_of_ladder + rounded), z=z, tell=tell,
@@ -81,7 +81,7 @@ def sample_until_converged(
             more = min(len(trace.steps), int((order.budget - spent) / trace.steps.sum(axis=(1, 2)).mean()))
             if diverges or slow or quality.passed or more < 1:
                 break
-            planned = done + more
+            expected_steps = done + more
             further = walk.steps(more, tell)
             trace, spent = joined([trace, further]), spent + int(further.steps.sum())
         if more < 1 or not (diverges or (slow and not quality.passed)):
