@@ -29,7 +29,7 @@ _HOMES = {
     "LawError": "core.errors",
     "ScalejaxError": "core.errors",
     "Law": "core.laws.law",
-    "Published": "core.laws.law",
+    "Published": "core.laws.published",
     "law": "core.laws.law",
     "read_runs": "data.readers",
     "read_curves": "data.curves",

@@ -46,8 +46,8 @@ from .core.laws.domains import Real as Real
 from .core.laws.domains import Simplex as Simplex
 from .core.laws.domains import Unit as Unit
 from .core.laws.law import Law as Law
-from .core.laws.law import Published as Published
 from .core.laws.law import law as law
+from .core.laws.published import Published as Published
 from .core.laws.simulation import simulate as simulate
 from .core.numeric import statistics as statistics
 from .core.runs import Flag as Flag

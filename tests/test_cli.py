@@ -55,6 +55,8 @@ def test_laws(capsys):
     assert main(["laws", "kaplan"]) == 0
     out = capsys.readouterr().out
     assert "alpha_N / alpha_D" in out and "kaplan2020" in out
+    assert main(["laws", "bnsl"]) == 0
+    assert "c = [0.49, -0.811, 2.1]" in capsys.readouterr().out
 
 
 def test_main_path(table, tmp_path, capsys):

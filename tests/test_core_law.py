@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import math
+import pkgutil
+import runpy
+import tomllib
+from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
 import scalejax as sj
+from scalejax import zoo
 from scalejax.core.laws.registry import Registry
 
 P = sj.Positive(0.1, 10)
@@ -203,6 +210,31 @@ def test_published_sets_are_read_only_mappings():
         sj.laws.chinchilla.published["mine"] = published
 
 
+def test_published_sets_of_a_file_are_read_on_first_use_and_checked(tmp_path):
+    (tmp_path / "mine.py").write_text("def mine(x, *, a, b):\n    return a + b * x\n")
+    (tmp_path / "mine.toml").write_text("[other.set]\nparams = { a = 1.0 }\n")
+    scope = runpy.run_path(str(tmp_path / "mine.py"))
+    law = make(scope["mine"], published="mine.toml")
+    with pytest.raises(sj.LawError, match=r"mine.toml has no table \[mine\."):
+        law.published["first"]
+    (tmp_path / "mine.toml").write_text('[mine.first]\ncontext = "here"\nparams = { a = "exp(0.5)", b = 2.0 }\n')
+    assert dict(law.published) == {"first": sj.Published({"a": math.exp(0.5), "b": 2.0}, "here")}
+    with pytest.raises(TypeError):
+        law.published["second"] = law.published["first"]
+    (tmp_path / "mine.toml").write_text("[mine.first]\nparams = { a = 1.0 }\n")
+    assert dict(law.bind(a=1.0).published["first"]) == {"b": 2.0}  # read already
+    with pytest.raises(sj.LawError, match=r"published set 'first' names \['a'\]"):
+        len(make(scope["mine"], published="mine.toml").published)
+    with pytest.raises(sj.LawError, match="no file 'yours"):
+        make(scope["mine"], published="yours.toml")
+
+
+def test_every_table_of_published_sets_belongs_to_a_law():
+    for path in Path(zoo.__file__).parent.rglob("*.toml"):
+        for name in tomllib.loads(path.read_text()):
+            assert Path(inspect.getfile(inspect.unwrap(sj.laws[name].function))) == path.with_suffix(".py"), (path.name, name)
+
+
 # The registry
 
 
@@ -215,6 +247,17 @@ def test_the_registry_can_be_walked_indexed_and_read():
     text = repr(sj.laws)
     for law in sj.laws:
         assert any(row.startswith(law.name + " ") and ", ".join(law.inputs) in row and law.summary in row for row in text.splitlines())
+
+
+def test_the_registry_lists_every_law_of_the_zoo_as_it_is():
+    """The listing is read from the sources, before anything is imported."""
+    for module in pkgutil.walk_packages(zoo.__path__, "scalejax.zoo."):
+        for name, value in vars(importlib.import_module(module.name)).items():
+            if isinstance(value, sj.Law):
+                assert name == value.name and sj.laws[name] is value
+    for law in sj.laws:
+        listed = sj.laws._listed[law.name]
+        assert (listed.inputs, listed.summary) == (law.inputs, law.summary), law.name
 
 
 def test_the_registry_suggests_the_nearest_name():

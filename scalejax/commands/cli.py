@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..core.errors import ScalejaxError
@@ -106,7 +106,12 @@ def _run_laws(options: argparse.Namespace) -> None:
     print(f"{law!r}\n{law.reference}\n\n{(law.__doc__ or '').strip()}")
     for name, values in law.published.items():
         print(f"\npublished {name} ({values.status}): {values.context}; {values.source}")
-        print("  " + ", ".join(f"{k} = {v:.8g}" for k, v in values.items()))
+        print("  " + ", ".join(f"{k} = {_digits(v)}" for k, v in values.items()))
+
+
+def _digits(value: float | Iterable[float]) -> str:
+    """A number, or a vector of them in brackets."""
+    return f"[{', '.join(map(_digits, value))}]" if isinstance(value, Iterable) else f"{value:.8g}"
 
 
 def _report(parser: argparse.ArgumentParser) -> None:

@@ -11,12 +11,12 @@ import numpy as np
 from ..core.checks import rows_text
 from ..core.errors import FitError, suggest
 from ..core.laws.law import Law
-from ..core.laws.registry import laws as registry
 from ..core.numeric.precision import double
 from ..core.runs import Runs
 from ..data.readers import read_runs
 from ..fitting.objective.groups import label
 from ..fitting.request import run_weights
+from ..zoo import laws as registry
 from .held import Holdout
 from .refits import Scores, by_fit, by_sample
 from .splits import Scale, Split, splits_of

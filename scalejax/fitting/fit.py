@@ -11,10 +11,10 @@ from typing import Any, Literal
 from ..core.errors import ConvergenceWarning, FitError, IdentifiabilityError, IdentifiabilityWarning, LawError
 from ..core.laws.chain import Chain
 from ..core.laws.law import Law
-from ..core.laws.registry import laws
 from ..core.numeric.precision import double
 from ..core.progress import Progress, reporter
 from ..core.runs import Runs
+from ..zoo import laws
 from .identify import anchor_advice, inseparable_inputs, listed_labels
 from .objective.counts import Binomial
 from .objective.data import runs_for

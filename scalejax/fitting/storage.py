@@ -16,8 +16,8 @@ import numpy as np
 from ..core.errors import DataError, FitError, ScalejaxError
 from ..core.files import write_text
 from ..core.laws.law import Law
-from ..core.laws.registry import laws
 from ..core.runs import Flag, Runs
+from ..zoo import laws
 from .objective import losses
 from .objective.counts import Binomial
 from .request import Request

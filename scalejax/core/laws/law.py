@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, overload
@@ -18,36 +18,7 @@ from ..errors import DataError, LawError, ScalejaxError, suggest
 from ..numeric.precision import double, plain
 from .arguments import checked, misshapen, named
 from .domains import Domain, Fixed, Interval, Positive
-
-
-@dataclass(frozen=True)
-class Published(Mapping[str, Any]):
-    """A published parameter set; a mapping, so that `law(N, D, **law.published["name"])` works.
-
-    Args:
-        params: parameter name to value.
-        context: what was fitted, in which units.
-        source: where the numbers are printed.
-        status: "verified" (checked against data, claims or the authors' code), "printed" (as printed, no check here), or
-            "recalled" (not traced to its source: do not rely on it).
-    """
-
-    params: Mapping[str, Any]
-    context: str = ""
-    source: str = ""
-    status: str = "printed"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "params", MappingProxyType(dict(self.params)))
-
-    def __getitem__(self, name: str) -> Any:
-        return self.params[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.params)
-
-    def __len__(self) -> int:
-        return len(self.params)
+from .published import Published, published_sets
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,7 +176,7 @@ def law(
     *,
     output: str = "loss",
     reference: str = "",
-    published: Mapping[str, Published | Mapping[str, Any]] | None = None,
+    published: str | Mapping[str, Published | Mapping[str, Any]] | None = None,
     linear: Sequence[str] | str = (),
     output_axis: str | None = None,
     **domains: Domain,
@@ -234,7 +205,8 @@ def law(
     Args:
         output: name of the predicted column.
         reference: the paper.
-        published: parameter sets by name.
+        published: parameter sets by name, or the name of a TOML file beside the module of the function that has them as tables
+            `[law.name]` with the fields of `Published`; it is read on first use. Numbers may be written as "exp(0.5)" there.
         linear: parameters in which the law is linear, all of them together; `solver="varpro"` needs some.
         output_axis: for a law with several values a run, such as one loss for every target: the axis of its parameters along which these
             lie, so that the width of the output column gives the length of the parameters.
@@ -271,13 +243,10 @@ def law(
             raise LawError(f"Law {name!r}: output_axis={output_axis!r} is the axis of no parameter; give one of them axis={output_axis!r}.")
         full = {key: domains.get(key, Positive(1.0, 1e12)) for key in inputs + parameters}
         fixed = tuple((p, domain.value) for p in parameters if isinstance(domain := full[p], Fixed))
-        sets = {k: v if isinstance(v, Published) else Published(dict(v)) for k, v in (published or {}).items()}
-        for key, values in sets.items():
-            if set(values) != set(parameters) - dict(fixed).keys():
-                raise LawError(f"Law {name!r}: the published set {key!r} names {sorted(values)}, the parameters are {list(parameters)}.")
+        sets = published_sets(published, function, name, frozenset(parameters) - dict(fixed).keys())
         return Law(
             function=function, name=name, inputs=inputs, parameters=tuple(p for p in parameters if p not in dict(fixed)),
-            domains=MappingProxyType(full), output=output, reference=reference, published=MappingProxyType(sets), bound=fixed,
+            domains=MappingProxyType(full), output=output, reference=reference, published=sets, bound=fixed,
             linear=straight, output_axis=output_axis,
         )  # fmt: skip
 

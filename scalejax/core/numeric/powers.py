@@ -27,3 +27,18 @@ def power_from_zero(x, p, least=LEAST):
     y = power(jnp.where(small, least, x), p)
     line = jnp.where(p > 0, x / least, 1 + p * (x / least - 1))
     return jnp.where(small, line * y, y)
+
+
+def power_sum(E, *terms):
+    """E + sum_j A_j x_j^-alpha_j for terms (A_j, x_j, alpha_j), in logs: degenerate fits have A_j as large as x_j^-alpha_j is small."""
+    return E + sum(jnp.exp(jnp.log(A) - alpha * jnp.log(x)) for A, x, alpha in terms)
+
+
+def product(c, *terms):
+    """c prod_i x_i^p_i for terms (x_i, p_i), the powers summed in logarithms."""
+    return c * jnp.exp(sum(p * jnp.log(x) for x, p in terms))
+
+
+def rising_factor(gamma, x, kappa):
+    """1 + gamma x^kappa, which makes a loss worse by a share that grows with x."""
+    return 1.0 + gamma * power(x, kappa)

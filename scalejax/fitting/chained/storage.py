@@ -12,7 +12,7 @@ from ...core.errors import DataError
 from ...core.files import write_text
 from ...core.laws.chain import Chain, chain
 from ...core.laws.law import Law
-from ...core.laws.registry import laws
+from ...zoo import laws
 from ..storage import as_json, fit_document, fit_from_document, loss_from_json, loss_to_json
 from .joint import ChainRequest
 from .measure import Measure

@@ -14,12 +14,12 @@ import numpy as np
 from ...core import schedules
 from ...core.errors import DecisionError, suggest
 from ...core.laws.law import Law
-from ...core.laws.registry import laws
 from ...core.numeric.precision import double
 from ...core.numeric.statistics import ends
 from ...core.table import Shown, Table, number
 from ...decisions.known import Source, known
 from ...fitting.result import Fit
+from ...zoo import laws
 from .schedule_search import Horizon, best_members, best_shapes, final_losses, free_schedule, free_starts, member, some_of
 
 Shape = Literal["free", "wsd"]

@@ -8,17 +8,10 @@ import jax.numpy as jnp
 
 from ...core.laws.domains import Positive, Real
 from ...core.laws.formula import formula, require
-from ...core.laws.law import Published, law
+from ...core.laws.law import law
 from .. import ranges
 
 _CLARK = "Clark et al. 2022, arXiv:2202.01169"
-_CONTEXT = "validation loss after 130e9 tokens, half of the blocks routed, one expert a token"
-_ROUNDED = "3 digits; the cut-off needs more, see the note"
-
-
-def _set(a, b, c, d, E_start, E_max, router):
-    values = {"a": a, "b": b, "c": c, "d": d, "E_start": E_start, "E_max": E_max}
-    return Published(values, f"{router}, {_CONTEXT}; {_ROUNDED}", "table 3", "verified")
 
 
 def saturated_experts(E, E_start, E_max):
@@ -49,11 +42,7 @@ def _bilinear(x, y, a, b, c, d):
     d=Real(0.5, 2.0),
     E_start=Positive(1.0, 10.0, unit="experts"),
     E_max=Positive(50.0, 2000.0, unit="experts"),
-    published={
-        "s_base": _set(-0.082, -0.108, 0.009, 1.104, 1.847, 314.478, "S-Base"),
-        "rl_r": _set(-0.083, -0.126, 0.012, 1.111, 1.88, 469.982, "RL-R"),
-        "hash": _set(-0.087, -0.136, 0.012, 1.157, 4.175, 477.741, "Hash"),
-    },
+    published="routing.toml",
 )
 def routed_lm(N, E, *, a, b, c, d, E_start, E_max):
     r"""Loss of dense and routed models at a fixed number of tokens, from the size a token sees and the number of experts.

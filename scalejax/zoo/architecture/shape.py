@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from math import exp
-
 import jax.numpy as jnp
 
 from ...core.laws.domains import Positive
-from ...core.laws.law import Published, law
+from ...core.laws.law import law
+from ...core.numeric.powers import power_sum, rising_factor
 from .. import ranges
-from ..scale.additive import power_sum, rising_factor
 from ..scale.chinchilla import chinchilla
 
 _GEMSTONES = "McLeish et al. 2025, arXiv:2502.06857"
-_FILES = "authors' files of fitted parameters, Huber loss with delta"
 _WIDTH = Positive(64.0, 32768.0, unit="width")
 _DEPTH = Positive(2.0, 512.0, unit="layers")
 _LARGE = Positive(1.0, 1e8)
 _SMALL = Positive(0.05, 1e3)
-
-
-def _pair(E: float, A: float, alpha: float, B: float, beta: float) -> dict[str, float]:
-    """A fit as the authors write it, with logarithms of E, A and B."""
-    return {"E": exp(E), "A": exp(A), "alpha": alpha, "B": exp(B), "beta": beta}
 
 
 @law(
@@ -35,45 +27,8 @@ def _pair(E: float, A: float, alpha: float, B: float, beta: float) -> dict[str, 
     alpha=ranges.EXPONENT,
     B=_LARGE,
     beta=ranges.EXPONENT,
-    published={
-        "hot_delta3": Published(
-            _pair(0.7622636901, 5.3613398367, 0.2928686863, 15.415994531, 0.712872206),
-            "22 models at constant learning rate, 10 to 100 billion tokens; objective 0.0019816129",
-            f"{_FILES} 1e-3",
-            "verified",
-        ),
-        "hot": Published(
-            _pair(0.7663168139, 5.4574988414, 0.2989180518, 14.9719740349, 0.6928331414),
-            "the same with a smaller delta; objective 0.0002076018",
-            f"{_FILES} 1e-4",
-            "verified",
-        ),
-        "to_350b": Published(
-            _pair(0.6655226816, 4.8761769847, 0.2575546364, 12.6984060933, 0.5909317455),
-            "22 models, 10 to 350 billion tokens; objective 0.00069233",
-            f"{_FILES} 1e-4, set 100b+",
-            "verified",
-        ),
-        "like_chinchilla": Published(
-            _pair(0.7131557174, 4.9946926692, 0.2845070338, 9.8396405924, 0.4494161333),
-            "24 points of the same runs, at the sizes and tokens that Hoffmann et al. sampled; objective 0.0000225732",
-            f"{_FILES} 1e-4",
-            "verified",
-        ),
-        "cooldown": Published(
-            _pair(0.7458889548, 5.3627962101, 0.2970133066, 14.9717677508, 0.6903991635),
-            "20 models, after cooldowns from 10 to 100 billion tokens; objective 0.0002059406",
-            f"{_FILES} 1e-4",
-            "verified",
-        ),
-        "lr_ablation": Published(
-            _pair(0.7967035756, 5.8752636648, 0.3277969208, 14.9094432032, 0.6776928797),
-            "20 models at half the learning rate, 10 to 100 billion tokens; objective 0.0002059023",
-            f"{_FILES} 1e-4",
-            "verified",
-        ),
-    },
-)  # fmt: skip
+    published="shape.toml",
+)
 def gemstones(p, T, *, E, A, alpha, B, beta):
     r"""Chinchilla on models of many shapes: what its constants become when tokens, schedule or sampling change.
 
@@ -106,23 +61,8 @@ def gemstones(p, T, *, E, A, alpha, B, beta):
     delta=ranges.EXPONENT,
     D=_LARGE,
     beta=ranges.EXPONENT,
-    published={
-        "to_350b": Published(
-            {"E": 0.0, "A": exp(2.1161206619), "alpha": 0.2607743843, "B": exp(0.7321112501), "delta": 0.1418010881,
-             "D": exp(11.5418232414), "beta": 0.5420589921},
-            "22 models, 10 to 350 billion tokens; the authors' log E is -155.5, which is 0: a fit at the boundary. Objective 0.0004199462",
-            f"{_FILES} 1e-4, set 100b+",
-            "verified",
-        ),
-        "to_350b_delta3": Published(
-            {"E": 0.0, "A": exp(2.1144598737), "alpha": 0.2606504897, "B": exp(0.7307645279), "delta": 0.1416453973,
-             "D": exp(11.2841184982), "beta": 0.530963438},
-            "the same with a larger delta; the authors' log E is -4555. Objective 0.0038782174",
-            f"{_FILES} 1e-3, set 100b+",
-            "verified",
-        ),
-    },
-)  # fmt: skip
+    published="shape.toml",
+)
 def gemstones_shape(w, d, T, *, E, A, alpha, B, delta, D, beta):
     r"""Loss from width, depth and tokens.
 
@@ -137,11 +77,6 @@ def gemstones_shape(w, d, T, *, E, A, alpha, B, delta, D, beta):
         2.55164
     """
     return power_sum(E, (A, w, alpha), (B, d, delta), (D, T, beta))
-
-
-def _four(E: float, A: float, alpha: float, B: float, delta: float, C: float, gamma: float, D: float, beta: float) -> dict[str, float]:
-    """A fit of four terms, with logarithms of E and the coefficients."""
-    return {"E": exp(E), "A": exp(A), "alpha": alpha, "B": exp(B), "delta": delta, "C": exp(C), "gamma": gamma, "D": exp(D), "beta": beta}
 
 
 @law(
@@ -160,37 +95,8 @@ def _four(E: float, A: float, alpha: float, B: float, delta: float, C: float, ga
     gamma=ranges.EXPONENT,
     D=_LARGE,
     beta=ranges.EXPONENT,
-    published={
-        "hot": Published(
-            _four(0.39245797, 1.4520106404, 0.2446914313, -0.0781020281, 0.3871516764, 7.9700333376, 0.5000838843, 10.0594263846,
-                  0.4761055541),
-            "22 models at constant learning rate, 10 to 100 billion tokens; objective 0.000111878",
-            f"{_FILES} 1e-4",
-            "verified",
-        ),
-        "to_350b": Published(
-            _four(0.4282048563, 1.082043835, 0.2195783536, -0.2186969889, 0.4758917337, 6.0902355695, 0.3636454068, 10.4720427681,
-                  0.4935127042),
-            "22 models, 10 to 350 billion tokens; objective 0.0002949708",
-            f"{_FILES} 1e-4, set 100b+",
-            "verified",
-        ),
-        "cooldown": Published(
-            _four(0.4195179541, 1.6375654653, 0.30146699, -0.0254911443, 0.3655461733, 7.8653383939, 0.5055007692, 9.9838221358,
-                  0.4670177667),
-            "20 models, after cooldowns from 10 to 100 billion tokens; objective 0.0000900742",
-            f"{_FILES} 1e-4",
-            "verified",
-        ),
-        "lr_ablation": Published(
-            _four(0.4032489291, 1.7062208519, 0.2880813791, 0.0047673312, 0.3433880468, 10.018526774, 0.6395016896, 11.3779063054,
-                  0.5200825759),
-            "20 models at half the learning rate, 10 to 100 billion tokens; objective 0.0001102575",
-            f"{_FILES} 1e-4",
-            "verified",
-        ),
-    },
-)  # fmt: skip
+    published="shape.toml",
+)
 def gemstones_shape_params(w, d, p, T, *, E, A, alpha, B, delta, C, gamma, D, beta):
     r"""Loss from width, depth, parameters and tokens.
 
@@ -254,21 +160,8 @@ def inference_shape(N, D, R, *, E, A, alpha, B, beta, epsilon, kappa):
     B=_LARGE,
     alpha=ranges.EXPONENT,
     gamma=Positive(1e-5, 0.3, zero=True),
-    published={
-        "bian2025": Published(
-            {"E": 2.447511084, "A": 54754.42975, "B": 778345.5179, "alpha": 0.6145737239, "gamma": 0.00114620739},
-            "24 shapes of 80M to 313M parameters at 20 tokens a parameter and 3 of 80M at 160; least squares, mean square 0.000376947",
-            "recomputed from the points in the authors' code",
-            "verified",
-        ),
-        "bian2025_no_shape": Published(
-            {"E": 2.13060827, "A": 7720.62845, "B": 68572.85726, "alpha": 0.49466743, "gamma": 0.0},
-            "the same points without the factor; mean square 0.0017635227",
-            "recomputed from the points in the authors' code",
-            "verified",
-        ),
-    },
-)  # fmt: skip
+    published="shape.toml",
+)
 def inference_shape_tied(N, D, R, *, E, A, B, alpha, gamma):
     r"""`inference_shape` with one exponent for everything, as it was fitted.
 

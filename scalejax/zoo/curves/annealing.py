@@ -80,17 +80,8 @@ def lr_annealing(eta, t, W, *, L0, A, alpha, C, lam):
     C=_C,
     gamma=Positive(0.01, 0.5, zero=True),
     lam=_LAM,
-    published={
-        "tissue2024": Published(
-            {"L0": 1.504, "A": 0.44, "alpha": 0.546, "B": 3.067, "beta": 0.158, "C": 0.273, "gamma": 0.052},
-            f"85M to 904M parameters, N in millions, cosine of 60,000 steps; {_AT_PEAK}", "figure 7b (the unit of N is inferred)",
-        ),
-        "tissue2024_C": Published(
-            {"L0": 1.412, "A": 0.921, "alpha": 0.761, "B": 2.562, "beta": 0.137, "C": 0.069, "gamma": 0.117},
-            f"19M to 1720M parameters, N in millions, 143,000 steps, peak 1.381e-3; {_AT_PEAK}", "figure 28",
-        ),
-    },
-)  # fmt: skip
+    published="annealing.toml",
+)
 @jax.jit
 def lr_annealing_size(eta, t, W, N, *, L0, A, alpha, B, beta, C, gamma, lam):
     r"""The annealing law across model sizes: larger models gain more from annealing.

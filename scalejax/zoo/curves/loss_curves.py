@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from ...core.laws.domains import Integer, Interval, Positive
-from ...core.laws.law import Published, law
+from ...core.laws.law import law
 from ...core.numeric.powers import power, power_from_zero
 from .. import ranges
 from .decrements import change_sum
@@ -36,7 +36,6 @@ _BETA = Positive(0.1, 2.0)
 _GAMMA = Positive(0.1, 1.2, zero=True)
 _RATE = Positive(1.0, 1e3, unit="1/learning rate")
 _LUO = "Luo et al. 2025, arXiv:2503.12811"
-_REPOSITORY = "authors' repository, README and configuration"
 LEAST = 1e-12  # rate, or sum of rates, below which a line takes the place of a power whose value or slope is infinite at 0
 
 
@@ -83,31 +82,8 @@ def _saturation(C: Any, beta: Any, x: Any) -> Any:
     C=_C,
     beta=_BETA,
     gamma=_GAMMA,
-    published={
-        **{
-            f"luo2025_{size}": Published(
-                dict(zip(("L0", "A", "alpha", "B", "C", "beta", "gamma"), values, strict=True)),
-                f"{size} parameters, peak 3e-4, warm-up of 2160 steps whose changes count: rates as they were, W = 0", _REPOSITORY, status,
-            )
-            for size, status, values in (
-                ("25M", "verified", (3.04045406, 0.52468604, 0.50786857, 363.78751622, 2.06560812, 0.58279013, 0.64142257)),
-                ("100M", "verified", (2.6514477, 0.60115152, 0.45295811, 437.9464276, 2.13245612, 0.59785199, 0.65523644)),
-                ("400M", "printed", (2.37474466, 0.65421216, 0.42878731, 523.42464371, 2.02462735, 0.59350493, 0.63472457)),
-            )
-        },
-        **{
-            f"luo2025_{size}_paper": Published(
-                dict(zip(("L0", "A", "alpha", "B", "C", "beta", "gamma"), values, strict=True)),
-                f"{size} parameters, changes of the warm-up do not count: W = 2160", "table 7", status,
-            )
-            for size, status, values in (
-                ("25M", "verified", (3.17, 0.51, 0.53, 446.4, 2.07, 0.41, 0.52)),
-                ("100M", "verified", (2.79, 0.59, 0.46, 521.4, 0.24, 0.60, 0.65)),
-                ("400M", "printed", (2.52, 0.66, 0.42, 614.3, 0.16, 0.88, 0.56)),
-            )
-        },
-    },
-)  # fmt: skip
+    published="loss_curves.toml",
+)
 @jax.jit
 def multi_power(eta, t, W, *, L0, A, alpha, B, C, beta, gamma):
     r"""Loss at every step of any schedule: each fall of the rate lowers the loss further, by a power law of the learning that follows.

@@ -12,7 +12,6 @@ from .. import ranges
 from ..scale.chinchilla import chinchilla, chinchilla_outer
 
 _PAPER = "Brandfonbrener et al. 2024, arXiv:2411.12925"
-_FITS = "authors' repository loss-to-loss-notebooks, data/opt_params_data.csv"
 _TABLE = "authors' repository loss-to-loss-notebooks, loss_relationships.ipynb"
 _LOSS = Positive(2.2, 10.0, unit="nats/token")
 _FLOOR = Positive(0.05, 2.1, unit="nats/token", zero=True)
@@ -100,14 +99,7 @@ def loss_to_loss(L_0, *, K, kappa, E_0, E_1):
     alpha=ranges.EXPONENT,
     B=Positive(1e6, 1e14, unit="tokens"),
     beta=ranges.EXPONENT,
-    published={
-        "fineweb_edu": Published(
-            {"A": 66798878.459, "B": 889955656.432, "E": _FINEWEB_EDU, "alpha": 0.41289807, "beta": 0.455581299},
-            "FineWeb-Edu, 2e17 to 4.84e19 FLOPs; N parameters, D tokens, nats/token. At 1e21 FLOPs and 3.31e9 parameters they give "
-            "2.215, while the authors' predictions there start from 2.126: do not extrapolate with them",
-            _FITS,
-        )
-    },
+    published="loss_to_loss.toml",
 )
 def kaplan_irreducible(N, D, *, E, A, alpha, B, beta):
     r"""Kaplan's law of parameters and tokens with an irreducible loss; `chinchilla_outer` in Kaplan's symbols.

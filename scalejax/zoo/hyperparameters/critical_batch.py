@@ -84,17 +84,8 @@ def steps_to_loss(B, *, S_min, E_min):
     alpha_S=ALPHA_S,
     B_star=_B_STAR,
     alpha_B=_ALPHA_B,
-    published={
-        "kaplan2020": Published(
-            {"N_c": 6.5e13, "alpha_N": 0.077, "S_c": 2.1e3, "alpha_S": 0.76, "B_star": 2e8, "alpha_B": 0.21},
-            "WebText2, constants of the learning curve and of the critical batch together", "table 3 and eq. 1.4",
-        ),
-        "su2024": Published(
-            {"N_c": 1.5e14, "alpha_N": 0.076, "S_c": 2.6e3, "alpha_S": 0.67, "B_star": 1.7e8, "alpha_B": 0.205},
-            "C4, context 1024, from models of 1M to 60M parameters", "section 3", "recalled",
-        ),
-    },
-)  # fmt: skip
+    published="critical_batch.toml",
+)
 def kaplan_trajectory(N, S, B, *, N_c, alpha_N, S_c, alpha_S, B_star, alpha_B):
     r"""Learning curve with unlimited data at any batch; the loss is defined implicitly, since it sets its own critical batch.
 

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 
 from ...core.laws.domains import Positive, Real
 from ...core.laws.law import Published, law
-from ...core.numeric.powers import power
+from ...core.numeric.powers import power, product
 from .. import ranges
-from ..scale.power_product import COEFFICIENT, POWER, product
+from ..scale.power_product import COEFFICIENT, POWER
 
 _STEP_LAW = "Li et al. 2025, arXiv:2503.04715"
 _PF_DAY = 8.64e19  # FLOPs

@@ -2,38 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache, reduce
-from inspect import Parameter, Signature
-from typing import Any
-
-import jax.numpy as jnp
+from collections.abc import Sequence
+from functools import cache
 
 from ...core.errors import LawError
-from ...core.laws.domains import Domain, Positive
+from ...core.laws.domains import Domain
 from ...core.laws.law import Law, law
 from .. import ranges
+from .terms import INPUTS, Factor, Structure, Term, function_of, plausible
 
-_INPUTS = {"N": ranges.N, "D": ranges.D, "C": ranges.C, "T": ranges.D}
-_COEFFICIENT = Positive(1e-2, 1e8)
-_FACTOR = Positive(1e-5, 1.0)
 _TAKEN = ("E", "alpha", "q", "output", "output_axis", "reference", "published", "linear")
-
-
-def power_sum(E: Any, *terms: tuple[Any, Any, Any], q: Any = None) -> Any:
-    """E + sum_j A_j x_j^-alpha_j for terms (A_j, x_j, alpha_j), the sum to the power q if that is given.
-
-    In logs: A_j may be as large and x_j^-alpha_j as small as degenerate fits make them.
-    """
-    logs = [jnp.log(A) - alpha * jnp.log(x) for A, x, alpha in terms]
-    if q is not None:
-        return E + jnp.exp(q * reduce(jnp.logaddexp, logs))
-    return E + sum(jnp.exp(log) for log in logs)
-
-
-def rising_factor(gamma: Any, x: Any, kappa: Any) -> Any:
-    """1 + gamma x^kappa, which makes a loss worse by a share that grows with x."""
-    return 1.0 + gamma * jnp.exp(kappa * jnp.log(x))
 
 
 def additive(
@@ -90,58 +68,18 @@ def additive(
 def _build(
     inputs: tuple[str, ...], factors: tuple[str, ...], tied: bool, outer: bool, output: str, domains: tuple[tuple[str, Domain], ...]
 ) -> Law:
-    exponents = _exponents(inputs, factors, tied)
-    ranges_of: dict[str, Domain] = {"E": ranges.E}
-    for x in inputs:
-        ranges_of |= {f"A_{x}": _COEFFICIENT, exponents[x]: ranges.EXPONENT}
-    if outer:
-        ranges_of["q"] = Positive(0.1, 1.5)
-    for y in factors:
-        ranges_of |= {f"gamma_{y}": _FACTOR, exponents[y]: ranges.EXPONENT}
-    linear = ("E",) if outer else ("E", *(f"A_{x}" for x in inputs))
-    known = {name: _INPUTS[name] for name in (*inputs, *factors) if name in _INPUTS}
-    function = _function(inputs, factors, tied, tuple(ranges_of), outer)
-    chosen: ranges.Shared = {**known, **ranges_of, **dict(domains)}
-    return law(output=output, reference="McLeish et al. 2025, arXiv:2502.06857", linear=linear, **chosen)(function)
-
-
-def _exponents(inputs: tuple[str, ...], factors: tuple[str, ...], tied: bool) -> dict[str, str]:
-    """Names of the exponents by input."""
-    return {x: "alpha" if tied else f"alpha_{x}" for x in inputs} | {y: "alpha" if tied else f"kappa_{y}" for y in factors}
-
-
-@cache
-def _function(
-    inputs: tuple[str, ...], factors: tuple[str, ...], tied: bool, parameters: tuple[str, ...], outer: bool
-) -> Callable[..., Any]:
-    """The law's function, with the signature, name and docstring that a handwritten one would have."""
-    names, exponents = (*inputs, *factors), _exponents(inputs, factors, tied)
-    signature = Signature(
-        [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in names]
-        + [Parameter(name, Parameter.KEYWORD_ONLY) for name in parameters]
-    )
-
-    def function(*values: Any, **named: Any) -> Any:
-        given = signature.bind(*values, **named).arguments
-        terms = ((given[f"A_{x}"], given[x], given[exponents[x]]) for x in inputs)
-        out = power_sum(given["E"], *terms, q=given.get("q"))
-        for y in factors:
-            out = out * rising_factor(given[f"gamma_{y}"], given[y], given[exponents[y]])
-        return out
-
-    options = [*(["times", *factors] if factors else []), *(["tied"] if "alpha" in parameters else []), *(["q"] if outer else [])]
-    function.__signature__ = signature  # type: ignore[attr-defined]  # read by `inspect`, unknown to stubs
-    function.__name__ = "_".join(["additive", *inputs, *options])
-    function.__doc__ = _docstring(inputs, factors, exponents, outer)
-    return function
-
-
-def _docstring(inputs: tuple[str, ...], factors: tuple[str, ...], exponents: Mapping[str, str], outer: bool) -> str:
-    terms = " + ".join(f"A_{x} {x}^-{exponents[x]}" for x in inputs)
-    inner = f"E + ({terms})^q" if outer else f"E + {terms}"
-    product = "".join(f" (1 + gamma_{y} {y}^{exponents[y]})" for y in factors)
-    formula = f"({inner}){product}" if factors else inner
-    return (
-        f"Additive power law of {', '.join((*inputs, *factors))}.\n\n    L = {formula}\n\n"
+    exponents = {x: "alpha" if tied else f"alpha_{x}" for x in inputs} | {y: "alpha" if tied else f"kappa_{y}" for y in factors}
+    structure = Structure(
+        (*inputs, *factors), tuple(Term(x, f"A_{x}", (Factor(x, exponents[x]),)) for x in inputs), "E", "q" if outer else None,
+        tuple((y, f"gamma_{y}", exponents[y]) for y in factors),
+    )  # fmt: skip
+    options = [*(["times", *factors] if factors else []), *(["tied"] if tied else []), *(["q"] if outer else [])]
+    doc = (
+        f"Additive power law of {', '.join(structure.inputs)}.\n\n    L = {structure.formula}\n\n"
         "Symbols: E what is left when all inputs are large; a coefficient A_x and an exponent for every input x."
     )
+    known = {x: INPUTS[x] for x in structure.inputs if x in INPUTS}
+    linear = ("E",) if outer else ("E", *(f"A_{x}" for x in inputs))
+    chosen: ranges.Shared = {**known, **plausible(structure), **dict(domains)}
+    function = function_of(structure, "_".join(["additive", *inputs, *options]), doc)
+    return law(output=output, reference="McLeish et al. 2025, arXiv:2502.06857", linear=linear, **chosen)(function)

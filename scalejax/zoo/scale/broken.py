@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...core.laws.domains import Ordered, Positive, Real
-from ...core.laws.law import Published, law
+from ...core.laws.law import law
 
 _APART = 1e-3  # least distance of starts, in logarithms
 
@@ -48,34 +48,7 @@ class OrderedPositive(Ordered):
     c=Real(-2.0, 6.0, axis="break"),
     d=OrderedPositive(1.0, 1e12),
     f=Positive(0.02, 2.0, axis="break"),
-    published={
-        "addition": Published(
-            {
-                "a": 0.41388453071629455,
-                "b": 2.2772722897737556,
-                "c0": 0.055077348404973955,
-                "c": [5.662903816010331],
-                "d": [612.5836172918001],
-                "f": [0.059193036393742314],
-            },
-            "test cross-entropy of 4-digit addition, x = training set size; the truth of the authors' noiseless simulation",
-            "authors' simulation script",
-            "verified",
-        ),
-        "figure_1": Published(
-            {
-                "a": 0.001,
-                "b": 4.66e3,
-                "c0": 0.05,
-                "c": [0.49, -0.811, 2.1],
-                "d": [3.0e6, 1.0e14, 2.0e20],
-                "f": [1.1, 1.425, 0.05],
-            },
-            "an illustration with three breaks",
-            "authors' script of figure 1",
-            "verified",
-        ),
-    },
+    published="broken.toml",
 )
 def bnsl(x, *, a, b, c0, c, d, f):
     r"""Broken neural scaling law: a power law with a limit and any number of smooth breaks.

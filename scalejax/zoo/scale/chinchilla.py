@@ -2,56 +2,17 @@
 
 from __future__ import annotations
 
-from math import exp
-
 import jax
 import jax.numpy as jnp
 
 from ...core.errors import DecisionError
 from ...core.laws.domains import Positive
 from ...core.laws.formula import formula
-from ...core.laws.law import Published, law
+from ...core.laws.law import law
 from ...core.numeric.powers import power
 from .. import ranges
 
-# The papers fit and print logarithms; rounded constants mislead.
-_HOFFMANN = {"E": exp(0.5267228), "A": exp(6.0073404), "alpha": 0.33917084, "B": exp(6.0179186), "beta": 0.2849083}
-_OPTIMUM = {"E": exp(0.59730681), "A": exp(6.16924637), "alpha": 0.3473105, "B": exp(7.67015673), "beta": 0.36717243}
-_BESIROGLU = {"E": exp(0.59711196), "A": exp(6.17795598), "alpha": 0.34781303, "B": exp(7.64273236), "beta": 0.36585412}
 _SLOPE = Positive(0.005, 0.3)  # of a loss without a constant
-
-
-_MPT = {
-    f"sardana2023_mpt_{name}": Published(
-        dict(zip(("E", "A", "alpha", "B", "beta"), values, strict=True)),
-        f"MPT runs with {words} tokens per parameter; the more over-trained runs, the larger the exponents",
-        "arXiv:2401.00448, table 1",
-    )
-    for name, words, values in (
-        ("100", "up to 100", (0.17, 7.199, 0.08, 25.97, 0.13)),
-        ("250", "up to 250", (0.98, 14.23, 0.13, 39.54, 0.16)),
-        ("500", "up to 500", (0.95, 17.07, 0.13, 35.8, 0.16)),
-        ("all", "10 to 10,000", (1.45, 33.66, 0.18, 138.9, 0.24)),
-    )
-}
-_MISFITTING = {
-    f"li2025_{name}": Published(
-        {"E": exp(e), "A": exp(a), "alpha": alpha, "B": exp(b), "beta": beta},
-        f"one set of runs, {words}; the two forms fit alike and differ 24-fold in the best size at 5.88e23 FLOPs",
-        "arXiv:2502.18969, data of figure 1b in the authors' repository",
-        "verified",
-    )
-    for name, words, (a, b, e, alpha, beta) in (
-        ("free", "objective 0.00502", (3.9388019787438124, 13.055763753008362, 0.592076393221421, 0.20019580085843525, 0.6356967859533506)),
-        ("tied", "alpha = beta, objective 0.00524",
-         (10.420172618397713, 12.435421817813246, 0.9341376764647259, 0.6033796218161143, 0.6033796218161143)),
-    )
-}  # fmt: skip
-
-
-def _in_millions(E: float, A: float, alpha: float, B: float, beta: float) -> dict[str, float]:
-    """Constants of a fit to N / 1e6 and D / 1e9, for N and D themselves."""
-    return {"E": E, "A": A * 1e6**alpha, "alpha": alpha, "B": B * 1e9**beta, "beta": beta}
 
 
 @law(
@@ -64,83 +25,7 @@ def _in_millions(E: float, A: float, alpha: float, B: float, beta: float) -> dic
     alpha=ranges.EXPONENT,
     B=Positive(1.0, 1e6),
     beta=ranges.EXPONENT,
-    published={
-        "hoffmann2022": Published(
-            _HOFFMANN,
-            "MassiveText, total parameters, unrounded from the TeX source: E = exp(0.5267228), A = exp(6.0073404), B = exp(6.0179186)",
-            "TeX source of eq. 10",
-            "verified",
-        ),
-        "hoffmann2022_rounded": Published(
-            {"E": 1.69, "A": 406.4, "alpha": 0.34, "B": 410.7, "beta": 0.28},
-            "as printed. Do not predict with it: rounding beta alone shifts the data term by 13 % at 1e11 tokens",
-            "eq. 10",
-            "verified",
-        ),
-        "besiroglu2024": Published(
-            {"E": 1.8172, "A": 482.01, "alpha": 0.3478, "B": 2085.43, "beta": 0.3658},
-            "240 runs digitised from figure 4 of Hoffmann et al.; as printed. In effect least absolute deviations, see the recipe",
-            "arXiv:2404.10102, abstract",
-            "verified",
-        ),
-        "besiroglu2024_unrounded": Published(
-            _BESIROGLU,
-            "the same fit with all digits: E = exp(0.59711196), A = exp(6.17795598), B = exp(7.64273236)",
-            "output of the authors' notebook",
-            "verified",
-        ),
-        "sardana2023": Published(
-            {"E": 1.69, "A": 406.4, "alpha": 0.336, "B": 410.7, "beta": 0.283},
-            "Hoffmann's constants with one more digit in the exponents; needed to reproduce the inference-adjusted optima",
-            "arXiv:2401.00448",
-            "verified",
-        ),
-        **_MPT,
-        **_MISFITTING,
-        "besiroglu2024_optimum": Published(
-            _OPTIMUM,
-            "the same 240 runs at the optimum of the stated objective, the sum of Huber losses (1e-3) of log residuals: 0.0010182740178",
-            "recomputed from the public data",
-            "verified",
-        ),
-        "besiroglu2024_all": Published(
-            {"E": 1.89, "A": 463.3, "alpha": 0.345, "B": 12530.0, "beta": 0.452},
-            "all 245 digitised runs, the five highest losses included; least absolute deviations in effect",
-            "arXiv:2404.10102, table 3",
-            "verified",
-        ),
-        "llama3_isoflop": Published(
-            {"E": 0.6047, "A": 59.1, "alpha": 0.31, "B": 155.1, "beta": 0.3136},
-            "133 points digitised from the isoFLOP figure of Llama 3 (validation loss as drawn), least squares",
-            "arXiv:2603.22339, repository",
-            "verified",
-        ),
-        "scalefit_mse": Published(
-            _in_millions(1.905061960220337, 4.000102996826172, 0.35101214051246643, 1.0509332418441772, 0.45879286527633667),
-            "217 points digitised from Hoffmann et al., C < 1e21, least squares; printed for N/1e6 and D/1e9: A = 4.0001, B = 1.0509",
-            "arXiv:2603.22339, repository (scalefit_results.csv)",
-        ),
-        "scalefit_huber": Published(
-            _in_millions(1.824955701828003, 3.698378324508667, 0.3238927721977234, 1.0395994186401367, 0.40578988194465637),
-            "the same points, Huber loss from many starts; printed for N/1e6 and D/1e9: A = 3.6984, B = 1.0396",
-            "arXiv:2603.22339, repository (scalefit_results.csv)",
-        ),
-        "soda": Published(
-            {"E": 3.169, "A": 215886.0, "alpha": 0.684, "B": 4750.0, "beta": 0.439},
-            "audio language models, interleaved semantic, acoustic and text tokens",
-            "arXiv:2602.16687, as used in arXiv:2603.22339",
-        ),
-        "sparse_nmm": Published(
-            {"E": 2.158, "A": 381773.0, "alpha": 0.71, "B": 4659.0, "beta": 0.372},
-            "native multimodal models, sparse, early fusion; N active parameters",
-            "arXiv:2504.07951, as used in arXiv:2603.22339",
-        ),
-        "krajewski2024_dense": Published(
-            {"E": 0.47, "A": 16.3, "alpha": 0.126, "B": 26.7, "beta": 0.127},
-            "C4, dense baseline of fine-grained mixtures of experts",
-            "arXiv:2402.07871, table 1",
-        ),
-    },
+    published="chinchilla.toml",
 )
 def chinchilla(N, D, *, E, A, alpha, B, beta):
     r"""Loss of a single-epoch run from parameters and tokens: the default law of the field.

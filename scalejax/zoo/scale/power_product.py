@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
-from inspect import Parameter, Signature
-from typing import Any
-
-import jax.numpy as jnp
 
 from ...core.errors import LawError
 from ...core.laws.domains import Domain, Positive, Real
 from ...core.laws.law import Law, law
 from .. import ranges
+from .terms import Factor, Structure, Term, function_of
 
 _INPUTS = {"N": ranges.N, "D": ranges.D, "C": ranges.C}
 COEFFICIENT = Positive(1e-8, 1e8)
@@ -20,11 +16,6 @@ POWER = Real(-1.5, 1.5)
 _OFFSET = Positive(1e-6, 1e6, zero=True)
 _TAKEN = ("c", "y_0", "offset", "output", "output_axis", "reference", "published", "linear")
 _REFERENCE = "Li et al. 2025, arXiv:2503.04715"
-
-
-def product(c: Any, *terms: tuple[Any, Any]) -> Any:
-    """c prod_i x_i^p_i for terms (x_i, p_i), the powers summed in logarithms."""
-    return c * jnp.exp(sum(p * jnp.log(x) for x, p in terms))
 
 
 def power_product(*inputs: str, offset: bool = False, output: str = "lr", **domains: Domain) -> Law:
@@ -68,33 +59,15 @@ def power_product(*inputs: str, offset: bool = False, output: str = "lr", **doma
 
 @cache
 def _build(inputs: tuple[str, ...], offset: bool, output: str, domains: tuple[tuple[str, Domain], ...]) -> Law:
-    parameters: dict[str, Domain] = {"c": COEFFICIENT, **{f"p_{x}": POWER for x in inputs}}
-    if offset:
-        parameters["y_0"] = _OFFSET
-    known = {name: _INPUTS[name] for name in inputs if name in _INPUTS}
-    chosen: ranges.Shared = {**known, **parameters, **dict(domains)}
-    linear = ("c", "y_0") if offset else ("c",)
-    return law(output=output, reference=_REFERENCE, linear=linear, **chosen)(_function(inputs, tuple(parameters), output))
-
-
-def _function(inputs: tuple[str, ...], parameters: tuple[str, ...], output: str) -> Callable[..., Any]:
-    """The law's function, with the signature, name and docstring that a handwritten one would have."""
-    signature = Signature(
-        [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in inputs]
-        + [Parameter(name, Parameter.KEYWORD_ONLY) for name in parameters]
-    )
-
-    def function(*values: Any, **named: Any) -> Any:
-        given = signature.bind(*values, **named).arguments
-        out = product(given["c"], *((given[x], given[f"p_{x}"]) for x in inputs))
-        return given["y_0"] + out if "y_0" in given else out
-
-    offset = "y_0" in parameters
-    formula = ("y_0 + " if offset else "") + "c " + " ".join(f"{x}^p_{x}" for x in inputs)
-    function.__signature__ = signature  # type: ignore[attr-defined]  # read by `inspect`, unknown to stubs
-    function.__name__ = "_".join([output, "of", *inputs, *(["offset"] if offset else [])])
-    function.__doc__ = (
-        f"Power law of {', '.join(inputs)}.\n\n    {output} = {formula}\n\n"
+    powers = {x: f"p_{x}" for x in inputs}
+    parameters: dict[str, Domain] = {"c": COEFFICIENT, **dict.fromkeys(powers.values(), POWER), **({"y_0": _OFFSET} if offset else {})}
+    term = Term("c", "c", tuple(Factor(x, p, rising=True) for x, p in powers.items()))
+    structure = Structure(inputs, (term,), "y_0" if offset else None, order=tuple(parameters))
+    doc = (
+        f"Power law of {', '.join(inputs)}.\n\n    {output} = {structure.formula}\n\n"
         f"Symbols: c the value where all inputs are 1{' (less y_0)' if offset else ''}; a real power p_x for every input x."
     )
-    return function
+    known = {name: _INPUTS[name] for name in inputs if name in _INPUTS}
+    chosen: ranges.Shared = {**known, **parameters, **dict(domains)}
+    function = function_of(structure, "_".join([output, "of", *inputs, *(["offset"] if offset else [])]), doc)
+    return law(output=output, reference=_REFERENCE, linear=("c", "y_0") if offset else ("c",), **chosen)(function)

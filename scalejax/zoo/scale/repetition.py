@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from math import exp
-
 import jax.numpy as jnp
 
 from ...core.laws.domains import Positive, Unit
-from ...core.laws.law import Published, law
+from ...core.laws.law import law
 from ...core.numeric.powers import LEAST, power, power_from_zero
 from .. import ranges
 
 _MUENNIGHOFF = "Muennighoff et al. 2023, arXiv:2305.16264"
-_NOTEBOOK = "authors' parametric_fit notebook"
-_BASE = {"E": exp(0.6254804), "A": exp(6.255414), "alpha": 0.3526596, "B": exp(7.3049974), "beta": 0.3526596}
-_UNTIED = {"E": exp(0.63032365), "A": exp(5.9577184), "alpha": 0.33480313, "B": exp(7.9145365), "beta": 0.38289225}
 _CONSTANTS: ranges.Shared = {
     "E": ranges.E,
     "A": Positive(1.0, 1e6),
@@ -23,7 +18,6 @@ _CONSTANTS: ranges.Shared = {
     "beta": ranges.EXPONENT,
 }
 _U = Positive(1e8, 1e12, unit="unique tokens")
-_NEVER = 1e18  # an R* at which nothing decays
 
 # Building blocks: they serve every law of D tokens whose D may repeat.
 
@@ -98,34 +92,7 @@ def _optimal_size(N, U_D, A, alpha, B, beta):
     **_CONSTANTS,
     R_D_star=Positive(0.5, 100.0, unit="repetitions", zero=True),
     R_N_star=Positive(0.5, 1000.0, unit="multiples of the optimal size", zero=True),
-    published={
-        "muennighoff2023": Published(
-            {**_BASE, "R_D_star": 15.387756, "R_N_star": 5.309743},
-            "C4; alpha = beta tied; E = exp(0.6254804), A = exp(6.255414), B = exp(7.3049974). R_D_star and R_N_star are a local optimum "
-            "of the stated objective on the 182 runs (0.0158259); the global one lies at 95.4 and 1.71 (0.0158047), in a flat valley",
-            _NOTEBOOK,
-            "verified",
-        ),
-        "muennighoff2023_data_only": Published(
-            {**_BASE, "R_D_star": 2.9157212, "R_N_star": _NEVER},
-            "C4; only repeated tokens decay (R_N_star = 1e18 stands for no decay)",
-            _NOTEBOOK,
-            "verified",
-        ),
-        "muennighoff2023_params_only": Published(
-            {**_BASE, "R_D_star": _NEVER, "R_N_star": 713.0015},
-            "C4; only surplus parameters decay. Do not use it: it was fitted with repeated tokens worth nothing (R_D_star = 0), where the "
-            "objective still falls as R_N_star grows, and judged with repeated tokens worth as much as new ones: there 0.74 is best",
-            _NOTEBOOK,
-            "verified",
-        ),
-        "muennighoff2023_untied": Published(
-            {**_UNTIED, "R_D_star": _NEVER, "R_N_star": _NEVER},
-            "C4, single epoch, exponents not tied, the same 54 runs of four budgets: `chinchilla` in effect",
-            _NOTEBOOK,
-            "printed",
-        ),
-    },
+    published="repetition.toml",
 )
 def data_constrained(N, D, U, *, E, A, alpha, B, beta, R_D_star, R_N_star):
     r"""Loss when tokens repeat: effective data and effective parameters that saturate with repetition.
@@ -158,20 +125,7 @@ def data_constrained(N, D, U, *, E, A, alpha, B, beta, R_D_star, R_N_star):
     **_CONSTANTS,
     r_D=Unit(),
     r_N=Unit(),
-    published={
-        "muennighoff2023": Published(
-            {**_BASE, "r_D": 0.010462746, "r_N": 0.36757502},
-            "C4; alpha = beta tied, constants as in `data_constrained`",
-            _NOTEBOOK,
-            "verified",
-        ),
-        "muennighoff2023_exponential": Published(
-            {**_BASE, "r_D": 1 - exp(-0.010534), "r_N": 1 - exp(-0.457583)},
-            "C4; printed as rates d of exp(-d): r_D = 1 - exp(-0.010534), r_N = 1 - exp(-0.457583)",
-            _NOTEBOOK,
-            "verified",
-        ),
-    },
+    published="repetition.toml",
 )
 def data_constrained_geometric(N, D, U, *, E, A, alpha, B, beta, r_D, r_N):
     r"""Loss when tokens repeat and each pass is worth a fixed share of the one before: the variant that fits the public runs best.

@@ -16,6 +16,7 @@ import numpy as np
 from ...core.errors import LawError, suggest
 from ...core.laws.domains import Domain, Positive, Real
 from ...core.laws.law import Law, law
+from ...core.numeric.powers import rising_factor
 from .. import ranges
 
 INPUTS = {"N": ranges.N, "D": ranges.D, "C": ranges.C, "T": ranges.D}
@@ -118,8 +119,7 @@ class Structure:
         if self.offset is not None:
             out = if_present(self.offset, p[self.offset], 0.0) + out
         for y, gamma, kappa in self.times:
-            rise = if_present(gamma, p[gamma], 0.0) * jnp.exp(if_present(kappa, p[kappa], 0.0) * jnp.log(x[y]))
-            out = out * (1.0 + rise)
+            out = out * rising_factor(if_present(gamma, p[gamma], 0.0), x[y], if_present(kappa, p[kappa], 0.0))
         return out
 
     @property
@@ -167,6 +167,7 @@ def _factor_text(factor: Factor) -> str:
     return " ".join(part for part in (power, log) if part)
 
 
+@cache
 def function_of(structure: Structure, name: str, doc: str, mask: bool = False) -> Callable[..., Any]:
     """The law's function, with the signature, name and docstring that a handwritten one would have.
 
@@ -180,20 +181,18 @@ def function_of(structure: Structure, name: str, doc: str, mask: bool = False) -
 
     def function(*values: Any, **named: Any) -> Any:
         given = signature.bind(*values, **named).arguments
-        return structure.value(given, given, given.get(MASK))
+        return structure.value(given, given, given[MASK] if mask else None)
 
-    function.__signature__ = signature  # type: ignore[attr-defined]
+    function.__signature__ = signature  # type: ignore[attr-defined]  # read by `inspect`, unknown to stubs
     function.__name__, function.__doc__ = name, doc
     return function
 
 
-@cache
 def _plain(structure: Structure) -> Callable[..., Any]:
     doc = f"Sum of power-law terms of {', '.join(structure.inputs)}.\n\n    L = {structure.formula}\n\nSymbols: see `term_library`."
     return function_of(structure, structure.title, doc)
 
 
-@cache
 def _masked(structure: Structure) -> Callable[..., Any]:
     doc = f"Sum of power-law terms, of which those `present` count.\n\n    L = {structure.formula}\n\nSymbols: see `term_library`."
     return function_of(structure, f"{structure.title}_masked", doc, mask=True)
@@ -348,7 +347,7 @@ def term_library(
         tuple((y, f"gamma_{y}", f"kappa_{y}") for y in factors),
     )  # fmt: skip
     known = {name: INPUTS.get(name, Positive(1.0, 1e12)) for name in structure.inputs}
-    full = {**known, **_domains(structure), **domains}
+    full = {**known, **plausible(structure), **domains}
     for name in domains:
         if name not in (*structure.inputs, *structure.parameters):
             raise LawError(f"term_library() has nothing called {name!r}; {suggest(name, (*structure.inputs, *structure.parameters))}")
@@ -382,7 +381,7 @@ def _term(label: str, names: tuple[str, ...], shifts: tuple[str, ...], logs: tup
     return Term(label, f"A_{label}", tuple(map(factor, names)))
 
 
-def _domains(structure: Structure) -> dict[str, Domain]:
+def plausible(structure: Structure) -> dict[str, Domain]:
     """Plausible ranges of a structure's parameters."""
     out: dict[str, Domain] = {"E": ranges.E, "q": OUTER}
     for term in structure.terms:
