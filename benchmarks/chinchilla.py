@@ -83,13 +83,13 @@ def measure(fit, theta, weight, scipy_count, warm=False, compiled=0.0):
     """Rows of the table for these members; `compiled` seconds went into our program before, which the fit shares."""
     runs, request = fit.runs, fit.request
     data = [np.log(runs[name]) for name in ("N", "D", "loss")]
-    bank = request.bank
-    padded = np.zeros((bank.rows, theta.shape[1]))
+    batch = request.batch
+    padded = np.zeros((batch.rows, theta.shape[1]))
     padded[: len(runs)] = weight
     solver = LM().warm if warm else LM()
 
     def ours():
-        return minimise(request.spec, bank, theta, np.zeros(theta.shape[1], int), solver, weight=padded).objective
+        return minimise(request.spec, batch, theta, np.zeros(theta.shape[1], int), solver, weight=padded).objective
 
     first, seconds, best = timed(ours)
     rows, methods = [], [("scalejax LM", first, seconds, best, theta.shape[1])]

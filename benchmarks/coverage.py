@@ -29,7 +29,7 @@ import numpy as np
 
 import scalejax as sj
 from scalejax.core.errors import DataError
-from scalejax.core.precision import double
+from scalejax.core.numeric.precision import double
 from scalejax.posteriors.model.many import draws_of_sets, sets
 from scalejax.posteriors.model.nuts import Settings
 from scalejax.posteriors.model.setup import set_up, start_at

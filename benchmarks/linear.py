@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from scalejax.core.linear import solve_damped
+from scalejax.core.numeric.linear import solve_damped
 
 from .common import show, timed
 

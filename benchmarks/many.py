@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 import scalejax as sj
-from scalejax.core.batching import trace_counts
+from scalejax.core.numeric.batching import trace_counts
 from scalejax.fitting.solvers.gradient import as_solver
 from scalejax.fitting.solvers.search import minimise
 from scalejax.fitting.solvers.starts import make_starts
@@ -82,14 +82,14 @@ def rows():
 def solvers(count: int = 256):
     """The solvers on random starts of the published grid, and whether they arrive."""
     fit = sj.fit("chinchilla", chinchilla_runs())
-    bank, lines = fit.request.bank, []
+    batch, lines = fit.request.batch, []
     with jax.enable_x64(True):
         grid = make_starts(fit.request.layout, sj.recipes["hoffmann2022"].starts, 0)
         theta = grid[:, np.random.default_rng(0).choice(grid.shape[1], count, replace=False)]
         for name in ("lm", "varpro", "lbfgs", "adam"):
             few = theta if name in ("lm", "varpro") else theta[:, :64]
             chosen = as_solver(name)
-            first, warm, ends = timed(lambda s=chosen, t=few: minimise(fit.request.spec, bank, t, np.zeros(t.shape[1], int), s), repeat=1)
+            first, warm, ends = timed(lambda s=chosen, t=few: minimise(fit.request.spec, batch, t, np.zeros(t.shape[1], int), s), repeat=1)
             arrived = np.mean(ends.objective <= fit.objective * (1 + 1e-4))
             each = 1e3 * warm / few.shape[1]
             lines.append([name, f"{each:.2f}", f"{np.mean(ends.iterations):.0f}", f"{100 * arrived:.1f} %", f"{first - warm:.1f}"])

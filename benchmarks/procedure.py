@@ -78,10 +78,10 @@ def optima(count: int = 60):
     """Objectives of replicates against scipy's best of five starts around the optimum."""
     runs = chinchilla_runs()
     fit = sj.fit("chinchilla", runs)
-    bank, rng = fit.request.bank, np.random.default_rng(0)
-    weight = np.zeros((bank.rows, count))
+    batch, rng = fit.request.batch, np.random.default_rng(0)
+    weight = np.zeros((batch.rows, count))
     weight[: len(runs)] = resampled(len(runs), count, rng)
-    ours = minimise(fit.request.spec, bank, np.repeat(fit.theta, count, axis=1), np.zeros(count, int), LM().warm, weight=weight).objective
+    ours = minimise(fit.request.spec, batch, np.repeat(fit.theta, count, axis=1), np.zeros(count, int), LM().warm, weight=weight).objective
     data = [np.log(runs[name]) for name in ("N", "D", "loss")]
     theirs = []
     for i in range(count):

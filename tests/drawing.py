@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import scalejax as sj
-from scalejax.core.domains import Domain, Integer, Interval, Positive, Simplex
+from scalejax.core.laws.domains import Domain, Integer, Interval, Positive, Simplex
 
 VECTOR, STEPS = 3, 24  # length of vectors in these tests, and of curves (axis "step")
 

@@ -102,8 +102,8 @@ def test_the_maps_have_the_determinants_they_say(pooled):
 @pytest.mark.slow
 def test_standardised_groups_are_those_of_the_conditional_normal(pooled):
     """With a normal likelihood of the groups, u given center and spread has the textbook mean and covariance, in straight coordinates."""
-    setup, place, (bent,) = pooled
-    own = bent._replace(bend=np.zeros_like(bent.bend))
+    setup, place, (warped,) = pooled
+    own = warped._replace(bend=np.zeros_like(warped.bend))
     with jax.enable_x64(True):
         e = np.random.default_rng(0).standard_normal((20_000, 6))
         w = np.concatenate([np.broadcast_to(place.center[:-6], (len(e), len(place.center) - 6)), e], axis=1)

@@ -388,7 +388,7 @@ def test_binomial_standard_errors_are_those_of_the_information():
 
 
 def test_extreme_counts_are_finite_and_residuals_smooth():
-    from scalejax.fitting.counts import deviance_residual
+    from scalejax.fitting.objective.counts import deviance_residual
 
     with jax.enable_x64():
         y = np.asarray([0.0, 1.0, 0.5, 0.5])

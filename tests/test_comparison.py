@@ -12,7 +12,7 @@ from scipy import integrate, stats
 import scalejax as sj
 from scalejax.comparison.compare import Comparison, compare, shares
 from scalejax.comparison.holdout import holdout
-from scalejax.core.batching import trace_counts
+from scalejax.core.numeric.batching import trace_counts
 
 X = np.linspace(1, 2, 24)
 WIDE = 20 / 3.92  # standard deviation of the default prior of Real(-10, 10)

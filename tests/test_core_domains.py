@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import scalejax as sj
-from scalejax.core.domains import confined
+from scalejax.core.laws.domains import confined
 
 SCALARS = [
     sj.Real(-3.0, 7.0),
@@ -103,7 +103,7 @@ def test_simplex_weights_sum_to_one_and_may_be_zero():
         (sj.Integer(2, 64), [2, 3.0, 64], [1, 2.5, np.inf]),
         (sj.Fixed(value=3.0), [3.0], [np.nan]),
     ],
-    ids=lambda v: name(v) if isinstance(v, sj.core.domains.Domain) else None,
+    ids=lambda v: name(v) if isinstance(v, sj.core.laws.domains.Domain) else None,
 )
 def test_contains(domain, inside, outside):
     assert domain.contains(inside).all()

@@ -16,7 +16,7 @@ import pytest
 
 import scalejax as sj
 from scalejax import zoo
-from scalejax.core.registry import Registry
+from scalejax.core.laws.registry import Registry
 
 P = sj.Positive(0.1, 10)
 

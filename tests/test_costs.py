@@ -11,7 +11,7 @@ import pytest
 
 import scalejax as sj
 from scalejax import costs
-from scalejax.core.batching import trace_counts
+from scalejax.core.numeric.batching import trace_counts
 
 CHINCHILLA = sj.laws.chinchilla
 A100 = {"peak": 312e12, "mfu": 0.5}

@@ -12,9 +12,9 @@ import pytest
 from scipy.optimize import least_squares
 
 import scalejax as sj
-from scalejax.core.batching import trace_counts
+from scalejax.core.numeric.batching import trace_counts
 from scalejax.decisions.known import known
-from scalejax.fitting.problem import residuals
+from scalejax.fitting.objective.problem import residuals
 from scalejax.fitting.solvers.system import diagonal, evaluate, places, solve
 
 DATA = Path(os.environ.get("SCALEJAX_DATA", "../shared/data"))
@@ -84,16 +84,16 @@ def test_the_sums_over_blocks_are_those_of_the_plain_objective(fitted):
     """Gradient and curvature of the arrow against automatic differentiation of the dense objective."""
     request = fitted.request
     with jax.enable_x64(True):
-        spec, bank = request.spec, request.bank
-        assert bank.blocks.codes.shape == (12, 2)  # blocks are cells
+        spec, batch = request.spec, request.batch
+        assert batch.blocks.codes.shape == (12, 2)  # blocks are cells
         theta = jax.numpy.asarray(fitted.theta + 0.1)
-        value, gradient, matrix, _ = evaluate(spec, bank.batched, bank.blocks.gather(np.zeros(1, int)), theta, 1.0, 1.0)
-        data = bank.gather(np.zeros(1, int))
+        value, gradient, matrix, _ = evaluate(spec, batch.batched, batch.blocks.gather(np.zeros(1, int)), theta, 1.0, 1.0)
+        data = batch.gather(np.zeros(1, int))
 
         def plain(t):
-            return 0.5 * jax.numpy.sum(data.weight * residuals(spec, bank.batched, t[:, None], data) ** 2)
+            return 0.5 * jax.numpy.sum(data.weight * residuals(spec, batch.batched, t[:, None], data) ** 2)
 
-        jac = np.asarray(jax.jacfwd(lambda t: residuals(spec, bank.batched, t[:, None], data)[:, 0])(theta[:, 0]))
+        jac = np.asarray(jax.jacfwd(lambda t: residuals(spec, batch.batched, t[:, None], data)[:, 0])(theta[:, 0]))
         normal = jac.T @ (jac * data.weight)
         assert float(value[0]) == pytest.approx(float(plain(theta[:, 0])), rel=1e-12)
         np.testing.assert_allclose(gradient[:, 0], jax.grad(plain)(theta[:, 0]), rtol=1e-9)
@@ -123,7 +123,7 @@ def test_anchors_of_one_column():
     assert fit.theta.shape == (5, 1)
     errors = dict(zip(fit.groups, fit.standard_errors["eff"], strict=True))
     assert errors["dense"] == errors["mix"] == 0.0 < errors["moe"]
-    assert next(row for row in fit.summary().rows if row[0] == "eff[mix]")[-1] == "fixed"
+    assert next(row for row in fit.table().rows if row[0] == "eff[mix]")[-1] == "fixed"
     low, high = (dict(zip(fit.groups, end, strict=True)) for end in fit.interval()["eff"])
     assert low["mix"] == high["mix"] == 2.0 and low["moe"] < eff["moe"] < high["moe"]
 
@@ -281,7 +281,7 @@ def test_many_crossing_groups_stay_sparse():
         "solve": 1,
     }
     assert fit.status == "converged"
-    layout, blocks = fit.request.layout, fit.request.bank.blocks
+    layout, blocks = fit.request.layout, fit.request.batch.blocks
     assert layout.size == 320 and places(layout, blocks.codes).shape == (3, 4000) and blocks.place.shape == (1, 4000)
     models, tasks = ([int(name[1:]) for name in level] for level in fit.request.levels)
     errors = fit.standard_errors

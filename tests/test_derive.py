@@ -11,8 +11,8 @@ from test_pairing import two_recipes
 
 import scalejax as sj
 from scalejax import laws
-from scalejax.core.batching import trace_counts
-from scalejax.core.formula import require
+from scalejax.core.laws.formula import require
+from scalejax.core.numeric.batching import trace_counts
 
 GADRE = (laws.overtraining, laws.overtraining.published["gadre2024_redpajama"])
 LINE = {"E": 1.5, "A": 20.0, "alpha": 0.3}

@@ -208,11 +208,11 @@ def test_a_step_between_two_runs_is_not_determined():
 def test_a_law_of_the_wrong_shape_shows_in_its_residuals():
     g = np.random.default_rng(0)
     x = np.logspace(3, 9, 60)
-    bent = 1.0 + 20 * x**-0.3 * (1 + x / 1e6) ** 0.15
-    fit = sj.fit("power_law", {"x": x, "loss": bent * np.exp(0.002 * g.standard_normal(60))})
+    nonlinearity = 1.0 + 20 * x**-0.3 * (1 + x / 1e6) ** 0.15
+    fit = sj.fit("power_law", {"x": x, "loss": nonlinearity * np.exp(0.002 * g.standard_normal(60))})
     assert fit.diagnosis.trends[0].flagged and "flag trend: residuals follow each other along x" in str(fit)
-    straight = sj.fit("power_law", {"x": x, "loss": (1.0 + 20 * x**-0.3) * np.exp(0.002 * g.standard_normal(60))})
-    assert not straight.diagnosis.trends[0].flagged and straight.verdict.good
+    linear = sj.fit("power_law", {"x": x, "loss": (1.0 + 20 * x**-0.3) * np.exp(0.002 * g.standard_normal(60))})
+    assert not linear.diagnosis.trends[0].flagged and linear.verdict.good
 
 
 def noisy_curves(correlation: float, odd: int | None = None) -> sj.Runs:

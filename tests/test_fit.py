@@ -221,7 +221,7 @@ def test_starts(curve, starts):
 
 
 def test_one_compilation_for_ten_lengths():
-    from scalejax.core.batching import trace_counts
+    from scalejax.core.numeric.batching import trace_counts
 
     @sj.law(a=sj.Positive(0.1, 10), b=sj.Unit())
     def fresh(x, *, a, b):
@@ -248,7 +248,7 @@ def _same_function(x, *, E, A, alpha):
 
 
 def test_plausible_ranges_and_published_sets_are_data():
-    from scalejax.core.batching import trace_counts
+    from scalejax.core.numeric.batching import trace_counts
 
     first, second = _twice(0.1), _twice(0.2, {"a": {"E": 1.0, "A": 10.0, "alpha": 0.3}})
     assert first == second and hash(first) == hash(second) and first.domains != second.domains
@@ -264,7 +264,7 @@ def test_plausible_ranges_and_published_sets_are_data():
 
 
 def test_ranges_of_a_sum_of_power_laws_do_not_compile_it_again():
-    from scalejax.core.batching import trace_counts
+    from scalejax.core.numeric.batching import trace_counts
 
     truth = {"E": 1.7, "A_N": 400.0, "alpha_N": 0.34, "A_D": 410.0, "alpha_D": 0.28}
     rng = np.random.default_rng(0)

@@ -152,7 +152,7 @@ def test_draws_on_a_bent_ridge_are_not_laplaces():
     D = 20 * N * np.tile([1, 2, 5, 10], 4)
     runs = sj.simulate(LAW, {"E": 0.45, "A": 38, "alpha": 0.226, "B": 100, "beta": 0.236}, N=N, D=D, noise=0.005, seed=0)
     fit = sj.fit(LAW, runs)
-    assert sj.laplace(fit).bent > 10 and sj.laplace(sj.fit(LAW, plane(100))).bent < 1.2
+    assert sj.laplace(fit).nonlinearity > 10 and sj.laplace(sj.fit(LAW, plane(100))).nonlinearity < 1.2
     assert width(sj.bootstrap(fit).predict_interval(0.95, N=5e8, D=5e10)) < 0.02
     plan = sj.allocate(fit, compute=4e23)
     low, high = plan.interval(0.9)["N"]

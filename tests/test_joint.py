@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import scalejax as sj
-from scalejax.core.batching import trace_counts
-from scalejax.fitting import data
+from scalejax.core.numeric.batching import trace_counts
+from scalejax.fitting.objective import data
 
 LAW = sj.laws.power_law
 
@@ -67,10 +67,10 @@ def test_very_many_rows_go_in_blocks(monkeypatch):
     x = np.random.default_rng(0).uniform(1e2, 1e8, 5000)
     runs = sj.simulate(LAW, {"E": 1.0, "A": 20.0, "alpha": 0.3}, x=x, noise=0.02)
     blocks = sj.fit(LAW, runs, starts=64)
-    assert blocks.request.bank.blocks is not None
+    assert blocks.request.batch.blocks is not None
     monkeypatch.setattr(data, "_LONG", 10**9)
     column = sj.fit(LAW, runs, starts=64)
-    assert column.request.bank.blocks is None
+    assert column.request.batch.blocks is None
     np.testing.assert_allclose(blocks.theta, column.theta, rtol=1e-9)
     np.testing.assert_allclose(blocks.covariance, column.covariance, rtol=1e-6)
 
@@ -78,10 +78,10 @@ def test_very_many_rows_go_in_blocks(monkeypatch):
 def test_blocks_hold_every_row_once():
     table, _, _ = grouped(5, 40)
     fit = sj.fit(LAW, table, by="lab", share="alpha")
-    blocks = fit.request.bank.blocks
+    blocks = fit.request.batch.blocks
     places = np.sort(blocks.place[blocks.used])
     np.testing.assert_array_equal(places, np.arange(len(table["x"])))
-    np.testing.assert_array_equal(fit.request.bank.group[blocks.place], np.broadcast_to(blocks.group, blocks.place.shape))
+    np.testing.assert_array_equal(fit.request.batch.group[blocks.place], np.broadcast_to(blocks.group, blocks.place.shape))
 
 
 def test_one_compilation_for_sets_of_many_lengths():

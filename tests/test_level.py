@@ -51,7 +51,7 @@ def test_priors_expect_the_observed_range(table):
     """
     law, make, options = TABLES[table]
     found = sj.prior_predictive(law, make(), **options)
-    low, high = found.interval(0.95)
+    low, high = found.interval(0.95)["outputs"]
     assert np.mean((low <= found.observed) & (found.observed <= high)) >= 0.9
     near = (found.outputs > found.observed.min() / 3) & (found.outputs < 3 * found.observed.max())
     assert 0.9 <= near.mean() <= 0.999

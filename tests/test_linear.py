@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import scalejax as sj
-from scalejax.core.linear import cholesky, solve_damped
-from scalejax.fitting import problem
+from scalejax.core.numeric.linear import cholesky, solve_damped
+from scalejax.fitting.objective import problem
 from scalejax.fitting.solvers import gradient as solvers
 from scalejax.fitting.solvers import lm, search
 from scalejax.optimum.interior import solve as solve_interior
@@ -77,16 +77,16 @@ def request_of_many():
 
 
 def test_programs_of_a_fit_call_no_lapack(request_of_many):
-    spec, bank = request_of_many.spec, request_of_many.bank
+    spec, batch = request_of_many.spec, request_of_many.batch
     with jax.enable_x64(True):
-        theta, data = np.zeros((spec.layout.size, 8)), bank.gather(np.zeros(8, int))
+        theta, data = np.zeros((spec.layout.size, 8)), batch.gather(np.zeros(8, int))
         state, settings = lm.fresh(spec.layout, theta), (10.0, 1e-15, 1e-6, 1e-2)
-        no_custom_calls(lm.advance.lower(spec, bank.batched, None, state, data, settings, 0.0))
-        no_custom_calls(search._screen.lower(spec, bank.batched, theta, data))
+        no_custom_calls(lm.advance.lower(spec, batch.batched, None, state, data, settings, 0.0))
+        no_custom_calls(search._screen.lower(spec, batch.batched, theta, data))
         for name in ("adam", "lbfgs"):
-            no_custom_calls(solvers._descend.lower(spec, bank.batched, solvers.as_solver(name), theta, data))
+            no_custom_calls(solvers._descend.lower(spec, batch.batched, solvers.as_solver(name), theta, data))
         inner = solvers.as_solver("varpro").inner(spec)
-        no_custom_calls(lm.advance.lower(spec, bank.batched, inner, state, data, settings, 0.0))
+        no_custom_calls(lm.advance.lower(spec, batch.batched, inner, state, data, settings, 0.0))
 
 
 def test_the_program_of_an_optimum_calls_no_lapack(monkeypatch):

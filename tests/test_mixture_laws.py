@@ -228,16 +228,16 @@ def test_shares_of_an_explicit_aggregate_must_be_a_mixture(best):
             studies.explicit_loss(best.fit, shares, h=h)
 
 
-@pytest.mark.parametrize("pull", [0.0, 0.05])
-def test_the_optimum_of_five_published_laws_under_caps_is_that_of_a_general_solver(pull):
+@pytest.mark.parametrize("kl_weight", [0.0, 0.05])
+def test_the_optimum_of_five_published_laws_under_caps_is_that_of_a_general_solver(kl_weight):
     law, s = LAWS.data_mixing_m4, np.array([0.340664, 0.152006, 0.050154, 0.116898, 0.340278])
     s, caps = s / s.sum(), np.array([0.2, 1.0, 1.0, 1.0, 0.35])
     sets = [law.published[f"ye2024_{name}"] for name in ("academic", "prose", "dialogue", "symbolic", "internet")]
     c, t = np.array([p["c"] for p in sets]), np.array([p["t"] for p in sets])
-    best = sj.optimal_mixture([(law, p) for p in sets], weights=s, caps=caps, pull=pull)
+    best = sj.optimal_mixture([(law, p) for p in sets], weights=s, caps=caps, kl_weight=kl_weight)
 
     def objective(h):
-        return s @ (c + np.exp(t @ h)) + pull * np.sum(h * np.log(np.maximum(h, 1e-12) * 5))
+        return s @ (c + np.exp(t @ h)) + kl_weight * np.sum(h * np.log(np.maximum(h, 1e-12) * 5))
 
     ends = [(0.0, cap) for cap in caps]
     found = minimize(objective, caps / caps.sum(), bounds=ends, constraints={"type": "eq", "fun": lambda h: h.sum() - 1}, tol=1e-14)

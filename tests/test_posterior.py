@@ -11,14 +11,14 @@ import pytest
 from scipy import integrate, special
 
 import scalejax as sj
-from scalejax.core.batching import trace_counts
+from scalejax.core.numeric.batching import trace_counts
 from scalejax.posteriors.checks.diagnostics import Chains
-from scalejax.posteriors.model.coordinates import Groups, Place, bent, straight, transport, unravel
+from scalejax.posteriors.model.coordinates import Groups, Place, transport, unravel, unwarped, warped
 from scalejax.posteriors.model.densities import huber_density
 from scalejax.posteriors.model.density import site_shapes
 from scalejax.posteriors.model.nuts import Trace
-from scalejax.posteriors.model.persist import Order, _kept, rounder
 from scalejax.posteriors.model.setup import set_up
+from scalejax.posteriors.model.until_converged import Order, _kept, rounder
 from scalejax.posteriors.priors import default_prior
 
 TRUTH = {"E": 1.0, "A": 20.0, "alpha": 0.3}
@@ -89,15 +89,15 @@ def test_complaints_name_what_to_fix_and_never_what_is_set():
     rng = np.random.default_rng(0)
     slow = np.repeat(rng.standard_normal(20), 100)  # every value stays for a hundred draws
     values = {"A": slow, "alpha": slow + 0.01 * rng.standard_normal(2000), "E": rng.standard_normal(2000)}
-    energy, steps, stray = rng.standard_normal((2, 1000)), np.ones((2, 1000)), np.zeros((2, 1000), bool)
-    said = " ".join(Chains(stray, energy, steps, 0.8, 5_000, 5_000).complaints(values))
+    energy, steps, diverges = rng.standard_normal((2, 1000)), np.ones((2, 1000)), np.zeros((2, 1000), bool)
+    said = " ".join(Chains(diverges, energy, steps, 0.8, 5_000, 5_000).complaints(values))
     assert "after 5,000 gradients" in said and "Raise budget=" in said
     assert "fix A or alpha, which move together (correlation 1.00)" in said or "fix alpha or A" in said
-    stray = stray | (np.arange(1000) == 3)
-    (said,) = Chains(stray, energy, steps, 0.998).complaints({"E": values["E"]})
+    diverges = diverges | (np.arange(1000) == 3)
+    (said,) = Chains(diverges, energy, steps, 0.998).complaints({"E": values["E"]})
     assert "diverged (0.1 %) at accept=0.998" in said and "Raise accept" not in said
-    assert "Raise accept, to 0.99" in Chains(stray, energy, steps, 0.8).complaints({"E": values["E"]})[0]
-    (few,) = Chains(stray[:, :150] & False, energy[:, :150], steps[:, :150]).complaints({"E": values["E"][:300]})
+    assert "Raise accept, to 0.99" in Chains(diverges, energy, steps, 0.8).complaints({"E": values["E"]})[0]
+    (few,) = Chains(diverges[:, :150] & False, energy[:, :150], steps[:, :150]).complaints({"E": values["E"][:300]})
     assert "Ask for more draws" in few
 
 
@@ -183,8 +183,8 @@ def test_groups_are_told_apart_by_value():
 def test_straight_coordinates_are_the_inverse_of_bent_ones(bend):
     y = np.linspace(-5, 5, 101)
     with jax.enable_x64(True):
-        x, slope = (np.asarray(v) for v in bent(y, bend))
-        back, inverse = (np.asarray(v) for v in straight(x, bend))
+        x, slope = (np.asarray(v) for v in warped(y, bend))
+        back, inverse = (np.asarray(v) for v in unwarped(x, bend))
     assert (slope > 0).all()
     np.testing.assert_allclose(back, y, atol=1e-12)
     np.testing.assert_allclose(inverse * slope, 1.0)

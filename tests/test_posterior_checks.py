@@ -139,7 +139,7 @@ def test_the_prior_predicts_what_its_parameters_say(posterior):
     np.testing.assert_array_equal(found.outputs, from_setup(posterior, 4000).outputs)
     assert found.outputs.shape == (4000, len(SEEN)) and found.rows.tolist() == SEEN.tolist()
     np.testing.assert_array_equal(found.observed, posterior.fit.observed)
-    low, high = found.interval(0.5)
+    low, high = found.interval(0.5)["outputs"]
     quartile = stats.norm.ppf(0.75) * 20 / 3.92 * np.sqrt(1 + X[SEEN] ** 2)  # the noise is small beside it
     np.testing.assert_allclose(high, quartile, rtol=0.1)
     np.testing.assert_allclose(low, -quartile, rtol=0.1)

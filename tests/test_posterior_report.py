@@ -21,7 +21,7 @@ import scalejax as sj
 from scalejax.core import files
 from scalejax.core.table import Table
 from scalejax.fitting.uncertainty.draws import Draws
-from scalejax.reporting import asked, learned, plot, ridges, uncertainty, verdict
+from scalejax.reporting import plot, prior_share, question, ridges, uncertainty, verdict
 from scalejax.reporting.plots import posteriors as posterior_plots
 from scalejax.reporting.plots import style
 from scalejax.reporting.report import outline, report
@@ -106,7 +106,7 @@ def test_sections_in_reading_order(page):
 
 
 def test_what_was_asked(study, posterior):
-    (paragraph,) = asked.asked(study).blocks[0].paragraphs
+    (paragraph,) = question.question(study).blocks[0].paragraphs
     runs = posterior.fit.runs
     assert "How does loss depend on parameters N and tokens D, and what should be trained for 1e20 to 1e23 FLOP?" in paragraph
     assert "E, A, alpha, B and beta was fitted to 60 runs" in paragraph
@@ -117,7 +117,7 @@ def test_what_was_asked(study, posterior):
 
 
 def test_groups_are_asked_about(grouped):
-    (paragraph,) = asked.asked(Study(grouped, {"Laplace": sj.laplace(grouped, 50)}, {}, 0.9)).blocks[0].paragraphs
+    (paragraph,) = question.question(Study(grouped, {"Laplace": sj.laplace(grouped, 50)}, {}, 0.9)).blocks[0].paragraphs
     assert "The 2 groups (source) are books and web: they have alpha and beta in common." in paragraph
     assert paragraph.startswith("How does loss depend on parameters N and tokens D?") and "those of 50 Laplace draws." in paragraph
 
@@ -287,14 +287,14 @@ def test_words_for_ridges(one_input):
     narrow = ridges.correlated(ridge(one_input, 0.9995, 0.05), 0.9)[0]
     assert narrow.startswith(f"{names[0]} and {names[1]} move together (correlation +0.99")
     assert ridges.correlated(ridge(one_input, 0.9, 0.5), 0.9) == []
-    bent = replace(one_input, curvature=(replace(shape, correlation=np.asarray([[1, 0.97, 0], [0.97, 1, 0], [0, 0, 1]])),))
-    assert "correlation +0.970" in ridges.correlated(ridge(bent, 0.5, 0.5), 0.9)[0], "the optimum's curvature counts too"
+    nonlinearity = replace(one_input, curvature=(replace(shape, correlation=np.asarray([[1, 0.97, 0], [0.97, 1, 0], [0, 0, 1]])),))
+    assert "correlation +0.970" in ridges.correlated(ridge(nonlinearity, 0.5, 0.5), 0.9)[0], "the optimum's curvature counts too"
 
 
 def test_a_prior_that_governs_is_named(posterior, study):
     tight = {**posterior.priors, "alpha": type(posterior.priors["alpha"])(np.log(0.34), np.std(np.log(posterior.params["alpha"])))}
     drawn = replace(posterior, priors=type(posterior.priors)(tight))
-    assert "alpha" in [entry.label for entry in learned.governed(drawn)]
+    assert "alpha" in [entry.label for entry in prior_share.governed(drawn)]
     text = " ".join(uncertainty.identifiability(replace(study, posterior=drawn)).blocks[1].items)
     assert "alpha is governed by its prior: more than 70 % of the prior's standard deviation is left." in text
     assert "beta is governed" not in text

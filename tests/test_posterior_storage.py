@@ -20,7 +20,7 @@ import pytest
 import xarray
 
 import scalejax as sj
-from scalejax.core.batching import trace_counts
+from scalejax.core.numeric.batching import trace_counts
 from scalejax.posteriors import storage
 from scalejax.posteriors.arviz import to_arviz
 from scalejax.posteriors.checks.diagnostics import Importance

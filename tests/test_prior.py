@@ -14,9 +14,9 @@ LAW = sj.laws.power_law
 TRUTH = {"E": 1.0, "A": 20.0, "alpha": 0.3}
 
 
-def without_a_prior(request, theta, of, bank, sets, solver, weight, progress):
+def without_a_prior(request, theta, of, batch, sets, solver, weight, progress):
     """Refits as they end."""
-    return minimise(request.spec, bank, theta[:, of], sets, solver, weight=weight), 0
+    return minimise(request.spec, batch, theta[:, of], sets, solver, weight=weight), 0
 
 
 def table(n: int, seed: int = 0, **changed: float) -> dict[str, np.ndarray]:
@@ -72,7 +72,7 @@ def test_groups_apart_and_together_have_a_penalty_each(few):
     for name, value in held.params.items():
         assert apart.params[name][0] == pytest.approx(value, rel=1e-6)
     joint = sj.fit(LAW, both, loss=sj.squared(), by="group", share="alpha", prior="weak")
-    tau = joint.request.pull[0]
+    tau = joint.request.penalty_weight[0]
     u = np.log([[joint.params["E"][i], joint.params["A"][i], joint.params["alpha"]] for i in (0, 1)])
     halves = [{k: both[k][both["group"] == g] for k in ("x", "loss")} for g in ("a", "b")]
     low, high = np.log([LAW.domains["alpha"].low, LAW.domains["alpha"].high])
@@ -84,7 +84,7 @@ def test_it_is_saved_and_read(few, tmp_path):
     _, _, held = few
     held.save(tmp_path / "fit.json")
     again = sj.load_fit(tmp_path / "fit.json")
-    np.testing.assert_array_equal(again.request.pull, held.request.pull)
+    np.testing.assert_array_equal(again.request.penalty_weight, held.request.penalty_weight)
     assert "weak prior" in repr(again)
 
 

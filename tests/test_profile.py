@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import scalejax as sj
-from scalejax.core.batching import trace_counts
+from scalejax.core.numeric.batching import trace_counts
 from scalejax.fitting.uncertainty.intervals import quantile_of
 from scalejax.fitting.uncertainty.profile import profile
 

@@ -6,7 +6,7 @@ import pytest
 from scipy.optimize import brentq
 
 import scalejax as sj
-from scalejax.decisions.recipes.side import sides
+from scalejax.decisions.recipes.arm import arms
 
 LAW = sj.laws.chinchilla
 OLD = LAW.published["besiroglu2024"]
@@ -98,7 +98,7 @@ def test_multiplier_is_infinite_where_the_base_cannot_follow(fits):
 def test_draws_of_two_fits_are_independent_and_of_one_are_paired(fits):
     """Laplace draws of two fits come from the same random numbers; side by side they must not."""
     raw = [sj.laplace(f, 1000).params["E"] for f in fits]
-    pair = [side.known.draws["E"] for side in sides(fits, [sj.costs.six_nd] * 2, {}, "test")]
+    pair = [arm.known.draws["E"] for arm in arms(fits, [sj.costs.six_nd] * 2, {}, "test")]
     assert np.corrcoef(*raw)[0, 1] > 0.5 > 0.1 > abs(np.corrcoef(*pair)[0, 1])
     np.testing.assert_array_equal(np.sort(pair[1]), np.sort(raw[1]))
     gain = sj.compute_multiplier(fits[1], fits[0], compute=1e20)

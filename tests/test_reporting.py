@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 import scalejax as sj
 from scalejax.core import files
 from scalejax.reporting import page, plot, sections, verdict
-from scalejax.reporting.ahead import Ahead
+from scalejax.reporting.beyond_runs import BeyondRuns
 from scalejax.reporting.plots import marks, points, style
 from scalejax.reporting.report import report
 from scalejax.reporting.study import make_study
@@ -257,7 +257,7 @@ def test_report_is_self_contained(html):
 
 def test_report_tells_what_was_found(html, fit):
     text = " ".join(Page(html).words)
-    for row in fit.summary().rows:
+    for row in fit.table().rows:
         assert row[1] in text
     phrases = ["The fit converged.", "Tokens per parameter at", "Irreducible loss E", "arXiv:2203.15556", fit.runs.digest, "Read with care"]
     phrases += ["times the compute of the largest run", "half the best N", "bootstrap (cases, seed 0)", "Laplace (sandwich, seed 0)"]
@@ -295,7 +295,7 @@ def test_markdown(fit, draws, tmp_path):
     assert len(pictures) == 5
     for picture in pictures:
         assert (tmp_path / picture.replace("%20", " ")).read_bytes().startswith(b"\x89PNG")
-    assert text.startswith("# Scaling law report: chinchilla") and fit.summary().rows[0][1] in text
+    assert text.startswith("# Scaling law report: chinchilla") and fit.table().rows[0][1] in text
 
 
 def test_other_endings_are_refused(fit, draws, tmp_path):
@@ -381,15 +381,15 @@ def test_crashed_runs_are_never_green():
 def test_a_clean_fit_is_green_and_was_asked_to_look_ahead():
     fit = sj.fit(CHINCHILLA, simulated(noise=0.002, n=60), starts=256)
     study = make_study(fit, sj.laplace(fit, 100), None, [1e21], 0.9)
-    assert not study.ahead.failed and study.ahead.count == 12 and study.ahead.error < 0.02
+    assert not study.beyond_runs.failed and study.beyond_runs.count == 12 and study.beyond_runs.error < 0.02
     C = np.sort(6 * fit.runs["N"] * fit.runs["D"])
-    assert study.ahead.factor == pytest.approx(C[-1] / C[-13])
+    assert study.beyond_runs.factor == pytest.approx(C[-1] / C[-13])
     assert not verdict.verdict(study).blocks[0].care and "Nothing was found that speaks against it." in said(study)
 
 
 def test_a_band_that_held_too_few_is_said():
-    few = Ahead(7.0, "compute", 12, 0.019, 6, 0.9)
-    assert few.failed and not Ahead(7.0, "compute", 6, 0.019, 4, 0.9).failed  # 4 of 6 happens to one law in nine
+    few = BeyondRuns(7.0, "compute", 12, 0.019, 6, 0.9)
+    assert few.failed and not BeyondRuns(7.0, "compute", 6, 0.019, 4, 0.9).failed  # 4 of 6 happens to one law in nine
     assert few.sentence == (
         "Asked to look 7 times ahead in compute (12 largest runs held out), this law missed by 1.9 %, and its 90 % band held 6 of 12."
     )

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from scalejax.core.roots import root
+from scalejax.core.numeric.roots import root
 
 A = np.asarray([1e-9, 8.0, 27.0, 1e4])
 

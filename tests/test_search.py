@@ -50,13 +50,13 @@ def test_parameters_that_run_to_infinity_do_not_hold_up_the_others(monkeypatch):
 @pytest.mark.parametrize("last", [1, 26, 32, 33, 256])
 def test_a_column_in_pieces_is_the_column(last):
     fit = sj.fit(LAW, runs(), starts=8)
-    bank, spec = fit.request.bank, fit.request.spec
+    batch, spec = fit.request.batch, fit.request.spec
     members = 128  # pieces of 32 rows
-    weight = np.random.default_rng(0).uniform(size=(bank.rows, members)) * (np.arange(bank.rows) < last)[:, None]
+    weight = np.random.default_rng(0).uniform(size=(batch.rows, members)) * (np.arange(batch.rows) < last)[:, None]
     theta = fit.theta + 0.001 * np.arange(members)
     with jax.enable_x64(True):
-        data = bank.gather(np.zeros(members, int), weight)
-        ask = (spec, bank.batched, data, theta, np.full(members, 1e-3), 0.5)
+        data = batch.gather(np.zeros(members, int), weight)
+        ask = (spec, batch.batched, data, theta, np.full(members, 1e-3), 0.5)
         whole, pieces = system._in_column(*ask), system._in_pieces(*ask)
     for a, b in zip(whole, pieces, strict=True):
         np.testing.assert_allclose(b, a, rtol=1e-10, atol=1e-12)

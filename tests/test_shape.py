@@ -7,7 +7,7 @@ import pytest
 
 import scalejax as sj
 from scalejax import costs, laws, papers, statistics, studies
-from scalejax.core.batching import trace_counts
+from scalejax.core.numeric.batching import trace_counts
 from scalejax.zoo.scale.additive import additive
 
 HOT = laws.gemstones_shape_params.published["hot"]

@@ -10,7 +10,7 @@ import pytest
 
 import scalejax as sj
 from scalejax import papers, studies
-from scalejax.core.statistics import akima
+from scalejax.core.numeric.statistics import akima
 
 CHINCHILLA = sj.laws.chinchilla
 TRUE = dict(CHINCHILLA.published["hoffmann2022"])

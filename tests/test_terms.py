@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import laplace, norm
 
 import scalejax as sj
-from scalejax.core.batching import trace_counts
+from scalejax.core.numeric.batching import trace_counts
 from scalejax.fitting import criteria
 from scalejax.fitting.status import Status
 

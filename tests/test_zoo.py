@@ -20,7 +20,7 @@ from drawing import arguments, draw, edges, length, random_of, some_inputs, valu
 from scipy import stats
 
 import scalejax as sj
-from scalejax.core.domains import Interval, Positive, Simplex
+from scalejax.core.laws.domains import Interval, Positive, Simplex
 from scalejax.posteriors.priors import default_prior
 
 LAWS = list(sj.laws)

@@ -12,8 +12,8 @@ import pytest
 from drawing import arguments, edges, random_of, value_and_gradient
 
 import scalejax as sj
-from scalejax.core.domains import Domain, Integer, Interval, Ordered, Positive, Simplex
-from scalejax.core.numerics import LEAST
+from scalejax.core.laws.domains import Domain, Integer, Interval, Ordered, Positive, Simplex
+from scalejax.core.numeric.powers import LEAST
 from scalejax.zoo.scale.repetition import geometric_sum
 
 POINTS = 256  # as in test_zoo.py, so that the compiled programs are the same

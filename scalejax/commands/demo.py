@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.files import write_bytes, write_text
-from ..core.law import Law
+from ..core.laws.law import Law
 from ..core.runs import Runs
 from ..core.table import Table, number
 from ..data.datasets import load
@@ -44,12 +44,12 @@ def run_demo(folder: Path, say: Callable[[str], Any] = print) -> None:
     fitted = fit(law, runs)
     fitted.save(folder / "fit.json")
     draws = bootstrap(fitted, 2000, progress=False)
-    _save_table(folder, "estimates", draws.summary())
+    _save_table(folder, "estimates", draws.table())
     say(f"{fitted!r}\n\n{draws!r}\n")
 
     posterior = sample(law, runs, progress=False, **SAMPLER)
     posterior.save(folder / "posterior.npz")
-    _save_table(folder, "posterior", posterior.summary())
+    _save_table(folder, "posterior", posterior.table())
     say(f"{posterior!r}\n")
 
     plan = allocate(posterior, compute=np.logspace(11, 16, 11))

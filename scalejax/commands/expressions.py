@@ -44,7 +44,7 @@ def expression(text: str) -> Callable[[Mapping[str, np.ndarray]], Any]:
 
 def distribution(text: str) -> Any:
     """A distribution of NumPyro, such as "LogNormal(log(0.35), 0.2)" or "TruncatedNormal(0.5, 0.1, low=0)"."""
-    from ..core.precision import double
+    from ..core.numeric.precision import double
 
     return double(_distribution)(text)
 

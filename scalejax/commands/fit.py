@@ -10,7 +10,7 @@ from .options import made, verb
 from .table import law_option, model_of, model_options, runs_of, table_options
 
 if TYPE_CHECKING:
-    from ..fitting.losses import Loss
+    from ..fitting.objective.losses import Loss
 
 EPILOG = """\
 columns are role=source: the name the law uses (see `scalejax laws chinchilla`), then the name in your table, or arithmetic on columns.
@@ -34,7 +34,7 @@ def loss_option(parser: argparse.ArgumentParser) -> None:
 
 def loss_of(options: argparse.Namespace) -> Loss | None:
     """The loss that `loss_option` asks for, None for the default."""
-    from ..fitting import losses
+    from ..fitting.objective import losses
 
     if options.loss is None:
         return None
@@ -62,9 +62,9 @@ def _run(options: argparse.Namespace) -> None:
         loss=loss_of(options), starts=options.starts, seed=options.seed, unidentified=options.unidentified, **model_of(options),
     )  # fmt: skip
     print(fitted.law.name + ": " + fitted.status.value + ". " + fitted.status.sentence)
-    print(fitted.summary(options.level).text())
+    print(fitted.table(options.level).text())
     if options.bootstrap:
-        print("\n" + bootstrap(fitted, options.bootstrap, seed=options.seed).summary(options.level).text())
+        print("\n" + bootstrap(fitted, options.bootstrap, seed=options.seed).table(options.level).text())
     if options.out:
         fitted.save(options.out)
         print(f"\nsaved {options.out}; next: scalejax allocate {options.out} --compute 1e21")

@@ -104,7 +104,7 @@ def weight_limits(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name}", nargs="+", type=_limit, metavar="VALUE", help=f"{text}: {ways}")
     parser.add_argument("--tokens", type=float, help="tokens to train on (default D of the run)")
     parser.add_argument("--epochs", type=float, default=1.0, help="how often a domain may be repeated (default 1)")
-    parser.add_argument("--pull", type=float, default=0.0, help="strength of the pull towards equal weights, in units of the loss")
+    parser.add_argument("--kl-weight", type=float, default=0.0, help="weight of the divergence from equal weights, in units of the loss")
 
 
 def _limit(text: str) -> float | tuple[str, float]:
@@ -128,7 +128,7 @@ def limits_of(options: argparse.Namespace) -> dict[str, Any]:
 
     return {
         "worst": options.worst, "caps": limits("caps", 1.0), "floors": limits("floors", 0.0),
-        "available": limits("available", None), "tokens": options.tokens, "epochs": options.epochs, "pull": options.pull,
+        "available": limits("available", None), "tokens": options.tokens, "epochs": options.epochs, "kl_weight": options.kl_weight,
     }  # fmt: skip
 
 

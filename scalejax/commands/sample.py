@@ -102,7 +102,7 @@ def _run(options: argparse.Namespace) -> None:
     if options.out:
         posterior.save(options.out)  # before anything else can go wrong
     noise = [posterior.noise(options.level)] if posterior.sites else []  # counts have none
-    tables = [posterior.summary(options.level), *noise, posterior.priors.table(), posterior.diagnostics()]
+    tables = [posterior.table(options.level), *noise, posterior.priors.table(), posterior.diagnostics()]
     print(f"{posterior.law.name}: {posterior.kind}\n" + "\n\n".join(table.text() for table in tables))
     if options.out:
         print(f"\nsaved {options.out}; next: scalejax allocate {options.out} --compute 1e21")

@@ -11,19 +11,20 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..core.errors import ConvergenceWarning, FitError, IdentifiabilityWarning, LawError
-from ..core.law import Law
-from ..core.precision import double
+from ..core.laws.law import Law
+from ..core.numeric.precision import double
 from ..core.runs import Runs
+from ..core.table import Shown
 from ..fitting.fit import fit
-from ..fitting.problem import residuals
+from ..fitting.objective.problem import residuals
 from ..fitting.result import Fit
 from ..fitting.status import Status
 
 _SAME = 1e-6  # relative difference of parameters, or of objectives, that counts as none
 
 
-@dataclass(frozen=True, eq=False)
-class Audit:
+@dataclass(frozen=True, eq=False, repr=False)
+class Audit(Shown):
     """What an audit found, see `audit`.
 
     Attributes:
@@ -88,7 +89,7 @@ def audit(law: Law, runs: Runs, params: Mapping[str, Any], *, start: Mapping[str
     else:
         still = start is not None and all(np.allclose(params[k], start[k], rtol=_SAME, atol=0.0) for k in params)
         status = Status.STUCK if still else Status.MAX_ITERATIONS
-    return Audit(status, given, found.objective, found)
+    return Audit(status=status, objective=given, best=found.objective, fit=found)
 
 
 @double
@@ -96,7 +97,7 @@ def _objective(found: Fit, params: Mapping[str, Any]) -> float:
     """The fit's objective at other parameters: of all used steps of curves, with the weights of the fit."""
     request = found.request
     theta = request.layout.inverse(params)[:, None]
-    data = request.bank.gather(np.zeros(1, int))
-    residual = np.asarray(residuals(request.spec, request.bank.batched, theta, data))
+    data = request.batch.gather(np.zeros(1, int))
+    residual = np.asarray(residuals(request.spec, request.batch.batched, theta, data))
     counts = data.weight > 0  # beyond the end of a curve nothing was observed
     return float(np.sum(data.weight[counts] * np.asarray(request.loss.rho(jnp.asarray(residual[counts])))))

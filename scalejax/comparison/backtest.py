@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.errors import DataError, FitError
-from ..core.law import Law
-from ..core.precision import double
+from ..core.laws.law import Law
+from ..core.numeric.precision import double
 from ..core.runs import Runs
 from ..core.table import Shown, Table, number
 from ..fitting.fit import find_law
-from ..fitting.losses import Loss, squared
+from ..fitting.objective.losses import Loss, squared
 from ..fitting.status import Status
 from .fit_each import Fitted, fit_each
 
@@ -192,7 +192,10 @@ def _trial(law: Law, runs: Runs, plan: _Plan, tested: np.ndarray, found: Fitted)
         predicted = law(*(runs[name][rows] for name in law.inputs), **found.params)
         return float(np.mean(np.abs(predicted - observed) / observed))
 
-    return Trial(plan.models, plan.largest, plan.share, len(plan.rows), plan.cost, error(tested), error(plan.rows), found.status)
+    return Trial(
+        models=plan.models, largest=plan.largest, share=plan.share, checkpoints=len(plan.rows), cost=plan.cost, are=error(tested),
+        train_are=error(plan.rows), status=found.status,
+    )  # fmt: skip
 
 
 def _percent(value: float) -> str:

@@ -10,9 +10,9 @@ from typing import Any, Literal
 import numpy as np
 
 from ..core.errors import DataError, FitError, suggest
-from ..core.precision import double
-from ..core.statistics import ends
-from ..core.table import Table
+from ..core.numeric.precision import double
+from ..core.numeric.statistics import ends
+from ..core.table import Shown, Table
 from ..posteriors.checks.influence import loo as leave_one_out
 from ..posteriors.checks.influence import observed_rows
 from ..posteriors.checks.psis import Loo, pseudo_bma_weights, stacking_weights
@@ -20,8 +20,8 @@ from ..posteriors.posterior import Posterior
 from .scores import Ranking, ranking, verdict
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(Shown):
     """Laws ranked by leave-one-out predictive accuracy, see `compare`; printing it gives the table.
 
     Attributes:
@@ -110,12 +110,6 @@ class Comparison:
         notes += [f"{name}: {loo.verdict}" for name, loo in self.loo.items() if len(loo.influential)]
         header = ["law", "elpd", "behind", "std. error", "p_loo", "stacking weight", "pseudo-BMA+", "k-hat"]
         return Table(header, rows, notes=notes)
-
-    def __repr__(self) -> str:
-        return self.table().text()
-
-    def _repr_html_(self) -> str:
-        return self.table().html()
 
 
 @double

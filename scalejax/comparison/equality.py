@@ -11,7 +11,7 @@ from jax.scipy.special import betainc, gammaincc
 
 from ..core.answer import without
 from ..core.errors import DecisionError, suggest
-from ..core.precision import double
+from ..core.numeric.precision import double
 from ..core.table import Shown, Table, number
 from ..decisions.known import Source
 from ..decisions.pairing import Pair, belong, knowns
@@ -105,6 +105,8 @@ def equality_test(
             raise DecisionError(f"equality_test() knows no {name!r} on both sides; {suggest(name, mine.point)}")
         if np.ndim(mine.point[name]) or np.ndim(other[name]):
             raise DecisionError(f"equality_test() compares numbers, and {name} is a vector; leave it out of names=.")
+        if not np.isfinite(other[name]):
+            raise DecisionError(f"equality_test() compares finite numbers, and {name} is {other[name]} on one side.")
     points = (mine.point, other)
     covariance = _covariance(draws, chosen, logs, together)
     theta = [_vector(point, chosen, logs) for point in points]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.errors import ConvergenceWarning, IdentifiabilityWarning, ScalejaxError
-from ..core.law import Law
+from ..core.laws.law import Law
 from ..core.runs import Runs
 from ..fitting.fit import fit
 

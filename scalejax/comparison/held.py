@@ -8,14 +8,14 @@ from functools import cached_property
 import numpy as np
 
 from ..core.errors import FitError
-from ..core.table import Table, number
+from ..core.table import Shown, Table, number
 from ..posteriors.checks.predictive import LEVELS
 from ..posteriors.checks.psis import stacking_weights
 from .scores import Ranking, ranking, verdict
 
 
-@dataclass(frozen=True, eq=False)
-class Holdout:
+@dataclass(frozen=True, eq=False, repr=False)
+class Holdout(Shown):
     """Predictions of left-out runs, see `holdout`; printing it gives the table.
 
     Attributes:
@@ -106,9 +106,6 @@ class Holdout:
     @property
     def _rmse(self) -> str:
         return "RMSE of logs" if self.on == "log" else "RMSE"
-
-    def __repr__(self) -> str:
-        return self.table().text()
 
     def _repr_html_(self) -> str:
         return self.table().html() + self.scores().html()

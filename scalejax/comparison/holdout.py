@@ -10,11 +10,11 @@ import numpy as np
 
 from ..core.checks import rows_text
 from ..core.errors import FitError, suggest
-from ..core.law import Law
-from ..core.precision import double
+from ..core.laws.law import Law
+from ..core.numeric.precision import double
 from ..core.runs import Runs
 from ..data.readers import read_runs
-from ..fitting.groups import label
+from ..fitting.objective.groups import label
 from ..fitting.request import run_weights
 from ..zoo import laws as registry
 from .held import Holdout
@@ -94,7 +94,10 @@ def holdout(
     held = tuple(
         f"{name} without {s.name}" for name, scores in found.items() for s, score in zip(splits, scores, strict=True) if score.held
     )
-    return Holdout(tuple(named), tuple(s.name for s in splits), rows, index, lpd, error, pit, first[0].on, method, held)
+    return Holdout(
+        laws=tuple(named), splits=tuple(s.name for s in splits), rows=rows, split=index, lpd=lpd, error=error, pit=pit, on=first[0].on,
+        method=method, held=held,
+    )  # fmt: skip
 
 
 def _named(laws: Law | str | Mapping[str, Law | str]) -> dict[str, Law]:

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ConvergenceWarning, DataError, FitError, IdentifiabilityWarning
-from ..core.law import Law
+from ..core.laws.law import Law
 from ..core.runs import Runs
 from ..core.table import Shown, Table, number
 from ..data.readers import read_runs
 from ..fitting.fit import find_law, fit
-from ..fitting.groups import label
+from ..fitting.objective.groups import label
 
 _Entry = tuple[Law, dict[str, Any]]
 
@@ -138,7 +138,10 @@ def league(
     rmse, error, chosen = (np.stack(values) for values in zip(*scored, strict=True))
     if np.isnan(rmse).all(axis=0).any():
         raise FitError(f"No law could be fitted to curve {label(names[np.isnan(rmse).all(axis=0)][0])!r}: it has too few training points.")
-    return League(tuple(entries), tuple(map(label, names.tolist())), rmse, error, chosen, np.bincount(index[~mask]), resolution)
+    return League(
+        laws=tuple(entries), curves=tuple(map(label, names.tolist())), rmse=rmse, standard_error=error, chosen=chosen,
+        points=np.bincount(index[~mask]), resolution=resolution,
+    )  # fmt: skip
 
 
 def _checked(laws: Any) -> Mapping[str, Any]:

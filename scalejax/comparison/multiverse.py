@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.errors import FitError, ScalejaxError
-from ..core.law import Law
-from ..core.precision import double
+from ..core.laws.law import Law
+from ..core.numeric.precision import double
 from ..core.runs import Runs
 from ..core.table import Shown, Table, number
 from ..data.readers import read_runs

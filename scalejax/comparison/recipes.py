@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import DecisionError
-from ..core.precision import double
+from ..core.numeric.precision import double
+from ..core.numeric.statistics import ends
 from ..core.runs import Runs
-from ..core.statistics import ends
 from ..core.table import Shown, Table, number
 from ..decisions.known import Known
 from ..decisions.pairing import Pair
+from ..decisions.recipes.arm import arms, made_by, no_cost
 from ..decisions.recipes.break_even import BreakEven, crossings, fixed_inputs
-from ..decisions.recipes.side import made_by, no_cost, sides
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -128,8 +128,8 @@ def compare_recipes(
 
     References: Nezhurina et al. 2025, arXiv:2506.04598.
     """
-    both = sides((first, second), [no_cost] * 2, {}, "compare_recipes", pair=pair)
-    laws = [side.known.law for side in both]
+    both = arms((first, second), [no_cost] * 2, {}, "compare_recipes", pair=pair)
+    laws = [arm.known.law for arm in both]
     for law in laws:
         if len(law.inputs) != 1:
             raise DecisionError(f"compare_recipes() takes laws of one input; {law.name!r} has {', '.join(law.inputs)}.")
@@ -139,12 +139,12 @@ def compare_recipes(
     if not 0 < span[0] < span[1]:
         raise DecisionError(f"span={span!r} must be two positive numbers that rise.")
     compute = np.geomspace(*span, points)
-    a, b = (side.predict({over: compute[None]})[0] for side in both)
+    a, b = (arm.predict({over: compute[None]})[0] for arm in both)
     low = high = np.full_like(compute, np.nan)
     if both[0].known.count:
-        low, high = ends(np.subtract(*(side.predict({over: compute[None]}, draws=True) for side in both)), level)
+        low, high = ends(np.subtract(*(arm.predict({over: compute[None]}, draws=True) for arm in both)), level)
     rmse = (_held_out(both[0].known, held[0]), _held_out(both[1].known, held[1]))
-    crossing = crossings([fixed_inputs(side, over) for side in both], over, span, names, both[0].known.count, "loss", made_by(both))
+    crossing = crossings([fixed_inputs(arm, over) for arm in both], over, span, names, both[0].known.count, "loss", made_by(both))
     admitted = all(np.isnan(r) or r <= gate for r in rmse)
     return RecipeComparison(
         names=(names[0], names[1]), compute=compute, first=a, second=b, low=low, high=high, crossing=crossing, rmse=rmse,
@@ -152,9 +152,9 @@ def compare_recipes(
     )  # fmt: skip
 
 
-def _held_out(side: Known, runs: Runs | None) -> float:
+def _held_out(arm: Known, runs: Runs | None) -> float:
     if runs is None:
         return float("nan")
-    law = side.law
-    predicted = law(runs[law.inputs[0]], **side.point)
+    law = arm.law
+    predicted = law(runs[law.inputs[0]], **arm.point)
     return float(np.sqrt(np.mean((predicted - runs[law.output]) ** 2)))

@@ -11,14 +11,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..core.batching import traced
 from ..core.errors import FitError, IdentifiabilityError
-from ..core.law import Law
+from ..core.laws.law import Law
+from ..core.numeric.batching import traced
 from ..core.runs import Runs
-from ..fitting.data import usable_rows
 from ..fitting.fit import fit
-from ..fitting.penalty import CENTRAL, ranges
-from ..fitting.problem import Spec, predictions
+from ..fitting.objective.penalty import CENTRAL, ranges
+from ..fitting.objective.problem import Spec, predictions
+from ..fitting.request import Request
 from ..fitting.result import Fit
 from ..fitting.status import Status
 from ..posteriors.checks.influence import densities
@@ -57,9 +57,9 @@ def by_fit(law: Law, runs: Runs, split: Split, weights: np.ndarray, seed: int, o
 
     fitted = _refitted(law, runs, np.where(split.left_out, 0.0, weights), seed, options)
     held = fitted.request.spec.prior and options.get("prior") is None
-    bank, size = fitted.request.bank, fitted.request.layout.size
-    predicted, jac = (np.asarray(a) for a in _linearised(fitted.request.spec, fitted.theta[:, 0], bank.inputs, bank.codes, bank.fixed))
-    target, weight = bank.target.ravel(), bank.weight[:, 0]
+    batch, size = fitted.request.batch, fitted.request.layout.size
+    predicted, jac = (np.asarray(a) for a in _linearised(fitted.request.spec, fitted.theta[:, 0], batch.inputs, batch.codes, batch.fixed))
+    target, weight = batch.target.ravel(), batch.weight[:, 0]
     kept = weight > 0
     nu = int(kept.sum()) - size
     if nu < 1:
@@ -68,13 +68,15 @@ def by_fit(law: Law, runs: Runs, split: Split, weights: np.ndarray, seed: int, o
     s2 = np.sum((weight * error**2)[kept]) / np.mean(weight[kept]) / nu
     share = weight / np.mean(weight[kept])
     covariance = _with_ranges(fitted, jac, share / s2) if fitted.request.spec.prior else _covariance(fitted, split)
-    left, rows = _left_out(law, runs, split, len(bank.target))
+    left, rows = _left_out(fitted.request, split, len(batch.target))
     error, jac, y = error[left.ravel()], jac[left.ravel()], target[left.ravel()]
     variance = np.maximum(s2 + np.einsum("ni,ij,nj->n", jac, covariance, jac), 1e-30)
     z = error / np.sqrt(variance)
     constant = gammaln((nu + 1) / 2) - gammaln(nu / 2) - 0.5 * np.log(nu * np.pi)
     lpd = constant - 0.5 * np.log(variance) - (nu + 1) / 2 * np.log1p(z**2 / nu)
-    return Scores(rows, lpd - y if fitted.request.on == "log" else lpd, error, stdtr(nu, z), fitted.request.on, held)
+    return Scores(
+        rows=rows, lpd=lpd - y if fitted.request.on == "log" else lpd, error=error, pit=stdtr(nu, z), on=fitted.request.on, held=held
+    )
 
 
 def _refitted(law: Law, runs: Runs, weights: np.ndarray, seed: int, options: Mapping[str, Any]) -> Fit:
@@ -102,8 +104,8 @@ def by_sample(
     """Scores of a posterior: densities averaged over the draws, predictions at their medians."""
     posterior = sample(law, runs, weights=np.where(split.left_out, 0.0, weights), seed=seed, method=method, **options)
     evidence, counts = posterior.evidence, posterior.model.likelihood.counts
-    left, rows = _left_out(law, runs, split, len(evidence.target))
-    usable = len(usable_rows(law, runs))
+    left, rows = _left_out(posterior.request, split, len(evidence.target))
+    usable = len(posterior.request.grouping.used)
     rows_of = {name: v for name, v in evidence.rows.items() if name != "configuration"}  # scored as runs of new configurations
     values = densities(posterior, evidence._replace(weight=left.astype(float), rows=rows_of))[:, left]
     top = values.max(axis=0)
@@ -144,9 +146,9 @@ def _with_ranges(fitted: Fit, jac: np.ndarray, weight: np.ndarray) -> np.ndarray
     return np.linalg.inv((jac.T * weight) @ jac + np.diag((CENTRAL / ranges(fitted.request.layout).width) ** 2))
 
 
-def _left_out(law: Law, runs: Runs, split: Split, length: int) -> tuple[np.ndarray, np.ndarray]:
+def _left_out(request: Request, split: Split, length: int) -> tuple[np.ndarray, np.ndarray]:
     """Mask of the left-out observations in arrays padded to `length`, (length,) or (length, T), and their rows in the runs."""
-    rows = usable_rows(law, runs)
+    law, runs, rows = request.law, request.runs, request.grouping.used
     shape = runs[law.output].shape[1:]
     left = np.zeros((length, *shape), bool)
     valid = np.asarray(runs.masks.get(law.output, np.ones(runs[law.output].shape, bool)))[rows]

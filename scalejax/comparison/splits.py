@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.errors import DataError, FitError
 from ..core.runs import Runs
-from ..fitting.groups import label
+from ..fitting.objective.groups import label
 
 Scale = str | Callable[[Runs], Any] | Any
 

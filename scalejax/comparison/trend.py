@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from jax.scipy.special import betainc
 
 from ..core.errors import DataError, DecisionError, suggest
-from ..core.precision import double
+from ..core.numeric.precision import double
 from ..core.table import Shown, Table, number
 from ..fitting.uncertainty.intervals import quantile_of
 
 _EXACT = 100  # runs up to which permutations are counted
 
 
-class MonotoneTrend(NamedTuple):
+@dataclass(frozen=True, eq=False, repr=False)
+class MonotoneTrend(Shown):
     """Does y rise or fall with x? See `monotone_trend`.
 
     Attributes:
@@ -94,7 +95,8 @@ def _normal_tail(S: int, x: np.ndarray, y: np.ndarray) -> float:
     return 2 * NormalDist().cdf(-abs(S) / float(np.sqrt(variance)))
 
 
-class Crossing(NamedTuple):
+@dataclass(frozen=True, eq=False, repr=False)
+class Crossing(Shown):
     """Where two lines cross: x, and its interval (0 and infinity where it is open)."""
 
     x: float
@@ -224,8 +226,8 @@ def compare_slopes(x: Any, y: Any, group: Sequence[Any] | None = None) -> SlopeC
     between = float((np.asarray(spread) * (slopes - common) ** 2).sum())
     sigma = float(np.sqrt(rss / freedom))
     return SlopeComparison(
-        groups, slopes, heights, centre, sigma, freedom, _f_tail(between, rss, len(groups) - 1, freedom),
-        np.stack([line[1] for line in lines]),
+        groups=groups, slopes=slopes, heights=heights, centre=centre, sigma=sigma, freedom=freedom,
+        p_equal=_f_tail(between, rss, len(groups) - 1, freedom), covariance=np.stack([line[1] for line in lines]),
     )  # fmt: skip
 
 

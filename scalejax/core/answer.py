@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .errors import DecisionError
-from .statistics import ends
+from .numeric.statistics import ends
 from .table import Shown, number
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .errors import FitError, ScalejaxError
 from .runs import Flag
 
 # Quantities that are positive as a rule, by the names that laws and papers use.
@@ -15,6 +16,12 @@ POSITIVE = frozenset({"N", "D", "C", "U", "L", "loss", "params", "tokens", "flop
 NUMERIC = POSITIVE | {"weight", "S", "B", "lr"}
 # Names whose values are counted in units, so that a largest value below 1,000 means millions or billions.
 COUNTS = frozenset({"N", "D", "U"})
+
+
+def check_count(name: str, value: Any, least: int, error: type[ScalejaxError] = FitError) -> None:
+    """Refuse what is no whole number of at least so many."""
+    if not isinstance(value, int | np.integer) or value < least:
+        raise error(f"{name}={value!r} must be a whole number of at least {least}.")
 
 
 def unusable(columns: Mapping[str, np.ndarray], masks: Mapping[str, np.ndarray]) -> list[Flag]:

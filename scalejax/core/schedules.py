@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .errors import DataError, suggest
-from .precision import numpy_or_jax
+from .numeric.precision import numpy_or_jax
 
 # How a decay falls from 1 to 0 while x goes from 0 to 1; shapes as in Haegele et al. 2024, arXiv:2405.18392.
 SHAPES: dict[str, Callable[[Any], Any]] = {

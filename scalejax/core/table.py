@@ -6,9 +6,12 @@ import html
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, fields
+from enum import Enum
 from typing import Any, ClassVar
 
 import numpy as np
+
+from .errors import ScalejaxError
 
 _SHORT = 8  # values that are shown one by one
 
@@ -89,11 +92,34 @@ class Table:
             ]
         )
 
+    def to_pandas(self) -> Any:
+        """A pandas data frame of the cells: numbers where a column holds nothing else, texts as they are shown."""
+        import pandas
+
+        head: list[str] = []
+        for name in self.header:  # intervals stand beside what they belong to, under equal names
+            head.append(f"{head[-1]} {name}" if name in head else name)
+        frame = pandas.DataFrame([list(row) for row in self.rows], columns=head)
+        for i, name in enumerate(head):
+            values = [_parsed(row[i]) for row in self.rows]
+            if values and None not in values:
+                frame[name] = values
+        return frame
+
     def __str__(self) -> str:
         return self.text()
 
     def _repr_html_(self) -> str:
         return self.html()
+
+
+def _parsed(cell: str) -> float | None:
+    """The number that a cell shows, NaN where it is empty; None for a text."""
+    special = {"": math.nan, "—": math.nan, "∞": math.inf, "-∞": -math.inf}
+    try:
+        return special[cell] if cell in special else float(cell.replace(",", ""))
+    except ValueError:
+        return None
 
 
 def _tex(cell: str) -> str:
@@ -122,16 +148,95 @@ class Shown:
     """
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]  # every result is a dataclass
+    _BULKY: ClassVar[frozenset[str]] = frozenset({"draws", "theta"})
 
     def table(self) -> Table:
         """A row for every field: numbers, short arrays, ranges of long ones."""
         return Table(["", type(self).__name__], [[f.name, _said(getattr(self, f.name))] for f in fields(self)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """What can be written as JSON: numbers, texts and arrays by name, and with draws the 90 % "interval" instead of them.
+
+        Data, laws and compiled problems are left out.
+        """
+        named = {f.name: plain_value(getattr(self, f.name)) for f in fields(self) if f.name not in self._BULKY and f.name[0] != "_"}
+        out = {name: value for name, value in named.items() if value is not _OTHER}
+        try:
+            limits = plain_value(getattr(self, "interval", dict)())
+        except ScalejaxError:  # there are no draws
+            limits = {}
+        return out | ({"interval": limits} if limits else {})
+
+    def to_pandas(self) -> Any:
+        """The table as a pandas data frame; needs pandas."""
+        return self.table().to_pandas()
 
     def __repr__(self) -> str:
         return self.table().text()
 
     def _repr_html_(self) -> str:
         return self.table().html()
+
+
+class Named:
+    """A result whose `values` are attributes, `found.best`, and entries, `found["best"]`."""
+
+    values: Mapping[str, Any]
+    _HOLDERS: ClassVar[tuple[str, ...]] = ("values",)  # fields that hold values by name
+
+    def __getattr__(self, name: str) -> Any:
+        for held in self._HOLDERS:
+            if name in self.__dict__.get(held, ()):
+                return self.__dict__[held][name]
+        raise AttributeError(f"This result has no {name!r}; it has {', '.join(self.__dict__.get('values', ()))}.")
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *(name for held in self._HOLDERS for name in getattr(self, held))})
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Computed(Named, Shown):
+    """Values that a function computes, by name.
+
+    Attributes:
+        values: name to a number, a text or an array. title: what was computed.
+    """
+
+    values: Mapping[str, Any]
+    title: str = ""
+
+    def table(self) -> Table:
+        """A row for every value."""
+        return Table(["", "value"], [[name, _said(value)] for name, value in self.values.items()], title=self.title)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Name to plain value."""
+        return {name: plain_value(value) for name, value in self.values.items() if name not in self._BULKY}
+
+
+_OTHER = object()  # what is no plain value
+
+
+def plain_value(value: Any) -> Any:
+    """A value in the types of JSON, or `_OTHER`."""
+    if isinstance(value, Enum):
+        return value.value
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Shown):
+        return value.to_dict()
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        parts = {str(k): plain_value(v) for k, v in value.items()}
+        return _OTHER if any(part is _OTHER for part in parts.values()) else parts
+    if isinstance(value, list | tuple):
+        items = [plain_value(v) for v in value]
+        return _OTHER if any(item is _OTHER for item in items) else items
+    return _OTHER
 
 
 def _said(value: Any) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..core.errors import DataError, suggest
-from ..core.rates import rates
+from ..core.numeric.rates import rates
 from ..core.runs import Flag, Runs
 from .importers.charts import runs_of_chart
 from .readers import numbers, read_runs, read_table

@@ -3,20 +3,254 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from statistics import NormalDist
+from typing import Any, ClassVar, Literal
 
+import jax
 import numpy as np
 
+from ..core.answer import Answer
 from ..core.errors import DecisionError
-from ..core.precision import double
+from ..core.numeric.precision import double
+from ..core.table import Table, number
 from ..optimum.many import Optima
-from .allocation import Allocation
 from .costs import six_nd
-from .diagnosis import explain, unlimited
-from .known import Source, known
-from .question import Question, name_of, numbers, pose
-from .units import check_units
-from .unvaried import settled
+from .diagnosis import explain, profile, slopes, unlimited, valley
+from .known import Known, Source, known
+from .question import Question, check_units, name_of, numbers, pose
+from .unvaried import hold_unvaried
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Allocation(Answer):
+    """Optimal inputs of a law. Numbers for one budget (or target loss), arrays for several.
+
+    Attributes:
+        compute: budgets as given, or the least cost of the target losses, in the unit of the cost (FLOPs).
+        loss: the least loss of the budgets, or the target losses as given.
+        inputs: name to optimal value of every chosen input, at the point estimate; `.N` and `.D` are short for two of them.
+        draws: every chosen input, "loss" or "compute", and "D/N", with a leading draw axis; empty without uncertainty.
+        cost: name of the cost.
+        active: for every budget the bounds and caps that hold there, such as "N at its upper bound".
+        residual: largest violation of the KKT equations, relative to the gradient.
+        observed: largest value of every input among the runs, if any.
+        kept: shares that no run varied, and that stay where they were, in words; "" without.
+        unmet: share of the draws that have no optimum, for every budget (they count as infinite cost).
+    """
+
+    compute: Any
+    loss: Any
+    inputs: Mapping[str, Any]
+    draws: Mapping[str, np.ndarray]
+    cost: str
+    active: tuple[tuple[str, ...], ...]
+    residual: float
+    observed: Mapping[str, float] = field(default_factory=dict)
+    unmet: Any = 0.0
+    for_budget: bool = True
+    kept: str = ""
+    _question: Question = field(kw_only=True)
+    _known: Known = field(kw_only=True)
+    _point: Optima = field(kw_only=True)
+    _name: ClassVar[str] = "allocation"
+
+    @property
+    def N(self) -> Any:
+        """Optimal parameters."""
+        return self._input("N")
+
+    @property
+    def D(self) -> Any:
+        """Optimal tokens."""
+        return self._input("D")
+
+    def _input(self, name: str) -> Any:
+        if name not in self.inputs:
+            raise DecisionError(f"This allocation chose {', '.join(self.inputs)}, not {name}.")
+        return self.inputs[name]
+
+    @property
+    def tokens_per_parameter(self) -> Any:
+        """D / N."""
+        return self.D / self.N
+
+    @property
+    def edge(self) -> Any:
+        """Does a bound or cap hold? One truth value, or one a budget."""
+        held = np.asarray([bool(names) for names in self.active])
+        return held if np.ndim(self.compute) else bool(held[0])
+
+    @property
+    def _found(self) -> str:
+        return "loss" if self.for_budget else "compute"
+
+    def interval(self, level: float = 0.9, method: Literal["draws", "delta"] = "draws") -> dict[str, tuple[Any, Any]]:
+        """(low, high) of every input, of "D/N" and of what was minimised, at this confidence `level`.
+
+        Args:
+            level: of the interval.
+            method: "draws" for their percentiles, "delta" for normal intervals of the logarithms, from the derivatives of the optimum and
+                the covariance of the parameters (logarithms of positive ones) over the draws.
+
+        Raises:
+            DecisionError: if the allocation came from bare parameters, which know no uncertainty.
+        """
+        if method not in ("draws", "delta"):
+            raise DecisionError(f"method={method!r} must be 'draws' or 'delta'.")
+        found = super().interval(level)
+        return found if method == "draws" else self._delta(level, found)
+
+    @double
+    def _delta(self, level: float, by_draws: Mapping[str, tuple[Any, Any]]) -> dict[str, tuple[Any, Any]]:
+        known, relative = self._known, self._relative_slopes()
+        flat = np.concatenate([np.asarray(known.drawn[n]).reshape(known.count, -1) for n in known.point], axis=1)
+        now = np.concatenate([np.ravel(p) for p in known.point.values()])
+        log = (flat > 0).all(axis=0) & (now > 0)  # in logarithms, where positive parameters are nearly normal
+        covariance = np.atleast_2d(np.cov(np.where(log, np.log(np.where(log, flat, 1.0)), flat).T))
+        result = {}
+        for name in self.draws:
+            if name not in relative:  # weights and enumerated values have no logarithm to be normal in
+                result[name] = by_draws[name]
+                continue
+            gradient = np.concatenate([relative[name]["params"][p].reshape(len(self.active), -1) for p in known.point], axis=1)
+            gradient = gradient * np.where(log, now, 1.0)
+            reach = NormalDist().inv_cdf(0.5 + level / 2) * np.sqrt(np.einsum("si,ij,sj->s", gradient, covariance, gradient))
+            middle = np.atleast_1d(self._value(name))
+            low, high = middle * np.exp(-reach), middle * np.exp(reach)
+            result[name] = (low, high) if np.ndim(self.compute) else (float(low[0]), float(high[0]))
+        return result
+
+    def _value(self, name: str) -> Any:
+        return self.tokens_per_parameter if name == "D/N" else self.inputs[name] if name in self.inputs else getattr(self, name)
+
+    def _relative_slopes(self) -> dict[str, Any]:
+        """d log(answer) / d value for every answer and value."""
+        out, relative = slopes(self._question, self._known, self._point), {}
+        program = self._question.program
+        for v, at in program.places:
+            if not v.size:
+                unit = np.ones(len(self.active)) if v.log else np.atleast_1d(self.inputs[v.name])
+                relative[v.name] = _map(out, at.start, unit)
+        # the logarithm of the cost is what least cost minimises; a loss is divided by itself
+        relative[self._found] = _map(out, program.width, np.atleast_1d(self.loss) if self.for_budget else np.ones(len(self.active)))
+        if {"N", "D"} <= set(self.inputs):
+            relative["D/N"] = jax.tree.map(np.subtract, relative["D"], relative["N"])
+        return relative
+
+    @double
+    def sensitivity(self, index: int = 0) -> Table:
+        """Elasticities of the optimum: the per cent by which every answer changes when a value rises by one per cent.
+
+        Exact derivatives by the implicit function theorem, for the budget (or target loss) number `index`, with respect to the budget, the
+        parameters, given values and caps. A bound that holds is held.
+        """
+        relative, values = self._relative_slopes(), {**self._question.scenarios, **self._question.common}
+        target = "compute" if self.for_budget else "loss"
+        sources: dict[str, tuple[tuple[Any, ...], Any]] = {target: (("target",), np.asarray(values["target"])[index])}
+        sources |= {n: (("params", n), p) for n, p in self._known.point.items()}
+        sources |= {n: (("given", n), p) for n, p in values["given"].items()}
+        sources |= {f"cap on {n}": (("caps", i), values["caps"][i]) for i, (n, _) in enumerate(self._question.program.below)}
+        rows = []
+        for label, (path, value) in sources.items():
+            changes = {}
+            for answer, tree in relative.items():
+                for key in path:
+                    tree = tree[key]
+                changes[answer] = tree[index] * value
+            for place in np.ndindex(np.shape(value)):
+                name = label + (f"[{', '.join(map(str, place))}]" if place else "")
+                rows.append([name, number(np.asarray(value)[place], 4), *(f"{changes[answer][place]:+.4f}" for answer in relative)])
+        note = f"per cent for one per cent more, at {target} = {number(sources[target][1], 4)}"
+        return Table(["value", "now", *relative], rows, notes=[note])
+
+    @double
+    def within(self, tolerance: float = 0.01) -> dict[str, tuple[Any, Any]]:
+        """How flat the optimum is: the range of every input in which what is minimised stays within `tolerance` (0.01: 1 %) of its best.
+
+        The other inputs are chosen anew at every value. For target losses the tolerance is on the cost.
+
+        Returns:
+            Name to (low, high), numbers or arrays like the budgets.
+
+        Raises:
+            DecisionError: if tolerance is not positive.
+        """
+        if not 0 < tolerance < 10:
+            raise DecisionError(f"tolerance={tolerance!r} must be a positive share, such as 0.01 for 1 %.")
+        ranges = valley(self._question, self._known, self._point, tolerance, relative=self.for_budget)
+        shape = np.shape(self.compute)
+
+        def one(end: np.ndarray) -> Any:
+            end = np.moveaxis(end, -1, 0)
+            return end if shape else end[0] if end.ndim > 1 else float(end[0])
+
+        return {name: (one(low), one(high)) for name, (low, high) in ranges.items()}
+
+    @double
+    def profile(self, name: str, values: Any) -> np.ndarray:
+        """What a given value of one input costs: the least loss (or cost) with that input held there and the others chosen anew.
+
+        Args:
+            name: a chosen input, such as "N".
+            values: (k,) to hold it at.
+
+        Returns:
+            (k,), or (budgets, k); NaN where no choice of the others can meet the budget.
+
+        Raises:
+            DecisionError: if the input was not chosen, or a value is not positive.
+        """
+        if name not in self.inputs:
+            raise DecisionError(f"This allocation chose {', '.join(self.inputs)}, not {name}.")
+        held = np.atleast_1d(numbers(name, values))
+        if not (held > 0).all():
+            raise DecisionError(f"{name} is held at {values!r}; give positive numbers.")
+        found = profile(self._question, self._known, self._point, name, held)
+        found = found if self.for_budget else np.exp(found)
+        return found if np.ndim(self.compute) else found[0]
+
+    def table(self, level: float = 0.9) -> Table:
+        """A row for every budget."""
+        first, last = ("compute", "loss") if self.for_budget else ("loss", "compute")
+        names = [first, *self.inputs, *(["D/N"] if {"N", "D"} <= set(self.inputs) else []), last]
+        limits = self.interval(level) if self.draws else {}
+        columns = {name: (self._value(name), *limits.get(name, ())) for name in names}
+        vectors = {v.name: v.size for v in self._question.program.variables if v.size}
+        for name, size in vectors.items():  # a column for every entry, in place
+            entries = {f"{name}[{i}]": tuple(np.asarray(part)[..., i] for part in columns[name]) for i in range(size)}
+            columns = {k: v for n, old in columns.items() for k, v in (entries if n == name else {n: old}).items()}
+        rows = []
+        for i in range(len(self.active)):
+            row: list[str] = []
+            for name, parts in columns.items():
+                digits = 5 if name == "loss" else 4
+                value, *ends_ = (np.atleast_1d(part)[i] for part in parts)
+                row.append(f"{value:.3g}" if name == "compute" and self.for_budget else number(value, digits))
+                row += [" – ".join(number(end, digits) for end in ends_)] if ends_ else []
+            rows.append(row)
+        head = [cell for name, parts in columns.items() for cell in ([name, f"{100 * level:g} %"] if len(parts) > 1 else [name])]
+        return Table(head, rows, notes=self._notes())
+
+    def _notes(self) -> list[str]:
+        notes = ["; ".join([f"cost {self.cost}", *self._drawn])]
+        held = dict.fromkeys(name for names in self.active for name in names)
+        if held:
+            notes.append(f"held by {', '.join(held)}: the optimum lies at a bound, move it if it is not meant")
+        if self.kept:
+            notes.append(self.kept)
+        if np.any(self.unmet):
+            notes.append(f"{100 * np.max(self.unmet):.2g} % of the draws cannot reach a target loss; they count as infinite cost")
+        far = {name: float(np.max(value)) / self.observed[name] for name, value in self.inputs.items() if name in self.observed}
+        if far and max(far.values()) > 1:
+            beyond = " and ".join(f"{factor:.3g} times the largest {name} of the runs" for name, factor in far.items() if factor > 1)
+            notes.append(f"extrapolation: up to {beyond}")
+        return notes
+
+
+def _map(tree: Any, row: int, unit: np.ndarray) -> Any:
+    """One answer's derivatives, divided by its unit; arrays lead with the scenario axis."""
+    return jax.tree.map(lambda a: a[:, row] / unit.reshape(-1, *[1] * (a.ndim - 2)), tree)
 
 
 @double
@@ -81,7 +315,7 @@ def allocate(
         knowledge.law, cost, target=targets.reshape(-1), for_budget=for_budget, over=None if over is None else tuple(over),
         bounds=bounds or {}, caps=caps or {}, choices=choices or {}, given=given, length=knowledge.length,
     )  # fmt: skip
-    question, kept = settled(question, knowledge)
+    question, kept = hold_unvaried(question, knowledge)
     check_units(knowledge.runs, cost, question.common["given"], targets if for_budget else None)
     point, draws = question.solve(knowledge)
     chosen = best_choice(question, point, targets.size)
@@ -104,9 +338,10 @@ def allocate(
     answer = one.pop("answer")
     over_draws = {("loss" if for_budget else "compute") if n == "answer" else n: v for n, v in over_draws.items()}
     return Allocation(
-        shown if for_budget else answer, answer if for_budget else shown, one, over_draws, name_of(cost), _held(best, point_at),
-        float(point_at.residual.max()), knowledge.observed, unmet if shape else float(unmet[0]), for_budget,
-        kept, kind=knowledge.kind, _question=best, _known=knowledge, _point=point_at,
+        compute=shown if for_budget else answer, loss=answer if for_budget else shown, inputs=one, draws=over_draws, cost=name_of(cost),
+        active=_held(best, point_at), residual=float(point_at.residual.max()), observed=knowledge.observed,
+        unmet=unmet if shape else float(unmet[0]), for_budget=for_budget, kept=kept, kind=knowledge.kind, _question=best,
+        _known=knowledge, _point=point_at,
     )  # fmt: skip
 
 

@@ -10,15 +10,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..core.domains import Domain
 from ..core.errors import DecisionError
-from ..core.law import Law
-from ..core.precision import double, plain
+from ..core.laws.domains import Domain
+from ..core.laws.law import Law
+from ..core.numeric.precision import double, plain
 from ..optimum.implicit import attached
 from ..optimum.interior import solve
 from ..optimum.many import starts
 from ..optimum.program import Program
-from .space import box, variable
+from .question import box, variable
 
 Bounds = Mapping[str, tuple[Any, Any]]
 

@@ -12,8 +12,8 @@ import jax
 import numpy as np
 
 from ..core.errors import DecisionError, ScalejaxError, suggest
-from ..core.law import Law
-from ..core.precision import double
+from ..core.laws.law import Law
+from ..core.numeric.precision import double
 from ..fitting.result import Fit
 from ..fitting.uncertainty.draws import Draws
 from .derived import RESERVED, Derived
@@ -24,7 +24,7 @@ from .pairing import Pair, knowns
 _KINDS = inspect.Parameter
 
 
-class _Asked(NamedTuple):
+class _Request(NamedTuple):
     """A function, ready to be mapped: what it takes from where.
 
     Attributes:
@@ -119,7 +119,7 @@ def derive(
     return _result(found, function, name, numbers, of, f"{asked.kind}, with the noise of new runs" if kind == "run" else asked.kind)
 
 
-def _values(function: Any, name: str, options: Any, asked: _Asked, numbers: Mapping[str, Any], noise: Any) -> dict[str, np.ndarray]:
+def _values(function: Any, name: str, options: Any, asked: _Request, numbers: Mapping[str, Any], noise: Any) -> dict[str, np.ndarray]:
     """Values for all rows by name; what JAX cannot do, and what the function refuses, in a sentence."""
     try:
         found, wrong = mapped(function, options, asked.laws, asked.grouped, asked.rows, numbers, noise)
@@ -142,7 +142,7 @@ def _values(function: Any, name: str, options: Any, asked: _Asked, numbers: Mapp
     return found
 
 
-def _one(source: Any, function: Any, name: str, arguments: Mapping[str, Any], group: Any, pair: Pair, given: Mapping[str, Any]) -> _Asked:
+def _one(source: Any, function: Any, name: str, arguments: Mapping[str, Any], group: Any, pair: Pair, given: Mapping[str, Any]) -> _Request:
     """What the function takes from one source."""
     if isinstance(group, Sequence | np.ndarray) and not isinstance(group, str):
         knowledge, own = _grouped(source, list(group), pair)
@@ -166,12 +166,12 @@ def _one(source: Any, function: Any, name: str, arguments: Mapping[str, Any], gr
                 raise DecisionError(f"{name}() needs its input {n!r}; pass {n}=...")
             raise DecisionError(f"{name}() needs {n!r}, which is not a parameter of {law.name!r} ({', '.join(held)}); pass {n}=...")
     rows = taken or {"": np.zeros(1 + knowledge.count)}  # something to be mapped over, under a name that no argument has
-    return _Asked(rows, laws, grouped, knowledge.kind, {"law": (knowledge, group)})
+    return _Request(rows, laws, grouped, knowledge.kind, {"law": (knowledge, group)})
 
 
 def _several(
     sources: Mapping[str, Any], name: str, arguments: Mapping[str, Any], group: Any, pair: Pair, given: Mapping[str, Any]
-) -> _Asked:
+) -> _Request:
     """What the function takes from several sources, whose draws belong together."""
     for n, inner in sources.items():
         if not isinstance(inner, Fit | Draws | tuple):
@@ -194,7 +194,7 @@ def _several(
     rows = {n: {p: _rows(k, p) for p in (*dict(k.law.bound), *k.point)} for n, k in found.items()}
     kinds = dict.fromkeys(k.kind for k in found.values() if k.kind)
     known_by = {n: (k, g) for (n, k), g in zip(found.items(), groups, strict=True)}
-    return _Asked(rows, {n: k.law for n, k in found.items()}, {}, " and ".join(kinds), known_by)
+    return _Request(rows, {n: k.law for n, k in found.items()}, {}, " and ".join(kinds), known_by)
 
 
 def _grouped(source: Any, groups: list[Any], pair: Pair) -> tuple[Known, tuple[str, ...]]:
@@ -226,7 +226,7 @@ def _prediction(law: Any, **inputs: Any) -> Any:
     return law(**inputs)
 
 
-def _noise(asked: _Asked, seed: int) -> Callable[[str, dict[str, np.ndarray], int], tuple[np.ndarray, np.ndarray]]:
+def _noise(asked: _Request, seed: int) -> Callable[[str, dict[str, np.ndarray], int], tuple[np.ndarray, np.ndarray]]:
     """Factor and term of new runs where a law is called; the point estimate, the first row, has none."""
 
     def of_call(argument: str, inputs: dict[str, np.ndarray], call: int) -> tuple[np.ndarray, np.ndarray]:
@@ -311,15 +311,17 @@ def _result(
             raise DecisionError(f"{name}() returns {n!r}, by which the result cannot be asked for a value; choose another name.")
         if np.isnan(rows[0]).any():
             raise DecisionError(
-                f"{name}() is not a number at the point estimate{'' if n == 'value' else f' ({n})'}; check {_told(numbers)}."
+                f"{name}() is not a number at the point estimate{'' if n == 'value' else f' ({n})'}; check {_spelled(numbers)}."
             )
     draws = {n: rows[1:] for n, rows in arrays.items() if len(rows) > 1}
     title = (inspect.getdoc(function) or name).splitlines()[0].rstrip(".") if name != "the function" else ""
     values = {n: rows[0] if rows[0].ndim else float(rows[0]) for n, rows in arrays.items()}
-    return Derived(values, draws, {n: v if v.ndim else float(v) for n, v in numbers.items()}, title, of, kind=kind)
+    return Derived(
+        values=values, draws=draws, given={n: v if v.ndim else float(v) for n, v in numbers.items()}, title=title, laws=of, kind=kind
+    )
 
 
-def _told(numbers: Mapping[str, np.ndarray]) -> str:
+def _spelled(numbers: Mapping[str, np.ndarray]) -> str:
     return f"the parameters and {', '.join(numbers)}" if numbers else "the parameters"
 
 

@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.answer import Answer
-from ..core.table import Table, entry, number
+from ..core.table import Named, Table, entry, number
 
 _DIGITS = 5
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Derived(Answer):
+class Derived(Named, Answer):
     """Quantities that follow from a law's parameters. Made by `sj.derive`.
 
     Every quantity is an attribute: `found.best`; a function that returns one value has it as `found.value`. So is every number that the
@@ -35,18 +35,7 @@ class Derived(Answer):
     title: str = ""
     laws: Mapping[str, str] = field(default_factory=dict)
     _name: ClassVar[str] = "derived quantity"
-
-    def __getattr__(self, name: str) -> Any:
-        for held in ("values", "given"):
-            if name in self.__dict__.get(held, ()):
-                return self.__dict__[held][name]
-        raise AttributeError(f"This result has no {name!r}; it has {', '.join(self.__dict__.get('values', ()))}.")
-
-    def __getitem__(self, name: str) -> Any:
-        return self.values[name]
-
-    def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *self.values, *self.given})
+    _HOLDERS: ClassVar[tuple[str, ...]] = ("values", "given")
 
     def table(self, level: float = 0.9) -> Table:
         """A row for every value; quantities of one shape stand side by side, with what was given in that shape before them."""

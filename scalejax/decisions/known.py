@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from ..core.domains import Simplex
 from ..core.errors import DataError, DecisionError, IdentifiabilityError, suggest
-from ..core.law import Law
+from ..core.laws.domains import Simplex
+from ..core.laws.law import Law
 from ..core.runs import Runs
 from ..core.table import Shown
-from ..fitting.groups import label
+from ..fitting.objective.groups import label
 from ..fitting.result import Fit
 from ..fitting.uncertainty.draws import Draws
 from ..fitting.uncertainty.intervals import freedom, no_freedom
-from ..posteriors.usual import usual_draws
+from ..posteriors.default_draws import default_draws
 
 Source = Fit | Draws | tuple[Law, Mapping[str, Any]]
 
@@ -107,7 +107,7 @@ def known(source: Source, group: Any = None, what: str = "allocate") -> Known:
     point, draws = dict(fit.params if drawn is None else drawn.center), {} if drawn is None else dict(drawn.params)
     if fit.groups:
         point, draws = fit.request.of_group(point, group), fit.request.of_group(draws, group, lead=1)
-    return Known(fit.law, point, draws or None, kind, fit, drawn)
+    return Known(law=fit.law, point=point, draws=draws or None, kind=kind, fit=fit, source=drawn)
 
 
 def named(fit: Fit, group: Any) -> str | None:
@@ -128,7 +128,7 @@ def named(fit: Fit, group: Any) -> str | None:
         raise DecisionError(str(error)) from error
 
 
-def silent(fit: Fit) -> str:
+def why_no_interval(fit: Fit) -> str:
     """Why a fit tells nothing of its noise, so that no interval can be had from it; "" if it does."""
     return "" if (freedom(fit.request) > 0).all() else f"no interval: {no_freedom(fit.request).rstrip('.')}"
 
@@ -148,7 +148,7 @@ def _constant(fit: Fit) -> str:
 
 def _troubled(fit: Fit) -> bool:
     """Can one of several sets not be drawn from?"""
-    return bool(silent(fit)) or any(shape.flat for shape in fit.curvature)
+    return bool(why_no_interval(fit)) or any(shape.flat for shape in fit.curvature)
 
 
 def _alone(fit: Fit, g: int) -> Fit:
@@ -164,10 +164,10 @@ def _alone(fit: Fit, g: int) -> Fit:
 
 def _of_fit(fit: Fit) -> tuple[Draws | None, str]:
     """The draws that a fit brings, and how they were made, or why there are none."""
-    if why := silent(fit):
+    if why := why_no_interval(fit):
         return None, why
     try:
-        drawn = usual_draws(fit)
+        drawn = default_draws(fit)
     except IdentifiabilityError as error:
         raise DecisionError(f"This fit cannot be decided from: {error}{_constant(fit)}") from error
     return drawn, drawn.kind

@@ -11,10 +11,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..core.batching import traced
 from ..core.errors import DecisionError
-from ..core.formula import collected, told
-from ..core.law import Law
+from ..core.laws.formula import collect_conditions, filled_in
+from ..core.laws.law import Law
+from ..core.numeric.batching import traced
 
 
 class LawAt:
@@ -118,12 +118,12 @@ def mapped(
     values, holds, said, inputs = _program(*static, dict(rows), dict(numbers), None)
     if noise is not None:
         at = [{n: np.asarray(v[0]) for n, v in call.items()} for call in inputs]
-        shaken = [noise(source, call, i) for i, (source, call) in enumerate(zip(said.calls, at, strict=True))]
-        if not shaken:
+        noises = [noise(source, call, i) for i, (source, call) in enumerate(zip(said.calls, at, strict=True))]
+        if not noises:
             raise DecisionError("kind='run' adds noise to the laws that a function calls, and this one calls none.")
-        values, holds, said, _ = _program(*static, dict(rows), dict(numbers), shaken)
+        values, holds, said, _ = _program(*static, dict(rows), dict(numbers), noises)
     return dict(zip(said.names, values, strict=True)), [
-        told(sentence, {n: v[0] for n, v in values.items() if n})
+        filled_in(sentence, {n: v[0] for n, v in values.items() if n})
         for sentence, values in zip(said.sentences, holds, strict=True)
         if not values[""][0]
     ]
@@ -153,7 +153,7 @@ def _program(
     def one(row: Mapping[str, Any], noise: Any) -> tuple[Any, Any, Any]:
         calls = _Calls(noise) if run else None
         taken = {n: _argument(n, value, dict(laws), dict(grouped), calls) for n, value in row.items() if n}
-        with collected() as conditions:
+        with collect_conditions() as conditions:
             found = _named(function(**taken, **numbers, **dict(options)))
         made = calls.made if calls else []
         said.append(_Said(tuple(found), tuple(sentence for sentence, _ in conditions), tuple(source for source, _ in made)))

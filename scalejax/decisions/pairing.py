@@ -11,9 +11,8 @@ import numpy as np
 
 from ..core.errors import DecisionError
 from ..core.runs import Runs
-from ..fitting.data import usable_rows
-from ..fitting.groups import label
-from ..fitting.layout import one_group
+from ..fitting.objective.groups import label
+from ..fitting.objective.layout import one_group
 from ..fitting.request import Request
 from ..fitting.result import Fit
 from ..fitting.uncertainty.bootstrap import bootstrap
@@ -63,9 +62,9 @@ def _aligned(sources: Sequence[Known]) -> list[Known]:
     Laplace approximations, or two bootstraps of as many runs, come from the same random numbers, which says nothing of their runs.
     """
     counts = [source.count for source in sources if source.count]
-    silent = [source.kind for source in sources if source.draws is None and source.kind]
-    if silent or not counts:  # bare parameters are taken as exact; a fit that cannot tell its noise is not
-        return [replace(source, draws=None, kind=silent[0] if silent else "") for source in sources]
+    why_no_interval = [source.kind for source in sources if source.draws is None and source.kind]
+    if why_no_interval or not counts:  # bare parameters are taken as exact; a fit that cannot tell its noise is not
+        return [replace(source, draws=None, kind=why_no_interval[0] if why_no_interval else "") for source in sources]
     size, out = min(counts), []
     for source in sources:
         first = next(i for i, other in enumerate(sources) if other is source or _paired(other.source, source.source))
@@ -142,7 +141,7 @@ class _Arm(NamedTuple):
         units, index = np.unique(unit_names(self.runs, self.rows, columns), return_inverse=True)
         return dict(zip(units.tolist(), np.bincount(index, self.residuals) / np.bincount(index), strict=True))
 
-    def offers(self) -> list[tuple[str, ...]]:
+    def unit_candidates(self) -> list[tuple[str, ...]]:
         """What may name units: every run, a column that the law does not use, the law's inputs together."""
         law = self.request.law
         inputs = tuple(name for name in law.inputs if name not in law.outcomes)
@@ -155,7 +154,7 @@ def _arm(source: Any, group: str | None) -> _Arm | None:
     if not isinstance(source, Fit) or (source.groups and group not in source.groups):
         return None
     request = source.request
-    sets = [usable_rows(request.law, table) for table in request.tables]
+    sets = request.used
     each = source.residuals.reshape(sum(map(len, sets)), -1).mean(axis=1)
     parts = np.split(each, np.cumsum([len(rows) for rows in sets])[:-1])
     if len(sets) > 1:
@@ -173,8 +172,8 @@ def _shared(sources: Sequence[tuple[Any, str | None]]) -> tuple[tuple[str, ...] 
         return None, 0.0
     tests = [
         (*_correlation(one, other, columns), columns)
-        for columns in dict.fromkeys(arms[0].offers())
-        if all(columns in arm.offers() for arm in arms)
+        for columns in dict.fromkeys(arms[0].unit_candidates())
+        if all(columns in arm.unit_candidates() for arm in arms)
         for one, other in combinations(arms, 2)
         if columns or (one.request is not other.request and same_runs(one.request, other.request))
     ]

@@ -12,17 +12,100 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..core.domains import Domain, Positive
 from ..core.errors import DecisionError
-from ..core.law import Law
+from ..core.laws.domains import Domain, Fixed, Integer, Interval, Ordered, Positive, Simplex
+from ..core.laws.law import Law
+from ..core.runs import Runs
 from ..optimum.many import Box, Optima, optimise
 from ..optimum.program import Condition, Program, Variable
 from .known import Known
-from .space import box, variable
 
+_FAR = 1e14  # how far beyond the plausible range an input may go when nobody bounds it
+_BUDGET = 1e6  # a budget this many times below the cheapest run is meant in another unit
+_INPUT = 1e4  # the same for inputs, which scale less
+_HINT = ", FLOPs (a PF-day is 8.64e19)"
 Cost = Callable[..., Any]
 _ENDLESS = 1e200  # stands for a cap that is infinite
 _LITTLE = 1e-3  # caps of several values are on log(cost / cap + this), which is finite where a domain's tokens are 0
+
+
+def variable(name: str, domain: Domain, size: int = 0) -> Variable:
+    """Coordinates of an input: positive ones as logarithms, all others as they are."""
+    if isinstance(domain, Integer | Ordered | Fixed):
+        raise DecisionError(f"{name} is {domain.support}, which cannot be varied smoothly; give the values to try with choices=.")
+    if isinstance(domain, Simplex) and not size:
+        raise DecisionError(f"{name} is a vector of weights; say how many there are.")
+    return Variable(name, size, isinstance(domain, Positive), isinstance(domain, Simplex))
+
+
+def limits(name: str, domain: Domain, bounds: Mapping[str, tuple[Any, Any]]) -> tuple[np.ndarray, np.ndarray]:
+    """(low, high) of an input in its own unit: as asked for, else hard bounds or far beyond the plausible range."""
+    low: float | np.ndarray
+    high: float | np.ndarray
+    if isinstance(domain, Simplex | Interval):
+        low, high = domain.low, domain.high
+    elif isinstance(domain, Positive):
+        low, high = min(domain.low, max(domain.low / _FAR, 1.0)), domain.high * _FAR
+    else:
+        low, high = -np.inf, np.inf
+    if name in bounds:
+        pair = [np.asarray(end, dtype=np.float64) for end in bounds[name]]
+        if not (len(pair) == 2 and np.all(pair[0] < pair[1]) and (not isinstance(domain, Positive) or np.all(pair[0] > 0))):
+            shown = ", ".join(f"{np.ravel(end)[0]:g}" for end in pair)
+            positive = "be positive and " if isinstance(domain, Positive) else ""
+            raise DecisionError(f"bounds of {name} are ({shown}); they must {positive}rise.")
+        low, high = (np.maximum(pair[0], low), np.minimum(pair[1], high)) if isinstance(domain, Interval) else pair
+    return np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
+
+
+def box(program: Program, domains: Mapping[str, Domain], bounds: Mapping[str, tuple[Any, Any]], scenarios: int = 1) -> Box:
+    """Bounds and starting ranges of all chosen inputs, packed. A bound may have a trailing axis of scenarios."""
+    lows, highs, first, last = [], [], [], []
+    for v in program.variables:
+        domain = domains[v.name]
+        ends = [np.broadcast_to(end if end.ndim != 1 or not v.size else end[:, None], (v.width, scenarios)) for end in
+                limits(v.name, domain, bounds)]  # fmt: skip
+        low, high = (np.log(end) for end in ends) if v.log else ends
+        lows.append(low)
+        highs.append(high)
+        around = np.log([domain.low, domain.high]) if v.log else np.asarray([domain.low, domain.high], dtype=np.float64)
+        around = np.clip(around[:, None], low[:, 0], high[:, 0])
+        narrow = around[1] <= around[0]
+        first.append(np.where(narrow, low[:, 0], around[0]))
+        last.append(np.where(narrow, high[:, 0], around[1]))
+    return Box(np.concatenate(lows), np.concatenate(highs), (np.concatenate(first), np.concatenate(last)))
+
+
+def check_units(runs: Runs | None, cost: Callable[..., Any], given: Mapping[str, Any], compute: np.ndarray | None) -> None:
+    """Raise a DecisionError if a budget or a given input lies far below all runs of the fit.
+
+    Args:
+        runs: of the fit; None knows no units.
+        cost: of a run.
+        given: inputs by name.
+        compute: budgets; None for target losses.
+    """
+    if runs is None:
+        return
+    for name, value in given.items():
+        if name in runs and runs[name].ndim == 1 and runs[name].dtype.kind == "f" and np.ndim(value) == 0:
+            least = float(np.min(runs[name][~runs.excluded]))
+            if 0 < float(value) * _INPUT < least:
+                raise DecisionError(
+                    f"{name}={value:g} is {least / value:.2g} times below the smallest {name} of the runs, {least:.3g}; check its unit."
+                )
+    names = [n for n, a in inspect.signature(cost).parameters.items() if n in runs or n in given or a.default is a.empty]
+    if compute is None or not all(n in runs or n in given for n in names):
+        return
+    spent = np.asarray(cost(**{n: given[n] if n in given else runs[n] for n in names}))
+    least = float(np.min(np.broadcast_to(spent, len(runs))[~runs.excluded]))
+    lowest = float(compute.min())
+    if lowest * _BUDGET < least:
+        name = getattr(cost, "__name__", "the cost")
+        raise DecisionError(
+            f"compute={lowest:g} is {least / lowest:.2g} times below the cheapest of the runs, {least:.3g} under {name}; give it in the "
+            f"unit of the cost{_HINT if name.startswith('six_nd') else ''}."
+        )
 
 
 class Question(NamedTuple):
@@ -156,7 +239,10 @@ def pose(
     }
     common = {"given": values, "caps": [np.minimum(np.asarray(limit, dtype=np.float64), _ENDLESS) for limit in caps.values()]}
     free = tuple(n for n in names if n not in bounds and isinstance(domains[n], Positive))
-    return Question(program, box(program, domains, bounds, len(target) * many), scenarios, common, combinations, free)
+    return Question(
+        program=program, box=box(program, domains, bounds, len(target) * many), scenarios=scenarios, common=common, choices=combinations,
+        free=free,
+    )  # fmt: skip
 
 
 def _chosen(

@@ -44,7 +44,7 @@ def kept_shares(trained: Sequence[np.ndarray], names: Sequence[str]) -> dict[int
     return kept
 
 
-def settled(question: Question, k: Known) -> tuple[Question, str]:
+def hold_unvaried(question: Question, k: Known) -> tuple[Question, str]:
     """The question with shares that no run varied held where they were, and a note that says so.
 
     Raises:

@@ -17,7 +17,7 @@ from functools import lru_cache
 import jax.numpy as jnp
 import numpy as np
 
-from .losses import Loss
+from .objective.losses import Loss
 
 _SCALES = 30.0  # natural logarithms of tau on either side of the loss of a residual of 1e-3 and of 1
 _POINTS = 4001  # of the residuals, over many powers of ten

@@ -8,18 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from ..core.chain import Chain
 from ..core.errors import ConvergenceWarning, FitError, IdentifiabilityError, IdentifiabilityWarning, LawError
-from ..core.law import Law
-from ..core.precision import double
+from ..core.laws.chain import Chain
+from ..core.laws.law import Law
+from ..core.numeric.precision import double
 from ..core.progress import Progress, reporter
 from ..core.runs import Runs
 from ..zoo import laws
-from .counts import Binomial
-from .data import runs_for
-from .groups import check_names, grouping
 from .identify import anchor_advice, inseparable_inputs, listed_labels
-from .losses import Loss, as_loss, usual_loss
+from .objective.counts import Binomial
+from .objective.data import runs_for
+from .objective.groups import check_names, grouping
+from .objective.losses import Loss, as_loss, usual_loss
 from .recipes import recipe as find_recipe
 from .request import Request, observations, run_weights, too_few
 from .result import Fit, finish
@@ -168,10 +168,10 @@ def is_chained(law: Any, loss: Any, on: Any, options: Mapping[str, Any], staged:
 
 def fit_chained(law: Law, runs: Any, options: dict[str, Any], *, staged: str | None, **how: Any) -> Fit:
     """A fit that is a stacked regression; see `fit`."""
-    from .chained.joint import asked_of, fit_chain
+    from .chained.joint import chain_request, fit_chain
     from .chained.staged import fit_staged
 
-    asked = asked_of(law, **options)
+    asked = chain_request(law, **options)
     return fit_chain(asked, runs, **how) if staged is None else fit_staged(asked, runs, inputs=staged, **how)
 
 
@@ -203,7 +203,10 @@ def make_request(
     loss = usual_loss(on, runs, law.output) if loss is None else as_loss(loss)
     whole = {name: value for name, value in (fix or {}).items() if not isinstance(value, Mapping)}
     anchors = {name: dict(value) for name, value in (fix or {}).items() if isinstance(value, Mapping)}
-    request = Request(law, runs, loss, on, whole, dict(tie or {}), _bounds(bounds), by, share, weights, dict(sizes or {}), anchors=anchors)
+    request = Request(
+        law=law, runs=runs, loss=loss, on=on, fix=whole, tie=dict(tie or {}), bounds=_bounds(bounds), by=by, share=share, weights=weights,
+        sizes=dict(sizes or {}), anchors=anchors,
+    )  # fmt: skip
     if request.share and by is None:
         raise FitError("share names parameters that groups have in common; say which column names the groups with by=...")
     if isinstance(by, Mapping):

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.domains import Positive
-from ..core.law import Law
+from ..core.laws.domains import Positive
+from ..core.laws.law import Law
 from ..core.runs import Runs
-from .data import usable_rows
 from .request import Request
 
 if TYPE_CHECKING:
@@ -28,15 +27,15 @@ def inseparable_inputs(request: Request) -> str | None:
     """
     if request.fix or request.tie or request.bounds:
         return None
-    for table, group in zip(request.tables, [f" of group {g!r}" for g in request.groups] if len(request.tables) > 1 else [""], strict=True):
-        sentence = _on_one_line(request.law, table, group)
+    names = [f" of group {g!r}" for g in request.groups] if len(request.tables) > 1 else [""]
+    for table, rows, group in zip(request.tables, request.used, names, strict=True):
+        sentence = _on_one_line(request.law, table, rows, group)
         if sentence:
             return sentence
     return None
 
 
-def _on_one_line(law: Law, runs: Runs, group: str) -> str | None:
-    rows = usable_rows(law, runs)
+def _on_one_line(law: Law, runs: Runs, rows: np.ndarray, group: str) -> str | None:
     scalar = [n for n in law.inputs if isinstance(law.domains[n], Positive) and runs[n].ndim == 1]
     for a, b in itertools.combinations(scalar, 2):
         x, y = np.log(runs[a][rows]), np.log(runs[b][rows])

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from ..core.errors import DataError
-from .problem import predictions
+from .objective.problem import predictions
 from .request import Request
 
 P = ParamSpec("P")

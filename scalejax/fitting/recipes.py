@@ -10,13 +10,13 @@ import numpy as np
 import optax
 
 from ..core.errors import FitError, suggest
-from ..core.law import Law
-from ..core.precision import double
+from ..core.laws.law import Law
+from ..core.numeric.precision import double
 from ..zoo.architecture.shape import gemstones
 from ..zoo.curves.loss_curves import multi_power, multi_power_lldl
 from ..zoo.scale.chinchilla import chinchilla
 from ..zoo.scale.overtraining import downstream_error
-from .losses import Loss, huber, squared
+from .objective.losses import Loss, huber, squared
 from .request import Request
 from .solvers.gradient import Optax, Solver, as_solver
 from .solvers.search import search

@@ -12,13 +12,13 @@ import numpy as np
 
 from ..core.checks import rows_text
 from ..core.errors import DataError, FitError, LawError, suggest
-from ..core.law import Law
+from ..core.laws.law import Law
 from ..core.runs import Runs
-from .data import CURVE, Bank, make_bank, usable_rows
-from .groups import Groups, anchored_values, make_groups
-from .layout import Layout, make_layout
-from .losses import Loss
-from .problem import Spec, predictions
+from .objective.data import CURVE, Batch, make_batch, usable_rows
+from .objective.groups import Groups, anchored_values, make_groups
+from .objective.layout import Layout, make_layout
+from .objective.losses import Loss
+from .objective.problem import Spec, predictions
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ class Request:
     share: tuple[str, ...] = ()
     weights: np.ndarray | None = None
     sizes: Mapping[str, int] = field(default_factory=dict)
-    pull: np.ndarray | None = None  # weight of the penalty of every set, where there is one: see `penalty`
+    penalty_weight: np.ndarray | None = None  # weight of the penalty of every set, where there is one: see `penalty`
     anchors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # values fixed in some groups, by parameter and group
 
     @property
@@ -56,6 +56,11 @@ class Request:
     def grouping(self) -> Groups:
         """The groups of the rows, column by column."""
         return make_groups(self.runs, self.columns, usable_rows(self.law, self.runs))
+
+    @cached_property
+    def used(self) -> list[np.ndarray]:
+        """Indices of the rows of every table that enter the fit."""
+        return [np.flatnonzero(~table.excluded) for table in self.tables] if self.apart else [self.grouping.used]
 
     @property
     def levels(self) -> tuple[list[str], ...]:
@@ -85,7 +90,7 @@ class Request:
     @property
     def ungrouped(self) -> Request:
         """The same of all runs together."""
-        return replace(self, by=None, share=(), pull=None, anchors={})
+        return replace(self, by=None, share=(), penalty_weight=None, anchors={})
 
     @property
     def joint(self) -> bool:
@@ -196,7 +201,7 @@ class Request:
         """Static part of the compiled problem."""
         if self.on not in ("log", "linear"):
             raise FitError(f"on={self.on!r} is unknown; {suggest(self.on, ['log', 'linear'])}")
-        return Spec(self.law, self.layout, self.loss, self.on, self.pull is not None)
+        return Spec(self.law, self.layout, self.loss, self.on, self.penalty_weight is not None)
 
     @cached_property
     def tables(self) -> list[Runs]:
@@ -222,11 +227,11 @@ class Request:
         return [weights[rows] for rows in self.places]
 
     @cached_property
-    def bank(self) -> Bank:
+    def batch(self) -> Batch:
         """Arrays of the tables, padded so that data sets of many lengths share a program."""
-        return make_bank(
-            self.law, self.tables, on=self.on, weights=self.row_weights, group=self.codes if self.joint else None, fixed=self.held,
-            pull=np.zeros(len(self.tables)) if self.pull is None else self.pull,
+        return make_batch(
+            self.law, self.tables, on=self.on, rows=self.used, weights=self.row_weights, group=self.codes if self.joint else None,
+            fixed=self.held, penalty_weight=np.zeros(len(self.tables)) if self.penalty_weight is None else self.penalty_weight,
         )  # fmt: skip
 
     def params(self, theta: np.ndarray) -> dict[str, Any]:
@@ -259,14 +264,14 @@ class Request:
 
     def predict_rows(self, theta: np.ndarray) -> list[np.ndarray]:
         """Predictions at the usable rows of every table, theta (size, sets)."""
-        bank = self.bank
-        values = np.asarray(_predict_sets(self.spec, bank.batched[:-1], theta, bank.inputs, bank.codes, bank.fixed))
-        return [value[: len(usable_rows(self.law, table))] for value, table in zip(values, self.tables, strict=True)]
+        batch = self.batch
+        values = np.asarray(_predict_sets(self.spec, batch.batched[:-1], theta, batch.inputs, batch.codes, batch.fixed))
+        return [value[: len(rows)] for value, rows in zip(values, self.used, strict=True)]
 
 
 def observations(request: Request) -> np.ndarray:
     """(sets,) observations of every set: usable rows times the outputs of each."""
-    return np.asarray([len(usable_rows(request.law, t)) * int(np.prod(t[request.law.output].shape[1:])) for t in request.tables])
+    return np.asarray([len(rows) for rows in request.used]) * int(np.prod(request.runs[request.law.output].shape[1:]))
 
 
 def too_few(request: Request) -> np.ndarray:

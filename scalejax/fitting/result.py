@@ -12,10 +12,10 @@ import jax
 import numpy as np
 
 from ..core.errors import FitError
-from ..core.law import Law
-from ..core.precision import double
+from ..core.laws.law import Law
+from ..core.numeric.precision import double
 from ..core.runs import Runs
-from ..core.table import Table, number
+from ..core.table import Shown, Table, number
 from ..core.version import __version__
 from .diagnosis import Diagnosis, Verdict
 from .identify import inseparable_inputs
@@ -23,7 +23,7 @@ from .predict import Points, evaluate, inputs_by_name
 from .request import Request, too_few
 from .runaways import doubts
 from .solvers.gradient import Solver
-from .solvers.search import Found, agreement
+from .solvers.search import Found, StartTable
 from .status import CODES, Status, failures
 from .uncertainty.covariance import Curvature
 from .uncertainty.intervals import interval_end, quantile_of, standard_errors
@@ -38,49 +38,8 @@ _GROUPS = 12  # that a printed fit shows one by one
 _BLOCKED = 1e-3  # share of the objective that a Newton step promises where no optimum is: what converged promises a millionth of it at most
 
 
-@dataclass(frozen=True)
-class StartTable:
-    """What became of the refined starts, best first within each set; sets that needed fewer have an empty status at the end.
-
-    Attributes:
-        objective: (sets, refined). status: (sets, refined) names. iterations: (sets, refined). theta: (size, sets, refined).
-        screened: starts that were evaluated before.
-    """
-
-    objective: np.ndarray
-    status: np.ndarray
-    iterations: np.ndarray
-    theta: np.ndarray
-    screened: int
-
-    @property
-    def refined(self) -> int:
-        """Refined starts, of the set where the smallest share of them agree."""
-        return int(self._counts[1])
-
-    @property
-    def agreeing(self) -> int:
-        """How many of these `refined` starts reached the best objective."""
-        return int(self._counts[0])
-
-    @cached_property
-    def _counts(self) -> np.ndarray:
-        agree, ran = agreement(self.objective).sum(axis=1), (self.status != "").sum(axis=1)
-        worst = np.argmin(agree / np.maximum(ran, 1))
-        return np.stack([agree, ran])[:, worst]
-
-    @property
-    def optima(self) -> int:
-        """Distinct objective values among the converged starts (of the set with the most)."""
-        counts = []
-        for values, status in zip(self.objective, self.status, strict=True):
-            done = np.sort(values[status == Status.CONVERGED.value])
-            counts.append(int((np.diff(done) > 1e-4 * np.abs(done[1:])).sum()) + 1 if len(done) else 0)
-        return max(counts)
-
-
-@dataclass(frozen=True, eq=False)
-class Fit:
+@dataclass(frozen=True, eq=False, repr=False)
+class Fit(Shown):
     """A fitted law. Print it for the report; every array is NumPy float64.
 
     Attributes:
@@ -266,7 +225,7 @@ class Fit:
         """The covariance by default."""
         return spread(self)
 
-    def summary(self, level: float = 0.9) -> Table:
+    def table(self, level: float = 0.9) -> Table:
         """Estimates with standard errors, intervals, and the range over the starts that agree."""
         interval, errors = self.interval(level), self.standard_errors
         rows = []
@@ -334,11 +293,11 @@ class Fit:
         )
 
     def __repr__(self) -> str:
-        parts = [f"{self.law.name}: {self._head}", self.summary().text(), *(table.text() for table in self._groups_table)]
+        parts = [f"{self.law.name}: {self._head}", self.table().text(), *(table.text() for table in self._groups_table)]
         return "\n".join(parts)
 
     def _repr_html_(self) -> str:
-        tables = "".join(table.html() for table in (self.summary(), *self._groups_table))
+        tables = "".join(table.html() for table in (self.table(), *self._groups_table))
         return f"<p><b>{self.law.name}</b>: {html.escape(self._head)}</p>{tables}"
 
     @property
@@ -361,10 +320,10 @@ class Fit:
 
 def finish(request: Request, found: Found, solver: Solver, recipe: str | None, seed: int, seconds: float) -> Fit:
     """The `Fit` of a search: statuses, covariance, provenance."""
-    best, shapes, promises = second_order(request, found.best)
+    best, shapes, expected_falls = second_order(request, found.best)
     names = np.asarray([s.value if s else "" for s in CODES], dtype=object)[found.status]
     starts = StartTable(found.objective, names, found.iterations, found.theta, found.screened)
-    ends = zip(found.status[:, 0], shapes, promises, strict=True)
+    ends = zip(found.status[:, 0], shapes, expected_falls, strict=True)
     statuses = [_status(CODES[s], c, p) for s, c, p in ends]
     for i, status in enumerate(statuses):
         if status in (Status.CONVERGED, Status.BOUNDARY) and doubts(request, found.objective[i], best[:, i], shapes[i]):
@@ -379,8 +338,8 @@ def finish(request: Request, found: Found, solver: Solver, recipe: str | None, s
     }
     name = "closed form" if found.closed else getattr(solver, "name", "lm")
     return Fit(
-        request.params(best), float(found.objective[:, 0].sum()), tuple(statuses), best, starts, tuple(shapes), request, name, recipe,
-        seed, seconds, versions,
+        params=request.params(best), objective=float(found.objective[:, 0].sum()), statuses=tuple(statuses), theta=best, starts=starts,
+        curvature=tuple(shapes), request=request, solver=name, recipe=recipe, seed=seed, seconds=seconds, versions=versions,
     )  # fmt: skip
 
 
@@ -394,9 +353,9 @@ def _stack(fitted: Fit, values: dict[str, np.ndarray]) -> dict[str, Any]:
     return out
 
 
-def _status(code_of_best: Status | None, shape: Curvature, promise: float) -> Status:
+def _status(code_of_best: Status | None, shape: Curvature, expected_fall: float) -> Status:
     if code_of_best is None or code_of_best is not Status.CONVERGED:
         return code_of_best or Status.MAX_ITERATIONS
     if shape.flat:
         return Status.FLAT
-    return Status.BOUNDARY if shape.boundary else Status.BLOCKED if promise > _BLOCKED else Status.CONVERGED
+    return Status.BOUNDARY if shape.boundary else Status.BLOCKED if expected_fall > _BLOCKED else Status.CONVERGED

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..core.domains import Positive, Real
-from .data import Bank
-from .layout import Layout
-from .penalty import ranges
-from .problem import residuals
+from ..core.laws.domains import Positive, Real
+from .objective.data import Batch
+from .objective.layout import Layout
+from .objective.penalty import ranges
+from .objective.problem import residuals
 from .request import Request
 from .solvers.closed_form import is_linear
 from .solvers.gradient import Solver
@@ -19,7 +19,7 @@ from .solvers.lm import LM
 from .solvers.search import AGREE, ENOUGH, minimise, rounding_level
 from .status import Ends, Status, code
 from .uncertainty.covariance import Curvature
-from .uncertainty.rows import mean_curvature, mean_score
+from .uncertainty.sums import mean_curvature, mean_score
 
 _FAR = 1.0  # widths of its plausible range that a parameter may lie outside it,
 _TRIED = 12  # refined starts from which it says something that few of them agree,
@@ -55,10 +55,10 @@ def doubts(request: Request, objective: np.ndarray, theta: np.ndarray, shape: Cu
     within the plausible ranges. Those that ended in another, better optimum that fits the noise had 1 in 30 at most, or a parameter many
     widths outside.
     """
-    if is_linear(request.spec, request.bank):  # there is only one optimum
+    if is_linear(request.spec, request.batch):  # there is only one optimum
         return ()
     objective = objective[np.isfinite(objective)]
-    same = np.sum(objective <= max(np.min(objective, initial=np.inf) * (1 + AGREE), rounding_level(request.spec, request.bank)))
+    same = np.sum(objective <= max(np.min(objective, initial=np.inf) * (1 + AGREE), rounding_level(request.spec, request.batch)))
     out = []
     if len(objective) >= _TRIED and same < max(ENOUGH, _SHARE * len(objective)):
         out.append(f"only {same} of {len(objective)} refined starts found this optimum")
@@ -72,14 +72,14 @@ def doubts(request: Request, objective: np.ndarray, theta: np.ndarray, shape: Cu
 
 def with_prior(request: Request, theta: np.ndarray) -> Request:
     """The request with a weak prior, beside the noise that is left at theta (size, sets) of a plain fit."""
-    return replace(request, pull=_pull(request, theta))
+    return replace(request, penalty_weight=_penalty_weight(request, theta))
 
 
-def _pull(request: Request, theta: np.ndarray) -> np.ndarray:
+def _penalty_weight(request: Request, theta: np.ndarray) -> np.ndarray:
     """(sets,) weights of that prior."""
-    bank, plain = request.bank, replace(request.spec, prior=False)
-    r = np.asarray(residuals(plain, bank.batched, theta, bank.gather(np.arange(theta.shape[1])))).T
-    weight = np.where(np.isfinite(r), bank.weight.T, 0.0)
+    batch, plain = request.batch, replace(request.spec, prior=False)
+    r = np.asarray(residuals(plain, batch.batched, theta, batch.gather(np.arange(theta.shape[1])))).T
+    weight = np.where(np.isfinite(r), batch.weight.T, 0.0)
     of = (request.loss, request.layout.size, weight, np.where(weight > 0, r, 0.0))
     return np.maximum(mean_score(*of) / mean_curvature(*of), _SMALLEST)
 
@@ -88,7 +88,7 @@ def refit(
     request: Request,
     theta: np.ndarray,
     of: np.ndarray,
-    bank: Bank,
+    batch: Batch,
     sets: np.ndarray,
     solver: Solver,
     weight: np.ndarray,
@@ -100,20 +100,20 @@ def refit(
 
     Args:
         request: of the fit. theta: (size, sets) its optimum. of: (members,) the set of the fit that each refit starts from.
-        bank: the runs. sets: (members,) which data set of the bank each refit is made to. weight: (rows, members).
+        batch: the runs. sets: (members,) which data set of the bank each refit is made to. weight: (rows, members).
         solver, progress: as in `minimise`.
     """
     start = theta[:, of]
-    ends = minimise(request.spec, bank, start, sets, solver, weight=weight, progress=progress)
+    ends = minimise(request.spec, batch, start, sets, solver, weight=weight, progress=progress)
     if request.spec.prior or not isinstance(solver, LM):
         return ends, 0
     away = (beyond(request.layout, ends.theta) & ~beyond(request.layout, start)).any(axis=0)
     lost = np.flatnonzero((ends.status != code(Status.CONVERGED)) | away)
     if not len(lost):
         return ends, 0
-    pull = np.zeros(len(bank.pull))
-    pull[sets] = _pull(request, theta)[of]
-    spec, held = replace(request.spec, prior=True), replace(bank, pull=pull)
+    penalty_weight = np.zeros(len(batch.penalty_weight))
+    penalty_weight[sets] = _penalty_weight(request, theta)[of]
+    spec, held = replace(request.spec, prior=True), replace(batch, penalty_weight=penalty_weight)
     again = minimise(spec, held, start[:, lost], sets[lost], LM().warm, weight=weight[:, lost], progress=progress)
     for whole, part in zip(ends, again, strict=True):
         whole[..., lost] = part

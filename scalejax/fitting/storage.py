@@ -15,13 +15,14 @@ import numpy as np
 
 from ..core.errors import DataError, FitError, ScalejaxError
 from ..core.files import write_text
-from ..core.law import Law
+from ..core.laws.law import Law
 from ..core.runs import Flag, Runs
 from ..zoo import laws
-from . import losses
-from .counts import Binomial
+from .objective import losses
+from .objective.counts import Binomial
 from .request import Request
-from .result import Fit, StartTable
+from .result import Fit
+from .solvers.search import StartTable
 from .status import Status
 from .uncertainty.covariance import Curvature
 
@@ -51,7 +52,10 @@ def fit_document(fit: Fit) -> dict[str, Any]:
         "curvature": [asdict(c) for c in fit.curvature],
         "request": {
             "loss": loss_to_json(request.loss),
-            **{k: getattr(request, k) for k in ("on", "fix", "tie", "bounds", "by", "share", "weights", "sizes", "pull", "anchors")},
+            **{
+                k: getattr(request, k)
+                for k in ("on", "fix", "tie", "bounds", "by", "share", "weights", "sizes", "penalty_weight", "anchors")
+            },
         },
         "runs": {
             "columns": runs.columns,
@@ -136,10 +140,11 @@ def fit_from_document(document: dict[str, Any], law: Law | None) -> Fit:
         raise DataError("The data in the file do not match its digest: it was edited after it was saved; fit the edited data instead.")
     asked = document["request"]
     request = Request(
-        law, runs, loss_from_json(asked["loss"]), asked["on"], asked["fix"], asked["tie"],
-        {k: tuple(v) for k, v in asked["bounds"].items()},
-        asked["by"], tuple(asked["share"]), None if asked["weights"] is None else np.asarray(asked["weights"]), asked["sizes"],
-        None if asked["pull"] is None else np.asarray(asked["pull"], float), asked.get("anchors", {}),
+        law=law, runs=runs, loss=loss_from_json(asked["loss"]), on=asked["on"], fix=asked["fix"], tie=asked["tie"],
+        bounds={k: tuple(v) for k, v in asked["bounds"].items()}, by=asked["by"], share=tuple(asked["share"]),
+        weights=None if asked["weights"] is None else np.asarray(asked["weights"]), sizes=asked["sizes"],
+        penalty_weight=None if asked["penalty_weight"] is None else np.asarray(asked["penalty_weight"], float),
+        anchors=asked.get("anchors", {}),
     )  # fmt: skip
     starts = document["starts"]
     table = StartTable(
@@ -148,22 +153,21 @@ def fit_from_document(document: dict[str, Any], law: Law | None) -> Fit:
     )  # fmt: skip
     shapes = tuple(
         Curvature(
-            np.asarray(c["covariance"], float),
-            np.asarray(c["model_covariance"], float),
-            np.asarray(c["freedom"], float),
-            c["condition"],
-            tuple(c["boundary"]),
-            tuple(c["flat"]),
-            np.asarray(c["correlation"], float),
+            covariance=np.asarray(c["covariance"], float),
+            model_covariance=np.asarray(c["model_covariance"], float),
+            freedom=np.asarray(c["freedom"], float),
+            condition=c["condition"],
+            boundary=tuple(c["boundary"]),
+            flat=tuple(c["flat"]),
+            correlation=np.asarray(c["correlation"], float),
         )
         for c in document["curvature"]
     )
     params = {k: v if isinstance(v, float) else np.asarray(v, float) for k, v in document["params"].items()}
     return Fit(
-        params, document["objective"], tuple(map(Status, document["statuses"])), np.asarray(document["theta"], float),
-        table, shapes, request,
-        document["solver"], document["recipe"],
-        document["seed"], document["seconds"], document["versions"],
+        params=params, objective=document["objective"], statuses=tuple(map(Status, document["statuses"])),
+        theta=np.asarray(document["theta"], float), starts=table, curvature=shapes, request=request, solver=document["solver"],
+        recipe=document["recipe"], seed=document["seed"], seconds=document["seconds"], versions=document["versions"],
     )  # fmt: skip
 
 

@@ -10,17 +10,17 @@ from typing import Any, Literal
 import numpy as np
 
 from ..core.errors import FitError
-from ..core.law import Law
-from ..core.precision import double
+from ..core.laws.law import Law
+from ..core.numeric.precision import double
 from ..core.progress import Progress, reporter
 from ..core.runs import Runs
-from ..core.table import Table, number
+from ..core.table import Shown, Table, number
 from ..zoo.scale.terms import MASK, TermLibrary
 from . import criteria
-from .data import Bank
 from .fit import fit, make_request
-from .losses import Loss
-from .problem import Data, Spec
+from .objective.data import Batch
+from .objective.losses import Loss
+from .objective.problem import Data, Spec
 from .request import Request
 from .result import Fit
 from .solvers.lm import LM, chunk_size
@@ -38,7 +38,7 @@ _LENT = 2  # of them the best by value are refined for every structure
 
 
 @dataclass(frozen=True)
-class _Structures(Bank):
+class _Structures(Batch):
     """One data set that members see through masks of their own."""
 
     masks: np.ndarray = field(kw_only=True)  # (parameters, structures)
@@ -50,8 +50,8 @@ class _Structures(Bank):
         return super().gather(np.zeros(len(sets), int), weight)._replace(own={MASK: self.masks[:, sets]})
 
 
-@dataclass(frozen=True, eq=False)
-class TermFits:
+@dataclass(frozen=True, eq=False, repr=False)
+class TermFits(Shown):
     """Fits of many structures of a library to one table; arrays are in the order of the masks, (structures,). Print it for the best.
 
     Attributes:
@@ -136,9 +136,6 @@ class TermFits:
         notes = [f"{len(self):,} structures fitted to {self.n} observations in {self.seconds:.1f} s; BIC and AICc above the lowest."]
         return Table(["structure", "law", "parameters", "objective", "BIC", "AICc", "status"], rows, "Structures", notes)
 
-    def __repr__(self) -> str:
-        return self.table().text()
-
     def _index(self, i: int) -> int:
         if not -len(self) <= i < len(self):
             raise FitError(f"There is no structure {i}; they are numbered 0 to {len(self) - 1}.")
@@ -203,37 +200,40 @@ def fit_terms(
         library.masked, runs, loss=loss, on=on, fix={MASK: np.ones(present.shape[1])}, tie=None, bounds=None, by=None, share=(),
         weights=weights, sizes=None,
     )  # fmt: skip
-    whole, count = request.bank, len(present)
-    shared = {f.name: getattr(whole, f.name) for f in fields(Bank)}
-    bank = _Structures(**{**shared, "fixed": {}}, masks=present.T.astype(float))
+    whole, count = request.batch, len(present)
+    shared = {f.name: getattr(whole, f.name) for f in fields(Batch)}
+    batch = _Structures(**{**shared, "fixed": {}}, masks=present.T.astype(float))
     n = int((whole.weight[:, 0] > 0).sum())
-    points = make_starts(request.layout, default_count(bank, count) if starts is None else starts, seed)
-    found = _search(request.spec, bank, points, solver or _SOLVER, seed, reporter("fit_terms", progress))
+    points = make_starts(request.layout, default_count(batch, count) if starts is None else starts, seed)
+    found = _search(request.spec, batch, points, solver or _SOLVER, seed, reporter("fit_terms", progress))
     ends = [CODES[code] or Status.NOT_FINITE for code in found.status[:, 0]]
     few = present.sum(axis=1) > n
     statuses = tuple(Status.TOO_FEW if short else end for short, end in zip(few, ends, strict=True))
     objective = np.where(few, np.inf, found.objective[:, 0])
     return TermFits(
-        library, present, objective, _values(request, found.best, present), statuses, agreement(found.objective).sum(axis=1),
-        np.isfinite(found.objective).sum(axis=1), n, request, time.perf_counter() - begun,
+        library=library, masks=present, objective=objective, values=_values(request, found.best, present), statuses=statuses,
+        agreeing=agreement(found.objective).sum(axis=1), refined=np.isfinite(found.objective).sum(axis=1), n=n, request=request,
+        seconds=time.perf_counter() - begun,
     )  # fmt: skip
 
 
-def _search(spec: Spec, bank: _Structures, points: np.ndarray, solver: LM, seed: int, progress: Callable[[int, int], None] | None) -> Found:
+def _search(
+    spec: Spec, batch: _Structures, points: np.ndarray, solver: LM, seed: int, progress: Callable[[int, int], None] | None
+) -> Found:
     """Ends of the refined starts of every structure, best first.
 
     Screened starts are refined for a few iterations, then optima of other structures are tried in the same way, and the best of all go on
     to the end: laws with many parameters take hundreds of iterations, which pays for few starts only.
     """
-    count, screened = bank.masks.shape[1], points.shape[1]
-    every, room = np.arange(count), chunk_size(bank.work, spec.layout.size)
+    count, screened = batch.masks.shape[1], points.shape[1]
+    every, room = np.arange(count), chunk_size(batch.work, spec.layout.size)
     begun, ended = (int(np.clip(room // count, low, high)) for low, high in (_BEGUN, _ENDED))
     brief = replace(solver, max_iterations=min(_BRIEF, solver.max_iterations))
 
     def refined(theta: np.ndarray, how: LM, rivals: bool = False) -> Found:
         """From theta (size, structures, starts)."""
         per = theta.shape[2]
-        ends = minimise(spec, bank, theta.reshape(len(theta), -1), np.repeat(every, per), how, progress=progress, rivals=rivals)
+        ends = minimise(spec, batch, theta.reshape(len(theta), -1), np.repeat(every, per), how, progress=progress, rivals=rivals)
         objective = np.nan_to_num(ends.objective.reshape(count, per), nan=np.inf)
         return ranked(
             ends.theta.reshape(theta.shape), objective, ends.status.reshape(count, per), ends.iterations.reshape(count, per), screened
@@ -241,7 +241,7 @@ def _search(spec: Spec, bank: _Structures, points: np.ndarray, solver: LM, seed:
 
     def screening(theta: np.ndarray) -> np.ndarray:
         """Objective (structures, starts) of the same points for all."""
-        return screen(spec, bank, np.tile(theta, count), np.repeat(every, theta.shape[1])).reshape(count, -1)
+        return screen(spec, batch, np.tile(theta, count), np.repeat(every, theta.shape[1])).reshape(count, -1)
 
     order = np.stack([refining_order(row, min(begun, screened), seed) for row in screening(points)])
     found = refined(points[:, order], brief)

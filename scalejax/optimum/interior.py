@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from ..core.batching import traced
+from ..core.numeric.batching import traced
 from . import barrier
-from .polish import settle
+from .polish import polish
 from .program import Program, Values, evaluate, first_order
 
 _NEARLY = 1e-6  # residual of the barrier at which settling is tried first
@@ -88,8 +88,8 @@ def solve(program: Program, x: Any, low: Any, high: Any, each: dict[str, Any], c
 
     place, values, error, active, ok, steps = _attempts(at, x, low, high, rows, tolerance, near)
     return Solution(
-        place.x[:width], place.x[width:], values.f * unit_f, place.lam * unit_f / unit_g, place.lower * unit_f, place.upper * unit_f,
-        error, jnp.abs(values.g), active, ok, steps,
+        x=place.x[:width], slack=place.x[width:], f=values.f * unit_f, lam=place.lam * unit_f / unit_g, lower=place.lower * unit_f,
+        upper=place.upper * unit_f, residual=error, violation=jnp.abs(values.g), active=active, ok=ok, steps=steps,
     )  # fmt: skip
 
 
@@ -105,7 +105,7 @@ def _attempts(at: Any, x: Any, low: Any, high: Any, rows: int, tolerance: Any, n
         begin = jnp.where(first, x, p.x)
         on_lower = jnp.where(first, x <= low + _AT, p.lower > p.x - low) & jnp.isfinite(low)
         on_upper = jnp.where(first, x >= high - _AT, p.upper > high - p.x) & jnp.isfinite(high)
-        exact = settle(at, low, high, tolerance, begin, p.lam, on_lower, on_upper, found)
+        exact = polish(at, low, high, tolerance, begin, p.lam, on_lower, on_upper, found)
         left = barrier.residual(p, state.values, low, high, 0.0)
         rest = (p, state.values, jnp.where(jnp.isfinite(left), left, jnp.inf), jnp.zeros(x.shape, int))
         better = exact[2] <= jnp.maximum(rest[2], tolerance)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from ..core.batching import in_parallel
+from ..core.numeric.batching import in_parallel
 from .interior import Solution, solve
 from .program import Program
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from ..core.linear import solve_damped
+from ..core.numeric.linear import solve_damped
 from .program import Values
 
 _UNROLLED = 3  # sizes whose factorisation is written out: beyond it compilation costs more than it saves

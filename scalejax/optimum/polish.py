@@ -14,7 +14,7 @@ _STEPS = 16
 _SLACK = 1e-12  # a multiplier this far on the wrong side is rounding
 
 
-def settle(
+def polish(
     at: Any, low: Any, high: Any, tolerance: Any, x: Any, lam: Any, on_lower: Any, on_upper: Any, skip: Any
 ) -> tuple[Place, Values, Any, Any]:
     """Newton steps on the inputs that no bound holds; bounds that are crossed hold from then on, those that pull inwards hold no more.

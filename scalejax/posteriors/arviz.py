@@ -10,8 +10,7 @@ import numpy as np
 
 from ..core.errors import FitError
 from ..core.version import __version__
-from ..fitting.data import usable_rows
-from ..fitting.layout import Slot
+from ..fitting.objective.layout import Slot
 from .checks.diagnostics import Chains
 from .checks.influence import observed_rows, pointwise
 from .model.density import UNIT
@@ -146,7 +145,7 @@ def _names(name: str, count: int, leading: tuple[str, ...], axes: dict[str, tupl
 def _columns(posterior: Posterior, rows: np.ndarray) -> dict[str, np.ndarray]:
     """What the likelihood knows of every run beside the law's inputs: its group, its weight, trials or evaluation errors."""
     request = posterior.request
-    seen = np.isin(usable_rows(posterior.law, posterior.fit.runs), rows)
+    seen = np.isin(request.grouping.used, rows)
     columns = {name: np.asarray(values)[: len(seen)][seen] for name, values in posterior.evidence.rows.items()}
     if "noise_group" in columns:
         columns["noise_group"] = np.asarray(posterior.model.likelihood.groups)[columns["noise_group"]]

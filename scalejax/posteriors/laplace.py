@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..core.errors import FitError, IdentifiabilityError
-from ..core.precision import double
+from ..core.checks import check_count
+from ..core.errors import IdentifiabilityError
+from ..core.numeric.precision import double
 from ..fitting.result import Fit
 from ..fitting.uncertainty.draws import Draws
 from ..fitting.uncertainty.resampling import undetermined
@@ -23,8 +24,8 @@ def laplace(
         theta = theta_hat + sqrt(nu / c) L z,    z ~ N(0, 1),  c ~ chi^2(nu),  L L' the covariance
 
     with the degrees of freedom nu that the covariance is known from (for "clustered" a sum of two such terms). They are those of
-    `Fit.interval`. The law is taken as linear over the width of the draws: see `Draws.bent` for how far it is, and `bootstrap` for draws
-    that need no such thing.
+    `Fit.interval`. The law is taken as linear over the width of the draws: see `Draws.nonlinearity`, and `bootstrap` for draws that
+    need no such thing.
 
     Args:
         fit: a fit.
@@ -46,8 +47,7 @@ def laplace(
         >>> low < 0.3 < high
         True
     """
-    if draws < 2:
-        raise FitError(f"draws={draws} must be at least 2.")
+    check_count("draws", draws, 2)
     unknown = np.array(undetermined(fit))
     found = spread(fit, covariance, groups)
     unknown |= np.isinf(np.diagonal(found.matrix, axis1=1, axis2=2)).T

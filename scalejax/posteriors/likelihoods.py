@@ -16,7 +16,7 @@ import numpy as np
 from ..core.checks import rows_text
 from ..core.errors import DataError, FitError, suggest
 from ..core.runs import Runs
-from ..fitting.groups import label
+from ..fitting.objective.groups import label
 
 
 @dataclass(frozen=True)

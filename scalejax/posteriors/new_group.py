@@ -10,14 +10,14 @@ from typing import Any, Literal
 import numpy as np
 
 from ..core.errors import DataError, FitError, suggest
-from ..core.precision import double
-from ..fitting.layout import Slot
+from ..core.numeric.precision import double
+from ..fitting.objective.layout import Slot
 from ..fitting.uncertainty.draws import Draws
 from .model.setup import group_covariates, point_fit
 from .posterior import Posterior, medians
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class NewGroup(Draws):
     """Draws of the parameters of a group without runs, see `new_group`: everything that takes `Draws` takes it.
 

@@ -12,11 +12,11 @@ import jax
 import numpy as np
 
 from ..core.errors import FitError
-from ..core.precision import double
-from ..core.statistics import ends
+from ..core.numeric.precision import double
+from ..core.numeric.statistics import ends
 from ..core.table import Table, entry, number
-from ..fitting.groups import label
 from ..fitting.identify import inseparable_inputs
+from ..fitting.objective.groups import label
 from ..fitting.predict import inputs_by_name
 from ..fitting.uncertainty.draws import Draws
 from ..fitting.uncertainty.noise import weight_of_new
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .new_group import NewGroup
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Posterior(Draws):
     """Draws from a posterior: everything that takes `Draws` takes it.
 
@@ -245,7 +245,7 @@ class Posterior(Draws):
         return "\n\n".join([super().__repr__(), *(table.text() for table in self._further)])
 
     def _repr_html_(self) -> str:
-        return self.summary().html() + "".join(table.html() for table in self._further)
+        return self.table().html() + "".join(table.html() for table in self._further)
 
     @property
     def _further(self) -> list[Table]:

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from ..core.domains import Domain, Interval, Positive, Real, Simplex
 from ..core.errors import FitError, suggest
-from ..core.precision import double
-from ..core.table import Table, number
+from ..core.laws.domains import Domain, Interval, Positive, Real, Simplex
+from ..core.numeric.precision import double
+from ..core.table import Shown, Table, number
 
 CENTRAL = 3.92  # standard deviations between the ends of a plausible range: it holds the central 95 %
 
 
-@dataclass(frozen=True, eq=False)
-class Priors(Mapping[str, Any]):
+@dataclass(frozen=True, eq=False, repr=False)
+class Priors(Shown, Mapping[str, Any]):
     """Name to NumPyro distribution, of every sampled parameter; printing it gives the table of their central 95 %.
 
     To change one, pass `priors={"alpha": dist.LogNormal(-1.0, 0.3)}` to `sample`, `calibrate` or `prior_predictive`.
@@ -47,11 +47,9 @@ class Priors(Mapping[str, Any]):
             rows.append([name, describe(prior), number(middle, 4), number(low, 4), number(high, 4)])
         return Table(["parameter", "prior", "median", "low 95 %", "high 95 %"], rows, notes=[self.note] if self.note else [])
 
-    def __repr__(self) -> str:
-        return self.table().text()
-
-    def _repr_html_(self) -> str:
-        return self.table().html()
+    def to_dict(self) -> dict[str, Any]:
+        """Name to the prior in words."""
+        return {name: describe(prior) for name, prior in self.items()}
 
 
 def describe(prior: Any) -> str:

@@ -11,8 +11,8 @@ import jax
 import numpy as np
 
 from ..core.errors import ConvergenceWarning, FitError, suggest
-from ..core.law import Law
-from ..core.precision import double
+from ..core.laws.law import Law
+from ..core.numeric.precision import double
 from ..core.progress import Progress, reporter
 from ..core.runs import Runs
 from ..fitting.request import Request
@@ -23,8 +23,8 @@ from .model.coordinates import Groups, Place
 from .model.many import sets
 from .model.mode import locate
 from .model.nuts import sites
-from .model.persist import BUDGET, LADDER, Judge, Order, Quality, persist
 from .model.setup import Setup, point_fit, set_up, starts
+from .model.until_converged import BUDGET, LADDER, Judge, Order, Quality, sample_until_converged
 from .posterior import Posterior
 
 _METHODS = ("nuts", "laplace", "svi")
@@ -135,8 +135,8 @@ def sample(
     report = reporter("sample", progress)
     sampler: Chains | Importance
     if method == "nuts":
-        order = Order(chains, draws, warmup, LADDER if accept is None else (accept,), budget, seed)
-        z, sampler, place = persist(setup.model, place, around, many, order, _judge(setup, around), report)
+        order = Order(chains=chains, draws=draws, warmup=warmup, ladder=LADDER if accept is None else (accept,), budget=budget, seed=seed)
+        z, sampler, place = sample_until_converged(setup.model, place, around, many, order, _judge(setup, around), report)
         how = f"{chains} chains, accept {sampler.accept:g}, {sampler.gradients:,} gradients"
     place, around = jax.tree.map(lambda part: part[0], (place, around))
     if method != "nuts":

@@ -17,9 +17,9 @@ import numpy as np
 
 from ..core.errors import DataError, FitError
 from ..core.files import write_bytes
-from ..core.law import Law
-from ..core.precision import double
-from ..fitting.problem import Spec
+from ..core.laws.law import Law
+from ..core.numeric.precision import double
+from ..fitting.objective.problem import Spec
 from ..fitting.storage import as_json, check_format, fit_document, fit_from_document, reading
 from . import likelihoods
 from .checks.diagnostics import Chains, Importance

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..core.errors import DataError, FitError, suggest
 from ..core.runs import Runs
-from ..fitting.groups import label
+from ..fitting.objective.groups import label
 from .likelihoods import Likelihood
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.errors import DecisionError, FitError, suggest
-from ..core.statistics import ends
-from ..decisions.allocation import Allocation
+from ..core.numeric.statistics import ends
+from ..decisions.allocate import Allocation
 from ..decisions.costs import six_nd
 from ..fitting.result import Fit
 from ..fitting.uncertainty.draws import Draws
@@ -334,7 +334,7 @@ def intervals(sources: Mapping[str, Draws | Fit], *, level: float = 0.9, ax: Axe
     """
     if not sources:
         raise FitError("intervals() needs at least one source, such as {'bootstrap': sj.bootstrap(fit)}.")
-    tables = {name: source.summary(level).rows for name, source in sources.items()}
+    tables = {name: source.table(level).rows for name, source in sources.items()}
     first = next(iter(sources.values()))
     fit = first if isinstance(first, Fit) else first.fit
     estimates = np.concatenate([np.ravel(fit.params[name]) for name in fit.law.parameters])

@@ -11,13 +11,13 @@ from urllib.parse import quote
 
 from ..core.errors import DataError
 from ..core.files import write_bytes, write_text
-from ..decisions.allocation import Allocation
+from ..decisions.allocate import Allocation
 from ..fitting.result import Fit
 from ..fitting.uncertainty.draws import Draws
 from ..posteriors.posterior import Posterior
 from . import sections, uncertainty
-from .asked import asked
 from .page import Section, to_html, to_markdown
+from .question import question
 from .study import Study, make_study
 from .verdict import verdict
 
@@ -74,7 +74,7 @@ def outline(study: Study) -> list[Section]:
     """The sections in the order in which they are read; those that do not apply are left out."""
     return [
         verdict(study),
-        asked(study),
+        question(study),
         sections.data(study),
         sections.law(study),
         *sections.comparison(study),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.precision import double
+from ..core.numeric.precision import double
 from ..core.table import number
 from ..fitting.identify import inseparable_inputs
 from ..fitting.result import Fit

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..core.checks import rows_text
 from ..core.table import Table, number
-from ..decisions.allocation import Allocation
+from ..decisions.allocate import Allocation
 from ..posteriors.checks.diagnostics import Chains
 from ..posteriors.priors import describe
 from . import plot
@@ -59,9 +59,9 @@ def law(study: Study) -> Section:
 
 def estimates(study: Study) -> Section:
     """Parameters with intervals, one row for each source."""
-    tables = {name: source.summary(study.level).rows for name, source in study.sources.items()}
+    tables = {name: source.table(study.level).rows for name, source in study.sources.items()}
     rows = []
-    for i, (label, *_, remark) in enumerate(study.fit.summary(study.level).rows):
+    for i, (label, *_, remark) in enumerate(study.fit.table(study.level).rows):
         for name, table in tables.items():
             center, error, low, high = table[i][1:5]
             rows.append([label, name, center, f"{low} – {high}", error, remark])

@@ -11,15 +11,14 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import DataError, IdentifiabilityError
-from ..decisions.allocate import allocate
-from ..decisions.allocation import Allocation
+from ..decisions.allocate import Allocation, allocate
 from ..decisions.known import known
 from ..fitting.result import Fit
 from ..fitting.uncertainty.bootstrap import bootstrap
 from ..fitting.uncertainty.draws import Draws
 from ..posteriors.laplace import laplace
 from ..posteriors.posterior import Posterior
-from .ahead import Ahead, look_ahead
+from .beyond_runs import BeyondRuns, predict_largest
 from .plots import points
 
 FACTORS = {"half the best N": 0.5, "twice the best N": 2.0, "4 times the best N": 4.0}  # wrong choices
@@ -37,7 +36,7 @@ class Study:
         posterior: one of the sources.
         comparison: of laws, see `report`.
         without: plans of the fit without its outliers, by group; empty if it has none.
-        ahead: what a hold-out of the largest runs showed, None where there is none.
+        beyond_runs: what a hold-out of the largest runs showed, None where there is none.
     """
 
     fit: Fit
@@ -47,7 +46,7 @@ class Study:
     posterior: Posterior | None = None
     comparison: Any = None
     without: Mapping[str | None, Allocation] = field(default_factory=dict)
-    ahead: Ahead | None = None
+    beyond_runs: BeyondRuns | None = None
 
     @property
     def draws(self) -> Draws:
@@ -108,7 +107,10 @@ def make_study(
         plans = {group: allocate(relied, compute=budgets, group=group) for group in points.chosen_groups(fit, None)}
         if others is not None:
             without = {group: allocate(others, compute=budgets, group=group) for group in plans}
-    return Study(fit, sources, plans, level, posterior, comparison, without, look_ahead(others or fit, level))
+    return Study(
+        fit=fit, sources=sources, plans=plans, level=level, posterior=posterior, comparison=comparison, without=without,
+        beyond_runs=predict_largest(others or fit, level),
+    )  # fmt: skip
 
 
 def _sources(fit: Fit, draws: Draws, posterior: Posterior | None) -> dict[str, Draws]:

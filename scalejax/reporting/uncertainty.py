@@ -11,10 +11,10 @@ from ..core.table import Table, number
 from ..posteriors.checks.diagnostics import Chains
 from ..posteriors.posterior import Posterior
 from . import ridges
-from .learned import GOVERNED, entries, governed
 from .page import Block, Bullets, Heading, Numbers, Picture, Section, Text, Verdict
 from .plots import posteriors as posterior_plots
 from .plots.style import flops, listed
+from .prior_share import GOVERNED, entries, governed
 from .study import Study
 
 if TYPE_CHECKING:

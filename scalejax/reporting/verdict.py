@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.checks import rows_text
-from ..core.law import Law
+from ..core.laws.law import Law
 from ..core.table import number
 from ..fitting.identify import inseparable_inputs
 from ..fitting.status import Status
@@ -42,9 +42,10 @@ def verdict(study: Study) -> Section:
 def speaks_against(study: Study) -> list[str]:
     """The reasons of the fit's verdict, and the hold-out's."""
     reasons = [sentence[0].upper() + sentence[1:] for sentence in study.fit.verdict.reasons]
-    if study.ahead is not None and study.ahead.failed:
+    largest = study.beyond_runs
+    if largest is not None and largest.failed:
         reasons.append(
-            f"The {study.percent} band for new runs held only {study.ahead.inside} of the {study.ahead.count} largest runs when they were "
+            f"The {study.percent} band for new runs held only {largest.inside} of the {largest.count} largest runs when they were "
             "left out: beyond the runs the intervals of this report are too narrow."
         )
     return reasons
@@ -84,7 +85,7 @@ def _size(study: Study, residual: float) -> str:
 
 
 def _ahead(study: Study) -> list[str]:
-    return [] if study.ahead is None else [study.ahead.sentence]
+    return [] if study.beyond_runs is None else [study.beyond_runs.sentence]
 
 
 def _without(study: Study) -> list[str]:

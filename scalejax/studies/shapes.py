@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import DecisionError, suggest
-from ..core.law import Law
-from ..core.roots import between
+from ..core.laws.law import Law
+from ..core.numeric.roots import between
 from ..core.table import Shown, Table, number
 from ..fitting.result import Fit
 
@@ -107,7 +107,7 @@ def rank_shapes(source: Source, shapes: Mapping[str, Any], *, limits: Mapping[st
         raise DecisionError(f"No shape keeps the limits {dict(limits or {})}; raise them or add shapes.")
     loss = np.asarray(law(*(np.array(inputs[name]) for name in law.inputs), **params))
     order = np.argsort(loss, kind="stable")
-    return ShapeRanking(columns, loss, allowed, order[allowed[order]])
+    return ShapeRanking(shapes=columns, loss=loss, allowed=allowed, order=order[allowed[order]])
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -200,7 +200,7 @@ def shape_plan(
     log_tokens = np.log(budgets[:, None] / cost)
     reached = loss(log_tokens)
     overspend = _overspend(loss, log_tokens, reached.min(axis=1, keepdims=True))
-    return ShapePlan(columns, budgets, cost, np.exp(log_tokens), reached, overspend)
+    return ShapePlan(shapes=columns, budgets=budgets, per_token=cost, tokens=np.exp(log_tokens), loss=reached, overspend=overspend)
 
 
 def _cost(per_token: Any, columns: Mapping[str, np.ndarray]) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from ..core.registry import Listed, Registry
+from ..core.laws.registry import Listed, Registry
 
 
 def _read() -> dict[str, Listed]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..core.domains import Positive
+from ..core.laws.domains import Positive
 
 # Domains that several laws share, for `law(..., **shared)`. To a type checker their names might be those of law's own keywords, such as
 # "output", whose values are no domains: hence Any.

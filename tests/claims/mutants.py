@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import scalejax as sj
-from scalejax.core.law import Law, Published
+from scalejax.core.laws.law import Law, Published
 
 from .claim import UNCOUNTED, Claim
 

@@ -15,7 +15,7 @@ from ...core.checks import COUNTS
 from ...core.errors import DataWarning, DecisionError, ScalejaxError, suggest
 from ...core.runs import Runs
 from ...data.readers import read_runs
-from ...fitting.groups import label
+from ...fitting.objective.groups import label
 from ...fitting.result import Fit
 from ..costs import six_nd
 

@@ -15,15 +15,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...core.domains import Positive
 from ...core.errors import DecisionError, ScalejaxError
-from ...core.law import Law
-from ...fitting.layout import Layout
+from ...core.laws.domains import Positive
+from ...core.laws.law import Law
+from ...fitting.objective.layout import Layout
+from ...fitting.objective.problem import jacobian
 from ...fitting.predict import evaluate
-from ...fitting.problem import jacobian
 from ...fitting.result import Fit
 from ...fitting.uncertainty.draws import Draws
-from ...fitting.uncertainty.rows import model_variance
+from ...fitting.uncertainty.sums import model_variance
 
 _STEP = (
     0.05  # of the stencil, in standard deviations: far above the rounding of a target that was itself optimised, yet almost a derivative
@@ -77,14 +77,14 @@ class Knowledge:
         stencil: are they a stencil?
         noise: variance of the residual of one run of weight 1.
         misfit: the deviation from the law, if it is reckoned with.
-        bent: (sets, count, axes + more) weights of the cosines in terms of z, which is longer by what only they depend on.
+        misfit_weights: (sets, count, axes + more) weights of the cosines in terms of z, which is longer by what only they depend on.
     """
 
     draws: Draws
     stencil: bool
     noise: float
     misfit: Misfit | None = None
-    bent: np.ndarray | None = None
+    misfit_weights: np.ndarray | None = None
 
     def response(self, value: np.ndarray) -> np.ndarray:
         """(axes, ...) derivative with respect to z of a quantity from its values (draws, ...)."""
@@ -93,9 +93,9 @@ class Knowledge:
             out = (value[:half] - value[half:]) / (2 * _STEP)
         else:
             out = (value - value.mean(axis=0)) / np.sqrt(len(value) - 1)
-        if self.bent is None:
+        if self.misfit_weights is None:
             return out
-        return np.concatenate([out, np.zeros((self.bent.shape[2] - len(out), *out.shape[1:]))])
+        return np.concatenate([out, np.zeros((self.misfit_weights.shape[2] - len(out), *out.shape[1:]))])
 
     def predictions(self, inputs: Mapping[str, Any], what: str) -> np.ndarray:
         """(axes, n, ...) derivative of what runs at these inputs show, on the scale of the fit's residuals; 0 where it is not finite."""
@@ -106,18 +106,18 @@ class Knowledge:
             raise DecisionError(f"{what}: {error}") from error
         with np.errstate(all="ignore"):
             out = self.response(np.log(value) if request.on == "log" else value)
-        if self.misfit is not None and self.bent is not None:
-            shown = self._bending(self.misfit(inputs), self.bent, inputs)
+        if self.misfit is not None and self.misfit_weights is not None:
+            shown = self._bending(self.misfit(inputs), self.misfit_weights, inputs)
             out = out + shown.reshape(*shown.shape, *[1] * (out.ndim - 2)) if out.ndim > 1 else out + shown[:, 0]
         return np.where(np.isfinite(out), out, 0.0)
 
-    def _bending(self, cosines: np.ndarray, bent: np.ndarray, inputs: Mapping[str, Any]) -> np.ndarray:
+    def _bending(self, cosines: np.ndarray, misfit_weights: np.ndarray, inputs: Mapping[str, Any]) -> np.ndarray:
         """(axes, n) derivative of the misfit."""
-        if len(bent) == 1:
-            return (cosines @ bent[0]).T
+        if len(misfit_weights) == 1:
+            return (cosines @ misfit_weights[0]).T
         place = {name: i for i, name in enumerate(self.draws.request.groups)}
         groups = np.broadcast_to(np.asarray(inputs["group"]), len(cosines))
-        return np.einsum("nm,nmz->zn", cosines, bent[[place[str(g)] for g in groups]], optimize=True)
+        return np.einsum("nm,nmz->zn", cosines, misfit_weights[[place[str(g)] for g in groups]], optimize=True)
 
 
 def noise_of(fit: Fit, noise: float | None, prior: float | None) -> float:
@@ -130,7 +130,7 @@ def noise_of(fit: Fit, noise: float | None, prior: float | None) -> float:
             raise DecisionError(f"noise={noise!r} must be a positive number: the standard deviation of one run's residual.")
         return float(noise) ** 2
     r, _ = _slopes_of(fit)
-    weight = fit.request.bank.weight
+    weight = fit.request.batch.weight
     p = fit.request.layout.size
     spare = np.maximum((weight > 0).sum(axis=0) - p, 0)
     each = model_variance(fit.request.loss, p, weight.T, r.T)
@@ -162,14 +162,14 @@ def from_fit(fit: Fit, noise: float, prior: float | None, misfit: Misfit | None 
     precision = np.zeros(layout.size) if prior is None else 1 / (prior * plausible(layout)[1]) ** 2
     cosines = 0 if misfit is None else misfit.count
     root = np.zeros((layout.size, sets, sets * layout.size))
-    bent = np.zeros((sets, cosines, sets * (layout.size + cosines)))
+    misfit_weights = np.zeros((sets, cosines, sets * (layout.size + cosines)))
     for s, shape in enumerate(fit.curvature):
         if prior is None and shape.flat:
             raise DecisionError(
                 f"{', '.join(shape.flat)} of {fit.law.name!r} are not determined by the runs, so their variance is infinite; keep the "
                 "prior (prior=1), fix one of them, or pass sj.bootstrap(fit)."
             )
-        rows = slopes[:, :, s].T * np.sqrt(fit.request.bank.weight[:, s] / noise)[:, None]
+        rows = slopes[:, :, s].T * np.sqrt(fit.request.batch.weight[:, s] / noise)[:, None]
         information = rows.T @ rows + np.diag(precision)
         here = slice(s * layout.size, (s + 1) * layout.size)
         held = [layout.labels.index(name) for name in shape.boundary] if prior is None else []
@@ -180,10 +180,10 @@ def from_fit(fit: Fit, noise: float, prior: float | None, misfit: Misfit | None 
         follow = np.linalg.solve(inner, shown.T @ rows)
         root[:, s, here] = _root(information - (shown.T @ rows).T @ follow, held)
         more = sets * layout.size + s * cosines
-        bent[s, :, here] = -size * follow @ root[:, s, here]
-        bent[s, :, more : more + cosines] = size * np.linalg.inv(np.linalg.cholesky(inner)).T
+        misfit_weights[s, :, here] = -size * follow @ root[:, s, here]
+        misfit_weights[s, :, more : more + cosines] = size * np.linalg.inv(np.linalg.cholesky(inner)).T
     draws = Draws(fit, fit.theta[:, :, None] + _STEP * np.concatenate([root, -root], axis=-1), "stencil")
-    return Knowledge(draws, True, noise, misfit, None if misfit is None else bent)
+    return Knowledge(draws, True, noise, misfit, None if misfit is None else misfit_weights)
 
 
 def from_draws(draws: Draws, noise: float, misfit: Misfit | None = None, size: float = 0.0) -> Knowledge:
@@ -193,21 +193,21 @@ def from_draws(draws: Draws, noise: float, misfit: Misfit | None = None, size: f
     if misfit is None:
         return Knowledge(draws, False, noise)
     sets, count = draws.theta.shape[1], misfit.count
-    bent = np.zeros((sets, count, len(draws) + sets * count))
+    misfit_weights = np.zeros((sets, count, len(draws) + sets * count))
     for s in range(sets):
         _, inner = _cosines_at_runs(draws.fit, s, misfit, size, noise)
         more = len(draws) + s * count
-        bent[s, :, more : more + count] = size * np.linalg.inv(np.linalg.cholesky(inner)).T
-    return Knowledge(draws, False, noise, misfit, bent)
+        misfit_weights[s, :, more : more + count] = size * np.linalg.inv(np.linalg.cholesky(inner)).T
+    return Knowledge(draws, False, noise, misfit, misfit_weights)
 
 
 def _cosines_at_runs(fit: Fit, s: int, misfit: Misfit, size: float, noise: float) -> tuple[np.ndarray, np.ndarray]:
     """What a set's runs show of the cosines, in units of their noise (rows, count), and the precision of their weights (count, count)."""
-    bank, table = fit.request.bank, fit.request.tables[s]
+    batch, table = fit.request.batch, fit.request.tables[s]
     kept = np.flatnonzero(~table.excluded)
-    shown = np.zeros((len(bank.group), misfit.count))
+    shown = np.zeros((len(batch.group), misfit.count))
     shown[: len(kept)] = size * misfit(table.columns)[kept]
-    shown = np.repeat(shown, bank.rows // len(bank.group), axis=0) * np.sqrt(bank.weight[:, s] / noise)[:, None]
+    shown = np.repeat(shown, batch.rows // len(batch.group), axis=0) * np.sqrt(batch.weight[:, s] / noise)[:, None]
     return shown, shown.T @ shown + np.eye(misfit.count)
 
 
@@ -239,24 +239,24 @@ def _with_prior(fit: Fit, noise: float, prior: float) -> np.ndarray:
     vanished, say, has none, so that no run seems to tell whether it is there.
     """
     middle, half = (a[:, None] for a in plausible(fit.request.layout))
-    precision, weight = 1 / (prior * half) ** 2, fit.request.bank.weight
+    precision, weight = 1 / (prior * half) ** 2, fit.request.batch.weight
     damping = np.full(fit.theta.shape[1], 1e-3)
 
-    def look(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def linearised(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         r, slopes = _slopes_of(replace(fit, theta=theta))
         r = np.where(weight > 0, r, 0.0)
         value = np.sum(weight * r**2, axis=0) / noise + np.sum(precision * (theta - middle) ** 2, axis=0)
         return r, slopes, np.where(np.isfinite(value), value, np.inf)
 
     theta = np.clip(fit.theta, middle - 3 * half, middle + 3 * half)
-    r, slopes, value = look(theta)
+    r, slopes, value = linearised(theta)
     for _ in range(_PRIOR_STEPS):
         gradient = np.einsum("irs,rs->is", slopes, weight * r) / noise + precision * (theta - middle)
         normal = np.einsum("irs,rs,jrs->sij", slopes, weight, slopes, optimize=True) / noise
         normal[:, np.arange(len(theta)), np.arange(len(theta))] += precision.T
         damped = normal + damping[:, None, None] * np.eye(len(theta)) * np.diagonal(normal, axis1=1, axis2=2)[:, :, None]
         trial = theta - np.linalg.solve(damped, gradient.T[:, :, None])[:, :, 0].T
-        new_r, new_slopes, new_value = look(trial)
+        new_r, new_slopes, new_value = linearised(trial)
         better = new_value < value
         theta, r = np.where(better, trial, theta), np.where(better, new_r, r)
         slopes, value = np.where(better, new_slopes, slopes), np.where(better, new_value, value)
@@ -266,8 +266,8 @@ def _with_prior(fit: Fit, noise: float, prior: float) -> np.ndarray:
 
 def _slopes_of(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
     """Residuals (rows, sets) and their derivatives (size, rows, sets)."""
-    bank = fit.request.bank
-    r, slopes = _slopes(fit.request.spec, bank.batched, fit.theta, bank.gather(np.arange(fit.theta.shape[1])))
+    batch = fit.request.batch
+    r, slopes = _slopes(fit.request.spec, batch.batched, fit.theta, batch.gather(np.arange(fit.theta.shape[1])))
     return np.asarray(r), np.asarray(slopes)
 
 

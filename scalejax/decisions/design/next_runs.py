@@ -3,24 +3,136 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
+from ...core.answer import without
 from ...core.errors import DecisionError, ScalejaxError, suggest
-from ...core.precision import double
+from ...core.numeric.precision import double
+from ...core.table import Shown, Table, number
 from ...fitting.predict import evaluate
 from ...fitting.result import Fit
 from ...fitting.uncertainty.draws import Draws
-from ..known import silent
+from ...fitting.uncertainty.intervals import quantile_of
+from ..known import why_no_interval
 from .candidates import Candidates, Price, from_space, from_table
 from .information import Knowledge, Misfit, from_draws, from_fit, noise_of
-from .plan import NextRuns
 from .selection import Limits, Pool, Posterior, drawn, greedy, ordered, plan, refined
 
+_SHOWN = 20  # runs of a long plan that a table shows
+_SAYS = {
+    "target": "the variance of the target",
+    "D": "the information on all parameters (D-optimal)",
+    "random": "chance",
+    "cheapest": "cost, cheapest first",
+}
 CRITERIA = ("target", "D", "random", "cheapest")
 Target = Mapping[str, Any] | Callable[[Draws], Any]
 _COSINES = (100, 16)  # of the misfit, of one set and of each of several
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class NextRuns(Shown):
+    """Runs to train next, in the order in which they pay most.
+
+    Attributes:
+        runs: the chosen inputs by name, one entry a run.
+        index: (runs,) their rows in the candidates; -1 for points of a continuous space.
+        cost: (runs,) cost of each.
+        target: the target at the fit, a number or (k,).
+        deviation: (runs + 1,) or (runs + 1, k) standard deviation of the target now, and as expected after each run.
+        log: is it the deviation of the target's logarithm (a relative error)?
+        noise: standard deviation of one run's residual that was reckoned with.
+        criterion, method: how they were chosen, and from which knowledge.
+        budget: what could be spent; infinite without a budget.
+        considered: number of candidates.
+        why_no_interval: why no interval can be had, or "": then the noise is a guess, and the deviations say only which share is left.
+    """
+
+    runs: Mapping[str, np.ndarray]
+    index: np.ndarray
+    cost: np.ndarray
+    target: Any
+    deviation: np.ndarray
+    log: bool
+    noise: float
+    criterion: str
+    method: str
+    budget: float
+    considered: int
+    why_no_interval: str = ""
+
+    @property
+    def total(self) -> float:
+        """Cost of all chosen runs."""
+        return float(self.cost.sum())
+
+    def __len__(self) -> int:
+        return len(self.cost)
+
+    def interval(self, level: float = 0.9) -> dict[str, tuple[Any, Any]]:
+        """(low, high) of the target at this confidence `level`: "before" the runs and, as expected, "after" all of them.
+
+        Both are centred on today's estimate: what the runs will show is not known, how sure they will make us is.
+
+        Raises:
+            DecisionError: if the runs of the fit tell nothing of their noise, and no noise= was given.
+        """
+        if self.why_no_interval:
+            raise DecisionError(without("plan", self.why_no_interval))
+        z = quantile_of(level)
+        return {name: self._ends(z * self.deviation[i]) for name, i in (("before", 0), ("after", -1))}
+
+    def _ends(self, half: Any) -> tuple[Any, Any]:
+        ends = (self.target * np.exp(-half), self.target * np.exp(half)) if self.log else (self.target - half, self.target + half)
+        low, high = (float(end) if np.ndim(end) == 0 else end for end in ends)
+        return low, high
+
+    def table(self, level: float = 0.9) -> Table:
+        """A row for every run, in order: inputs, cost, cost so far, and how sure the target will be (for several, the mean share).
+
+        Of plans of more than 24 runs the first 20 and the last 2 are shown; `runs` holds all.
+        """
+        z, several = quantile_of(level), np.ndim(self.target) > 0 or bool(self.why_no_interval)
+        head = ["run", *self.runs, "cost", "spent", "deviation left" if several else f"target {100 * level:g} %"]
+        spent, rows = np.concatenate([[0.0], np.cumsum(self.cost)]), []
+        for i, deviation in enumerate(self.deviation):
+            if several:
+                sure = f"{100 * np.sqrt(np.mean(_share(deviation, self.deviation[0]) ** 2)):.3g} %"
+            else:
+                sure = " – ".join(number(end) for end in self._ends(z * deviation))
+            inputs = [_cell(column[i - 1]) for column in self.runs.values()] if i else [""] * len(self.runs)
+            rows.append([str(i) if i else "now", *inputs, f"{self.cost[i - 1]:.3g}" if i else "", f"{spent[i]:.3g}" if i else "", sure])
+        if len(self) > _SHOWN + 4:
+            between = ["…", *[""] * (len(head) - 2), f"{len(self) - _SHOWN - 2} runs"]
+            rows = [*rows[: _SHOWN + 1], between, *rows[-2:]]
+        return Table(head, rows, notes=self._notes())
+
+    def _notes(self) -> list[str]:
+        before, after = (np.sqrt(np.mean(self.deviation[i] ** 2)) for i in (0, -1))
+        what = "relative standard deviation" if self.log else "standard deviation"
+        left = f"{what} of the target {before:.3g} now, {after:.3g} expected after them, if the law is right"
+        if self.why_no_interval:
+            left = (
+                f"{100 * after / before:.3g} % of the {what} of the target is left after them, if the law is right; {self.why_no_interval}"
+            )
+        budget = f" of a budget of {self.budget:.3g}" if np.isfinite(self.budget) else ""
+        return [
+            f"{len(self)} runs for {self.total:.3g}{budget}, from {self.considered:,} candidates by {_SAYS[self.criterion]}",
+            f"{left} ({self.method}; noise of a run {self.noise:.3g})",
+        ]
+
+
+def _share(deviation: np.ndarray, first: np.ndarray) -> np.ndarray:
+    return deviation[first > 0] / first[first > 0]
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, str | np.str_):
+        return str(value)
+    return f"{value:.4g}" if np.ndim(value) == 0 else " ".join(f"{v:.3g}" for v in value)
 
 
 @double
@@ -103,33 +215,36 @@ def next_runs(
         raise DecisionError("next_runs() needs either candidates (a table of runs) or space= (ranges of the inputs).")
     _check(criterion, prior, misfit)
     limits = _limits(budget, runs, repeats)
-    offer = from_table(fit, candidates) if space is None else from_space(fit, space)
-    price = Price(cost, offer)
-    costs = _costs(price, offer, limits)
+    choices = from_table(fit, candidates) if space is None else from_space(fit, space)
+    price = Price(cost, choices)
+    costs = _costs(price, choices, limits)
     variance = noise_of(fit, noise, prior)
 
     def known(size: float) -> Knowledge:
-        bend = _deviation(fit, offer, target, size, variance, seed)
+        bend = _deviation(fit, choices, target, size, variance, seed)
         return from_draws(source, variance, *bend) if isinstance(source, Draws) else from_fit(fit, variance, prior, *bend)
 
     plain = known(0.0)
-    straight = _pool(plain, target, offer, costs, fit)
+    plain_pool = _pool(plain, target, choices, costs, fit)
     if criterion in ("random", "cheapest"):
-        chosen = drawn(straight, limits, criterion, seed)
-        columns = {name: column[chosen] for name, column in offer.columns.items()}
+        chosen = drawn(plain_pool, limits, criterion, seed)
+        columns = {name: column[chosen] for name, column in choices.columns.items()}
     else:
-        wary = known(misfit) if misfit > 0 and criterion == "target" else plain
-        pool = straight if wary is plain else _pool(wary, target, offer, costs, fit)
-        straight, chosen, columns = _choose(plain, straight, wary, pool, offer, price, limits, criterion)
-    deviations = _path(straight, chosen)
+        cautious = known(misfit) if misfit > 0 and criterion == "target" else plain
+        pool = plain_pool if cautious is plain else _pool(cautious, target, choices, costs, fit)
+        plain_pool, chosen, columns = _choose(plain, plain_pool, cautious, pool, choices, price, limits, criterion)
+    deviations = _path(plain_pool, chosen)
     point, single, log = _point(fit, target)
-    index = np.asarray([i if not offer.box else -1 for i in chosen], int)
+    index = np.asarray([i if not choices.box else -1 for i in chosen], int)
     method = source.kind if isinstance(source, Draws) else "Fisher information" + ("" if prior is None else f", prior {prior:g}")
     shown = {name: columns[name] for name in (*fit.law.inputs, *(["group"] if fit.groups else []))}
     deviations = deviations[:, 0] if single else deviations
-    cost_of, noise_used = straight.cost[chosen], float(np.sqrt(variance))
-    considered, unsure = int(offer.usable.sum()), silent(fit) if noise is None else ""
-    return NextRuns(shown, index, cost_of, point, deviations, log, noise_used, criterion, method, limits.budget, considered, unsure)
+    cost_of, noise_used = plain_pool.cost[chosen], float(np.sqrt(variance))
+    considered, unsure = int(choices.usable.sum()), why_no_interval(fit) if noise is None else ""
+    return NextRuns(
+        runs=shown, index=index, cost=cost_of, target=point, deviation=deviations, log=log, noise=noise_used, criterion=criterion,
+        method=method, budget=limits.budget, considered=considered, why_no_interval=unsure,
+    )  # fmt: skip
 
 
 def _check(criterion: str, prior: float | None, misfit: float) -> None:
@@ -150,29 +265,29 @@ def _limits(budget: float | None, runs: int | None, repeats: bool) -> Limits:
     return Limits(np.inf if budget is None else float(budget), count, repeats)
 
 
-def _costs(price: Price, offer: Candidates, limits: Limits) -> np.ndarray:
+def _costs(price: Price, choices: Candidates, limits: Limits) -> np.ndarray:
     """(n,) cost of the candidates, infinite for those that are not usable."""
-    costs = price(offer.columns)
-    bad = np.flatnonzero(~(np.isfinite(costs) & (costs > 0)) & offer.usable)
+    costs = price(choices.columns)
+    bad = np.flatnonzero(~(np.isfinite(costs) & (costs > 0)) & choices.usable)
     if len(bad):
         raise DecisionError(f"The cost of candidate {bad[0]} is {costs[bad[0]]:g}; costs must be positive numbers.")
-    costs = np.where(offer.usable, costs, np.inf)
+    costs = np.where(choices.usable, costs, np.inf)
     if costs.min() > limits.budget:
         raise DecisionError(f"No candidate fits into the budget of {limits.budget:.3g}: the cheapest costs {costs.min():.3g}.")
     return costs
 
 
-def _deviation(fit: Fit, offer: Candidates, target: Target, size: float, variance: float, seed: int) -> tuple[Misfit | None, float]:
+def _deviation(fit: Fit, choices: Candidates, target: Target, size: float, variance: float, seed: int) -> tuple[Misfit | None, float]:
     """The misfit that the choice reckons with, and its standard deviation."""
     if size == 0:
         return None, 0.0
-    tables = [fit.runs.where(~fit.runs.excluded).columns, offer.inputs, *([target] if isinstance(target, Mapping) else [])]
+    tables = [fit.runs.where(~fit.runs.excluded).columns, choices.inputs, *([target] if isinstance(target, Mapping) else [])]
     return Misfit(fit.law, tables, _COSINES[fit.theta.shape[1] > 1], seed), size * float(np.sqrt(variance))
 
 
-def _pool(known: Knowledge, target: Target, offer: Candidates, costs: np.ndarray, fit: Fit) -> Pool:
+def _pool(known: Knowledge, target: Target, choices: Candidates, costs: np.ndarray, fit: Fit) -> Pool:
     """What the knowledge says of target and candidates."""
-    runs = known.predictions(offer.inputs, "The candidates do not suit the law")
+    runs = known.predictions(choices.inputs, "The candidates do not suit the law")
     response = _response(known, target)
     if not np.sum(response**2) > 0:
         raise DecisionError("The target does not depend on the parameters of the fit, so no run can make it known better.")
@@ -216,28 +331,28 @@ def _point(fit: Fit, target: Target) -> tuple[Any, bool, bool]:
 
 
 def _choose(
-    plain: Knowledge, straight: Pool, wary: Knowledge, pool: Pool, offer: Candidates, price: Price, limits: Limits, criterion: str
+    plain: Knowledge, plain_pool: Pool, cautious: Knowledge, pool: Pool, choices: Candidates, price: Price, limits: Limits, criterion: str
 ) -> tuple[Pool, list[int], dict[str, np.ndarray]]:
     """The pool of the law taken as right, with the chosen rows in it and their columns."""
     pool = Pool(_scaled(pool.target), pool.runs, pool.cost, pool.noise)
     chosen = plan(pool, limits, criterion)
-    if not offer.box:
-        return straight, chosen, {name: column[chosen] for name, column in offer.columns.items()}
+    if not choices.box:
+        return plain_pool, chosen, {name: column[chosen] for name, column in choices.columns.items()}
 
-    def look(unit: np.ndarray, known: Knowledge = wary) -> tuple[np.ndarray, np.ndarray]:
-        columns = offer.at(unit)
-        runs = known.predictions({name: columns[name] for name in offer.inputs}, "The candidates do not suit the law")
+    def runs_at(unit: np.ndarray, known: Knowledge = cautious) -> tuple[np.ndarray, np.ndarray]:
+        columns = choices.at(unit)
+        runs = known.predictions({name: columns[name] for name in choices.inputs}, "The candidates do not suit the law")
         return runs.reshape(*runs.shape[:2], -1), price(columns)
 
     size = len(pool)
-    pool, chosen, moved = refined(pool, limits, criterion, chosen, [offer.unit(i) for i in chosen], look)
+    pool, chosen, moved = refined(pool, limits, criterion, chosen, [choices.unit(i) for i in chosen], runs_at)
     pool.cost[np.setdiff1d(np.arange(size, len(pool)), chosen)] = np.inf  # points on the way
     more = list(greedy(pool, limits, criterion, 1.0, chosen))
-    place = dict(zip(chosen, moved, strict=True)) | {i: offer.unit(i) for i in more if i < size}
+    place = dict(zip(chosen, moved, strict=True)) | {i: choices.unit(i) for i in more if i < size}
     chosen = ordered(pool, criterion, chosen + more)
     unit = np.stack([place[i] for i in chosen])
-    runs, costs = look(unit, plain)
-    return Pool(straight.target, runs, costs, np.full(len(costs), plain.noise)), list(range(len(chosen))), offer.at(unit)
+    runs, costs = runs_at(unit, plain)
+    return Pool(plain_pool.target, runs, costs, np.full(len(costs), plain.noise)), list(range(len(chosen))), choices.at(unit)
 
 
 def _scaled(response: np.ndarray) -> np.ndarray:

@@ -12,10 +12,10 @@ from ..question import numbers
 from .program import Targets
 
 
-def path_of(aims: Targets, given: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+def path_of(targets: Targets, given: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
     """Given inputs with a leading path axis, "path" that counts them, and whether there is only one."""
-    inputs = aims.inputs()
-    domains = {n: law.domains[n] for law in aims.laws for n in law.inputs}
+    inputs = targets.inputs()
+    domains = {n: law.domains[n] for law in targets.laws for n in law.inputs}
     for name in inputs:
         if name not in given:
             raise DecisionError(f"optimal_mixture() needs a value for {name!r} of the law: pass {name}=...")
@@ -87,24 +87,24 @@ def limits(
     return low, high
 
 
-def by_target(aims: Targets, what: str, value: Any, default: float) -> np.ndarray:
+def by_target(targets: Targets, what: str, value: Any, default: float) -> np.ndarray:
     """One number for every target."""
     if value is None:
-        return np.full(aims.outputs, default)
+        return np.full(targets.outputs, default)
     if isinstance(value, Mapping):
         for name in value:
-            if name not in aims.names:
-                raise DecisionError(f"{what} names {name!r}; {suggest(name, aims.names)}")
-        value = [value.get(name, 0.0) for name in aims.names]
+            if name not in targets.names:
+                raise DecisionError(f"{what} names {name!r}; {suggest(name, targets.names)}")
+        value = [value.get(name, 0.0) for name in targets.names]
     array = numbers(what, value)
-    if array.shape != (aims.outputs,) or not np.isfinite(array).all():
-        raise DecisionError(f"{what}={value!r} must hold one finite number for each of the {aims.outputs} targets.")
+    if array.shape != (targets.outputs,) or not np.isfinite(array).all():
+        raise DecisionError(f"{what}={value!r} must hold one finite number for each of the {targets.outputs} targets.")
     return array
 
 
-def importance(aims: Targets, weights: Any, worst: bool) -> np.ndarray:
+def importance(targets: Targets, weights: Any, worst: bool) -> np.ndarray:
     """Weights of the targets, on the simplex; for the worst case, factors."""
-    array = by_target(aims, "weights", weights, 1.0 if worst else 1.0 / aims.outputs)
+    array = by_target(targets, "weights", weights, 1.0 if worst else 1.0 / targets.outputs)
     if (array < 0).any() or (not worst and abs(array.sum() - 1) > 1e-6):
         raise DecisionError(f"weights={np.round(array, 6).tolist()} must be 0 or more and sum to one (they sum to {array.sum():.6g}).")
     return array

@@ -11,12 +11,12 @@ import numpy as np
 
 from ...core.answer import drawn_by, without
 from ...core.errors import DecisionError
-from ...core.precision import double
-from ...core.statistics import ends
+from ...core.numeric.precision import double
+from ...core.numeric.statistics import ends
 from ...core.table import Shown, Table, number
 from ..question import numbers
 from ..unvaried import note
-from .program import Blend, evaluated
+from .program import MixtureProblem, evaluated
 
 _AT = 1e-9  # nearer than this to a floor or cap, a weight is at it
 _OFF = 1e-6  # farther than this beyond a floor or cap, a weight breaks it
@@ -32,13 +32,13 @@ class Mixture(Shown):
         draws: the same with a leading draw axis; None without uncertainty. NaN for draws without an optimum.
         problem: what was solved.
         multipliers: share of every target in the optimum, (path, targets): the weights, or for the worst case those targets that are worst.
-        residual: largest violation of the KKT equations (0 for solvers that do not report one; see `gap`).
+        residual: largest violation of the KKT equations.
     """
 
     h: np.ndarray
     domains: tuple[str, ...]
     draws: np.ndarray | None
-    problem: Blend = field(repr=False)
+    problem: MixtureProblem = field(repr=False)
     multipliers: np.ndarray
     single: bool
     residual: float
@@ -46,7 +46,7 @@ class Mixture(Shown):
     @property
     def targets(self) -> tuple[str, ...]:
         """Names of the target losses."""
-        return self.problem.aims.names
+        return self.problem.targets.names
 
     @property
     def weights(self) -> dict[str, Any]:
@@ -55,24 +55,24 @@ class Mixture(Shown):
 
     @cached_property
     def _at_h(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return self._evaluate(np.atleast_2d(self.h)[None], self.problem.aims.point)
+        return self._evaluate(np.atleast_2d(self.h)[None], self.problem.targets.point)
 
     @double
     def _evaluate(self, h: np.ndarray, params: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         factors = np.broadcast_to(self.multipliers * self._factors, (len(h), *self.multipliers.shape))
-        losses, pull, gap = evaluated(
-            self.problem.aims.laws, self.problem.aims.weights, h, factors, params, self.problem.path, self.problem.values
+        losses, divergence, gap = evaluated(
+            self.problem.targets.laws, self.problem.targets.weights, h, factors, params, self.problem.path, self.problem.values
         )
-        return np.asarray(losses), np.asarray(pull), np.asarray(gap)
+        return np.asarray(losses), np.asarray(divergence), np.asarray(gap)
 
     @property
     def _factors(self) -> Any:
         """What multiplies the losses beside the multipliers, which hold the weights already unless the worst case is asked for."""
         return self.problem.values["weights"] if self.problem.worst else 1.0
 
-    def _total(self, losses: np.ndarray, pull: np.ndarray) -> np.ndarray:
+    def _total(self, losses: np.ndarray, divergence: np.ndarray) -> np.ndarray:
         excess = self.problem.values["weights"] * (losses - self.problem.values["reference"])
-        return (excess.max(axis=-1) if self.problem.worst else excess.sum(axis=-1)) + pull
+        return (excess.max(axis=-1) if self.problem.worst else excess.sum(axis=-1)) + divergence
 
     @property
     def losses(self) -> dict[str, Any]:
@@ -90,13 +90,13 @@ class Mixture(Shown):
 
         The Frank-Wolfe gap: the linear lower bound at the optimum, minimised over all mixtures within floors and caps.
         """
-        losses, pull, slope = (a[0] for a in self._at_h)
+        losses, divergence, slope = (a[0] for a in self._at_h)
         factors = self.multipliers * self._factors
-        linear = (factors * (losses - self.problem.values["reference"])).sum(axis=-1) + pull
+        linear = (factors * (losses - self.problem.values["reference"])).sum(axis=-1) + divergence
         best = np.asarray([_cheapest(g, low, high) for g, low, high in zip(slope, self.problem.low.T, self.problem.high.T, strict=True)])
         h = np.atleast_2d(self.h)
         bound = linear - (slope * h).sum(axis=-1) + best
-        return self._one(np.maximum(self._total(losses, pull) - bound, 0.0))
+        return self._one(np.maximum(self._total(losses, divergence) - bound, 0.0))
 
     @property
     def active(self) -> list[tuple[str, ...]]:
@@ -123,7 +123,7 @@ class Mixture(Shown):
 
     def _known_draws(self) -> np.ndarray:
         if self.draws is None:
-            raise DecisionError(without("mixture", self.problem.aims.kind))
+            raise DecisionError(without("mixture", self.problem.targets.kind))
         return self.draws[~np.isnan(self.draws).reshape(len(self.draws), -1).any(axis=1)]
 
     @double
@@ -143,8 +143,8 @@ class Mixture(Shown):
             if given.shape[-1:] != (len(self.domains),) or (given < 0).any() or not np.allclose(given.sum(axis=-1), 1, atol=5e-3):
                 raise DecisionError(f"{name} must hold a weight of 0 or more for each of the {len(self.domains)} domains that sum to one.")
             here = np.broadcast_to(given, np.atleast_2d(self.h).shape)
-            losses, pull, _ = self._evaluate(here[None], self.problem.aims.point)
-            total = self._total(losses, pull)[0]
+            losses, divergence, _ = self._evaluate(here[None], self.problem.targets.point)
+            total = self._total(losses, divergence)[0]
             spread = self._difference(here, len(self.draws), level) if self.draws is not None else None
             for s in range(len(total)):
                 row = [
@@ -169,8 +169,8 @@ class Mixture(Shown):
 
     def _difference(self, h: np.ndarray, count: int, level: float) -> tuple[Any, Any]:
         """Interval over the draws of the objective at h minus that at the chosen weights."""
-        both = (self._evaluate(np.broadcast_to(w, (count, *np.shape(w))), self.problem.aims.draws) for w in (h, np.atleast_2d(self.h)))
-        there, here = (self._total(losses, pull) for losses, pull, _ in both)
+        both = (self._evaluate(np.broadcast_to(w, (count, *np.shape(w))), self.problem.targets.draws) for w in (h, np.atleast_2d(self.h)))
+        there, here = (self._total(losses, divergence) for losses, divergence, _ in both)
         return ends(there - here, level)
 
     @double
@@ -193,9 +193,9 @@ class Mixture(Shown):
         if self.problem.kept:
             notes.append(note(self.problem.kept, self.domains))
         if self.draws is not None:
-            notes.append(drawn_by(len(self.draws), self.problem.aims.kind))
-        elif self.problem.aims.kind:
-            notes.append(self.problem.aims.kind)
+            notes.append(drawn_by(len(self.draws), self.problem.targets.kind))
+        elif self.problem.targets.kind:
+            notes.append(self.problem.targets.kind)
         return Table(head, rows, notes=notes)
 
     def _label(self, s: int) -> str:

@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
-from ...core.errors import DecisionError, suggest
-from ...core.precision import double
+from ...core.errors import DecisionError
+from ...core.numeric.precision import double
 from ...optimum.many import Box, Optima, optimise
 from ..known import Source
 from ..unvaried import check_directions, keep, kept_shares
-from . import arguments as mixing
-from . import first_order
+from . import arguments
 from .mixture import Mixture
-from .program import Blend, blend, collect, logits
+from .program import MixtureProblem, collect, mixture_program
 
-SOLVERS = ("interior", "mirror", "softmax")
-_DESCENT = 2000  # steps of first-order solvers
 _THIN = 1e-9  # width that the interior method needs between floor and cap
 
 
@@ -36,16 +32,16 @@ def optimal_mixture(
     tokens: Any = None,
     epochs: float = 1.0,
     prior: Any = None,
-    pull: float = 0.0,
+    kl_weight: float = 0.0,
     domains: Sequence[str] | None = None,
     trained: Any = None,
     group: str | None = None,
-    solver: Any = "interior",
     **given: Any,
 ) -> Mixture:
     r"""Weights h on the simplex that minimise a weighted sum of target losses, or the worst of them.
 
-        min_h sum_t w_t L_t(h, ...) + pull KL(h || prior)      or      min_h max_t w_t (L_t(h, ...) - reference_t) + pull KL(h || prior)
+        min_h sum_t w_t L_t(h, ...) + kl_weight KL(h || prior)    or
+        min_h max_t w_t (L_t(h, ...) - reference_t) + kl_weight KL(h || prior)
         subject to  floors <= h <= caps,  h_i tokens <= epochs available_i,  sum_i h_i = 1
 
     Args:
@@ -57,13 +53,11 @@ def optimal_mixture(
         caps, floors: largest and smallest weight: one number, one for every domain, or {domain: weight} for some of them.
         available, tokens, epochs: unique tokens of every domain (infinite where unlimited or not named), tokens to train on (default the
             laws' input D), and how often a domain may be repeated: together they cap h_i at epochs available_i / tokens.
-        prior, pull: weights to stay near (default uniform: an entropy bonus), and the strength of the pull, in units of the loss.
+        prior, kl_weight: weights to stay near (default uniform: an entropy bonus), and the weight of KL(h || prior), in units of the loss.
         domains: names of the domains, in the order of the weights.
         trained: (mixtures, domains) that bare parameters were fitted to; those of fits and draws are known. A domain that never varied in
             them stays where it was, for nothing tells what another share does. False lets the laws decide all the same.
         group: one group only, for a fit with groups; default every group is a target.
-        solver: "interior" (Newton steps, exact zeros and caps), "mirror" (entropic mirror descent), "softmax" (Newton steps on logits), or
-            any optax transformation, run on logits; the last two know no caps and floors.
         **given: values of the laws' other inputs; lists of one length give a path of mixtures, such as N=[1e8, 1e9], D=[2e9, 2e10].
 
     Returns:
@@ -86,36 +80,30 @@ def optimal_mixture(
 
     References: Shukor et al. 2025, arXiv:2507.09404; Ye et al. 2024, arXiv:2403.16952.
     """
-    aims = collect(targets, None if domains is None else len(domains), group)
-    names = tuple(map(str, domains)) if domains is not None else tuple(f"h[{i}]" for i in range(aims.size))
-    if isinstance(solver, str) and solver not in SOLVERS:
-        raise DecisionError(f"solver={solver!r} is unknown; {suggest(solver, SOLVERS)}")
-    path, single = mixing.path_of(aims, given)
-    low, high = mixing.limits(names, len(path["path"]), caps, floors, available, given.get("D") if tokens is None else tokens, epochs)
-    seen = () if trained is False else aims.trained if trained is None else (mixing.mixtures(trained, aims.size),)
+    asked = collect(targets, None if domains is None else len(domains), group)
+    names = tuple(map(str, domains)) if domains is not None else tuple(f"h[{i}]" for i in range(asked.size))
+    path, single = arguments.path_of(asked, given)
+    low, high = arguments.limits(names, len(path["path"]), caps, floors, available, given.get("D") if tokens is None else tokens, epochs)
+    seen = () if trained is False else asked.trained if trained is None else (arguments.mixtures(trained, asked.size),)
     kept = kept_shares(seen, names)
     low, high = keep(low, high, kept, names)
     check_directions(seen, low, high, names)
     values: dict[str, Any] = {
-        "weights": mixing.importance(aims, weights, worst),
-        "reference": mixing.by_target(aims, "reference", reference, 0.0),
-        "pull": mixing.nonnegative("pull", pull),
-        "prior": mixing.prior_of(names, prior),
+        "weights": arguments.importance(asked, weights, worst),
+        "reference": arguments.by_target(asked, "reference", reference, 0.0),
+        "kl_weight": arguments.nonnegative("kl_weight", kl_weight),
+        "prior": arguments.prior_of(names, prior),
     }
-    problem = Blend(aims, blend(aims.laws, aims.weights, aims.size, worst, values["pull"] > 0), low, high, path, values, kept)
-    if solver != "interior" and worst:
-        raise DecisionError(f"The worst case has kinks, which solver={solver!r} cannot take; use solver='interior'.")
-    if solver not in ("interior", "mirror") and ((low > 0).any() or (high < 1).any()):
-        raise DecisionError("Softmax weights know no caps and floors; use solver='interior' or 'mirror'.")
-    if solver == "interior":
-        point, draws = _interior(problem)
-    else:
-        point, draws = _along_path(problem, aims.point, solver), None if aims.draws is None else _along_path(problem, aims.draws, solver)
-    multipliers = np.broadcast_to(values["weights"], (len(point.h[0]), aims.outputs)) if point.multipliers is None else point.multipliers
+    problem = MixtureProblem(
+        targets=asked, program=mixture_program(asked.laws, asked.weights, asked.size, worst, values["kl_weight"] > 0), low=low, high=high,
+        path=path, values=values, kept=kept,
+    )  # fmt: skip
+    point, draws = _solve(problem)
+    multipliers = np.broadcast_to(values["weights"], (len(point.h[0]), asked.outputs)) if point.multipliers is None else point.multipliers
     h, drawn = point.h, None if draws is None else draws.h
     if single:
         h, drawn = h[:, 0], None if drawn is None else drawn[:, 0]
-    return Mixture(h[0], names, drawn, problem, multipliers, single, point.residual)
+    return Mixture(h=h[0], domains=names, draws=drawn, problem=problem, multipliers=multipliers, single=single, residual=point.residual)
 
 
 class _Solved(NamedTuple):
@@ -126,11 +114,11 @@ class _Solved(NamedTuple):
     residual: float = 0.0
 
 
-def _interior(problem: Blend) -> tuple[_Solved, _Solved | None]:
+def _solve(problem: MixtureProblem) -> tuple[_Solved, _Solved | None]:
     """Newton steps on the weights; draws start from the point estimate's optimum."""
-    aims = problem.aims
-    held = problem.kept if len(problem.kept) < aims.size - 1 else {}
-    free = np.delete(np.arange(aims.size), list(held))
+    targets = problem.targets
+    held = problem.kept if len(problem.kept) < targets.size - 1 else {}
+    free = np.delete(np.arange(targets.size), list(held))
     program, low, high = problem.program.holding("h", held), problem.low[free], problem.high[free]
     wide = np.maximum(high, low + _THIN)
     first, last = np.zeros(len(free)), np.minimum(1.0, (low + wide).mean(axis=1))
@@ -151,39 +139,5 @@ def _interior(problem: Blend) -> tuple[_Solved, _Solved | None]:
         shares = np.maximum(np.moveaxis(out.lam[1:, 0], 0, -1), 0.0) if problem.worst else None
         return _Solved(h, shares, float(out.residual.max())), out
 
-    point, out = solved(aims.point, None)
-    return point, None if aims.draws is None else solved(aims.draws, out.x[:, 0])[0]
-
-
-def _along_path(problem: Blend, params: Any, solver: Any) -> _Solved:
-    """By another solver than Newton steps on the weights."""
-    return _logits(problem, params) if solver == "softmax" else _descended(problem, params, solver)
-
-
-def _logits(problem: Blend, params: Any) -> _Solved:
-    """Newton steps on logits."""
-    free, count = problem.aims.size - 1, problem.low.shape[1]
-    endless = np.full((free, count), np.inf)
-    box = Box(-endless, endless, (-np.ones(free), np.ones(free)))
-    out = optimise(logits(problem.program), box, {"params": params}, problem.path, problem.values)
-    z = np.concatenate([out.x, np.zeros((1, *out.x.shape[1:]))])
-    h = np.exp(z - z.max(axis=0))
-    return _Solved(np.moveaxis(h / h.sum(axis=0), 0, -1), residual=float(out.residual.max()))
-
-
-def _descended(problem: Blend, params: Any, solver: Any) -> _Solved:
-    """Mirror descent, or an optax transformation on logits, from the middle of the caps."""
-    draws, count = len(next(iter(params[0].values()))), problem.low.shape[1]
-    which = np.arange(draws * count)
-    each = {
-        "params": jax.tree.map(lambda a: np.moveaxis(a[which // count], 0, -1), params),
-        **jax.tree.map(lambda a: np.moveaxis(a[which % count], 0, -1), problem.path),
-        **jax.tree.map(lambda a: np.repeat(np.asarray(a, dtype=np.float64)[..., None], len(which), axis=-1), problem.values),
-    }
-    low, high = problem.low[:, which % count], problem.high[:, which % count]
-    start = low + (high - low) * ((1 - low.sum(axis=0)) / (high - low).sum(axis=0))
-    if solver == "mirror":
-        h = first_order.mirror(problem.program, start, low, high, _DESCENT, each)
-    else:
-        h = first_order.on_logits(problem.program, start, solver, _DESCENT, each)
-    return _Solved(np.moveaxis(np.asarray(h).reshape(problem.aims.size, draws, count), 0, -1))
+    point, out = solved(targets.point, None)
+    return point, None if targets.draws is None else solved(targets.draws, out.x[:, 0])[0]

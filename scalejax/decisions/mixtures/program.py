@@ -1,4 +1,4 @@
-"""A mixture problem as a program: target losses as functions of the weights, their sum or worst, a pull towards a prior."""
+"""A mixture problem as a program: target losses as functions of the weights, their sum or worst, and the divergence from a prior."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...core.domains import Simplex
 from ...core.errors import DecisionError
-from ...core.law import Law
+from ...core.laws.domains import Simplex
+from ...core.laws.law import Law
 from ...fitting.result import Fit
 from ...fitting.uncertainty.draws import Draws
 from ...optimum.program import Condition, Program, Variable
@@ -21,17 +21,17 @@ from ..pairing import knowns
 from ..unvaried import trained_mixtures
 
 
-class Blend(NamedTuple):
+class MixtureProblem(NamedTuple):
     """A mixture problem with all its numbers.
 
     Attributes:
-        aims: the targets. program: what is minimised.
+        targets: whose losses count. program: what is minimised.
         low, high: floors and caps, (domains, path).
-        path: given inputs with a leading path axis. values: weights, reference, pull and prior, which all mixtures of the path share.
+        path: given inputs with a leading path axis. values: weights, reference, kl_weight and prior, which all mixtures of the path share.
         kept: domain to the share that all runs have, where it stays.
     """
 
-    aims: Targets
+    targets: Targets
     program: Program
     low: np.ndarray
     high: np.ndarray
@@ -112,7 +112,10 @@ def collect(source: Source | Mapping[str, Source] | Sequence[Source], size: int 
     names = tuple(label for name, k in ordered for label in _outputs(name, k, many))
     mixtures = [trained_mixtures(k, h) for law, h in zip(laws, weights, strict=True) for _, k in ordered if k.law == law]
     trained = tuple(h for h in mixtures if h is not None)
-    return Targets(names, laws, weights, many, [_stack(law, ordered, 0) for law in laws], draws, kinds, trained)
+    return Targets(
+        names=names, laws=laws, weights=weights, size=many, point=[_stack(law, ordered, 0) for law in laws], draws=draws, kind=kinds,
+        trained=trained,
+    )  # fmt: skip
 
 
 def _named(source: Source | Mapping[str, Source] | Sequence[Source]) -> list[tuple[Any, Any]]:
@@ -189,52 +192,40 @@ def losses(laws: tuple[Law, ...], weights: tuple[str, ...]) -> Condition:
 def evaluated(
     laws: tuple[Law, ...], weights: tuple[str, ...], h: Any, slope_of: Any, params: Any, path: Any, values: Any
 ) -> tuple[Any, ...]:
-    """At h (draws, path, domains): losses (draws, path, targets), the pull, and the slope of slope_of @ losses + pull, shaped like h."""
+    """At h (draws, path, domains): losses (draws, path, targets), the divergence, and the slope of slope_of @ losses + divergence."""
 
     def one(h: Any, factors: Any, p: Any, own: Any) -> tuple[Any, Any, Any]:
         v = {"params": p, **own, **values}
         predicted = losses(laws, weights)
-        slope = jax.grad(lambda h: factors @ predicted({"h": h}, v) + pulled(h, v))(h)
-        return predicted({"h": h}, v), pulled(h, v), slope
+        slope = jax.grad(lambda h: factors @ predicted({"h": h}, v) + divergence(h, v))(h)
+        return predicted({"h": h}, v), divergence(h, v), slope
 
     over_path = jax.vmap(one, in_axes=(0, 0, None, 0))
     return jax.vmap(over_path, in_axes=(0, 0, 0, None))(h, slope_of, params, path)
 
 
-def pulled(h: Any, v: Mapping[str, Any]) -> Any:
-    """pull x KL(h || prior)."""
-    return v["pull"] * jnp.sum(h * (jnp.log(jnp.maximum(h, 1e-100)) - jnp.log(v["prior"])))  # 1e-100: its inverse square is a number
+def divergence(h: Any, v: Mapping[str, Any]) -> Any:
+    """kl_weight x KL(h || prior)."""
+    return v["kl_weight"] * jnp.sum(h * (jnp.log(jnp.maximum(h, 1e-100)) - jnp.log(v["prior"])))  # 1e-100: its inverse square is a number
 
 
 @lru_cache(maxsize=64)
-def blend(laws: tuple[Law, ...], weights: tuple[str, ...], size: int, worst: bool, pulls: bool) -> Program:
-    """The weighted sum of the losses (or the worst of them) plus the pull, if there is one, over the simplex."""
+def mixture_program(laws: tuple[Law, ...], weights: tuple[str, ...], size: int, worst: bool, divergent: bool) -> Program:
+    """The weighted sum of the losses (or the worst of them) plus the divergence, if it counts, over the simplex."""
     predicted = losses(laws, weights)
     h = Variable("h", size, log=False, simplex=True)
 
     def excess(inputs: Mapping[str, Any], v: Mapping[str, Any]) -> Any:
         return v["weights"] * (predicted(inputs, v) - v["reference"])
 
-    def pull(inputs: Mapping[str, Any], v: Mapping[str, Any]) -> Any:
-        return pulled(inputs["h"], v) if pulls else 0.0
+    def distance(inputs: Mapping[str, Any], v: Mapping[str, Any]) -> Any:
+        return divergence(inputs["h"], v) if divergent else 0.0
 
     if not worst:
-        return Program((h,), lambda inputs, v: jnp.sum(excess(inputs, v)) + pull(inputs, v))
+        return Program((h,), lambda inputs, v: jnp.sum(excess(inputs, v)) + distance(inputs, v))
     top = Variable("worst", log=False)
     return Program(
         (h, top),
-        lambda inputs, v: inputs["worst"] + pull(inputs, v),
+        lambda inputs, v: inputs["worst"] + distance(inputs, v),
         below=(("worst", lambda inputs, v: excess(inputs, v) - inputs["worst"]),),
     )
-
-
-@lru_cache(maxsize=64)
-def logits(program: Program) -> Program:
-    """The same objective over logits z, with h = softmax(z, 0)."""
-    (h,) = program.variables
-
-    def objective(inputs: Mapping[str, Any], v: Mapping[str, Any]) -> Any:
-        z = inputs["z"]
-        return program.objective({"h": jax.nn.softmax(jnp.concatenate([z, jnp.zeros_like(z[:1])]))}, v)
-
-    return Program((Variable("z", h.size - 1, log=False),), objective)

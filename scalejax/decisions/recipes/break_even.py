@@ -10,14 +10,14 @@ import numpy as np
 
 from ...core.answer import Answer, share
 from ...core.errors import DecisionError, suggest
-from ...core.precision import double
-from ...core.roots import between as root_between
-from ...core.roots import changes
+from ...core.numeric.precision import double
+from ...core.numeric.roots import between as root_between
+from ...core.numeric.roots import changes
 from ...core.table import Table
 from ..costs import six_nd
 from ..pairing import Pair
 from ..question import numbers
-from .side import Side, made_by, no_cost, one_each, positive, sides
+from .arm import Arm, arms, made_by, no_cost, one_each, positive
 
 _GRID = 65
 Curve = Callable[[np.ndarray, Any], tuple[np.ndarray, Any]]
@@ -142,43 +142,43 @@ def break_even(
         raise DecisionError(f"between={between!r} must be positive for over={over!r}.")
     free = not fixed and over not in ("compute", "loss")
     costs = [no_cost] * 2 if free else one_each(cost, 2, "break_even")
-    both = sides((a, b), costs, given, "break_even", bounds=bounds, caps=caps, choices=choices, pair=pair)
-    known = dict.fromkeys(["compute", "loss", *(n for side in both for n in side.names)])
+    both = arms((a, b), costs, given, "break_even", bounds=bounds, caps=caps, choices=choices, pair=pair)
+    known = dict.fromkeys(["compute", "loss", *(n for arm in both for n in arm.names)])
     if over not in known:
         raise DecisionError(f"break_even() was asked for {over!r}, which no law and no cost here knows; {suggest(over, known)}")
     kind, target = fixed[0] if fixed else (over, np.nan)
-    curves = [fixed_inputs(side, over) if free else at_best(side, over, kind, target) for side in both]
+    curves = [fixed_inputs(arm, over) if free else at_best(arm, over, kind, target) for arm in both]
     return crossings(
         curves, over, (float(ends[0]), float(ends[1])), names, both[0].known.count, "cost" if kind == "loss" else "loss", made_by(both)
     )
 
 
-def fixed_inputs(side: Side, over: str) -> Curve:
+def fixed_inputs(arm: Arm, over: str) -> Curve:
     """The loss at given inputs."""
-    own_input = over in side.known.law.inputs and over not in side.given
-    others = side.scalars(leave=(over,) if own_input else ())
+    own_input = over in arm.known.law.inputs and over not in arm.given
+    others = arm.scalars(leave=(over,) if own_input else ())
     for n, v in others.items():
         if v.ndim:
-            raise DecisionError(f"{n}={side.given[n]!r} must be one value; call break_even() once for each.")
+            raise DecisionError(f"{n}={arm.given[n]!r} must be one value; call break_even() once for each.")
 
     def curve(x: np.ndarray, own: Any) -> tuple[np.ndarray, Any]:
         def value(x: np.ndarray, draws: bool) -> np.ndarray:
-            return np.broadcast_to(side.predict({**others, over: x} if own_input else others, draws), x.shape)
+            return np.broadcast_to(arm.predict({**others, over: x} if own_input else others, draws), x.shape)
 
         return value(x[None], False)[0], None if own is None else value(own, True)
 
     return curve
 
 
-def at_best(side: Side, over: str, kind: str, target: float = np.nan) -> Curve:
+def at_best(arm: Arm, over: str, kind: str, target: float = np.nan) -> Curve:
     """The least loss of a budget (`kind` "compute"), or the logarithm of the least cost of a loss; infinite where there is none.
 
     `over` is the budget or the loss itself, or an input; then the target holds for all its values.
     """
-    own_input = over in side.names and over not in side.given
+    own_input = over in arm.names and over not in arm.given
 
     def curve(x: np.ndarray, own: Any) -> tuple[np.ndarray, Any]:
-        asked = side if own is not None else side._replace(known=replace(side.known, draws=None))
+        asked = arm if own is not None else arm._replace(known=replace(arm.known, draws=None))
         if over == kind:
             best = asked.best(x, kind == "compute", own=None if own is None else {"target": own}, must=False)
         else:
@@ -219,7 +219,10 @@ def crossings(
     if draws and len(places):
         found = _of_draws(difference, grid, roots, turns[places], draws)
         drawn, missing = {over: from_scale(found)}, (~np.isfinite(found)).mean(axis=0)
-    return BreakEven(over, ends, from_scale(roots), np.exp(at) if what == "cost" else at, better, names, drawn, missing, what, kind=kind)
+    return BreakEven(
+        over=over, between=ends, values=from_scale(roots), at=np.exp(at) if what == "cost" else at, better=better, names=names,
+        draws=drawn, missing=missing, what=what, kind=kind,
+    )  # fmt: skip
 
 
 def _of_draws(difference: Callable[..., Any], grid: np.ndarray, roots: np.ndarray, turns: np.ndarray, draws: int) -> np.ndarray:

@@ -11,15 +11,15 @@ import numpy as np
 
 from ...core.answer import Answer, shaped
 from ...core.errors import DecisionError, suggest
-from ...core.precision import double
+from ...core.numeric.precision import double
 from ...core.table import Table, number
 from ...optimum.many import Optima
 from ..costs import six_nd
 from ..diagnosis import unlimited
 from ..pairing import Pair
 from ..question import Cost, name_of
+from .arm import Arm, Best, arms, made_by, one_each, positive
 from .break_even import BreakEven, at_best, crossings
-from .side import Best, Side, made_by, one_each, positive, sides
 
 _BEYOND = 100.0  # how far outside the budgets a draw may change its choice
 
@@ -121,9 +121,9 @@ def choose(
     if not isinstance(sources, Mapping) or len(sources) < 2:
         raise DecisionError("choose() takes two or more recipes by name, such as {'dense': fit1, 'moe': fit2}.")
     names, budgets = tuple(map(str, sources)), positive("compute", compute, ", in FLOPs")
-    group = sides(list(sources.values()), _costs(cost, names), given, "choose", bounds=bounds, caps=caps, choices=choices, pair=pair)
+    group = arms(list(sources.values()), _costs(cost, names), given, "choose", bounds=bounds, caps=caps, choices=choices, pair=pair)
     C, shape = budgets.reshape(-1), budgets.shape
-    found = [side.best(C, True, must=False) for side in group]
+    found = [arm.best(C, True, must=False) for arm in group]
     losses = np.stack([best.point["answer"] for best in found])
     _some_optimum(group, found, losses, C)
     winner = losses.argmin(axis=0)
@@ -145,9 +145,10 @@ def choose(
     ]
     best = np.asarray(names)[winner].reshape(shape)
     return Choice(
-        names, shaped(C, shape), best if shape else str(best[()]), {n: shaped(v, shape) for n, v in plan.items()},
-        shaped(losses.min(axis=0), shape), {n: shaped(row, shape) for n, row in zip(names, losses, strict=True)}, probability,
-        tuple(switches), draws, kind=made_by(group),
+        names=names, compute=shaped(C, shape), best=best if shape else str(best[()]),
+        inputs={n: shaped(v, shape) for n, v in plan.items()}, loss=shaped(losses.min(axis=0), shape),
+        losses={n: shaped(row, shape) for n, row in zip(names, losses, strict=True)}, probability=probability, switches=tuple(switches),
+        draws=draws, kind=made_by(group),
     )  # fmt: skip
 
 
@@ -164,19 +165,19 @@ def _costs(cost: Any, names: tuple[str, ...]) -> list[Cost]:
     return [cost[name] for name in names]
 
 
-def _some_optimum(group: Sequence[Side], found: Sequence[Best], losses: np.ndarray, C: np.ndarray) -> None:
+def _some_optimum(group: Sequence[Arm], found: Sequence[Best], losses: np.ndarray, C: np.ndarray) -> None:
     """Raise if a budget has no optimum at all, or one that nothing limits."""
     none = np.flatnonzero(~np.isfinite(losses).any(axis=0))
     if len(none):
         group[0].best(C[none[:1]], True)  # says why
         raise DecisionError(f"No recipe has an optimum for compute={C[none[0]]:g}; widen bounds= or caps=, or check units.")
-    for side, best in zip(group, found, strict=True):
+    for arm, best in zip(group, found, strict=True):
         ok = np.flatnonzero(best.found.ok[0])
-        unlimited(best.question.only(ok), Optima(*(a[..., ok] for a in best.found)), name_of(side.cost))
+        unlimited(best.question.only(ok), Optima(*(a[..., ok] for a in best.found)), name_of(arm.cost))
 
 
 def _switches(
-    group: Sequence[Side], names: tuple[str, ...], before: int, after: int, ends: tuple[float, float], budgets: tuple[float, float]
+    group: Sequence[Arm], names: tuple[str, ...], before: int, after: int, ends: tuple[float, float], budgets: tuple[float, float]
 ) -> list[BreakEven]:
     """Where the envelope changes hands between two budgets: one switch, or several if a third recipe is the best in between."""
     if before == after:
@@ -188,7 +189,7 @@ def _switches(
     if not len(here):
         return []
     at = float(even.values[here[0]])
-    losses = [at_best(side, "compute", "compute")(np.asarray([at]), None)[0][0] for side in group]
+    losses = [at_best(arm, "compute", "compute")(np.asarray([at]), None)[0][0] for arm in group]
     third = int(np.argmin(losses))
     if third not in (before, after) and losses[third] < min(losses[before], losses[after]) * (1 - 1e-9):
         parts = ((before, third, (ends[0], at)), (third, after, (at, ends[1])))
@@ -200,14 +201,6 @@ def _one(even: BreakEven, i: int, before: str, after: str) -> BreakEven:
     """One crossing alone."""
     draws = {name: values[:, [i]] for name, values in even.draws.items()}
     return BreakEven(
-        even.over,
-        even.between,
-        even.values[[i]],
-        even.at[[i]],
-        (before, after),
-        (before, after),
-        draws,
-        even.missing[[i]],
-        even.what,
-        kind=even.kind,
-    )
+        over=even.over, between=even.between, values=even.values[[i]], at=even.at[[i]], better=(before, after), names=(before, after),
+        draws=draws, missing=even.missing[[i]], what=even.what, kind=even.kind,
+    )  # fmt: skip

@@ -11,14 +11,13 @@ import numpy as np
 
 from ...core.answer import Answer, shaped, share
 from ...core.errors import DecisionError, suggest
-from ...core.law import Law
-from ...core.precision import double
-from ...core.roots import between, changes
+from ...core.laws.law import Law
+from ...core.numeric.precision import double
+from ...core.numeric.roots import between, changes
 from ...core.table import Table
 from ..pairing import Pair
-from ..question import numbers
-from ..space import limits
-from .side import Side, made_by, no_cost, sides
+from ..question import limits, numbers
+from .arm import Arm, arms, made_by, no_cost
 
 _GRID = 129  # points between which a root is looked for; the default range is 60 e-folds wide
 
@@ -107,12 +106,12 @@ def equivalent(
 
     References: Muennighoff et al. 2023, arXiv:2305.16264; Ludziejewski et al. 2025, arXiv:2502.05172.
     """
-    side, loss, losses, theirs, kind = _wanted(base, name, like, bounds, pair, given)
-    law = side.known.law
+    arm, loss, losses, theirs, kind = _wanted(base, name, like, bounds, pair, given)
+    law = arm.known.law
     if name not in law.inputs or law.domains[name].axis:
         scalar = [n for n in law.inputs if not law.domains[n].axis]
         raise DecisionError(f"equivalent() cannot solve for {name!r}; {suggest(name, scalar)}")
-    others = side.scalars(leave=(name,))
+    others = arm.scalars(leave=(name,))
     try:
         shape = np.broadcast_shapes(np.shape(loss), *(v.shape for v in others.values()))
     except ValueError:
@@ -120,13 +119,13 @@ def equivalent(
     if len(shape) > 1:
         raise DecisionError("equivalent() takes numbers or flat arrays.")
     flat = {n: np.broadcast_to(v, shape).reshape(1, -1) for n, v in others.items()}
-    low, high = (float(end) for end in limits(name, law.domains[name], side.bounds))
+    low, high = (float(end) for end in limits(name, law.domains[name], arm.bounds))
     if not np.isfinite(high - low):
         raise DecisionError(f"equivalent() needs bounds={{{name!r}: (low, high)}}, since {name} may be {law.domains[name].support}.")
 
     def solved(target: np.ndarray, draws: bool) -> tuple[np.ndarray, ...]:
         target = np.broadcast_to(target.reshape(len(target), -1), (len(target), int(np.prod(shape))))
-        return _solve(lambda x: side.predict({**flat, name: x}, draws) - target, target.shape, low, high)
+        return _solve(lambda x: arm.predict({**flat, name: x}, draws) - target, target.shape, low, high)
 
     value, missed, count = (v[0] for v in solved(np.asarray(loss)[None], False))
     ratio = None if theirs is None else shaped(value / np.broadcast_to(theirs, shape).reshape(-1), shape)
@@ -139,10 +138,13 @@ def equivalent(
         draws |= {} if theirs is None else {"ratio": draws[name] / theirs}
         unreached = missed.mean(axis=0)
     wanted = shaped(np.broadcast_to(loss, shape).reshape(-1), shape)
-    return Equivalent(name, shaped(value, shape), wanted, ratio, draws, shaped(unreached, shape), bool((count > 1).any()), kind=kind)
+    return Equivalent(
+        name=name, value=shaped(value, shape), loss=wanted, ratio=ratio, draws=draws, unreached=shaped(unreached, shape),
+        several=bool((count > 1).any()), kind=kind,
+    )  # fmt: skip
 
 
-def _wanted(base: Any, name: str, like: Any, bounds: Any, pair: Pair, given: Mapping[str, Any]) -> tuple[Side, Any, Any, Any, str]:
+def _wanted(base: Any, name: str, like: Any, bounds: Any, pair: Pair, given: Mapping[str, Any]) -> tuple[Arm, Any, Any, Any, str]:
     """The side to solve, the loss at the point and for draws, what `like` has of the input, and how the draws were made."""
     for n in bounds or {}:
         if n != name:
@@ -151,15 +153,15 @@ def _wanted(base: Any, name: str, like: Any, bounds: Any, pair: Pair, given: Map
     if other and isinstance(like[0], Law):
         raise DecisionError("like= names a law without inputs; write like=((law, parameters), {input: value}).")
     if not other and not isinstance(like, Mapping):
-        (side,) = sides([base], [no_cost], given, "equivalent", bounds=bounds)
+        (arm,) = arms([base], [no_cost], given, "equivalent", bounds=bounds)
         loss = numbers("like", like)
         if not loss.size or not np.isfinite(loss).all():
             raise DecisionError(f"like={like!r} must be a loss, {{input: value}}, or (source, {{input: value}}).")
-        return side, loss, None if not side.known.count else np.broadcast_to(loss, (side.known.count, *loss.shape)), None, side.known.kind
+        return arm, loss, None if not arm.known.count else np.broadcast_to(loss, (arm.known.count, *loss.shape)), None, arm.known.kind
     inner = base[0] if isinstance(base, tuple) and not isinstance(base[0], Law) else base
     own = dict(base[1]) if inner is not base else {}
     theirs = like if other else (inner, {**own, **like})
-    side, model = sides([base, theirs], [no_cost] * 2, given, "equivalent", bounds=bounds, pair=pair)
+    arm, model = arms([base, theirs], [no_cost] * 2, given, "equivalent", bounds=bounds, pair=pair)
     inputs = model.scalars()
     try:
         arrays = dict(zip(inputs, np.broadcast_arrays(*inputs.values()), strict=True))
@@ -167,8 +169,8 @@ def _wanted(base: Any, name: str, like: Any, bounds: Any, pair: Pair, given: Map
         raise DecisionError("like= has arrays of different lengths; give arrays of one length, or numbers.") from None
     shape = next(iter(arrays.values())).shape
     rows = {n: v.reshape(1, -1) for n, v in arrays.items()}
-    losses = model.predict(rows, True).reshape(-1, *shape) if side.known.count else None
-    return side, model.predict(rows)[0].reshape(shape), losses, arrays.get(name) if name in model.given else None, made_by((side, model))
+    losses = model.predict(rows, True).reshape(-1, *shape) if arm.known.count else None
+    return arm, model.predict(rows)[0].reshape(shape), losses, arrays.get(name) if name in model.given else None, made_by((arm, model))
 
 
 def _solve(function: Callable[[np.ndarray], np.ndarray], shape: tuple[int, ...], low: float, high: float) -> tuple[np.ndarray, ...]:

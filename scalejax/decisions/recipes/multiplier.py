@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ...core.answer import Answer, shaped, share
-from ...core.precision import double
+from ...core.numeric.precision import double
 from ...core.table import Table
 from ..costs import six_nd
 from ..diagnosis import explain, reach
 from ..pairing import Pair
 from ..question import name_of
-from .side import Side, made_by, one_each, positive, sides
+from .arm import Arm, arms, made_by, one_each, positive
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -102,7 +102,7 @@ def compute_multiplier(
     """
     budgets = positive("compute", compute, ", in FLOPs")
     costs = one_each(cost, 2, "compute_multiplier")
-    fresh, old = sides((new, base), costs, given, "compute_multiplier", bounds=bounds, caps=caps, choices=choices, pair=pair)
+    fresh, old = arms((new, base), costs, given, "compute_multiplier", bounds=bounds, caps=caps, choices=choices, pair=pair)
     best = fresh.best(budgets.reshape(-1), True)
     loss, losses = best.point["answer"], best.draws.get("answer")
     needed = old.best(loss, False, own=None if losses is None else {"target": losses}, must=False)
@@ -116,15 +116,15 @@ def compute_multiplier(
         unreached = np.isinf(base_compute).mean(axis=0)
     at = needed.point["answer"]
     return ComputeMultiplier(
-        shaped(C, shape), shaped(loss, shape), shaped(at, shape), shaped(at / C, shape), draws, shaped(unreached, shape),
-        (name_of(costs[0]), name_of(costs[1])), kind=made_by((fresh, old)),
+        compute=shaped(C, shape), loss=shaped(loss, shape), base_compute=shaped(at, shape), multiplier=shaped(at / C, shape), draws=draws,
+        unreached=shaped(unreached, shape), costs=(name_of(costs[0]), name_of(costs[1])), kind=made_by((fresh, old)),
     )  # fmt: skip
 
 
-def _only_unreachable(side: Side, question: Any, found: Any) -> None:
+def _only_unreachable(arm: Arm, question: Any, found: Any) -> None:
     """Raise unless every loss without an optimum lies below all that the law predicts."""
     (_, condition), *_ = question.program.equal
     for s in np.flatnonzero(~found.ok[0]):
-        low, _ = reach(question, side.known, int(s), condition)
+        low, _ = reach(question, arm.known, int(s), condition)
         if low <= 1e-9:
-            explain(question.only(np.asarray([s])), side.known, type(found)(*(a[..., [s]] for a in found)), "loss", name_of(side.cost))
+            explain(question.only(np.asarray([s])), arm.known, type(found)(*(a[..., [s]] for a in found)), "loss", name_of(arm.cost))

@@ -11,13 +11,13 @@ import numpy as np
 
 from ...core.answer import Answer, share
 from ...core.errors import DecisionError
-from ...core.precision import double
+from ...core.numeric.precision import double
 from ...core.table import Table
 from ...optimum.many import Optima
 from ..costs import six_nd
 from ..diagnosis import explain, unlimited
 from ..question import Question, name_of, numbers
-from .side import Side, positive, sides
+from .arm import Arm, arms, positive
 
 _LOOSE = 1e30  # a cap that never holds, in units of the cost at the optimum
 
@@ -120,20 +120,20 @@ def pareto(
     _check(against, compute, loss, points, between)
     second = cost if against is None else against
     limits = {**(caps or {})} | ({} if against is None else {against: 1.0})
-    (side,) = sides([source], [cost], given, "pareto", bounds=bounds, caps=limits, over=None if over is None else tuple(over))
+    (arm,) = arms([source], [cost], given, "pareto", bounds=bounds, caps=limits, over=None if over is None else tuple(over))
     for_budget, names = loss is None, ("loss" if loss is None else name_of(cost), name_of(second))
     target = compute if loss is None else loss
     if target is None:
         low, high = numbers("between", between)
         levels = np.geomspace(low, high, points)
-        question = side.ask(levels, True)
+        question = arm.ask(levels, True)
     else:
         target = float(target)
-        low, high = numbers("between", between) if between is not None else _ends(side.ask(np.asarray([target]), for_budget), side, names)
+        low, high = numbers("between", between) if between is not None else _ends(arm.ask(np.asarray([target]), for_budget), arm, names)
         levels = np.geomspace(low, high, points)
-        question = _capped(side.ask(np.full(points, target), for_budget), levels)
-    point, draws = question.solve(side.known)
-    _found(question, side, point, name_of(cost))
+        question = _capped(arm.ask(np.full(points, target), for_budget), levels)
+    point, draws = question.solve(arm.known)
+    _found(question, arm, point, name_of(cost))
 
     scale: Callable[[Any], Any] = np.asarray if for_budget else np.exp
     drawn, unmet = {}, np.zeros(points)
@@ -144,13 +144,14 @@ def pareto(
     first, knee = scale(point.f[0]), _knee(point.f[0], np.log(levels))
     # a multiplier of a cap that does not hold is 0 but for rounding
     return Pareto(
-        names, first, levels, _named(question, point), np.where(rate > 1e-12, rate, 0.0), knee, held, drawn, unmet, kind=side.known.kind
-    )
+        names=names, first=first, second=levels, inputs=_named(question, point), rate=np.where(rate > 1e-12, rate, 0.0), knee=knee,
+        held=held, draws=drawn, unmet=unmet, kind=arm.known.kind,
+    )  # fmt: skip
 
 
-def _found(question: Question, side: Side, point: Optima, cost: str) -> None:
+def _found(question: Question, arm: Arm, point: Optima, cost: str) -> None:
     """Raise a DecisionError where there is no optimum, or nothing limits it."""
-    explain(question, side.known, point, "loss" if question.program.equal[0][0] == "loss" else "compute", cost)
+    explain(question, arm.known, point, "loss" if question.program.equal[0][0] == "loss" else "compute", cost)
     unlimited(question, point, cost)
 
 
@@ -183,13 +184,13 @@ def _named(question: Question, found: Any) -> dict[str, np.ndarray]:
     return {name: value.T for name, value in question.program.named(found.x[:, 0]).items()}
 
 
-def _ends(question: Question, side: Side, names: tuple[str, str]) -> tuple[float, float]:
+def _ends(question: Question, arm: Arm, names: tuple[str, str]) -> tuple[float, float]:
     """The second objective at its own optimum and at that of the first. Its cap in the question is 1, so its condition is its logarithm."""
-    point_only = replace(side.known, draws=None)
+    point_only = replace(arm.known, draws=None)
     free, _ = _capped(question, np.asarray([_LOOSE])).solve(point_only)
-    _found(question, side, free, names[0])
+    _found(question, arm, free, names[0])
     *below, (_, second) = question.program.below
-    v = {"params": side.known.point, **jax.tree.map(lambda a: a[0], question.scenarios), **question.common}
+    v = {"params": arm.known.point, **jax.tree.map(lambda a: a[0], question.scenarios), **question.common}
     high = float(second(question.program.unpack(free.x[:, 0, 0]), v))
 
     least = question._replace(program=question.program._replace(objective=second, below=tuple(below)))

@@ -14,12 +14,12 @@ import numpy as np
 
 from ...core.answer import Answer, shaped
 from ...core.errors import DecisionError, suggest
-from ...core.law import Law
-from ...core.precision import double
+from ...core.laws.law import Law
+from ...core.numeric.precision import double
 from ...core.table import Table
 from ..costs import six_nd
 from ..question import law_condition, name_of, numbers
-from .side import Side, sides
+from .arm import Arm, arms
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -97,31 +97,32 @@ def regret(source: Any, *, cost: Callable[..., Any] = six_nd, over: Sequence[str
 
     References: Sardana et al. 2023, arXiv:2401.00448; Besiroglu et al. 2024, arXiv:2404.10102.
     """
-    (side,) = sides([source], [cost], inputs, "regret")
-    chosen = _chosen(side, over)
-    points, shape = _points(side, chosen)
-    C = side.costs(points)
+    (arm,) = arms([source], [cost], inputs, "regret")
+    chosen = _chosen(arm, over)
+    points, shape = _points(arm, chosen)
+    C = arm.costs(points)
     if not np.isfinite(C).all() or (C <= 0).any():
         raise DecisionError(f"regret() under {name_of(cost)} finds runs that cost {C.min():g}; costs must be positive.")
     rows = {n: v[None] for n, v in points.items()}
-    loss = side.predict(rows)[0]
-    losses = side.predict(rows, draws=True) if side.known.count else None
+    loss = arm.predict(rows)[0]
+    losses = arm.predict(rows, draws=True) if arm.known.count else None
 
-    each = {n: v for n, v in points.items() if n not in chosen and np.size(side.given[n]) > 1}
-    asked = side._replace(given={n: v for n, v in side.given.items() if n not in chosen}, over=chosen)
+    each = {n: v for n, v in points.items() if n not in chosen and np.size(arm.given[n]) > 1}
+    asked = arm._replace(given={n: v for n, v in arm.given.items() if n not in chosen}, over=chosen)
     best = asked.best(C, True, each)
     least = asked.best(loss, False, each, None if losses is None else {"target": losses})
     answers = _answers(C, loss, best.point, least.point)
-    demand = _demand(side, rows, draws=False)
+    demand = _demand(arm, rows, draws=False)
     draws: dict[str, Any] = {}
     if losses is not None:
         draws = _answers(C, losses, best.draws, least.draws) | {f"best {n}": best.draws[n] for n in chosen}
-        draws |= {} if demand is None else {"D_inf": _demand(side, rows, draws=True)}
+        draws |= {} if demand is None else {"D_inf": _demand(arm, rows, draws=True)}
     one = {n: shaped(v, shape) for n, v in answers.items()}
     return Regret(
-        shaped(C, shape), one["loss"], one["best loss"], one["excess"], one["needed"], one["wasted"],
-        {n: shaped(best.point[n], shape) for n in chosen}, None if demand is None else shaped(demand[0], shape),
-        {n: shaped(v, shape) for n, v in draws.items()}, name_of(cost), kind=side.known.kind,
+        compute=shaped(C, shape), loss=one["loss"], best_loss=one["best loss"], excess=one["excess"], needed=one["needed"],
+        wasted=one["wasted"], best={n: shaped(best.point[n], shape) for n in chosen},
+        inference=None if demand is None else shaped(demand[0], shape), draws={n: shaped(v, shape) for n, v in draws.items()},
+        cost=name_of(cost), kind=arm.known.kind,
     )  # fmt: skip
 
 
@@ -132,14 +133,14 @@ def _answers(C: np.ndarray, loss: np.ndarray, best: Mapping[str, Any], least: Ma
     return {"loss": loss, "best loss": least_loss, "excess": loss - least_loss, "needed": needed, "wasted": 1.0 - needed / C}
 
 
-def _chosen(side: Side, over: Sequence[str] | None) -> tuple[str, ...]:
+def _chosen(arm: Arm, over: Sequence[str] | None) -> tuple[str, ...]:
     """The inputs that could have been chosen."""
-    law, taken = side.known.law, inspect.signature(side.cost).parameters
+    law, taken = arm.known.law, inspect.signature(arm.cost).parameters
     if over is None:
         both = [n for n in law.inputs if n in taken]
         chosen = tuple(n for n in both if n in ("N", "D")) if {"N", "D"} <= set(both) else tuple(both)
         if not chosen:
-            raise DecisionError(f"The cost {name_of(side.cost)} takes none of the inputs of law {law.name!r}, {', '.join(law.inputs)}.")
+            raise DecisionError(f"The cost {name_of(arm.cost)} takes none of the inputs of law {law.name!r}, {', '.join(law.inputs)}.")
         return chosen
     for n in over:
         if n not in law.inputs:
@@ -147,11 +148,11 @@ def _chosen(side: Side, over: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(over)
 
 
-def _points(side: Side, chosen: tuple[str, ...]) -> tuple[dict[str, np.ndarray], tuple[int, ...]]:
+def _points(arm: Arm, chosen: tuple[str, ...]) -> tuple[dict[str, np.ndarray], tuple[int, ...]]:
     """The runs: every number by name, (runs,), and the shape in which they were given."""
-    law = side.known.law
-    values = side.scalars()
-    values |= {n: numbers(n, v) for n, v in side.given.items() if n not in law.inputs}
+    law = arm.known.law
+    values = arm.scalars()
+    values |= {n: numbers(n, v) for n, v in arm.given.items() if n not in law.inputs}
     try:
         shape = np.broadcast_shapes(*(v.shape for v in values.values()))
     except ValueError:
@@ -176,12 +177,12 @@ def _elasticities(law: Law, params: Any, inputs: Any, given: Any) -> Any:
     return jnp.moveaxis(jax.vmap(jax.vmap(one, in_axes=(None, 0)), in_axes=(0, None))(params, inputs), -1, 0)
 
 
-def _demand(side: Side, rows: Mapping[str, np.ndarray], *, draws: bool) -> np.ndarray | None:
+def _demand(arm: Arm, rows: Mapping[str, np.ndarray], *, draws: bool) -> np.ndarray | None:
     """Inference tokens (sets, points) for which the runs are the best; None for laws without N and D."""
-    law = side.known.law
+    law = arm.known.law
     if not {"N", "D"} <= set(law.inputs):
         return None
-    params = side.known.draws if draws else side.known.leading()
+    params = arm.known.draws if draws else arm.known.leading()
     inputs = {n: v[0] for n, v in rows.items() if n in law.inputs}
-    eps_N, eps_D = np.asarray(_elasticities(law, params, inputs, {n: side.value(n) for n in law.inputs if n not in inputs}))
+    eps_N, eps_D = np.asarray(_elasticities(law, params, inputs, {n: arm.value(n) for n in law.inputs if n not in inputs}))
     return 3.0 * inputs["D"] * (eps_N / eps_D - 1.0)

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from ...core.chain import Chain, chain
 from ...core.errors import DataError, FitError
-from ...core.law import Law
-from ..counts import overdispersion
+from ...core.laws.chain import Chain, chain
+from ...core.laws.law import Law
 from ..fit import check
-from ..layout import Layout
-from ..problem import residuals
+from ..objective.counts import overdispersion
+from ..objective.layout import Layout
+from ..objective.problem import residuals
 from ..request import Request
 from ..result import finish
 from ..solvers.gradient import Solver, as_solver
@@ -37,7 +37,7 @@ _MAD = 0.6744897501960817  # median of |z|, z standard normal
 
 
 @dataclass(frozen=True)
-class Asked:
+class ChainRequest:
     """What `fit` was given for a chain, checked."""
 
     joined: Chain
@@ -55,8 +55,10 @@ class Asked:
     below: float | None = None  # predict how far the output stays below this
 
 
-def asked_of(law: Law, *, loss: Any, on: Any, floor: Any, ceiling: Any, noise: Any, fix: Any, tie: Any, bounds: Any, by: Any, share: Any,
-             weights: Any, sizes: Any) -> Asked:  # fmt: skip
+def chain_request(
+    law: Law, *, loss: Any, on: Any, floor: Any, ceiling: Any, noise: Any, fix: Any, tie: Any, bounds: Any, by: Any, share: Any,
+    weights: Any, sizes: Any,
+) -> ChainRequest:  # fmt: skip
     """The arguments of `fit`, checked; a single law is a chain of one stage."""
     joined = law if isinstance(law, Chain) else chain(**{law.output: law})
     share = (share,) if isinstance(share, str) else tuple(share)
@@ -76,12 +78,13 @@ def asked_of(law: Law, *, loss: Any, on: Any, floor: Any, ceiling: Any, noise: A
             known[name] = 0.0  # deviances have a size of their own
     if len(joined.outputs) == 1 and not each[joined.output].counts:
         known.setdefault(joined.output, 1.0)  # there is no other stage to weigh it against
-    return Asked(
-        joined, None if isinstance(law, Chain) else law, joined.output, each, known, fix, tie, bounds, by, share, weights, dict(sizes or {})
-    )
+    return ChainRequest(
+        joined=joined, single=None if isinstance(law, Chain) else law, output=joined.output, each=each, noise=known, fix=fix, tie=tie,
+        bounds=bounds, by=by, share=share, weights=weights, sizes=dict(sizes or {}),
+    )  # fmt: skip
 
 
-def fit_chain(asked: Asked, table: Any, *, starts: Any, solver: Any, seed: int, unidentified: str, progress: Any) -> ChainFit:
+def fit_chain(asked: ChainRequest, table: Any, *, starts: Any, solver: Any, seed: int, unidentified: str, progress: Any) -> ChainFit:
     """All stages at once: see `fit`."""
     begun, solver = time.perf_counter(), as_solver(solver or "lm")
     stacked = stack(asked.joined, table, asked.each, asked.by, asked.weights)
@@ -96,7 +99,7 @@ def fit_chain(asked: Asked, table: Any, *, starts: Any, solver: Any, seed: int, 
         start, noise = stage_by_stage(problem, seed, progress)
         check(problem.request(noise), unidentified)
         points = _around(problem.request(noise), start, seed) if starts is None else starts
-        found, noise = _settled(problem, noise, points, solver, seed, progress)
+        found, noise = _alternating(problem, noise, points, solver, seed, progress)
         request = problem.request(noise)
     fitted = finish(request, found, solver, None, seed, time.perf_counter() - begun)
     return ChainFit.made(fitted, asked, stacked, noise, stage_curvatures(problem, request, fitted))
@@ -106,7 +109,7 @@ def fit_chain(asked: Asked, table: Any, *, starts: Any, solver: Any, seed: int, 
 class Joint:
     """A chain with its stacked table."""
 
-    asked: Asked
+    asked: ChainRequest
     stacked: Stacked
 
     @property
@@ -119,14 +122,14 @@ class Joint:
         a = self.asked
         loss, factors = common(a.each, noise)
         return Request(
-            self.stacked.law, self.stacked.runs(noise, factors), loss, "linear", a.fix, a.tie, a.bounds, a.by, a.share,
-            self.stacked.weights(factors), a.sizes,
+            law=self.stacked.law, runs=self.stacked.runs(noise, factors), loss=loss, on="linear", fix=a.fix, tie=a.tie, bounds=a.bounds,
+            by=a.by, share=a.share, weights=self.stacked.weights(factors), sizes=a.sizes,
         )  # fmt: skip
 
     def residuals(self, request: Request, theta: np.ndarray) -> np.ndarray:
         """(rows,) residuals in units of the noise that the request has, in the order of the stacked table."""
-        bank, places = request.bank, request.places
-        r = np.asarray(residuals(request.spec, bank.batched, theta, bank.gather(np.arange(theta.shape[1]))))
+        batch, places = request.batch, request.places
+        r = np.asarray(residuals(request.spec, batch.batched, theta, batch.gather(np.arange(theta.shape[1]))))
         out = np.empty(len(self.stacked.stage))
         for s, place in enumerate(places):
             out[place] = r[: len(place), s]
@@ -219,10 +222,26 @@ def stage_alone(problem: Joint, name: str, params: Mapping[str, Any], inputs: st
     tie = {back[x]: back[y] for x, y in a.tie.items() if x in back and y in back}
     bounds = {back[called]: pair for called, pair in a.bounds.items() if called in back}
     known = {ALONE: a.noise[name]} if name in a.noise else {}
-    return Joint(Asked(alone, None, ALONE, each, known, fixed, tie, bounds, None, (), None, a.sizes), own)
+    return Joint(
+        ChainRequest(
+            joined=alone,
+            single=None,
+            output=ALONE,
+            each=each,
+            noise=known,
+            fix=fixed,
+            tie=tie,
+            bounds=bounds,
+            by=None,
+            share=(),
+            weights=None,
+            sizes=a.sizes,
+        ),
+        own,
+    )
 
 
-def _predicted(asked: Asked, output: str, columns: Mapping[str, np.ndarray], params: Mapping[str, Any]) -> np.ndarray:
+def _predicted(asked: ChainRequest, output: str, columns: Mapping[str, np.ndarray], params: Mapping[str, Any]) -> np.ndarray:
     """A stage's output at rows, at parameters of the stages that lead to it."""
     known: dict[str, Any] = {name: columns[name] for name in asked.joined.needs(output)}
     for stage in asked.joined.leading_to(output):
@@ -249,7 +268,7 @@ def _shape(slot: Any) -> tuple[int, ...]:
     return ((slot.copies,) if slot.grouped else ()) + (() if slot.size is None else (slot.size,))
 
 
-def _settled(
+def _alternating(
     problem: Joint, noise: dict[str, float], points: Starts | np.ndarray, solver: Solver, seed: int, progress: Any
 ) -> tuple[Found, dict[str, float]]:
     """Search, then noise and parameters in turn until neither moves, then search again at that noise."""
@@ -264,7 +283,7 @@ def _settled(
             noise = fresh
             request = problem.request(noise)
             sets = np.arange(theta.shape[1])
-            theta = minimise(request.spec, request.bank, theta, sets, solver.warm).theta
+            theta = minimise(request.spec, request.batch, theta, sets, solver.warm).theta
             if change < _SETTLED:
                 break
         request = problem.request(noise)

@@ -11,8 +11,8 @@ import numpy as np
 
 from ...core.checks import rows_text
 from ...core.errors import DataError, FitError, suggest
-from ..counts import Binomial, deviance_residual
-from ..losses import Huber, LogCosh, Loss, Squared, StudentT, as_loss, squared
+from ..objective.counts import Binomial, deviance_residual
+from ..objective.losses import Huber, LogCosh, Loss, Squared, StudentT, as_loss, squared
 
 SCALES = ("log", "linear", "logit")
 FLAT = 1e6  # a squared loss beside Huber's is Huber's with its corner so many noise levels out

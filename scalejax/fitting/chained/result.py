@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ...core.chain import Chain
 from ...core.errors import FitError, suggest
-from ...core.law import Law
-from ...core.precision import double
+from ...core.laws.chain import Chain
+from ...core.laws.law import Law
+from ...core.numeric.precision import double
 from ...core.table import number
 from ..diagnosis import Diagnosis
 from ..predict import Points, evaluate, inputs_by_name
@@ -25,7 +25,7 @@ from ..uncertainty.units import Units, unit_names
 from .stacking import RUN, UNIT, Stacked, observed
 
 if TYPE_CHECKING:
-    from .joint import Asked
+    from .joint import ChainRequest
 
 
 class StageRows(NamedTuple):
@@ -50,14 +50,14 @@ class ChainFit(Fit):
         staged: None for a joint fit; "observed" or "predicted" inputs of the later stages for one stage by stage.
     """
 
-    asked: Asked
+    asked: ChainRequest
     stacked: Stacked
     noise: Mapping[str, float]
     staged: str | None = None
 
     @staticmethod
     def made(
-        fitted: Fit, asked: Asked, stacked: Stacked, noise: Mapping[str, float], curvature: tuple[Curvature, ...] | None,
+        fitted: Fit, asked: ChainRequest, stacked: Stacked, noise: Mapping[str, float], curvature: tuple[Curvature, ...] | None,
         staged: str | None = None,
     ) -> ChainFit:  # fmt: skip
         """The fit of the stacked regression as that of the chain."""

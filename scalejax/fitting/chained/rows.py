@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..losses import Huber, LogCosh, Loss, Squared, StudentT
+from ..objective.losses import Huber, LogCosh, Loss, Squared, StudentT
 from ..request import Request
 from ..uncertainty.covariance import Curvature, curvatures
-from ..uncertainty.rows import DenseRows, mean_curvature, mean_score, row_curvature
 from ..uncertainty.second_order import derivatives
+from ..uncertainty.sums import DenseRows, mean_curvature, mean_score, row_curvature
 
 if TYPE_CHECKING:
     from ..result import Fit
@@ -75,7 +75,7 @@ def stage_curvatures(problem: Joint, request: Request, fitted: Fit) -> tuple[Cur
     """Covariance and its diagnosis from residuals whose variance and loss are their stage's; None of one stage, or where derivatives of
     all residuals would be too many and the stages have least squares in common."""
     names = problem.asked.joined.outputs
-    many = request.bank.rows * fitted.theta.size > _NUMBERS
+    many = request.batch.rows * fitted.theta.size > _NUMBERS
     if len(names) == 1 or (many and isinstance(request.loss, Squared)):
         return None
     weight = np.asarray(request.weights)
@@ -85,13 +85,13 @@ def stage_curvatures(problem: Joint, request: Request, fitted: Fit) -> tuple[Cur
         ratio = problem.stacked.weight[here] / weight[here]
         factors[name] = float(np.sqrt(ratio[0])) if here.any() else 1.0
     losses = tuple(_in_noise(problem.asked.each[name].loss, factors[name]) for name in names)
-    bank, theta = request.bank, fitted.theta
-    r, jac, bending = derivatives(request.spec, bank.batched, theta, bank.gather(np.arange(theta.shape[1])))
-    stage = np.full((bank.rows, theta.shape[1]), -1)
+    batch, theta = request.batch, fitted.theta
+    r, jac, bending = derivatives(request.spec, batch.batched, theta, batch.gather(np.arange(theta.shape[1])))
+    stage = np.full((batch.rows, theta.shape[1]), -1)
     for s, place in enumerate(request.places):
         stage[: len(place), s] = problem.stacked.stage[place]
     scale = np.where(stage >= 0, np.asarray([factors[name] for name in names])[stage], 1.0).T  # (sets, rows)
-    weights = bank.weight.T * scale**2
+    weights = batch.weight.T * scale**2
     jac = np.where((weights > 0)[..., None], np.moveaxis(jac, 0, -1).swapaxes(0, 1), 0.0) / scale[..., None]
     r = r.T / scale
     influence = np.abs(jac).max(axis=1)

@@ -11,14 +11,14 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from ...core.chain import Chain
 from ...core.checks import not_finite, rows_text
-from ...core.domains import Real
 from ...core.errors import DataError, suggest
-from ...core.law import Law
+from ...core.laws.chain import Chain
+from ...core.laws.domains import Real
+from ...core.laws.law import Law
 from ...core.runs import Runs
 from ...data.readers import read_columns
-from ..counts import Binomial
+from ..objective.counts import Binomial
 from ..request import run_weights
 from .measure import Measure, per_stage
 
@@ -57,15 +57,9 @@ def stacked_law(joined: Chain, scales: tuple[Measure, ...], staged: bool = False
     domains = {name: joined.domains[name] for name in (*joined.inputs, *joined.parameters)}
     domains |= {observed(name): joined.domains[name] for name in inner} | _SPECIAL
     return StackedLaw(
-        _stacked(joined, scales, inner, inputs),
-        joined.name,
-        inputs,
-        joined.parameters,
-        MappingProxyType(domains),
-        TARGET,
-        joined.reference,
-        names=joined.outputs,
-    )
+        function=_stacked(joined, scales, inner, inputs), name=joined.name, inputs=inputs, parameters=joined.parameters,
+        domains=MappingProxyType(domains), output=TARGET, reference=joined.reference, names=joined.outputs,
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=256)
@@ -202,7 +196,10 @@ def stack(joined: Chain, table: Any, each: Mapping[str, Measure], by: str | None
         if isinstance(loss := each[name].loss, Binomial):
             columns[SHARE][stage == k], columns[TRIALS][stage == k] = value[stage == k], _trials(runs, loss.trials, parts[k])
     weight = np.concatenate([w[name][rows] for name, rows in zip(joined.outputs, parts, strict=True)])
-    return Stacked(joined, dict(each), staged, columns, stage, row, value, np.concatenate(target), weight)
+    return Stacked(
+        joined=joined, each=dict(each), staged=staged, columns=columns, stage=stage, row=row, value=value, target=np.concatenate(target),
+        weight=weight,
+    )  # fmt: skip
 
 
 def _usable(joined: Chain, table: Any) -> Runs:

@@ -12,20 +12,20 @@ import jax
 import numpy as np
 
 from ...core.errors import ConvergenceWarning, FitError, suggest
-from ..data import Bank
 from ..fit import check
+from ..objective.data import Batch
 from ..request import Request
-from ..result import Fit, StartTable, finish
+from ..result import Fit, finish
 from ..runaways import refit
 from ..solvers.gradient import as_solver
-from ..solvers.search import search
+from ..solvers.search import StartTable, search
 from ..status import Status, code
 from ..uncertainty.covariance import Curvature
 from ..uncertainty.draws import Draws
 from ..uncertainty.resampling import FEWEST
 from ..uncertainty.second_order import derivatives
 from ..uncertainty.units import Units, resampled_units, unit_names
-from .joint import ALONE, Asked, Joint, in_chain, stage_alone
+from .joint import ALONE, ChainRequest, Joint, in_chain, stage_alone
 from .result import ChainFit
 from .stacking import stack
 
@@ -33,7 +33,7 @@ INPUTS = ("observed", "predicted")
 
 
 def fit_staged(
-    asked: Asked, table: Any, *, inputs: str, starts: Any, solver: Any, seed: int, unidentified: str, progress: Any
+    asked: ChainRequest, table: Any, *, inputs: str, starts: Any, solver: Any, seed: int, unidentified: str, progress: Any
 ) -> ChainFit:  # fmt: skip
     """Every stage by itself; the result predicts through all of them. See `fit`."""
     if inputs not in INPUTS:
@@ -85,9 +85,9 @@ def _theta_of(problem: Joint, request: Request, fits: list[Fit]) -> np.ndarray:
 def _joined(request: Request, fits: list[Fit], theta: np.ndarray, seconds: float, seed: int) -> Fit:
     """The stages' fits as one: the worst status, the sum of the objectives, the starts of the stage where fewest agree."""
     worst = min(fits, key=lambda f: f.starts.agreeing / max(f.starts.refined, 1)).starts
-    bank = request.bank
-    r = np.asarray(derivatives(request.spec, bank.batched, theta, bank.gather(np.arange(1)))[0])
-    objective = float(np.sum(bank.weight * np.asarray(request.loss.rho(r))))
+    batch = request.batch
+    r = np.asarray(derivatives(request.spec, batch.batched, theta, batch.gather(np.arange(1)))[0])
+    objective = float(np.sum(batch.weight * np.asarray(request.loss.rho(r))))
     starts = StartTable(
         worst.objective, worst.status, worst.iterations, np.repeat(theta[..., None], worst.status.shape[1], 2), worst.screened
     )
@@ -107,10 +107,10 @@ def curvature(problem: Joint, request: Request, theta: np.ndarray, fits: list[Fi
 
     References: Murphy and Topel 1985, J. Business & Economic Statistics 3, 370.
     """
-    bank, layout = request.bank, request.layout
-    r, jac, _ = derivatives(request.spec, bank.batched, theta, bank.gather(np.arange(1)))
+    batch, layout = request.batch, request.layout
+    r, jac, _ = derivatives(request.spec, batch.batched, theta, batch.gather(np.arange(1)))
     n = len(problem.stacked.stage)
-    jac, weight, r = jac[:, :n, 0].T, bank.weight[:n, 0], r[:n, 0]
+    jac, weight, r = jac[:, :n, 0].T, batch.weight[:n, 0], r[:n, 0]
     A, S = np.zeros((2, layout.size, layout.size))
     edge = np.zeros(layout.size, bool)
     flat: list[str] = []
@@ -148,7 +148,10 @@ def curvature(problem: Joint, request: Request, theta: np.ndarray, fits: list[Fi
         correlation = covariance / np.outer(deviation, deviation)
     worst = max(f.curvature[0].condition for f in fits)
     boundary = tuple(np.asarray(layout.labels)[edge])
-    return Curvature(covariance, textbook, freedom, worst, boundary, tuple(flat), correlation)
+    return Curvature(
+        covariance=covariance, model_covariance=textbook, freedom=freedom, condition=worst, boundary=boundary, flat=tuple(flat),
+        correlation=correlation,
+    )  # fmt: skip
 
 
 def bootstrap_staged(fit: ChainFit, replicates: int, columns: tuple[str, ...], seed: int, solver: Any, progress: Any) -> Draws:
@@ -170,14 +173,14 @@ def bootstrap_staged(fit: ChainFit, replicates: int, columns: tuple[str, ...], s
     for k, stage in enumerate(asked.joined.stages):
         alone = stage_alone(problem, stage.name, fit.params, fit.staged or "predicted")
         own, called = alone.request({ALONE: fit.noise[stage.name]}), dict(stage.parameters)
-        bank, here = own.bank, stacked.stage == k
+        batch, here = own.batch, stacked.stage == k
         if fit.staged == "predicted" and stage.takes:
-            bank = _predicted_anew(problem, stage.name, own, bank, request.params(theta))
+            batch = _predicted_anew(problem, stage.name, own, batch, request.params(theta))
         start = np.concatenate([fit.theta[places[called[s.name]].start : places[called[s.name]].stop] for s in own.layout.slots])
-        weight = np.zeros((bank.rows, replicates))
-        weight[: here.sum()] = drawn[here] * own.bank.weight[: here.sum(), :1]
-        sets = np.arange(replicates) if bank.weight.shape[1] > 1 else np.zeros(replicates, int)
-        ends, _ = refit(own, start, np.zeros(replicates, int), bank, sets, as_solver(solver).warm, weight, progress)
+        weight = np.zeros((batch.rows, replicates))
+        weight[: here.sum()] = drawn[here] * own.batch.weight[: here.sum(), :1]
+        sets = np.arange(replicates) if batch.weight.shape[1] > 1 else np.zeros(replicates, int)
+        ends, _ = refit(own, start, np.zeros(replicates, int), batch, sets, as_solver(solver).warm, weight, progress)
         failed += int((ends.status != code(Status.CONVERGED)).sum())
         for slot in own.layout.slots:
             to = places[called[slot.name]]
@@ -192,11 +195,11 @@ def bootstrap_staged(fit: ChainFit, replicates: int, columns: tuple[str, ...], s
     return Draws(fit, theta, f"bootstrap (stage by stage, groups by {' and '.join(columns)}, seed {seed})", failed, units)
 
 
-def _predicted_anew(problem: Joint, name: str, own: Request, bank: Bank, params: Mapping[str, np.ndarray]) -> Bank:
+def _predicted_anew(problem: Joint, name: str, own: Request, batch: Batch, params: Mapping[str, np.ndarray]) -> Batch:
     """The bank of a stage whose inputs every replicate predicts from its own stages before."""
     joined, count = problem.asked.joined, len(next(iter(params.values())))
-    arrays, batched = list(bank.inputs), list(bank.batched)
-    stage, here, rows = joined.stage(name), problem.stacked.stage == joined.outputs.index(name), len(bank.group)
+    arrays, batched = list(batch.inputs), list(batch.batched)
+    stage, here, rows = joined.stage(name), problem.stacked.stage == joined.outputs.index(name), len(batch.group)
     given = {n: problem.stacked.columns[n][here] for n in joined.needs(name)}
     given = {n: np.concatenate([c, np.repeat(c[:1], rows - len(c), axis=0)]) for n, c in given.items()}  # padded as the bank is
     for own_name, called in zip(stage.law.inputs, stage.inputs, strict=True):
@@ -204,5 +207,7 @@ def _predicted_anew(problem: Joint, name: str, own: Request, bank: Bank, params:
             law, i = joined.of(called), own.law.inputs.index(own_name)
             values = jax.vmap(lambda p, law=law: law.function(*(given[n] for n in law.inputs), **p))({k: params[k] for k in law.parameters})
             arrays[i], batched[i] = np.asarray(values).T, True
-    pull = np.repeat(bank.pull, count)
-    return replace(bank, inputs=tuple(arrays), batched=tuple(batched), weight=np.repeat(bank.weight, count, axis=1), pull=pull)
+    penalty_weight = np.repeat(batch.penalty_weight, count)
+    return replace(
+        batch, inputs=tuple(arrays), batched=tuple(batched), weight=np.repeat(batch.weight, count, axis=1), penalty_weight=penalty_weight
+    )

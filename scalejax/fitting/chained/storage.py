@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ...core.chain import Chain, chain
 from ...core.errors import DataError
 from ...core.files import write_text
-from ...core.law import Law
+from ...core.laws.chain import Chain, chain
+from ...core.laws.law import Law
 from ...zoo import laws
 from ..storage import as_json, fit_document, fit_from_document, loss_from_json, loss_to_json
-from .joint import Asked
+from .joint import ChainRequest
 from .measure import Measure
 from .result import ChainFit
 from .stacking import TARGET, UNIT, Stacked, stacked_law
@@ -63,9 +63,9 @@ def chain_from_document(document: dict[str, Any], law: Law | None) -> ChainFit:
     )  # fmt: skip
     single = joined.stages[0].law if saved["single"] else None
     by = request.by if isinstance(request.by, str) else None  # chains take one column
-    asked = Asked(
-        joined, single, saved["output"], each, saved["known"], request.fix, request.tie, request.bounds, by, request.share, None,
-        request.sizes,
+    asked = ChainRequest(
+        joined=joined, single=single, output=saved["output"], each=each, noise=saved["known"], fix=request.fix, tie=request.tie,
+        bounds=request.bounds, by=by, share=request.share, weights=None, sizes=request.sizes,
     )  # fmt: skip
     plain = {f.name: getattr(fitted, f.name) for f in fields(type(fitted))}
     return ChainFit(**plain, asked=asked, stacked=stacked, noise=saved["noise"], staged=saved["staged"])

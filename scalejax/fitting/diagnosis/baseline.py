@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...core.numeric.statistics import evenly
 from ...core.table import number
 from ..predict import evaluate
 from ..solvers.starts import make_starts
@@ -54,7 +55,7 @@ def _opposed(fit: Fit) -> str:
         rises = _rank_correlation(runs[name][used], y)
         if abs(rises) < _MONOTONE:
             continue
-        grid = x[np.unique(np.linspace(0, len(x) - 1, 20).astype(int))]
+        grid = x[evenly(len(x), 20)]
         given = {other: np.full(len(grid), np.median(runs[other][used])) for other in law.inputs if other != name} | {name: grid}
         if fit.groups:
             given["group"] = np.full(len(grid), fit.groups[0])

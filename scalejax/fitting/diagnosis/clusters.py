@@ -20,9 +20,9 @@ import numpy as np
 
 from ...core.checks import rows_text
 from ...core.runs import Runs
-from ..groups import label
+from ..objective.groups import label
 from ..request import Request
-from .rows import Rows, scaled, share
+from ..uncertainty.residuals import Rows, scaled, share
 
 FLAGGED = 2e-3  # probability, times the columns tried, below which clustering is said
 STRONG = 1e-3, 0.25  # the same, and the share of the variance, beyond which a column names the units of resampling
@@ -172,7 +172,10 @@ def _cluster(part: Partition, sets: Sequence[Rows], data: Sequence[tuple[np.ndar
     scaled = np.concatenate([y for y, _ in data])
     means, standing = (np.bincount(part.index, v, len(counts)) / counts for v in (raw, scaled))
     odd = tuple(part.names[g] for g in _odd(standing, counts))
-    return Cluster(part.column, part.same, part.names, part.index, means, counts, F, p, max(share, 0.0), odd, part.vectors)
+    return Cluster(
+        column=part.column, same=part.same, names=part.names, index=part.index, means=means, counts=counts, F=F, p=p,
+        share=max(share, 0.0), odd=odd, vectors=part.vectors,
+    )  # fmt: skip
 
 
 def _sums(pieces: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], groups: int) -> tuple[float, float, int, int]:

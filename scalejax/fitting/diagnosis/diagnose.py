@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...core.precision import double
+from ...core.numeric.precision import double
 from ...core.table import Table, number
 from ..status import Status, failures
+from ..uncertainty.residuals import Rows, rows_of
 from . import baseline, clusters, groups, naming, outliers, trends
-from .rows import Rows, rows_of
 from .trends import Trend
 from .verdict import Remark, Verdict, judged
 
@@ -171,7 +171,9 @@ class Diagnosis:
             return []
         total, lie = sum(int(r.counted.sum()) for r in self.rows), "lies" if len(found) == 1 else "lie"
         sentence = f"{len(found)} of {total:,} runs {lie} far from the law, "
-        sentence += naming.named(found, fit.request.on) + f", where half of the others lie within {naming.usual(found, fit.request.on)}."
+        sentence += (
+            naming.named(found, fit.request.on) + f", where half of the others lie within {naming.typical_residual(found, fit.request.on)}."
+        )
         sentence += naming.one_group(fit.request, found.rows)
         if len(self.rows) > 1 or self.without is None:
             return [sentence]

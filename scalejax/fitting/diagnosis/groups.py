@@ -10,7 +10,7 @@ import numpy as np
 
 from ...core.table import Table, number
 from ..solvers.search import agreement
-from .rows import Rows
+from ..uncertainty.residuals import Rows
 
 if TYPE_CHECKING:
     from ..result import Fit
@@ -53,11 +53,18 @@ def described(fit: Fit, sets: Sequence[Rows], others: Sequence[Rows], outliers: 
         target, half = _target(fit, rows), float(np.median(np.abs(r))) if len(r) else float("nan")
         out.append(
             Described(
-                name, int((weight > 0).any(axis=1).sum()), len(r), status, int(agree[s]), int(ran[s]),
-                _r_squared(weight, rows.residual, target, whole), _r_squared(kept, others[s].residual, target, whole), half,
-                float(np.sum(weight * rows.rho)),
+                name=name,
+                runs=int((weight > 0).any(axis=1).sum()),
+                observations=len(r),
+                status=status,
+                agreeing=int(agree[s]),
+                refined=int(ran[s]),
+                r_squared=_r_squared(weight, rows.residual, target, whole),
+                r_squared_without=_r_squared(kept, others[s].residual, target, whole),
+                half=half,
+                objective=float(np.sum(weight * rows.rho)),
             )
-        )  # fmt: skip
+        )
     return tuple(out)
 
 

@@ -17,7 +17,7 @@ from functools import cache
 
 import numpy as np
 
-from .rows import Rows, robust_scale
+from ..uncertainty.residuals import Rows, robust_scale
 
 CHANCE = 0.1  # of naming a run in a table without outliers whose tails are as heavy as assumed
 _HEAVIEST, _LIGHTEST = 4.0, 30.0  # degrees of freedom of the tails that are allowed for

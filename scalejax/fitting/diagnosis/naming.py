@@ -9,10 +9,10 @@ import numpy as np
 
 from ...core.checks import rows_text
 from ...core.table import number
-from ..groups import label
+from ..objective.groups import label
 from ..request import Request
+from ..uncertainty.residuals import share
 from .outliers import Outliers
-from .rows import share
 
 if TYPE_CHECKING:
     from ..result import Fit
@@ -28,7 +28,7 @@ def named(found: Outliers, on: str) -> str:
     return f"{rows_text(found.rows)} ({far}{', ...' if len(found) > _NAMED else ''})"
 
 
-def usual(found: Outliers, on: str) -> str:
+def typical_residual(found: Outliers, on: str) -> str:
     """The median absolute residual of the others in words."""
     return f"{100 * found.half:.2g} %" if on == "log" else f"{found.half:.3g}"
 

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...core.checks import rows_text
+from ...core.numeric.statistics import evenly
 from ...core.runs import Flag
 from ..request import Request
 from ..solvers.lm import LM
 from ..solvers.search import Found, minimise
 from ..solvers.starts import make_starts
+from ..uncertainty.residuals import Rows, robust_scale, rows_of
 from .influence import Judged, judge, largest, limit
-from .rows import Rows, robust_scale, rows_of
 
 if TYPE_CHECKING:
     from ..result import Fit
@@ -82,13 +83,16 @@ def _gathered(theta: np.ndarray, sets: Sequence[Rows], kept: Sequence[np.ndarray
     ]
     z, leverage = (np.concatenate([getattr(j, part) for j in known]) for part in ("z", "leverage"))
     residual = np.concatenate([largest(rows.residual) for rows in sets])
-    usual = np.concatenate([np.abs(rows.residual[keep][rows.weight[keep] > 0]) for rows, keep in zip(sets, kept, strict=True)])
+    typical_residual = np.concatenate([np.abs(rows.residual[keep][rows.weight[keep] > 0]) for rows, keep in zip(sets, kept, strict=True)])
     order = np.flatnonzero(far)[np.argsort(row[far])]
     others = np.flatnonzero(~far & np.concatenate([rows.counted for rows in sets]))
-    half = float(np.median(usual)) if len(usual) else 0.0
+    half = float(np.median(typical_residual)) if len(typical_residual) else 0.0
     shifts = [j.shift for j in known if j.shift is not None]
     shift = None if len(shifts) < len(known) else np.concatenate(shifts)[others]
-    return Outliers(row[order], z[order], residual[order], theta, half, row[others], leverage[others], shift)
+    return Outliers(
+        rows=row[order], z=z[order], residual=residual[order], theta=theta, half=half, others=row[others], leverage=leverage[others],
+        shift=shift,
+    )  # fmt: skip
 
 
 def rows_left(rows: Rows, kept: np.ndarray) -> int:
@@ -135,19 +139,19 @@ def _without(
     request: Request, theta: np.ndarray, sets: Sequence[Rows], kept: Sequence[np.ndarray], changed: Sequence[int], ends: np.ndarray
 ) -> np.ndarray:
     """Theta with the changed sets fitted to the runs that are kept, by the program of the fit: from where it is, and from other starts."""
-    bank, steps = request.bank, request.bank.rows // len(request.bank.group)
-    weight = bank.weight[:, changed].reshape(len(bank.group), steps, -1).copy()
+    batch, steps = request.batch, request.batch.rows // len(request.batch.group)
+    weight = batch.weight[:, changed].reshape(len(batch.group), steps, -1).copy()
     for i, s in enumerate(changed):
         weight[: len(kept[s]), :, i] *= kept[s][:, None]
-    count = max(min(_STARTS, _NUMBERS // bank.rows) // len(changed), 1)
+    count = max(min(_STARTS, _NUMBERS // batch.rows) // len(changed), 1)
     here, fresh = theta[:, changed][:, :, None], make_starts(request.layout, count, 0)
-    others = ends[:, changed][:, :, np.unique(np.linspace(0, ends.shape[2] - 1, min(count, 8)).astype(int))]
+    others = ends[:, changed][:, :, evenly(ends.shape[2], min(count, 8))]
     begin = np.concatenate([here, others, np.repeat(fresh[:, None], len(changed), axis=1)], axis=2)
     begin = np.where(np.isfinite(begin).all(axis=0), begin, here)
     count = begin.shape[2]
     member, which = np.repeat(np.arange(len(changed)), count), np.repeat(changed, count)
-    weight = weight.reshape(bank.rows, -1)[:, member]
-    found = minimise(request.spec, bank, begin.reshape(len(theta), -1), which, LM(), weight=weight, rivals=True)
+    weight = weight.reshape(batch.rows, -1)[:, member]
+    found = minimise(request.spec, batch, begin.reshape(len(theta), -1), which, LM(), weight=weight, rivals=True)
     best = np.argmin(np.where(np.isnan(found.objective), np.inf, found.objective).reshape(-1, count), axis=1)
     theta = theta.copy()
     theta[:, changed] = found.theta.reshape(len(theta), -1, count)[:, np.arange(len(changed)), best]
@@ -162,6 +166,6 @@ def fitted_without(fit: Fit, found: Outliers) -> Fit:
     excluded[found.rows] = True
     flag = Flag("outlier", "", tuple(map(int, found.rows)), f"Left out as far from the law: {rows_text(found.rows)}.", excluded=True)
     request = replace(request, runs=replace(fit.runs, excluded=excluded, flags=(*fit.runs.flags, flag)))
-    ends = minimise(request.spec, request.bank, found.theta, np.arange(found.theta.shape[1]), LM())
+    ends = minimise(request.spec, request.batch, found.theta, np.arange(found.theta.shape[1]), LM())
     found_again = Found(ends.theta[..., None], ends.objective[..., None], ends.status[..., None], ends.iterations[..., None], 1)
     return finish(request, found_again, LM(), fit.recipe, fit.seed, 0.0)

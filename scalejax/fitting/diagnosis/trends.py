@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..request import Request
-from .rows import Rows, scaled
+from ..uncertainty.residuals import Rows, scaled
 
 FLAGGED = 1e-3  # probability, times the inputs tried, below which a trend is said
 CORRELATED = 0.5  # correlation of neighbouring steps from which it is said

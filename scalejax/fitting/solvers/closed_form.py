@@ -15,11 +15,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...core.domains import Domain, Interval, Positive, Real
-from ..data import Bank
-from ..losses import Absolute, Asymmetric, Huber, LogCosh, Loss, Squared
-from ..penalty import CENTRAL, ranges
-from ..problem import Data, Spec, residuals
+from ...core.laws.domains import Domain, Interval, Positive, Real
+from ..objective.data import Batch
+from ..objective.losses import Absolute, Asymmetric, Huber, LogCosh, Loss, Squared
+from ..objective.penalty import CENTRAL, ranges
+from ..objective.problem import Data, Spec, residuals
 from ..status import Ends, Status, code, no_ends
 from .projection import linear_entries
 
@@ -30,10 +30,10 @@ _TOLERANCE = 1e-15
 _ITERATIONS = 500
 
 
-def is_linear(spec: Spec, bank: Bank) -> bool:
+def is_linear(spec: Spec, batch: Batch) -> bool:
     """Can the problem be solved here? The law must be linear on the scale of the residuals, the loss convex, the table of a sane size."""
     entries = linear_entries(spec) if spec.on == "linear" and _convex(spec.loss) else ()
-    if len(entries) != spec.layout.size or bank.rows * spec.layout.size > _NUMBERS:
+    if len(entries) != spec.layout.size or batch.rows * spec.layout.size > _NUMBERS:
         return False
     return not spec.prior or all(_straight(domain) for _, domain in entries)
 
@@ -53,10 +53,10 @@ class Problem(NamedTuple):
     design: np.ndarray
     target: np.ndarray
     weight: np.ndarray
-    pull: np.ndarray
+    penalty_weight: np.ndarray
 
 
-def solve(spec: Spec, bank: Bank, sets: np.ndarray, weight: np.ndarray | None = None) -> tuple[Ends, np.ndarray]:
+def solve(spec: Spec, batch: Batch, sets: np.ndarray, weight: np.ndarray | None = None) -> tuple[Ends, np.ndarray]:
     """Ends of members, and which of them have their optimum inside the support of every parameter.
 
     Args:
@@ -64,32 +64,32 @@ def solve(spec: Spec, bank: Bank, sets: np.ndarray, weight: np.ndarray | None = 
     """
     members, size = len(sets), spec.layout.size
     ends, inside = no_ends(np.zeros((size, members))), np.zeros(members, bool)
-    shared = not any(bank.batched[:-1])
-    parts = _columns(spec, bank, np.unique(sets)[:1] if shared else np.unique(sets))
+    shared = not any(batch.batched[:-1])
+    parts = _columns(spec, batch, np.unique(sets)[:1] if shared else np.unique(sets))
     place = np.zeros(members, int) if shared else np.searchsorted(np.unique(sets), sets)
-    step = max(_NUMBERS // (bank.rows * size), 1)
+    step = max(_NUMBERS // (batch.rows * size), 1)
     for begin in range(0, members, step):
         some = np.arange(begin, min(begin + step, members))
-        w = (bank.weight[:, sets[some]] if weight is None else weight[:, some]).T
-        target = _target(bank, sets[some]) - parts[0][place[some]]
+        w = (batch.weight[:, sets[some]] if weight is None else weight[:, some]).T
+        target = _target(batch, sets[some]) - parts[0][place[some]]
         design = parts[1][:1] if shared else parts[1][place[some]]
-        c, objective, iterations = _minimise(spec, Problem(design, target, w, bank.pull[sets[some]]))
+        c, objective, iterations = _minimise(spec, Problem(design, target, w, batch.penalty_weight[sets[some]]))
         ends.theta[:, some], inside[some] = _theta(spec, c)
         ends.objective[some], ends.iterations[some] = objective, iterations
         ends.status[some] = code(Status.CONVERGED if iterations < _ITERATIONS else Status.MAX_ITERATIONS)
     return ends, inside & np.isfinite(ends.objective)
 
 
-def _target(bank: Bank, sets: np.ndarray) -> np.ndarray:
+def _target(batch: Batch, sets: np.ndarray) -> np.ndarray:
     """(members, rows)."""
-    batched = bank.target[..., sets] if bank.batched[-1] else np.repeat(bank.target[..., None], len(sets), axis=-1)
+    batched = batch.target[..., sets] if batch.batched[-1] else np.repeat(batch.target[..., None], len(sets), axis=-1)
     return batched.reshape(-1, len(sets)).T
 
 
-def _columns(spec: Spec, bank: Bank, sets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _columns(spec: Spec, batch: Batch, sets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The law at c = 0, (sets, rows), and its derivatives along c, (sets, rows, size)."""
-    data = bank.gather(sets)._replace(target=np.zeros(bank.target.shape[: bank.target.ndim - bank.batched[-1]]))
-    offset, design = _linearised(spec, (*bank.batched[:-1], False), data, len(sets))
+    data = batch.gather(sets)._replace(target=np.zeros(batch.target.shape[: batch.target.ndim - batch.batched[-1]]))
+    offset, design = _linearised(spec, (*batch.batched[:-1], False), data, len(sets))
     return np.asarray(offset), np.moveaxis(np.asarray(design), -1, 1)
 
 
@@ -124,7 +124,7 @@ def _theta(spec: Spec, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _minimise(spec: Spec, problem: Problem) -> tuple[np.ndarray, np.ndarray, int]:
     """c (members, size), the objective (members,), and the iterations of the slowest member."""
     loss, (design, target, weight, _) = spec.loss, problem
-    middle, precision = _penalty(spec, problem.pull)
+    middle, precision = _penalty(spec, problem.penalty_weight)
     turned = np.swapaxes(design, 1, 2)
 
     def value(c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -149,25 +149,25 @@ def _minimise(spec: Spec, problem: Problem) -> tuple[np.ndarray, np.ndarray, int
         bend = weight * np.maximum(bend, 0.0)
         push = slope(c, r)
         move = (_inverse(turned @ (design * bend[..., None]), precision) @ push[..., None])[..., 0]
-        promise = 0.5 * np.sum(push * move, axis=1)
+        expected_fall = 0.5 * np.sum(push * move, axis=1)
         trial_r, trial = value(c + move)
         better = trial < f
         c, r, f = np.where(better[:, None], c + move, c), np.where(better[:, None], trial_r, r), np.where(better, trial, f)
         # Steps by the majorizer never fail but by rounding.
-        running = np.where(better, promise > _TOLERANCE * f, safe < 1) & (promise > 1e-300)
+        running = np.where(better, expected_fall > _TOLERANCE * f, safe < 1) & (expected_fall > 1e-300)
         if not running.any():
             return c, f, k
-        safe = np.where(better, promise / (promise + _NEAR * f + 1e-300), 1.0)
-        width = np.sqrt(2 * np.maximum(promise, 1e-14 * f) / np.maximum(bend.sum(axis=1), 1e-300)) + 1e-300
+        safe = np.where(better, expected_fall / (expected_fall + _NEAR * f + 1e-300), 1.0)
+        width = np.sqrt(2 * np.maximum(expected_fall, 1e-14 * f) / np.maximum(bend.sum(axis=1), 1e-300)) + 1e-300
     return c, f, _ITERATIONS
 
 
-def _penalty(spec: Spec, pull: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _penalty(spec: Spec, penalty_weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Middles (size,) and precisions (members, size) of a weak prior, on the natural scale."""
     if not spec.prior:
-        return np.zeros(spec.layout.size), np.zeros((len(pull), spec.layout.size))
+        return np.zeros(spec.layout.size), np.zeros((len(penalty_weight), spec.layout.size))
     known, scale = ranges(spec.layout), np.asarray([domain.scale for _, domain in linear_entries(spec)])
-    return known.middle * scale, pull[:, None] * (CENTRAL / (known.width * scale)) ** 2
+    return known.middle * scale, penalty_weight[:, None] * (CENTRAL / (known.width * scale)) ** 2
 
 
 def _inverse(normal: np.ndarray, precision: np.ndarray) -> np.ndarray:

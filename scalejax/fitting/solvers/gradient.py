@@ -13,11 +13,11 @@ import numpy as np
 import optax
 from jax.flatten_util import ravel_pytree
 
-from ...core.batching import over_devices, traced
 from ...core.errors import FitError, suggest
-from ...core.linear import cholesky, solve_damped, solve_transposed
-from ..layout import Layout
-from ..problem import Data, Spec, data_axes
+from ...core.numeric.batching import over_devices, traced
+from ...core.numeric.linear import cholesky, solve_damped, solve_transposed
+from ..objective.layout import Layout
+from ..objective.problem import Data, Spec, data_axes
 from ..status import Ends, Status, code, no_ends
 from .lm import LM, chunk_size
 from .projection import VarPro
@@ -131,7 +131,7 @@ def _paths(spec: Spec, batched: tuple[bool, ...], solver: Optax, theta: Any, dat
         axes = jnp.where(jnp.all(jnp.isfinite(root), axis=(0, 1)), root, axes)
 
     def one(start, axes, member):
-        alone = member._replace(weight=member.weight[:, None], pull=member.pull[None])
+        alone = member._replace(weight=member.weight[:, None], penalty_weight=member.penalty_weight[None])
         z, place = _coordinates(spec.layout, solver.coordinates, start, axes)
 
         def value(z):
@@ -145,8 +145,8 @@ def _paths(spec: Spec, batched: tuple[bool, ...], solver: Optax, theta: Any, dat
     # The verdict does not depend on the path: a Newton step from here would lower the objective by no more than this fraction.
     _, gradient, matrix, _ = evaluate(spec, batched, data, theta, jnp.ones(members), 1.0)
     largest = jnp.max(dense_diagonal(matrix), axis=0)
-    promise = 0.5 * jnp.sum(gradient * solve_damped(matrix, 1e-12 * largest, gradient), axis=0)
-    return theta, value, count, promise <= _CONVERGED * value
+    expected_fall = 0.5 * jnp.sum(gradient * solve_damped(matrix, 1e-12 * largest, gradient), axis=0)
+    return theta, value, count, expected_fall <= _CONVERGED * value
 
 
 def _coordinates(layout: Layout, kind: Coordinates, start: Any, axes: Any) -> tuple[Any, Callable[[Any], Any]]:

@@ -28,9 +28,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...core.batching import in_parallel, over_devices, traced
-from ..layout import Layout
-from ..problem import Data, Spec, data_axes
+from ...core.numeric.batching import in_parallel, over_devices, traced
+from ..objective.layout import Layout
+from ..objective.problem import Data, Spec, data_axes
 from ..status import Ends, Status, code, no_ends
 from .system import diagonal, empty, evaluate
 from .system import solve as solve_system
@@ -113,11 +113,11 @@ def _advance(spec: Spec, batched: tuple[bool, ...], inner: Any, state: State, da
         move = jnp.where(entering, 0.0, move)
         norm = jnp.sum((unit * move) ** 2, axis=0)
         slope = -jnp.sum(s.gradient * move, axis=0)
-        promise = 0.5 * (damping * norm + slope)  # decrease by the quadratic model
+        expected_fall = 0.5 * (damping * norm + slope)  # decrease by the quadratic model
         cut = jnp.minimum(1.0, _STEP_CAP / jnp.maximum(jnp.max(jnp.abs(jnp.where(unit > 0, move, 0.0)), axis=0), 1e-300))
         # Root mean square change of the residuals, by the quadratic model; not below where differences of psi are rounding.
-        width = jnp.sqrt(2 * jnp.maximum(promise, _NARROWEST * s.objective) / s.bend) + 1e-300
-        safe = jnp.where(entering, 1.0, promise / (promise + near * s.objective + 1e-300))
+        width = jnp.sqrt(2 * jnp.maximum(expected_fall, _NARROWEST * s.objective) / s.bend) + 1e-300
+        safe = jnp.where(entering, 1.0, expected_fall / (expected_fall + near * s.objective + 1e-300))
         theta = s.theta + cut * move
         if inner is not None:
             theta = inner.solve(spec, batched, data, s.theta, theta, width, safe)
@@ -130,8 +130,8 @@ def _advance(spec: Spec, batched: tuple[bool, ...], inner: Any, state: State, da
         shrink = jnp.clip(1 - (2 * gain - 1) ** 3, 0.1, 1.0)
         # A parameter that runs to infinity asks for endless steps: damp it, or the shortened steps hardly move the others.
         shrink = jnp.where(cut < _ENDLESS, 1 / jnp.sqrt(cut), shrink)
-        small = promise <= tolerance * s.objective + floor
-        hopeless = ~better & (promise <= 1e-12 * s.objective + floor)
+        small = expected_fall <= tolerance * s.objective + floor
+        hopeless = ~better & (expected_fall <= 1e-12 * s.objective + floor)
         status = jnp.where(damping > 1e30, code(Status.STUCK), 0)
         status = jnp.where(small | hopeless, code(Status.CONVERGED), status)
         status = jnp.where((status == 0) & (s.iterations + 1 >= limit), code(Status.MAX_ITERATIONS), status)

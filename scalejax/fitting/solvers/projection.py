@@ -30,10 +30,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...core.domains import Domain, Interval, Positive, Real
 from ...core.errors import FitError
-from ...core.linear import solve_damped
-from ..problem import Data, Spec, normal_equations, residuals
+from ...core.laws.domains import Domain, Interval, Positive, Real
+from ...core.numeric.linear import solve_damped
+from ..objective.problem import Data, Spec, normal_equations, residuals
 from .lm import LM, State, damping_unit
 from .system import dense_diagonal, weighed
 
@@ -213,11 +213,11 @@ class Inner:
             value, gradient, matrix, bend = at
             gradient, matrix = without(blocked(c, low, high, gradient), gradient, matrix)
             move = newton(gradient, matrix, damping)
-            promise = -0.5 * jnp.sum(gradient * move, axis=0)
-            running = running & (promise > _TOLERANCE * value)
-            width = jnp.sqrt(2 * jnp.maximum(promise, 1e-14 * value) / bend) + 1e-300
+            expected_fall = -0.5 * jnp.sum(gradient * move, axis=0)
+            running = running & (expected_fall > _TOLERANCE * value)
+            width = jnp.sqrt(2 * jnp.maximum(expected_fall, 1e-14 * value) / bend) + 1e-300
             trial = jnp.clip(c + move, low, high)
-            new = self.look(trial, width, promise / (promise + _NEAR * value + 1e-300))
+            new = self.look(trial, width, expected_fall / (expected_fall + _NEAR * value + 1e-300))
             better = running & (new[0] < value)
             c, at = jax.tree.map(lambda a, b: jnp.where(better, a, b), (trial, new), (c, at))
             return c, at, jnp.where(better, 0.1 * damping, 30 * jnp.maximum(damping, 1e-6)), count + 1, running

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...core.batching import in_parallel, over_devices, over_hosts, traced
-from ..data import Bank
-from ..problem import Data, Spec, data_axes
+from ...core.numeric.batching import in_parallel, over_devices, over_hosts, traced
+from ..objective.data import Batch
+from ..objective.problem import Data, Spec, data_axes
 from ..request import Request
 from ..status import Ends, Status, code
 from .closed_form import is_linear
@@ -74,6 +74,47 @@ def _reaches(objective: np.ndarray, best: np.ndarray) -> np.ndarray:
     return (objective / (1 + AGREE) <= best + 1e-25) & np.isfinite(objective)
 
 
+@dataclass(frozen=True)
+class StartTable:
+    """What became of the refined starts, best first within each set; sets that needed fewer have an empty status at the end.
+
+    Attributes:
+        objective: (sets, refined). status: (sets, refined) names. iterations: (sets, refined). theta: (size, sets, refined).
+        screened: starts that were evaluated before.
+    """
+
+    objective: np.ndarray
+    status: np.ndarray
+    iterations: np.ndarray
+    theta: np.ndarray
+    screened: int
+
+    @property
+    def refined(self) -> int:
+        """Refined starts, of the set where the smallest share of them agree."""
+        return int(self._counts[1])
+
+    @property
+    def agreeing(self) -> int:
+        """How many of these `refined` starts reached the best objective."""
+        return int(self._counts[0])
+
+    @cached_property
+    def _counts(self) -> np.ndarray:
+        agree, ran = agreement(self.objective).sum(axis=1), (self.status != "").sum(axis=1)
+        worst = np.argmin(agree / np.maximum(ran, 1))
+        return np.stack([agree, ran])[:, worst]
+
+    @property
+    def optima(self) -> int:
+        """Distinct objective values among the converged starts (of the set with the most)."""
+        counts = []
+        for values, status in zip(self.objective, self.status, strict=True):
+            done = np.sort(values[status == Status.CONVERGED.value])
+            counts.append(int((np.diff(done) > 1e-4 * np.abs(done[1:])).sum()) + 1 if len(done) else 0)
+        return max(counts)
+
+
 @partial(jax.jit, static_argnums=(0, 1))
 def _screen(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> Any:
     traced("screen")
@@ -81,16 +122,16 @@ def _screen(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> An
     return jnp.where(jnp.isfinite(value), value, jnp.inf)
 
 
-def screen(spec: Spec, bank: Bank, theta: np.ndarray, sets: np.ndarray) -> np.ndarray:
+def screen(spec: Spec, batch: Batch, theta: np.ndarray, sets: np.ndarray) -> np.ndarray:
     """Objective of every member (theta, set)."""
-    source = bank.blocks or bank
+    source = batch.blocks or batch
     size = chunk_size(source.work, spec.layout.size) * jax.local_device_count()
     values = np.empty(theta.shape[1])
 
     def work(start: int) -> None:
         chunk = np.arange(start, min(start + size, len(values)))
         padded = np.resize(chunk, size)
-        values[chunk] = np.asarray(_screen(spec, bank.batched, theta[:, padded], source.gather(sets[padded])))[: len(chunk)]
+        values[chunk] = np.asarray(_screen(spec, batch.batched, theta[:, padded], source.gather(sets[padded])))[: len(chunk)]
 
     in_parallel(work, range(0, len(values), size))
     return values
@@ -98,7 +139,7 @@ def screen(spec: Spec, bank: Bank, theta: np.ndarray, sets: np.ndarray) -> np.nd
 
 def minimise(
     spec: Spec,
-    bank: Bank,
+    batch: Batch,
     theta: np.ndarray,
     sets: np.ndarray,
     solver: Solver,
@@ -110,22 +151,22 @@ def minimise(
 
     With `rivals` the members of a set are starts of one problem: those that take far longer than several who agree are given up.
     """
-    if type(solver) is LM and is_linear(spec, bank):
-        ends, inside = closed_form(spec, bank, sets, weight)
+    if type(solver) is LM and is_linear(spec, batch):
+        ends, inside = closed_form(spec, batch, sets, weight)
         if inside.all():
             return ends
-    source = bank.blocks if type(solver) is LM and bank.blocks else bank
+    source = batch.blocks if type(solver) is LM and batch.blocks else batch
 
     def share(mine: np.ndarray) -> Ends:
         def gather(members: np.ndarray) -> Data:
             which = mine[members]
             return source.gather(sets[which], None if weight is None else weight[:, which])
 
-        begin, floor = theta[:, mine], rounding_floor(spec, bank)
+        begin, floor = theta[:, mine], rounding_floor(spec, batch)
         if isinstance(solver, LM):
             late = _stragglers(sets[mine]) if rivals else None
-            return levenberg_marquardt(spec, bank.batched, begin, gather, source.work, solver, floor, progress, late=late)
-        return descend(spec, bank.batched, begin, gather, source.work, solver, floor, progress)
+            return levenberg_marquardt(spec, batch.batched, begin, gather, source.work, solver, floor, progress, late=late)
+        return descend(spec, batch.batched, begin, gather, source.work, solver, floor, progress)
 
     return over_hosts(share, theta.shape[1])
 
@@ -146,15 +187,15 @@ def _stragglers(sets: np.ndarray) -> Late:
     return late
 
 
-def rounding_floor(spec: Spec, bank: Bank) -> float:
+def rounding_floor(spec: Spec, batch: Batch) -> float:
     """Objective below which only rounding is left: residuals of 1e-15, relative to the target's size."""
-    size = 1.0 if spec.on == "log" else float(np.max(np.abs(bank.target)))
-    return float(spec.loss.rho(1e-15 * size)) * bank.rows
+    size = 1.0 if spec.on == "log" else float(np.max(np.abs(batch.target)))
+    return float(spec.loss.rho(1e-15 * size)) * batch.rows
 
 
-def rounding_level(spec: Spec, bank: Bank) -> float:
+def rounding_level(spec: Spec, batch: Batch) -> float:
     """Objective of residuals of 1e-12, which noise-free runs leave: differences below it are rounding."""
-    return 1e6 * rounding_floor(spec, bank)
+    return 1e6 * rounding_floor(spec, batch)
 
 
 def search(
@@ -165,15 +206,18 @@ def search(
     A wave fills the processor: many starts for one data set, three each for hundreds of them. So few can all miss the best optimum: where
     starts of any set ended in several, the sets try each other's.
     """
-    spec, bank, sets = request.spec, request.bank, len(request.tables)
-    if type(solver) is LM and is_linear(spec, bank):
-        ends, inside = closed_form(spec, bank, np.arange(sets))
+    spec, batch, sets = request.spec, request.batch, len(request.tables)
+    if type(solver) is LM and is_linear(spec, batch):
+        ends, inside = closed_form(spec, batch, np.arange(sets))
         if inside.all():
-            return Found(ends.theta[..., None], ends.objective[:, None], ends.status[:, None], ends.iterations[:, None], 1, True)
-    points = make_starts(request.layout, default_count(bank, sets) if starts is None else starts, seed)
+            return Found(
+                theta=ends.theta[..., None], objective=ends.objective[:, None], status=ends.status[:, None],
+                iterations=ends.iterations[:, None], screened=1, closed=True,
+            )  # fmt: skip
+    points = make_starts(request.layout, default_count(batch, sets) if starts is None else starts, seed)
     count = points.shape[1]
-    values = screen(spec, bank, np.tile(points, sets), np.repeat(np.arange(sets), count)).reshape(sets, count)
-    room = chunk_size(bank.work, spec.layout.size) if isinstance(solver, LM) else 32
+    values = screen(spec, batch, np.tile(points, sets), np.repeat(np.arange(sets), count)).reshape(sets, count)
+    room = chunk_size(batch.work, spec.layout.size) if isinstance(solver, LM) else 32
     waves = np.minimum(np.cumsum(_WAVES) * max(room // sets, ENOUGH), count)
     order = np.stack([refining_order(row, waves[-1], seed) for row in values])
     theta = np.full((spec.layout.size, sets, waves[-1]), np.nan)
@@ -184,7 +228,7 @@ def search(
         if not len(open_sets) or end == done:
             break
         begin = points[:, order[open_sets, done:end].ravel()]
-        state = minimise(spec, bank, begin, np.repeat(open_sets, end - done), solver, progress=progress, rivals=True)
+        state = minimise(spec, batch, begin, np.repeat(open_sets, end - done), solver, progress=progress, rivals=True)
         theta[:, open_sets, done:end] = state.theta.reshape(-1, len(open_sets), end - done)
         for whole, part in ((objective, state.objective), (status, state.status), (iterations, state.iterations)):
             whole[open_sets, done:end] = part.reshape(len(open_sets), end - done)
@@ -195,7 +239,7 @@ def search(
     for turn in range(_ROUNDS if sets > 1 else 0):
         if not (found.converged & (found.objective / (1 + _OTHER) > found.objective[:, :1])).any():
             break
-        found, better = _lend(found, spec, bank, solver, np.random.default_rng([seed, turn]), progress)
+        found, better = _lend(found, spec, batch, solver, np.random.default_rng([seed, turn]), progress)
         if not better:
             break
     return found
@@ -209,16 +253,16 @@ def ranked(theta: np.ndarray, objective: np.ndarray, status: np.ndarray, iterati
 
 
 def _lend(
-    found: Found, spec: Spec, bank: Bank, solver: Solver, rng: np.random.Generator, progress: Callable[[int, int], None] | None
+    found: Found, spec: Spec, batch: Batch, solver: Solver, rng: np.random.Generator, progress: Callable[[int, int], None] | None
 ) -> tuple[Found, bool]:
     """Refine, for every set, optima of other sets: the best by value and some at random. Was a better optimum found for any set?"""
     sets = found.objective.shape[0]
     donors = np.sort(rng.permutation(np.flatnonzero(np.isfinite(found.objective[:, 0])))[:_DONORS])
-    values = screen(spec, bank, np.tile(found.best[:, donors], sets), np.repeat(np.arange(sets), len(donors))).reshape(sets, -1)
+    values = screen(spec, batch, np.tile(found.best[:, donors], sets), np.repeat(np.arange(sets), len(donors))).reshape(sets, -1)
     values = np.where(donors == np.arange(sets)[:, None], np.inf, values)
     nearest = donors[np.argsort(values, axis=1)[:, : len(donors) - 1]]
     lent = np.concatenate([nearest[:, :_LENT], rng.permuted(nearest[:, _LENT:], axis=1)[:, :_LENT]], axis=1)
-    state = minimise(spec, bank, found.best[:, lent.ravel()], np.repeat(np.arange(sets), lent.shape[1]), solver, progress=progress)
+    state = minimise(spec, batch, found.best[:, lent.ravel()], np.repeat(np.arange(sets), lent.shape[1]), solver, progress=progress)
     objective = np.nan_to_num(state.objective.reshape(lent.shape), nan=np.inf)
     more = ranked(
         np.concatenate([found.theta, state.theta.reshape(-1, *lent.shape)], axis=2),
@@ -230,9 +274,9 @@ def _lend(
     return more, bool((objective.min(axis=1) < found.objective[:, 0] * (1 - _OTHER)).any())
 
 
-def default_count(bank: Bank, sets: int) -> int:
+def default_count(batch: Batch, sets: int) -> int:
     """How many starts are evaluated a set, unless the caller says: fewer for many data sets and for very many rows."""
-    return max(min(DEFAULT // sets, _EVALUATIONS // (bank.rows * sets)), FEWEST)
+    return max(min(DEFAULT // sets, _EVALUATIONS // (batch.rows * sets)), FEWEST)
 
 
 def refining_order(values: np.ndarray, count: int, seed: int) -> np.ndarray:

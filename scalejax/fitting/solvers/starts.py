@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ...core.domains import Positive
 from ...core.errors import FitError, suggest
-from ..layout import Layout, Slot
+from ...core.laws.domains import Positive
+from ..objective.layout import Layout, Slot
 
 Starts = int | Mapping[str, Any] | Sequence[Mapping[str, Any]]
 DEFAULT = 2048

@@ -22,11 +22,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...core.linear import solve_damped
-from ..layout import Layout, one_group
-from ..losses import Loss
-from ..penalty import penalty
-from ..problem import Data, Spec, jacobian, normal_equations, residuals
+from ...core.numeric.linear import solve_damped
+from ..objective.layout import Layout, one_group
+from ..objective.losses import Loss
+from ..objective.penalty import penalty
+from ..objective.problem import Data, Spec, jacobian, normal_equations, residuals
 
 _PIECE = 2**12  # residuals of all members evaluated at once
 _LANES = 128  # blocks evaluated at once: their intermediate results stay in the cache;
@@ -50,7 +50,7 @@ def evaluate(spec: Spec, batched: tuple[bool, ...], data: Data, theta: Any, widt
     parts = _in_blocks if data.weight.ndim == 3 else _in_pieces
     value, gradient, matrix, bend = parts(spec, batched, data, theta, width, safe)
     if spec.prior:
-        more, slope, curved = penalty(spec.layout, data.pull, theta)
+        more, slope, curved = penalty(spec.layout, data.penalty_weight, theta)
         value, gradient, matrix = value + more, gradient + slope, _with_diagonal(spec, matrix, curved)
     finite = jnp.isfinite(value)
     for leaf in (gradient, *jax.tree.leaves(matrix)):
@@ -60,7 +60,7 @@ def evaluate(spec: Spec, batched: tuple[bool, ...], data: Data, theta: Any, widt
 
 def objective(spec: Spec, batched: tuple[bool, ...], data: Data, theta: Any) -> Any:
     """Weighted sum of losses and the penalty, (members,)."""
-    more = penalty(spec.layout, data.pull, theta)[0] if spec.prior else 0.0
+    more = penalty(spec.layout, data.penalty_weight, theta)[0] if spec.prior else 0.0
     if data.weight.ndim == 2:
         return jnp.sum(data.weight * spec.loss.rho(residuals(spec, batched, theta, data)), axis=0) + more
     return jnp.sum(_over_blocks(spec, batched, data, theta, (), lambda *block: (objective(*block),))[0], axis=0) + more
@@ -83,7 +83,7 @@ def _in_pieces(spec: Spec, batched: tuple[bool, ...], data: Data, theta: Any, wi
             return jax.lax.dynamic_slice_in_dim(array, i * height, height)
 
         weight = cut(data.weight, height * steps)
-        part = Data(tuple(map(cut, data.inputs)), cut(data.target), weight, cut(data.group), data.fixed, data.pull, data.own)
+        part = Data(tuple(map(cut, data.inputs)), cut(data.target), weight, cut(data.group), data.fixed, data.penalty_weight, data.own)
         return _in_column(spec, batched, part, theta, width, safe)
 
     used = jnp.any(data.weight.reshape(pieces, -1) > 0, axis=1)
@@ -153,7 +153,7 @@ def _over_blocks(
 
     def some(parts: Sequence[Any]) -> tuple[Any, ...]:
         *inputs, target, weight, place = (flat(a, b) for a, b in zip(parts, (*batched, True, True), strict=True))
-        inner = Data(tuple(inputs), target, weight, jnp.zeros((target.shape[0], 1), int), data.fixed, data.pull)
+        inner = Data(tuple(inputs), target, weight, jnp.zeros((target.shape[0], 1), int), data.fixed, data.penalty_weight)
         count = place.shape[1] // members
         out = column(local, (True,) * len(batched), inner, place, *(jnp.tile(x, count) for x in extras))
         return tuple(a.reshape(*a.shape[:-1], count, members) for a in out)

@@ -9,18 +9,19 @@ from typing import Literal
 
 import numpy as np
 
+from ...core.checks import check_count
 from ...core.errors import ConvergenceWarning, FitError, suggest
-from ...core.precision import double
+from ...core.numeric.precision import double
 from ...core.progress import Progress, reporter
 from ..chained.result import ChainFit
 from ..chained.staged import bootstrap_staged
-from ..data import Bank
+from ..objective.data import Batch
 from ..result import Fit
 from ..runaways import noted, refit
 from ..solvers.gradient import Solver, as_solver
 from ..status import Ends, Status, code
 from .draws import Draws
-from .resampling import check_units, noise_drawn, undetermined, usual, weights_of
+from .resampling import check_units, default_kind, noise_drawn, undetermined, weights_of
 from .units import Units, column_names
 
 Kind = Literal["cases", "groups", "blocks", "residual", "bayesian"]
@@ -93,14 +94,13 @@ def bootstrap(
     """
     if kind not in (None, *_KINDS):
         raise FitError(f"kind={kind!r} is not a bootstrap; {suggest(kind, _KINDS)}")
-    if replicates < 2:
-        raise FitError(f"replicates={replicates} must be at least 2.")
+    check_count("replicates", replicates, 2)
     if kind == "groups" and groups is None:
         raise FitError("kind='groups' needs the column that names the groups: groups='...'.")
     if groups is not None and kind not in (None, "groups", "residual"):
         raise FitError(f"kind={kind!r} knows no groups; leave out groups= or kind=.")
     unknown = undetermined(fit)
-    found = (kind or "groups", column_names(groups)) if groups is not None else (kind, ()) if kind else usual(fit)
+    found = (kind or "groups", column_names(groups)) if groups is not None else (kind, ()) if kind else default_kind(fit)
     units = Units(found[0], seed, found[1])
     for column in units.columns:
         if column not in fit.runs:
@@ -112,12 +112,12 @@ def bootstrap(
     check_units(fit, units)
     report = reporter("bootstrap", progress)
     rng = np.random.default_rng(seed)
-    sets, parts, failed, held, bank = fit.theta.shape[1], [], 0, 0, fit.request.bank
-    bank = _cut(bank) if sets * replicates > _MANY else bank
-    step = max(_NUMBERS // (bank.rows * replicates), 1)
+    sets, parts, failed, held, batch = fit.theta.shape[1], [], 0, 0, fit.request.batch
+    batch = _cut(batch) if sets * replicates > _MANY else batch
+    step = max(_NUMBERS // (batch.rows * replicates), 1)
     for begin in range(0, sets, step):
         some = np.arange(begin, min(begin + step, sets))
-        state, runaways = _replicate(fit, bank, some, replicates, units, rng, as_solver(solver), report)
+        state, runaways = _replicate(fit, batch, some, replicates, units, rng, as_solver(solver), report)
         held += runaways
         failed += int((state.status != code(Status.CONVERGED)).sum())
         parts.append(state.theta.reshape(-1, len(some), replicates))
@@ -134,18 +134,18 @@ def bootstrap(
     return Draws(fit, theta, note, failed, None if units.kind in ("residual", "blocks") else units)
 
 
-def _cut(bank: Bank) -> Bank:
+def _cut(batch: Batch) -> Batch:
     """The bank without most of its padding."""
-    runs, per_run = len(bank.group), bank.rows // len(bank.group)
-    last = np.flatnonzero(bank.weight.any(axis=1))[-1] // per_run + 1
+    runs, per_run = len(batch.group), batch.rows // len(batch.group)
+    last = np.flatnonzero(batch.weight.any(axis=1))[-1] // per_run + 1
     keep = min(-(-last // 32) * 32, runs)
-    inputs, weight = tuple(a[:keep] for a in bank.inputs), bank.weight[: keep * per_run]
-    return replace(bank, inputs=inputs, target=bank.target[:keep], weight=weight, codes=bank.codes[:keep])
+    inputs, weight = tuple(a[:keep] for a in batch.inputs), batch.weight[: keep * per_run]
+    return replace(batch, inputs=inputs, target=batch.target[:keep], weight=weight, codes=batch.codes[:keep])
 
 
 def _replicate(
     fit: Fit,
-    bank: Bank,
+    batch: Batch,
     some: np.ndarray,
     count: int,
     units: Units,
@@ -155,9 +155,9 @@ def _replicate(
 ) -> tuple[Ends, int]:
     """Refit `some` of the sets `count` times each from their optima."""
     request, sets = fit.request, np.repeat(some, count)
-    weight = bank.weight[:, sets]
+    weight = batch.weight[:, sets]
     if units.kind == "residual":
-        bank, sets = noise_drawn(fit, bank, some, count, units.columns, rng), np.arange(len(sets))
+        batch, sets = noise_drawn(fit, batch, some, count, units.columns, rng), np.arange(len(sets))
     else:
-        weight = weight * weights_of(fit, bank, some, count, units, rng)
-    return refit(request, fit.theta, np.repeat(some, count), bank, sets, solver.warm, weight, report)
+        weight = weight * weights_of(fit, batch, some, count, units, rng)
+    return refit(request, fit.theta, np.repeat(some, count), batch, sets, solver.warm, weight, report)

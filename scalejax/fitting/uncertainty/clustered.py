@@ -17,17 +17,13 @@ References: Henderson 1953, Biometrics 9, 226 (moments of variance components); 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from ...core.errors import FitError, suggest
-from ..data import usable_rows
-from ..problem import Data, Spec, jacobian
-from .rows import DenseRows, excess, mean_curvature
+from .residuals import rows_of
+from .sums import DenseRows, excess, mean_curvature
 from .units import column_names, unit_names
 
 if TYPE_CHECKING:
@@ -47,7 +43,7 @@ class Sizes(NamedTuple):
 
 
 class DataSet(NamedTuple):
-    """One data set: dense rows with their free parameters, the place of every residual among the runs, and the shape of theta."""
+    """One data set: dense rows with their free parameters, the run of every residual, and the shape of theta."""
 
     rows: DenseRows
     run: np.ndarray
@@ -75,9 +71,9 @@ def clustered_parts(fit: Fit, groups: str | Sequence[str] | None) -> tuple[str, 
     freedoms = np.zeros((2, sets, size))
     for s, one in enumerate(sets_of(fit)):
         if not columns:
-            found = [_serial(one, request.bank.rows // len(request.bank.group)), (np.zeros((len(one.free),) * 2), 1.0)]
+            found = [_serial(one), (np.zeros((len(one.free),) * 2), 1.0)]
         else:
-            found = _by_unit(one, unit_names(request.tables[s], one.run, columns))
+            found = _by_unit(one, unit_names(request.runs, one.run, columns))
         for k, (matrix, degrees) in enumerate(found):
             bad = np.isinf(matrix).any() | (degrees <= 0)
             parts[k, s][np.ix_(one.free, one.free)] = np.inf if bad else matrix
@@ -138,13 +134,12 @@ def _totals(names: np.ndarray, values: np.ndarray) -> np.ndarray:
     return out
 
 
-def _serial(one: DataSet, per_run: int) -> tuple[np.ndarray, float]:
-    """Covariance with correlated neighbours, and the degrees of freedom of its size; `per_run` residuals are one curve, or padding."""
+def _serial(one: DataSet) -> tuple[np.ndarray, float]:
+    """Covariance with correlated neighbours, those of one run, and the degrees of freedom of its size."""
     rows, p = one.rows, len(one.free)
     used = rows.weight[0] > 0
     u, Q, n = rows.errors[0][used], rows.basis[0][used], int(used.sum())
-    curve = np.flatnonzero(used) // per_run
-    curves = np.split(np.arange(n), np.flatnonzero(np.diff(curve)) + 1)
+    curves = np.split(np.arange(n), np.flatnonzero(np.diff(one.run[used])) + 1)
     if n <= p:
         return np.full((p, p), np.inf), 0.0
 
@@ -194,29 +189,22 @@ def _influence(rows: DenseRows) -> np.ndarray:
 
 def sets_of(fit: Fit, which: Sequence[int] | None = None) -> Iterator[DataSet]:
     """The data sets of a fit (or some of them), one after the other."""
-    request, bank = fit.request, fit.request.bank
-    if fit.theta.shape[0] * bank.rows > _NUMBERS:
+    request, labels = fit.request, fit.request.layout.labels
+    if fit.theta.shape[0] * request.batch.rows > _NUMBERS:
         raise FitError(
-            f"The covariance of {bank.rows:,} residuals and {fit.theta.shape[0]:,} parameters that are not independent takes too much "
-            "memory; use sj.bootstrap(fit, groups=...)."
+            f"The covariance of {request.batch.rows:,} residuals and {fit.theta.shape[0]:,} parameters that are not independent takes too "
+            "much memory; use sj.bootstrap(fit, groups=...)."
         )
-    per_run = bank.rows // len(bank.group)
-    for s in range(fit.theta.shape[1]) if which is None else which:
-        r, jac = _derivatives(request.spec, bank.batched, fit.theta[:, [s]], bank.gather(np.asarray([s])))
-        weight = bank.weight[:, s]
-        shape, labels = fit.curvature[s], request.layout.labels
-        held = np.asarray([labels.index(label) for label in shape.boundary], int)
+    every = fit.diagnosis.rows
+    if any(rows.slope is None for rows in every):
+        every = rows_of(request, fit.theta, 2 * _NUMBERS)
+    for s in range(len(every)) if which is None else which:
+        rows, shape = every[s], fit.curvature[s]
+        held, endless = (np.asarray([labels.index(label) for label in names], int) for names in (shape.boundary, shape.flat))
         free = np.setdiff1d(np.arange(len(labels)), held)
-        jac = np.where(weight[:, None] > 0, np.moveaxis(np.asarray(jac)[..., 0], 0, -1)[:, free], 0.0)
-        nothing = np.zeros((1, len(free), len(free)))
-        used = usable_rows(request.law, request.tables[s])
-        run = np.concatenate([used, np.full(len(bank.group) - len(used), used[0])]).repeat(per_run)
-        endless = np.asarray([labels.index(label) for label in shape.flat], int)
-        yield DataSet(DenseRows(request.loss, jac[None], weight[None], np.asarray(r).T, nothing), run, free, held, endless)
-
-
-@partial(jax.jit, static_argnums=(0, 1))
-def _derivatives(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> tuple[Any, Any]:
-    """Residuals (rows, 1) and their derivatives (size, rows, 1)."""
-    r, columns = jacobian(spec, batched, theta, data)
-    return r, jnp.stack(columns)
+        slope = np.asarray(rows.slope)[..., free].reshape(1, -1, len(free))
+        dense = DenseRows(
+            loss=request.loss, jac=slope, weight=rows.weight.reshape(1, -1), r=rows.residual.reshape(1, -1),
+            bending=np.zeros((1, len(free), len(free))),
+        )  # fmt: skip
+        yield DataSet(rows=dense, run=rows.row.repeat(rows.weight.shape[1]), free=free, held=held, endless=endless)

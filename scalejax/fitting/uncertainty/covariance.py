@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ...core.domains import Interval, Positive
-from ..layout import Layout
+from ...core.laws.domains import Interval, Positive
+from ..objective.layout import Layout
 
 _VANISHED = 1e-6  # relative influence on the prediction of an e-fold of a parameter, below which it has left the law
 _SINGULAR = 1e-13
@@ -116,10 +116,16 @@ def _stack(layout: Layout, edge: np.ndarray, rows: Rows) -> list[Curvature]:
     flat = load & (rows.n > size)[:, None]
     return [
         Curvature(
-            whole[0, i], whole[1, i], freedom[i], float(condition[i]), tuple(labels[edge]), tuple(labels[free][flat[i]]), correlation[i]
+            covariance=whole[0, i],
+            model_covariance=whole[1, i],
+            freedom=freedom[i],
+            condition=float(condition[i]),
+            boundary=tuple(labels[edge]),
+            flat=tuple(labels[free][flat[i]]),
+            correlation=correlation[i],
         )
         for i in range(sets)
-    ]  # fmt: skip
+    ]
 
 
 def _root(scatter: np.ndarray) -> np.ndarray:

@@ -9,19 +9,19 @@ from typing import Any, Literal
 import numpy as np
 
 from ...core.errors import FitError
-from ...core.law import Law
-from ...core.precision import double
-from ...core.statistics import ends
-from ...core.table import Table, number
+from ...core.laws.law import Law
+from ...core.numeric.precision import double
+from ...core.numeric.statistics import ends
+from ...core.table import Shown, Table, number, plain_value
 from ..predict import arrange, evaluate, inputs_by_name
 from ..request import Request
 from ..result import Fit
-from .straight import bent
+from .linearity import nonlinearity
 from .units import Units
 
 
-@dataclass(frozen=True, eq=False)
-class Draws:
+@dataclass(frozen=True, eq=False, repr=False)
+class Draws(Shown):
     """Draws of a law's parameters around a fit.
 
     Attributes:
@@ -65,12 +65,12 @@ class Draws:
 
     @cached_property
     @double
-    def bent(self) -> float:
+    def nonlinearity(self) -> float:
         """By what factor these draws move the law at the runs further, or less far, than a straight law: near 1 for draws to be trusted.
 
         Of interest for draws from a normal approximation (`laplace`). The largest of all sets.
         """
-        return float(bent(self).max())
+        return float(nonlinearity(self).max())
 
     @property
     def standard_errors(self) -> dict[str, Any]:
@@ -111,7 +111,7 @@ class Draws:
         low, high = ends(self.predict(**arguments), level)
         return _plain(low), _plain(high)
 
-    def summary(self, level: float = 0.9) -> Table:
+    def table(self, level: float = 0.9) -> Table:
         """Point estimate, standard error and interval of every parameter."""
         rows = []
         for name, draws in self.params.items():
@@ -126,10 +126,11 @@ class Draws:
         return Table(["parameter", "estimate", "std. error", f"low {percent}", f"high {percent}"], rows, notes=[note])
 
     def __repr__(self) -> str:
-        return f"{self.law.name}: {self.kind}\n{self.summary().text()}"
+        return f"{self.law.name}: {self.kind}\n{self.table().text()}"
 
-    def _repr_html_(self) -> str:
-        return self.summary().html()
+    def to_dict(self) -> dict[str, Any]:
+        """As of every result, with the parameters of the fit."""
+        return {"law": self.law.name, "params": plain_value(self.center), **super().to_dict()}
 
 
 def _plain(value: Any) -> Any:

@@ -9,9 +9,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from ...core.domains import Ordered, Simplex
 from ...core.errors import FitError
-from ..layout import Slot
+from ...core.laws.domains import Ordered, Simplex
+from ..objective.layout import Slot
 from ..request import Request
 
 
@@ -28,7 +28,7 @@ def quantile_of(level: float, freedom: np.ndarray | float | None = None) -> Any:
 
 def freedom(request: Request) -> np.ndarray:
     """Degrees of freedom of every set, (sets,): observations less free parameters. Nothing is known of the noise where none is left."""
-    return (request.bank.weight > 0).sum(axis=0) - request.layout.size
+    return (request.batch.weight > 0).sum(axis=0) - request.layout.size
 
 
 def no_freedom(request: Request) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.errors import FitError
-from ..data import CURVE
+from ..objective.data import CURVE
 from .intervals import no_freedom
 
 if TYPE_CHECKING:

@@ -12,15 +12,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...core.domains import Interval, Ordered, Positive, Simplex
 from ...core.errors import ConvergenceWarning, FitError, suggest
-from ...core.law import Law
-from ...core.precision import double, plain
+from ...core.laws.domains import Interval, Ordered, Positive, Simplex
+from ...core.laws.law import Law
+from ...core.numeric.precision import double, plain
 from ...core.progress import Progress, reporter
-from ...core.table import Table, number
-from ..layout import Layout, Slot
-from ..losses import Squared
-from ..problem import Data, residuals
+from ...core.table import Shown, Table, number
+from ..objective.layout import Layout, Slot
+from ..objective.losses import Squared
+from ..objective.problem import Data, residuals
 from ..result import Fit
 from ..solvers.gradient import Solver, as_solver, descend
 from ..solvers.lm import LM, chunk_size
@@ -28,7 +28,7 @@ from ..solvers.lm import solve as levenberg_marquardt
 from ..solvers.search import rounding_floor
 from ..status import Status, code
 from .intervals import freedom, quantile_of
-from .rows import mean_curvature, mean_score
+from .sums import mean_curvature, mean_score
 
 _MOST = 60  # parameters of one fit
 _WIDTH = 4.0  # standard errors that the first grid reaches to either side
@@ -38,8 +38,8 @@ _SIDES = np.array([-1.0, 1.0])[:, None, None]
 _PRECISE = 1e-3  # width of the bracket of an end, as a share of its distance from the optimum; interpolation is finer still
 
 
-@dataclass(frozen=True, eq=False)
-class Profile:
+@dataclass(frozen=True, eq=False, repr=False)
+class Profile(Shown):
     """Profiles of a fit's parameters; every array is NumPy float64 and, but for a last axis of grid points, shaped as in `fit.params`.
 
     Attributes:
@@ -61,11 +61,17 @@ class Profile:
     threshold: dict[str, Any]
     failed: int = 0
 
-    def interval(self) -> dict[str, tuple[Any, Any]]:
-        """(low, high) of every profiled parameter."""
+    def interval(self, level: float | None = None) -> dict[str, tuple[Any, Any]]:
+        """(low, high) of every profiled parameter, at the level that was profiled.
+
+        Raises:
+            FitError: if another level is asked for.
+        """
+        if level not in (None, self.level):
+            raise FitError(f"These profiles end at level={self.level:g}; for another call sj.profile(fit, level={level:g}).")
         return {name: (self.low[name], self.high[name]) for name in self.low}
 
-    def summary(self) -> Table:
+    def table(self) -> Table:
         """Estimates with the profile's interval, and beside it the symmetric one of `Fit.interval`."""
         symmetric, rows = self.fit.interval(self.level), []
         for name in self.low:
@@ -84,10 +90,7 @@ class Profile:
         return Table(["parameter", "estimate", f"low {percent}", f"high {percent}", "sandwich low", "sandwich high", ""], rows, notes=notes)
 
     def __repr__(self) -> str:
-        return f"{self.fit.law.name}: profile\n{self.summary().text()}"
-
-    def _repr_html_(self) -> str:
-        return self.summary().html()
+        return f"{self.fit.law.name}: profile\n{self.table().text()}"
 
 
 @double
@@ -177,8 +180,8 @@ class _Curves:
     def __init__(self, fit: Fit, slots: list[Slot], solver: Solver, report: Progress | None) -> None:
         request = fit.request
         self.fit, self.slots, self.solver, self.report, self.failed = fit, slots, solver, report, 0
-        self.bank, self.spec = request.bank, replace(request.spec, law=_holding(request.law, request.layout))
-        self.floor = rounding_floor(self.spec, self.bank)
+        self.batch, self.spec = request.batch, replace(request.spec, law=_holding(request.law, request.layout))
+        self.floor = rounding_floor(self.spec, self.batch)
         sets = range(fit.theta.shape[1])
         rows = [(k, s, g if slot.grouped else -1, slot.axis or 0, slot.start + i, slot.start + c * slot.free + i)
                 for k, slot in enumerate(slots) for s in sets for c, g in enumerate(slot.members) for i in range(slot.free)]  # fmt: skip
@@ -215,14 +218,14 @@ class _Curves:
         curve, value, tries = np.tile(np.nonzero(wanted)[0], len(starts)), np.tile(self.natural(u)[wanted], len(starts)), len(starts)
 
         def gather(members: np.ndarray) -> Data:
-            data, of = self.bank.gather(self.set[curve[members]]), curve[members]
-            held = (self.group[of] < 0) | (self.bank.codes[:, self.axis[of]] == self.group[of])
+            data, of = self.batch.gather(self.set[curve[members]]), curve[members]
+            held = (self.group[of] < 0) | (self.batch.codes[:, self.axis[of]] == self.group[of])
             which = np.where(held, self.code[of], -1)
             return data._replace(inputs=(*data.inputs, which, np.broadcast_to(value[members], which.shape)))
 
-        batched = (*self.bank.batched[:-1], True, True, self.bank.batched[-1])
+        batched = (*self.batch.batched[:-1], True, True, self.batch.batched[-1])
         begin = np.concatenate([start[:, wanted] for start in starts], axis=1)
-        solver, work = self.solver, self.bank.work
+        solver, work = self.solver, self.batch.work
         if isinstance(solver, LM):
             state = levenberg_marquardt(self.spec, batched, begin, gather, work, solver, self.floor, self.report)
         else:
@@ -257,8 +260,8 @@ class _Curves:
     def _model_kappa(self) -> np.ndarray:
         """kappa (curves,) if all residuals of a set are draws from one distribution; then it is the same for all parameters."""
         sets = np.arange(self.fit.theta.shape[1])
-        loss, weight, request = self.spec.loss, self.bank.weight.T, self.fit.request
-        r = np.asarray(_residuals(request.spec, self.bank.batched, self.fit.theta, self.bank.gather(sets))).T
+        loss, weight, request = self.spec.loss, self.batch.weight.T, self.fit.request
+        r = np.asarray(_residuals(request.spec, self.batch.batched, self.fit.theta, self.batch.gather(sets))).T
         p = request.layout.size
         return (mean_score(loss, p, weight, r) / mean_curvature(loss, p, weight, r))[self.set]
 
@@ -291,7 +294,7 @@ class _Curves:
             todo = np.isfinite(b) & (b - a > _PRECISE * b)
             if not todo.any():
                 break
-            count = int(np.clip(chunk_size(self.bank.work, self.spec.layout.size) // (2 * todo.sum()), 4, 16))
+            count = int(np.clip(chunk_size(self.batch.work, self.spec.layout.size) // (2 * todo.sum()), 4, 16))
             share = np.arange(1, count + 1) / (count + 1)
             between = np.where(todo, a, np.nan)[..., None] + np.where(todo, b - a, np.nan)[..., None] * share
             self._add_sides(between, inside, np.where(todo, outside, inside))

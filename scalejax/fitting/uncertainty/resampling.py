@@ -9,9 +9,9 @@ import numpy as np
 
 from ...core.errors import FitError, IdentifiabilityError
 from ...core.runs import Runs
-from ..data import Bank, usable_rows
 from ..identify import anchor_advice, listed_labels
-from ..problem import residuals
+from ..objective.data import Batch
+from ..objective.problem import residuals
 from ..request import Request
 from ..result import Fit
 from .clustered import sets_of, unit_sizes
@@ -22,7 +22,7 @@ from .units import Units, resampled_units, unit_names
 FEWEST = 10  # units below which resampling them says nothing: there are too few different samples
 
 
-def usual(fit: Fit) -> tuple[str, tuple[str, ...]]:
+def default_kind(fit: Fit) -> tuple[str, tuple[str, ...]]:
     """Kind and columns of a bootstrap that names none: what the residuals look like, and how many units there are."""
     request, few = fit.request, min(map(len, _resampled_together(fit.request))) < FEWEST
     if request.curves:
@@ -77,20 +77,20 @@ def undetermined(fit: Fit) -> np.ndarray:
     return out if fit.request.joint else np.broadcast_to(out.any(axis=0), out.shape)
 
 
-def weights_of(fit: Fit, bank: Bank, some: Sequence[int] | np.ndarray, count: int, units: Units, rng: np.random.Generator) -> np.ndarray:
+def weights_of(fit: Fit, batch: Batch, some: Sequence[int] | np.ndarray, count: int, units: Units, rng: np.random.Generator) -> np.ndarray:
     """(rows of the bank, sets * count) how often every residual of these sets counts."""
-    return np.concatenate([_weights(fit, bank, int(s), count, units, rng) for s in some], axis=1)
+    return np.concatenate([_weights(fit, batch, int(s), count, units, rng) for s in some], axis=1)
 
 
-def _weights(fit: Fit, bank: Bank, s: int, count: int, units: Units, rng: np.random.Generator) -> np.ndarray:
+def _weights(fit: Fit, batch: Batch, s: int, count: int, units: Units, rng: np.random.Generator) -> np.ndarray:
     request, table = fit.request, fit.request.tables[s]
-    rows, runs = usable_rows(request.law, table), len(bank.group)
+    rows, runs = request.used[s], len(batch.group)
     if units.kind == "blocks":
-        used = bank.weight[:, s].reshape(runs, -1)[: len(rows)] > 0
+        used = batch.weight[:, s].reshape(runs, -1)[: len(rows)] > 0
         drawn = blocks(used, count, fit.diagnosis.neighbours or 0.0, rng).reshape(-1, count)
     else:
-        drawn = np.repeat(_runs_drawn(request, rows, table, count, units, rng, fit.strata(rows, units)), bank.rows // runs, axis=0)
-    return np.concatenate([drawn, np.zeros((bank.rows - len(drawn), count))])
+        drawn = np.repeat(_runs_drawn(request, rows, table, count, units, rng, fit.strata(rows, units)), batch.rows // runs, axis=0)
+    return np.concatenate([drawn, np.zeros((batch.rows - len(drawn), count))])
 
 
 def _runs_drawn(
@@ -160,20 +160,20 @@ def blocks(used: np.ndarray, count: int, correlation: float, rng: np.random.Gene
     return out
 
 
-def noise_drawn(fit: Fit, bank: Bank, some: np.ndarray, count: int, columns: tuple[str, ...], rng: np.random.Generator) -> Bank:
+def noise_drawn(fit: Fit, batch: Batch, some: np.ndarray, count: int, columns: tuple[str, ...], rng: np.random.Generator) -> Batch:
     """The runs of these sets with residuals drawn anew, a data set a replicate."""
     request = fit.request
-    r = np.asarray(residuals(request.spec, bank.batched, fit.theta[:, some], bank.gather(some)))
+    r = np.asarray(residuals(request.spec, batch.batched, fit.theta[:, some], batch.gather(some)))
     if columns:
-        drawn = [_of_units(fit, int(i), columns, count, bank.rows, rng) for i in some]
+        drawn = [_of_units(fit, int(i), columns, count, batch.rows, rng) for i in some]
     else:
-        drawn = [_redrawn(column, bank.weight[:, i], request.layout.size, count, rng) for column, i in zip(r.T, some, strict=True)]
-    *inputs, target = (a[..., some] if b else a[..., None] for a, b in zip((*bank.inputs, bank.target), bank.batched, strict=True))
+        drawn = [_redrawn(column, batch.weight[:, i], request.layout.size, count, rng) for column, i in zip(r.T, some, strict=True)]
+    *inputs, target = (a[..., some] if b else a[..., None] for a, b in zip((*batch.inputs, batch.target), batch.batched, strict=True))
     predicted = np.repeat(target - r.reshape(*target.shape[:-1], -1), count, axis=-1)
     target = predicted + np.concatenate(drawn, axis=1).reshape(predicted.shape)
-    anew = (np.repeat(a, count, axis=-1) if b else a[..., 0] for a, b in zip(inputs, bank.batched[:-1], strict=True))
-    pull = np.repeat(bank.pull[some], count)
-    return replace(bank, inputs=tuple(anew), target=target, batched=(*bank.batched[:-1], True), pull=pull)
+    anew = (np.repeat(a, count, axis=-1) if b else a[..., 0] for a, b in zip(inputs, batch.batched[:-1], strict=True))
+    penalty_weight = np.repeat(batch.penalty_weight[some], count)
+    return replace(batch, inputs=tuple(anew), target=target, batched=(*batch.batched[:-1], True), penalty_weight=penalty_weight)
 
 
 def _redrawn(r: np.ndarray, weight: np.ndarray, size: int, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -194,7 +194,7 @@ def _redrawn(r: np.ndarray, weight: np.ndarray, size: int, count: int, rng: np.r
 def _of_units(fit: Fit, s: int, columns: tuple[str, ...], count: int, rows: int, rng: np.random.Generator) -> np.ndarray:
     """(rows, count) normal noise with one error a unit and one a residual, of sizes as uncertain as they are."""
     one = next(sets_of(fit, [s]))
-    names = unit_names(fit.request.tables[s], one.run, columns)
+    names = unit_names(fit.request.runs, one.run, columns)
     sizes = unit_sizes(one.rows, names, one.rows.errors[0])
     if sizes is None:
         raise IdentifiabilityError(
@@ -214,12 +214,12 @@ def _of_units(fit: Fit, s: int, columns: tuple[str, ...], count: int, rows: int,
 
 def _tables(request: Request) -> list[tuple[Runs, np.ndarray]]:
     """Every table with its usable rows."""
-    return [(table, usable_rows(request.law, table)) for table in request.tables]
+    return list(zip(request.tables, request.used, strict=True))
 
 
 def _resampled_together(request: Request) -> list[np.ndarray]:
     """Rows that are resampled together: of every set, and of every group of a joint fit, of each of its columns."""
-    found = [rows for _, rows in _tables(request)]
+    found = request.used
     if not request.joint:
         return found
     return [found[0][members] for axis in range(len(request.columns)) for members in _members(request, found[0], axis)]

@@ -11,16 +11,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..data import Blocks, make_blocks
-from ..layout import one_group
-from ..losses import Loss
-from ..penalty import penalty
-from ..problem import Data, Spec, data_axes, jacobian, residuals
+from ..objective.data import Blocks, make_blocks
+from ..objective.layout import one_group
+from ..objective.losses import Loss
+from ..objective.penalty import penalty
+from ..objective.problem import Data, Spec, data_axes, jacobian, residuals
 from ..request import Request
 from ..solvers.search import rounding_level
 from ..solvers.system import places
 from .covariance import Curvature, curvatures
-from .rows import BlockRows, DenseRows
+from .sums import BlockRows, DenseRows
 
 _BLOCKS = 512  # whose derivatives are held at once,
 _HEIGHT = 8  # more of them where they have fewer rows
@@ -45,27 +45,27 @@ def second_order(request: Request, theta: np.ndarray) -> tuple[np.ndarray, list[
     them in, so that the numbers do not depend on which of the agreeing starts came first, or on the number of devices. What is promised is
     a share of the objective, or of rounding errors where these are larger.
     """
-    plain = partial(_in_blocks if request.joint or request.bank.blocks else _apart, request)
+    plain = partial(_in_blocks if request.joint or request.batch.blocks else _apart, request)
     at = (lambda theta: _penalised(request, plain(theta))) if request.spec.prior else plain
     point = at(theta)
-    step, promise, sound = _newton_step(point)
-    moving = sound & (promise <= _TINY * point.objective)
+    step, expected_fall, sound = _newton_step(point)
+    moving = sound & (expected_fall <= _TINY * point.objective)
     if moving.any():
         trial = at(np.where(moving, theta + step, theta))
         _, left, sound = _newton_step(trial)
-        better = sound & (left < promise)
-        promise = np.where(better, left, promise)
+        better = sound & (left < expected_fall)
+        expected_fall = np.where(better, left, expected_fall)
         if (better | ~moving).all():
             point = trial
         elif (better & moving).any():  # the others are as good as they get and stay where they are
             point = at(np.where(better, trial.theta, theta))
-    scale = np.maximum(point.objective, rounding_level(request.spec, request.bank))
-    return point.theta, point.shapes(), promise / scale
+    scale = np.maximum(point.objective, rounding_level(request.spec, request.batch))
+    return point.theta, point.shapes(), expected_fall / scale
 
 
 def _penalised(request: Request, point: _Point) -> _Point:
     """The point with the penalty's part. The covariances are those of the runs alone: what only the penalty decides is not known."""
-    value, slope, curved = (np.asarray(a) for a in penalty(request.layout, request.bank.pull, point.theta))
+    value, slope, curved = (np.asarray(a) for a in penalty(request.layout, request.batch.penalty_weight, point.theta))
     newton = point.newton + np.eye(len(slope)) * curved.T[:, :, None]
     return replace(point, objective=point.objective + value, gradient=point.gradient + slope.T, newton=newton)
 
@@ -88,9 +88,9 @@ def _newton_step(point: _Point) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _apart(request: Request, theta: np.ndarray) -> _Point:
-    bank, sets = request.bank, np.arange(theta.shape[1])
-    r, jac, bending = derivatives(request.spec, bank.batched, theta, bank.gather(sets))
-    weight = bank.weight.T
+    batch, sets = request.batch, np.arange(theta.shape[1])
+    r, jac, bending = derivatives(request.spec, batch.batched, theta, batch.gather(sets))
+    weight = batch.weight.T
     rho, psi, rho2 = (np.asarray(a).T for a in loss_terms(request.loss, r))
     jac = np.where((weight > 0)[..., None], np.moveaxis(jac, 0, -1).swapaxes(0, 1), 0.0)  # (sets, rows, size)
     turned = np.swapaxes(jac, 1, 2)
@@ -126,19 +126,19 @@ def _in_blocks(request: Request, theta: np.ndarray) -> _Point:
         return np.einsum("irb,rb,jrb->ijb", jac, row_weight, jac, optimize=True)
 
     r, gradient, influence = np.empty(weight.shape), np.zeros(extended), np.zeros(extended)
-    newton, bent = np.empty((2, len(place), *place.shape))
+    newton, bendings = np.empty((2, len(place), *place.shape))
     objective = 0.0
     for part, here, jac, bending in block_derivatives(request, theta):
         w = weight[:, part]
         rho, psi, rho2 = (np.asarray(a) for a in loss_terms(request.loss, here))
         objective += np.sum(w * rho)
-        r[:, part], bent[..., part], newton[..., part] = here, bending, gram(jac, w * rho2)
+        r[:, part], bendings[..., part], newton[..., part] = here, bending, gram(jac, w * rho2)
         np.add.at(gradient, place[:, part], np.einsum("irb,rb->ib", jac, w * psi))
         np.maximum.at(influence, place[:, part], np.abs(jac).max(axis=1))
 
     def weighed_sums(*row_weights: np.ndarray) -> list[np.ndarray]:
         """sum of J J' for each of these weights of residuals, (1, size, size)."""
-        grams = np.empty((len(row_weights), *bent.shape))
+        grams = np.empty((len(row_weights), *bendings.shape))
         for part, _, jac, _ in block_derivatives(request, theta):
             for out, row_weight in zip(grams, row_weights, strict=True):
                 out[..., part] = gram(jac, row_weight[:, part])
@@ -154,17 +154,20 @@ def _in_blocks(request: Request, theta: np.ndarray) -> _Point:
         return np.clip(found, 0.0, 1.0)
 
     def rows(_: np.ndarray, free: np.ndarray) -> BlockRows:
-        return BlockRows(request.loss, weight, r, whole(bent), free, place, weighed_sums, leverage)
+        return BlockRows(
+            loss=request.loss, weight=weight, r=r, curved=whole(bendings), free=free, place=place, weighed_sums=weighed_sums,
+            leverages=leverage,
+        )  # fmt: skip
 
     def shapes() -> list[Curvature]:
         return curvatures(layout, theta, influence[None, :size], rows)
 
-    return _Point(theta, np.asarray([objective]), gradient[None, :size], whole(newton + bent), shapes)
+    return _Point(theta, np.asarray([objective]), gradient[None, :size], whole(newton + bendings), shapes)
 
 
 def blocks_of(request: Request) -> Blocks:
     """The blocks of a joint fit or of a very long table."""
-    return request.bank.blocks or make_blocks(request.bank)
+    return request.batch.blocks or make_blocks(request.batch)
 
 
 def block_derivatives(request: Request, theta: np.ndarray) -> Iterator[tuple[slice, Any, Any, Any]]:
@@ -201,8 +204,8 @@ def derivatives(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -
     """
     r, jac, bending = (np.asarray(a) for a in _derivatives(spec, batched, theta, data))
     lost = ((data.weight > 0) & ~(np.isfinite(r) & np.isfinite(jac).all(axis=0))).any(axis=0)
-    bent = np.isfinite(bending).all(axis=(1, 2)) & ~lost
-    return np.where(lost, 0.0, r), np.where(lost, 0.0, jac), np.where(bent[:, None, None], bending, 0.0)
+    bendings = np.isfinite(bending).all(axis=(1, 2)) & ~lost
+    return np.where(lost, 0.0, r), np.where(lost, 0.0, jac), np.where(bendings[:, None, None], bending, 0.0)
 
 
 @partial(jax.jit, static_argnums=(0, 1))

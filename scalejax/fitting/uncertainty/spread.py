@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ...core.errors import FitError, suggest
-from ..data import usable_rows
 from .clustered import clustered_parts
 from .intervals import freedom
 
@@ -92,7 +91,7 @@ def default(fit: Fit) -> tuple[Covariance, str | None]:
     if fit.request.curves:
         return "clustered", None
     units = fit.diagnosis.units
-    if units is None or not all(_shared(table[units][usable_rows(fit.request.law, table)]) for table in fit.request.tables):
+    if units is None or not all(_shared(t[units][rows]) for t, rows in zip(fit.request.tables, fit.request.used, strict=True)):
         return "sandwich", None
     return "clustered", units
 

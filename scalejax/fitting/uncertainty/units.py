@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...core.runs import Runs
-from ..groups import label
+from ..objective.groups import label
 from ..request import Request
 
 _ARRIVALS = 12  # how often one unit can be drawn: more often than this has a chance below 1e-9

@@ -10,11 +10,11 @@ import jax
 import numpy as np
 
 from ...core.errors import FitError
-from ...core.law import Law
-from ...core.precision import double
+from ...core.laws.law import Law
+from ...core.numeric.precision import double
 from ...core.progress import Progress, reporter
 from ...core.runs import Runs
-from ...core.table import Table, entry
+from ...core.table import Shown, Table, entry
 from ...data.readers import read_runs
 from ...fitting.fit import find_law
 from ..model.coordinates import unconstrained
@@ -29,8 +29,8 @@ from .uniformity import p_value
 _SPARE = 2  # prior draws for every simulation, as some laws overflow far out in their priors
 
 
-@dataclass(frozen=True, eq=False)
-class Calibration:
+@dataclass(frozen=True, eq=False, repr=False)
+class Calibration(Shown):
     """Where the truth lies among the draws of its own posterior, over many simulated data sets.
 
     Attributes:
@@ -83,12 +83,6 @@ class Calibration:
         notes += [f"{self.skipped} prior draws were skipped: the law's output is not finite there."] if self.skipped else []
         notes += self.complaints or ["The ranks are as even as those of right posteriors."]
         return Table(["quantity", "p of even ranks", *(f"{100 * level:g} % holds" for level in LEVELS)], rows, notes=notes)
-
-    def __repr__(self) -> str:
-        return self.table().text()
-
-    def _repr_html_(self) -> str:
-        return self.table().html()
 
 
 @double
@@ -147,7 +141,7 @@ def calibrate(
                                      progress=reporter("calibrate", progress))  # fmt: skip
     true = of_flat(model, many, truth)
     ranks = {name: np.sum(draw < true[name][:, None], axis=1) for name, draw in found.items()}
-    return Calibration(ranks, draws, int(diverging.sum()), skipped)
+    return Calibration(ranks=ranks, draws=draws, divergences=int(diverging.sum()), skipped=skipped)
 
 
 def _observed(law: Law | str, runs: Runs | Any) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ...core.errors import FitError
-from ...core.precision import plain
+from ...core.numeric.precision import plain
 
 MIN_DRAWS = 4  # per chain; with fewer, its halves have no variance
 _CHUNK = 8  # quantities at a time, so that the working arrays stay in the cache

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from ...core.batching import traced
-from ...core.precision import double
+from ...core.numeric.batching import traced
+from ...core.numeric.precision import double
 from ...core.table import Table
-from ...fitting.data import usable_rows
 from ..model.density import Evidence, Model
 from . import psis
 from .convergence import ess_mean
@@ -27,7 +26,7 @@ _NUMBERS = 2**18  # densities computed at a time
 
 def observed_rows(posterior: Posterior) -> np.ndarray:
     """Rows of the runs that the posterior has seen, (observations,): those not left out and of positive weight."""
-    rows = usable_rows(posterior.law, posterior.fit.runs)
+    rows = posterior.request.grouping.used
     return rows[np.asarray(posterior.evidence.weight)[: len(rows)].reshape(len(rows), -1).any(axis=1)]
 
 
@@ -50,7 +49,7 @@ def pointwise(posterior: Posterior) -> np.ndarray:
         >>> pointwise(sj.sample("power_law", runs, likelihood="normal", draws=250)).shape
         (1000, 40)
     """
-    rows = usable_rows(posterior.law, posterior.fit.runs)
+    rows = posterior.request.grouping.used
     values = densities(posterior, posterior.evidence, left_out=True)[:, : len(rows)]
     seen = np.isin(rows, observed_rows(posterior))
     return values.reshape(*values.shape[:2], -1).sum(axis=2)[:, seen]

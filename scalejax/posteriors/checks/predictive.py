@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from ...core.batching import traced
 from ...core.errors import FitError
-from ...core.precision import double
-from ...core.table import Table, number
-from ...fitting.data import usable_rows
+from ...core.numeric.batching import traced
+from ...core.numeric.precision import double
+from ...core.numeric.statistics import evenly
+from ...core.table import Shown, Table, number
 from ..model.density import Evidence, Model
 from .influence import draws_of
 
@@ -30,8 +30,8 @@ _NUMBERS = 2**18  # outputs drawn at a time
 Statistic = Callable[[np.ndarray], float]
 
 
-@dataclass(frozen=True, eq=False)
-class PredictiveCheck:
+@dataclass(frozen=True, eq=False, repr=False)
+class PredictiveCheck(Shown):
     """Statistics of the observed runs beside those of replicated ones, see `predictive_check`; printing it gives the table.
 
     Attributes:
@@ -63,12 +63,6 @@ class PredictiveCheck:
         found = "; ".join(f"{name} is {words}" for name, words in self.suspicious.items())
         note = f"Suspicious: {found}. The law or the likelihood misses it." if found else "Nothing is suspicious."
         return Table(["statistic", "observed", "replicated, low 95 %", "high 95 %", "tail probability", ""], rows, notes=[note])
-
-    def __repr__(self) -> str:
-        return self.table().text()
-
-    def _repr_html_(self) -> str:
-        return self.table().html()
 
 
 @double
@@ -123,12 +117,10 @@ def predictive_check(
 
 def replicates(posterior: Posterior, seed: int = 0, draws: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Predictions and simulated outputs of the usable runs from evenly spaced draws, each (draws, runs, ...), on the target's scale."""
-    rows = usable_rows(posterior.law, posterior.request.runs)
-    count = min(draws or len(posterior), len(posterior))
-    some = np.linspace(0, len(posterior) - 1, count).round().astype(int)
+    rows, some = posterior.request.grouping.used, evenly(len(posterior), draws or len(posterior))
     params, noise = jax.tree.map(lambda v: np.asarray(v)[some], draws_of(posterior))
-    batch = min(max(_NUMBERS // np.size(posterior.evidence.target), 1), count)
-    keys = jax.random.split(jax.random.key(seed), count)
+    batch = min(max(_NUMBERS // np.size(posterior.evidence.target), 1), len(some))
+    keys = jax.random.split(jax.random.key(seed), len(some))
     evidence = posterior.evidence._replace(priors={})
     predicted, drawn = _replicates(posterior.model, batch, params, noise, keys, evidence)
     return np.asarray(predicted)[:, : len(rows)], np.asarray(drawn)[:, : len(rows)]
@@ -148,8 +140,7 @@ def _replicates(model: Model, batch: int, params: Any, noise: Any, keys: Any, ev
 
 def seen_by(source: Posterior | Setup) -> np.ndarray:
     """Which observations of the usable runs count, (runs,) or (runs, T)."""
-    request = source.request
-    return np.asarray(source.evidence.weight)[: len(usable_rows(request.law, request.runs))] > 0
+    return np.asarray(source.evidence.weight)[: len(source.request.grouping.used)] > 0
 
 
 def trials_of(evidence: Evidence, seen: np.ndarray, shape: tuple[int, ...]) -> Any:

@@ -8,20 +8,19 @@ from typing import Any
 import jax
 import numpy as np
 
-from ...core.errors import FitError
-from ...core.law import Law
-from ...core.precision import double
+from ...core.checks import check_count
+from ...core.laws.law import Law
+from ...core.numeric.precision import double
+from ...core.numeric.statistics import ends
 from ...core.runs import Runs
-from ...core.statistics import ends
-from ...core.table import Table, number
-from ...fitting.data import usable_rows
+from ...core.table import Shown, Table, number
 from ..model.prior_draws import from_prior, outputs
 from ..model.setup import Setup, check_options, set_up
 from .predictive import seen_by, trials_of
 
 
-@dataclass(frozen=True, eq=False)
-class PriorPredictive:
+@dataclass(frozen=True, eq=False, repr=False)
+class PriorPredictive(Shown):
     """Outputs drawn from the prior at the inputs of the runs, see `prior_predictive`; printing it gives the verdict.
 
     Attributes:
@@ -34,13 +33,13 @@ class PriorPredictive:
     observed: np.ndarray
     rows: np.ndarray
 
-    def interval(self, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    def interval(self, level: float = 0.9) -> dict[str, tuple[Any, Any]]:
         """(low, high) of the outputs of every observation."""
-        return ends(self.outputs, level)
+        return {"outputs": ends(self.outputs, level)}
 
     def table(self, level: float = 0.95) -> Table:
         """The prior at the runs of lowest, middle and highest output."""
-        low, high = self.interval(level)
+        low, high = self.interval(level)["outputs"]
         order = np.argsort(self.observed)
         rows = []
         for i in order[[0, len(order) // 2, -1]]:
@@ -53,12 +52,6 @@ class PriorPredictive:
         if bad := np.mean(~np.isfinite(self.outputs)):
             notes.append(f"{100 * bad:.2g} % of the outputs drawn are not finite.")
         return Table(["run", "observed", "prior median", f"low {100 * level:g} %", f"high {100 * level:g} %"], rows, notes=notes)
-
-    def __repr__(self) -> str:
-        return self.table().text()
-
-    def _repr_html_(self) -> str:
-        return self.table().html()
 
 
 @double
@@ -88,8 +81,7 @@ def prior_predictive(law: Law | str, runs: Runs | Any, *, draws: int = 200, seed
 
     References: Gabry, Simpson, Vehtari, Betancourt and Gelman, "Visualization in Bayesian workflow", JRSS A 2019.
     """
-    if draws < 1:
-        raise FitError(f"draws={draws} must be at least 1.")
+    check_count("draws", draws, 1)
     check_options("prior_predictive", options)
     return from_setup(set_up(law, runs, **options), draws, seed)
 
@@ -102,7 +94,7 @@ def from_setup(setup: Setup | Any, draws: int = 200, seed: int = 0) -> PriorPred
     drawn = np.asarray(outputs(model, evidence, sites, jax.random.key(seed + 1)))[:, : len(seen)][:, seen]
     y = np.asarray(evidence.target)[: len(seen)][seen]
     scale = trials_of(evidence, seen, y.shape)
-    rows = usable_rows(request.law, request.runs)[np.nonzero(seen)[0]]
+    rows = request.grouping.used[np.nonzero(seen)[0]]
     if request.on != "log":
         return PriorPredictive(drawn / scale, y / scale, rows)
     with np.errstate(over="ignore"):

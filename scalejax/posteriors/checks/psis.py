@@ -8,15 +8,15 @@ import numpy as np
 
 from ...core.checks import rows_text
 from ...core.errors import FitError
-from ...core.precision import plain
-from ...core.table import Table, number
+from ...core.numeric.precision import plain
+from ...core.table import Shown, Table, number
 
 _CHUNK = 16  # columns at a time, so that the working arrays of the tail fit stay in the cache
 _SHORTEST_TAIL = 5  # ratios, to fit a distribution of two parameters
 
 
-@dataclass(frozen=True, eq=False)
-class Loo:
+@dataclass(frozen=True, eq=False, repr=False)
+class Loo(Shown):
     """Leave-one-out predictive accuracy of a model, see `loo`; printing it gives the verdict.
 
     Attributes:
@@ -65,12 +65,6 @@ class Loo:
         rows = [["elpd", number(self.elpd), number(self.se, 3)], ["p_loo", number(self.p_loo, 3), ""]]
         rows.append(["largest k-hat", f"{self.khat.max():.2f}", ""])
         return Table(["leave-one-out", "estimate", "std. error"], rows, notes=[self.verdict])
-
-    def __repr__(self) -> str:
-        return self.table().text()
-
-    def _repr_html_(self) -> str:
-        return self.table().html()
 
 
 def pareto_smooth(log_ratios: np.ndarray, r_eff: float | np.ndarray = 1.0) -> tuple[np.ndarray, np.ndarray | float]:
@@ -204,7 +198,10 @@ def loo(log_likelihood: np.ndarray, r_eff: float | np.ndarray | None = None, row
     pointwise = _log_sum_exp(weights + log_likelihood, axis=0)
     fitted = float(np.sum(_log_sum_exp(log_likelihood, axis=0) - np.log(draws)))
     p_loo = fitted - float(pointwise.sum())
-    return Loo(pointwise, np.asarray(khat), p_loo, khat_limit(draws), np.arange(n) if rows is None else np.asarray(rows))
+    return Loo(
+        pointwise=pointwise, khat=np.asarray(khat), p_loo=p_loo, limit=khat_limit(draws),
+        rows=np.arange(n) if rows is None else np.asarray(rows),
+    )  # fmt: skip
 
 
 def stacking_weights(lpd: np.ndarray) -> np.ndarray:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ...core.numeric.statistics import evenly
+
 _REPLICATES = 4000  # of even ranks; p-values below 1/4000 are not resolved
 _CELLS = 100  # points of the distribution function that are looked at, at most
 
@@ -33,7 +35,7 @@ def p_value(ranks: np.ndarray, draws: int) -> Any:
 def band(simulations: int, draws: int, level: float = 0.95) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Simultaneous band of the distribution function of even ranks: shares (k+1)/(draws+1), lower and upper ends."""
     gamma = np.quantile(_even(simulations, draws), 1 - level)
-    cells = _cells(draws)
+    cells = evenly(draws, _CELLS)
     cdf = np.stack([_binomial_cdf(simulations, (k + 1) / (draws + 1)) for k in cells])
     low = np.sum(cdf < gamma / 2, axis=1)
     high = np.sum(cdf < 1 - gamma / 2, axis=1)
@@ -51,15 +53,11 @@ def _even(simulations: int, draws: int) -> np.ndarray:
 def _gamma(ranks: np.ndarray, draws: int) -> np.ndarray:
     """Deviation of every column."""
     simulations, out = len(ranks), np.full(ranks.shape[1], np.inf)
-    for k in _cells(draws):
+    for k in evenly(draws, _CELLS):
         cdf = _binomial_cdf(simulations, (k + 1) / (draws + 1))
         count = np.sum(ranks <= k, axis=0)
         out = np.minimum(out, 2 * np.minimum(cdf[count], 1 - np.where(count > 0, cdf[count - 1], 0.0)))
     return out
-
-
-def _cells(draws: int) -> np.ndarray:
-    return np.unique(np.linspace(0, draws - 1, min(draws, _CELLS)).astype(int))
 
 
 @lru_cache(maxsize=2048)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...core.batching import traced
+from ...core.numeric.batching import traced
 from ..checks.diagnostics import ENOUGH, Importance
 from ..checks.psis import effective_size, pareto_smooth
 from .coordinates import Groups, Place, energy

@@ -24,7 +24,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...fitting.layout import Slot
+from ...fitting.objective.layout import Slot
 from .density import UNIT, Evidence, Model, centers, hyper_sites, site_shapes
 
 
@@ -41,7 +41,7 @@ class Place(NamedTuple):
 
     def forward(self, z: Any) -> tuple[Any, Any]:
         """The point with coordinates z, and the log determinant of the map but for a constant."""
-        moved, rate = bent(self.root @ z, self.bend)
+        moved, rate = warped(self.root @ z, self.bend)
         return self.center + moved, jnp.sum(jnp.log(rate))
 
 
@@ -50,18 +50,18 @@ def reach(bend: Any) -> Any:
     return 0.9 / jnp.maximum(jnp.abs(bend), 0.1)
 
 
-def bent(y: Any, bend: Any) -> tuple[Any, Any]:
+def warped(y: Any, bend: Any) -> tuple[Any, Any]:
     """The bend of straight coordinates y, elementwise, and its slope."""
     r = reach(bend)
     root = jnp.sqrt(1 + (y / r) ** 2)
     return y + bend * r**2 * (root - 1), 1 + bend * y / root
 
 
-def straight(x: Any, bend: Any) -> tuple[Any, Any]:
-    """Inverse of `bent` and its slope there: the root of a quadratic equation."""
+def unwarped(x: Any, bend: Any) -> tuple[Any, Any]:
+    """Inverse of `warped` and its slope there: the root of a quadratic equation."""
     c, r = bend, reach(bend)  # |c r| < 1
     y = (x + c * r * (r - jnp.sqrt(r**2 + x**2 + 2 * c * r**2 * x))) / (1 - (c * r) ** 2)
-    return y, 1 / bent(y, bend)[1]
+    return y, 1 / warped(y, bend)[1]
 
 
 class Groups(NamedTuple):
@@ -175,14 +175,14 @@ def _effects(model: Model, evidence: Evidence, sites: dict[str, Any]) -> tuple[A
 
 def _values(groups: Groups, mu: Any, spread: Any, others: Any, e: Any) -> tuple[Any, Any]:
     """Values u (groups, k) of a block's groups from standardised ones, and the log determinant of the map."""
-    at, rate = straight(mu - groups.center, groups.bend)
+    at, rate = unwarped(mu - groups.center, groups.bend)
     width = spread * rate
     pull = groups.pull - groups.coupling @ (others - groups.origin)
     L = jnp.linalg.cholesky(jnp.eye(len(spread)) + width[:, :, None] * groups.precision * width[:, None, :])
     pushed = width * (pull - jnp.einsum("gij,gj->gi", groups.precision, at))
     lower = jax.scipy.linalg.solve_triangular(L, pushed[..., None], lower=True)[..., 0]
     y = at + width * jax.scipy.linalg.solve_triangular(L, (lower + e)[..., None], lower=True, trans=1)[..., 0]
-    moved, slope = bent(y, groups.bend)
+    moved, slope = warped(y, groups.bend)
     volume = jnp.sum(jnp.log(width)) + jnp.sum(jnp.log(slope)) - jnp.sum(jnp.log(jnp.diagonal(L, axis1=-2, axis2=-1)))
     return groups.center + moved, volume
 

@@ -10,11 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...core.domains import Positive
 from ...core.errors import DataError
+from ...core.laws.domains import Positive
 from ...core.runs import Runs
-from ...fitting.layout import Slot
-from ...fitting.problem import Spec, at_params
+from ...fitting.objective.data import padded, padded_table
+from ...fitting.objective.layout import Slot
+from ...fitting.objective.problem import Spec, at_params
 from ..likelihoods import Likelihood
 from ..priors import default_prior, spread_prior
 from .level import Level, level_of, log_level
@@ -80,7 +81,9 @@ class Model:
             if slot.name in self.pooled:
                 law.setdefault((slot.axis, slot.anchored), []).append(slot)
         groups = len(self.likelihood.groups)
-        noise = tuple(Slot(name, Positive(), None, 0, 1, groups, 0) for name in self.likelihood.pooled)
+        noise = tuple(
+            Slot(name=name, domain=Positive(), size=None, start=0, free=1, copies=groups, axis=0) for name in self.likelihood.pooled
+        )
         return tuple(block for block in (*map(tuple, law.values()), noise) if block)
 
     def __call__(self, evidence: Evidence) -> None:
@@ -228,25 +231,24 @@ def evidence_of(model: Model, runs: Runs, index: np.ndarray, weight: np.ndarray,
 
     `level`: is that of the outputs a part of the prior? `unit`: index of every run's unit, if they have any.
     """
-    law, padded = model.spec.law, np.concatenate([index, np.full(length - len(index), index[0])])
+    law, counts = model.spec.law, model.likelihood.counts
+    table = padded_table(law, runs, rows=index, weights=weight, length=length, on="linear" if counts else model.spec.on)
     rows = model.likelihood.rows(runs, index) | ({} if unit is None else {UNIT: unit})
     rows = {name: np.concatenate([v, np.repeat(v[:1], length - len(index))]) for name, v in rows.items()}
-    target = runs[law.output][padded]
-    if model.likelihood.counts:
+    target = table.target
+    if counts:
         if target.ndim > 1:
             raise DataError(f"Counts have one number a run, but {law.output!r} of {law.name!r} has several; use another likelihood.")
         if ((target < 0) | (target > 1)).any():
             raise DataError(f"Column {law.output!r} must hold shares of successes from 0 to 1 for counts; divide it by its largest value.")
         target = np.round(target * rows["trials"])
-    elif model.spec.on == "log":
-        target = np.log(target)
-    mask = np.asarray(runs.masks.get(law.output, np.ones(runs[law.output].shape, bool)))[padded]
-    weights = np.where(np.arange(length) < len(index), weight[padded], 0.0).reshape(-1, *[1] * (target.ndim - 1)) * mask
-    target = np.where(mask, target, 0.0)
-    predicted = target / rows["trials"] if model.likelihood.counts else target  # the law predicts shares
-    main = group[padded, model.spec.layout.main]
-    expected = level_of(predicted, weights > 0, main, model.spec.on == "log") if level else None
+    if law.output in runs.masks:
+        target = np.where(runs.masks[law.output][padded(index, length)], target, 0.0)
+    predicted = target / rows["trials"] if counts else target  # the law predicts shares
+    codes = group[padded(index, length)]
+    expected = level_of(predicted, table.weight > 0, codes[:, model.spec.layout.main], model.spec.on == "log") if level else None
     return Evidence(
-        tuple(runs[name][padded] for name in law.inputs), target, weights, group[padded],
-        {k: np.asarray(v, dtype=np.float64) for k, v in fixed.items()}, rows, covariates, dict(priors), expected,
+        inputs=table.inputs, target=target, weight=table.weight, group=codes,
+        fixed={k: np.asarray(v, dtype=np.float64) for k, v in fixed.items()}, rows=rows, covariates=covariates, priors=dict(priors),
+        level=expected,
     )  # fmt: skip

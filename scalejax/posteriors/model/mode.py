@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from ...core.batching import traced
+from ...core.numeric.batching import traced
 from .coordinates import Groups, Place, energy, free_values, populations, split, unravel
 from .density import Evidence, Model, hyper_sites
 

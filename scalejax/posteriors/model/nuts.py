@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from ...core.batching import traced
+from ...core.numeric.batching import traced
 from .coordinates import Groups, Place, energy, transport
 from .density import Evidence, Model
 from .mode import SETS, local
@@ -183,11 +183,11 @@ def _potential(local: Callable[[np.ndarray], Any], place: Place, z: np.ndarray) 
     """The sampler's potential and its gradient at z (sets, chains, size), by the program that the mode was found with."""
     y = np.einsum("bij,bcj->bci", place.root, z)
     bend, reach = place.bend[:, None], np.asarray(place.reach)[:, None]
-    bent = np.sqrt(1 + (y / reach) ** 2)
-    w, rate = place.center[:, None] + y + bend * reach**2 * (bent - 1), 1 + bend * y / bent
+    root = np.sqrt(1 + (y / reach) ** 2)
+    w, rate = place.center[:, None] + y + bend * reach**2 * (root - 1), 1 + bend * y / root
     parts = [local(w[:, chain]) for chain in range(z.shape[1])]
     value, slope = (np.stack([part[i] for part in parts], axis=1) for i in (0, 1))
-    slope = slope * rate - bend / bent**3 / rate
+    slope = slope * rate - bend / root**3 / rate
     return value - np.sum(np.log(rate), axis=2), np.einsum("bij,bci->bcj", place.root, slope)
 
 

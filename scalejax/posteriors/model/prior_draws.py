@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...core.batching import traced
 from ...core.errors import FitError
+from ...core.numeric.batching import traced
 from .coordinates import unconstrained
 from .density import Evidence, Model
 from .many import sets

@@ -11,14 +11,14 @@ import jax
 import numpy as np
 
 from ...core.errors import DataError, FitError, LawError, suggest
-from ...core.law import Law
+from ...core.laws.law import Law
 from ...core.runs import Runs
-from ...fitting.data import padded_rows, usable_rows
 from ...fitting.fit import find_law, make_request
-from ...fitting.groups import grouping
-from ...fitting.layout import Layout, Slot, make_layout
-from ...fitting.losses import huber
-from ...fitting.problem import Spec
+from ...fitting.objective.data import padded_rows
+from ...fitting.objective.groups import grouping
+from ...fitting.objective.layout import Layout, Slot, make_layout
+from ...fitting.objective.losses import huber
+from ...fitting.objective.problem import Spec
 from ...fitting.request import Request
 from ...fitting.result import Fit, finish
 from ...fitting.solvers.gradient import as_solver
@@ -76,7 +76,7 @@ def set_up(
     if (pool or covariates) and by is None:
         raise FitError("pool and covariates speak of groups; say which column names the groups with by=...")
     law, runs = request.law, request.runs
-    rows, layout = usable_rows(law, runs), group_layout(request)
+    rows, layout = request.grouping.used, group_layout(request)
     likelihood = likelihood.among(runs, rows)
     if likelihood.pooled and likelihood.by in law.inputs:
         raise DataError(
@@ -95,8 +95,8 @@ def set_up(
     used = replaced(default_priors(model, size, columns.shape[1]), priors, shapes)
     _check_supports(model, used, priors or {})
     evidence = evidence_of(
-        model, runs, rows, weight, request.codes, request.held, dict(used), columns, _length(len(rows)) if padded else len(rows),
-        level_prior and _has_defaults(model, priors or {}), of_unit,
+        model, runs, rows, weight, request.codes, request.held, dict(used), columns,
+        padded_rows(len(rows), least=64) if padded else len(rows), level_prior and _has_defaults(model, priors or {}), of_unit,
     )  # fmt: skip
     return Setup(request, model, replace(used, note=sentence(evidence.level)), evidence)
 
@@ -214,7 +214,7 @@ def _covariates(request: Request, names: tuple[str, ...], model: Model) -> np.nd
 
 def group_covariates(request: Request, names: tuple[str, ...]) -> np.ndarray:
     """(groups, covariates) value of every column in every group."""
-    rows = usable_rows(request.law, request.runs)
+    rows = request.grouping.used
     index = request.group_of_row[rows]
     out = np.zeros((len(request.groups), len(names)))
     for i, name in enumerate(names):
@@ -226,8 +226,3 @@ def group_covariates(request: Request, names: tuple[str, ...]) -> np.ndarray:
                 raise DataError(f"Covariate {name!r} must be one finite number a group; in group {group!r} it varies or is missing.")
             out[g, i] = values[index == g][0]
     return out
-
-
-def _length(rows: int) -> int:
-    """Padded rows: in steps of 64 up to 256, then as point fits are padded."""
-    return -(-rows // 64) * 64 if rows <= 256 else padded_rows(rows)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.errors import DataError, FitError, suggest
+from ...core.numeric.statistics import ends
 from ...core.runs import Runs
-from ...core.statistics import ends
 from ...core.table import entry
 from ...decisions.costs import six_nd
 from ...posteriors.checks.calibrate import Calibration
@@ -135,7 +135,7 @@ def prior_predictive(
         ax.fill_between(places, low, high, color=TINTS[min(i, len(TINTS) - 1)], linewidth=0, label=f"prior, {100 * level:g} %")
     middle = [np.nanmedian(values) for values in pooled]
     ax.plot(places, middle, color=style.BLACK, linewidth=1.6, label="prior, median")
-    low, high = found.interval(widest)
+    low, high = found.interval(widest)["outputs"]
     inside = np.mean((low <= found.observed) & (found.observed <= high))
     label = f"observed, {100 * inside:.0f} % of them\nin their {100 * widest:g} %"
     ax.scatter(

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.errors import FitError
-from ...fitting.diagnosis.rows import Rows
-from ...fitting.groups import label
+from ...fitting.objective.groups import label
 from ...fitting.result import Fit
+from ...fitting.uncertainty.residuals import Rows
 from . import style
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.errors import DecisionError
-from ...decisions.allocation import Allocation
-from ...decisions.design.plan import NextRuns
+from ...decisions.allocate import Allocation
+from ...decisions.design.next_runs import NextRuns
 from ...decisions.mixtures.mixture import Mixture
 from ...decisions.recipes.break_even import BreakEven
 from ...decisions.recipes.choose import Choice

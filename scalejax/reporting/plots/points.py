@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import DecisionError, FitError, suggest
-from ...decisions.allocate import allocate
-from ...decisions.allocation import Allocation
+from ...core.numeric.statistics import evenly
+from ...decisions.allocate import Allocation, allocate
 from ...decisions.costs import six_nd
 from ...fitting.result import Fit
 from ...fitting.uncertainty.draws import Draws
-from ...posteriors.usual import usual_draws
+from ...posteriors.default_draws import default_draws
 
 ENOUGH = 256  # draws behind a drawn band: more cannot be seen
 
@@ -108,8 +108,8 @@ def of_group(fit: Fit, group: str | None) -> np.ndarray:
 def thinned(fit: Fit, draws: Draws | None) -> Draws:
     """A few hundred of the draws, or as many Laplace draws."""
     if draws is None:
-        return usual_draws(fit, ENOUGH)
-    return replace(draws, theta=draws.theta[..., :: -(-len(draws) // ENOUGH)], failed=0)
+        return default_draws(fit, ENOUGH)
+    return replace(draws, theta=draws.theta[..., evenly(len(draws), ENOUGH)], failed=0)
 
 
 def frontier(

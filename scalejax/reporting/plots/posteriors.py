@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.errors import FitError, suggest
-from ...core.statistics import ends
+from ...core.numeric.statistics import ends
 from ...decisions.allocate import allocate
 from ...decisions.known import known
 from ...fitting.result import Fit
 from ...fitting.uncertainty.draws import Draws
 from ...posteriors.laplace import laplace
 from ...posteriors.posterior import Posterior
-from ..learned import Entry, entries
+from ..prior_share import Entry, entries
 from . import marks, points, style
 
 if TYPE_CHECKING:

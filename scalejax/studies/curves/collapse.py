@@ -106,7 +106,9 @@ def curve_collapse(curves: Any, by: Any, *, noise: float | None = None) -> Curve
     between = np.where(usable, (off**2).sum(axis=0) / np.where(usable, held - 1, 1), np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         floor = np.full_like(between, np.nan) if noise is None else noise**2 / between
-        return CurveCollapse(within / between, within, between, floor, len(count), int(count[count > 1].sum()))
+        return CurveCollapse(
+            score=within / between, within=within, between=between, floor=floor, groups=len(count), runs=int(count[count > 1].sum())
+        )
 
 
 def _mean(values: np.ndarray) -> float:

@@ -5,30 +5,27 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from ...core import schedules
 from ...core.errors import DecisionError, suggest
-from ...core.law import Law
-from ...core.precision import double
-from ...core.statistics import ends
+from ...core.laws.law import Law
+from ...core.numeric.precision import double
+from ...core.numeric.statistics import ends
 from ...core.table import Shown, Table, number
 from ...decisions.known import Source, known
 from ...fitting.result import Fit
 from ...zoo import laws
+from .schedule_search import Horizon, best_members, best_shapes, final_losses, free_schedule, free_starts, member, some_of
 
 Shape = Literal["free", "wsd"]
-_ROUNDS, _GRID = 6, 9  # of the search within a family
 _DRAWS = 200
 _OWN = ("loss", "decay", "exponent")  # keys of `interval` besides the schedules compared with
 _JUMPS = 20
-_RATE = 0.6  # of Adam, on the logarithms of shares of the fall
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -96,15 +93,6 @@ class OptimalSchedule(Shown):
 
     def _where(self) -> str:
         return " from the highest rate to the lowest (bang-bang)" if self.falls == 1 else ""
-
-
-class _Asked(NamedTuple):
-    """What compiled programs depend on: the law, steps between logged ones, all steps, steps of warm-up."""
-
-    law: Law
-    every: int
-    T: int
-    warmup: int
 
 
 @double
@@ -176,27 +164,30 @@ def optimal_schedule(
     law, point, draws = _source(source, group)
     T = _horizon(steps, tokens, batch)
     _check(law, T, peak, end, warmup, convention, shape, iterations, every, inputs)
-    asked, box = _Asked(law, every if law.inputs[1] == "step" else 1, T, warmup), (peak, end)
+    horizon, box = Horizon(law, every if law.inputs[1] == "step" else 1, T, warmup), (peak, end)
     given = {**inputs, "W": warmup if convention == "offset" else 0}
     rest = tuple(float(given[name]) for name in law.inputs[2:])
     rates = _baselines(T, peak, end, warmup, against)
     point = {k: jnp.asarray(v) for k, v in point.items()}
     decay = exponent = gap = float("nan")
     if shape == "wsd":
-        decay, exponent = _members(asked, box, rest, {k: v[None] for k, v in point.items()})[0].tolist()
-        eta = np.asarray(_member(asked, decay, exponent, *box))
+        decay, exponent = best_members(horizon, box, rest, {k: v[None] for k, v in point.items()})[0].tolist()
+        eta = np.asarray(member(horizon, decay, exponent, *box))
     else:
-        found = [_free(asked, iterations, start, box, rest, point) for start in _starts(T - warmup)]
+        found = [free_schedule(horizon, iterations, start, box, rest, point) for start in free_starts(T - warmup)]
         eta, gap = min(((np.asarray(e), float(g), float(v)) for e, g, v in found), key=lambda item: item[2])[:2]
     both = {"optimised": eta, **rates}
     stacked = jnp.asarray(np.stack(list(both.values())))
-    losses = dict(zip(both, np.asarray(_finals(asked, stacked, rest, point)).tolist(), strict=True))
+    losses = dict(zip(both, np.asarray(final_losses(horizon, stacked, rest, point)).tolist(), strict=True))
     gains, spread = {}, {}
     if draws is not None:
-        of = np.asarray(jax.lax.map(lambda p: _finals(asked, stacked, rest, p), draws))
+        of = np.asarray(jax.lax.map(lambda p: final_losses(horizon, stacked, rest, p), draws))
         gains = {name: of[:, i] - of[:, 0] for i, name in enumerate(both) if i}
-        spread = {"loss": of[:, 0], **_shapes(asked, box, rest, draws, shape_draws if shape == "wsd" else 0)}
-    return OptimalSchedule(eta, losses.pop("optimised"), losses, rates, warmup, decay, exponent, gap, _falls(eta[warmup:]), gains, spread)
+        spread = {"loss": of[:, 0], **best_shapes(horizon, box, rest, draws, shape_draws if shape == "wsd" else 0)}
+    return OptimalSchedule(
+        eta=eta, loss=losses.pop("optimised"), others=losses, rates=rates, warmup=warmup, decay=decay, exponent=exponent, gap=gap,
+        falls=_falls(eta[warmup:]), gains=gains, draws=spread,
+    )  # fmt: skip
 
 
 def annealing_switch(steps: int, peak: float, *, A: float, alpha: float, C: float, lam: float = 0.999) -> float:
@@ -245,13 +236,7 @@ def _source(source: Source, group: str | None) -> tuple[Law, dict[str, Any], dic
     of = known(source, group, "optimal_schedule")
     if of.draws is None or isinstance(source, Fit):
         return of.law, of.point, None
-    return of.law, of.point, _some({name: jnp.asarray(v) for name, v in of.draws.items()}, _DRAWS)
-
-
-def _some(draws: Mapping[str, Any], most: int) -> dict[str, Any]:
-    """At most so many draws, evenly spread."""
-    every = max(len(next(iter(draws.values()))) // most, 1)
-    return {name: v[::every][:most] for name, v in draws.items()}
+    return of.law, of.point, some_of({name: jnp.asarray(v) for name, v in of.draws.items()}, _DRAWS)
 
 
 def _horizon(steps: int | None, tokens: float | None, batch: float | None) -> int:
@@ -305,97 +290,3 @@ def _baselines(T: int, peak: float, end: float, warmup: int, against: Mapping[st
         if rates[name].shape != (T,) or not (rates[name] >= 0).all():
             raise DecisionError(f"against[{name!r}] must hold the rates of all {T} steps, got shape {rates[name].shape}.")
     return rates
-
-
-def _final(asked: _Asked, eta: Any, rest: tuple[float, ...], params: Mapping[str, Any]) -> Any:
-    """Predicted loss after the last step."""
-    law, every, T, _ = asked
-    values = {**params, **dict(law.bound)}
-    if law.inputs[1] == "step":
-        return law.function(eta[every - 1 :: every], jnp.arange(every, T + 1.0, every), *rest, **values)[-1]
-    return law.function(eta, jnp.asarray(T - 1.0), *rest, **values)
-
-
-@partial(jax.jit, static_argnums=0)
-def _finals(asked: _Asked, etas: Any, rest: tuple[float, ...], params: Mapping[str, Any]) -> Any:
-    return jax.lax.map(lambda eta: _final(asked, eta, rest, params), etas)
-
-
-def _with_ramp(eta: Any, peak: Any, warmup: int) -> Any:
-    return jnp.concatenate([peak * jnp.arange(warmup) / max(warmup - 1, 1), eta])
-
-
-# A free schedule
-
-
-def _starts(n: int) -> list[Any]:
-    """Shares of the fall in every one of n - 1 changes and, last, in none: of a WSD and of a linear decay."""
-    x = np.arange(1, n) / n
-    return [jnp.log(jnp.asarray(np.append(w / w.sum() * 0.98, 0.02))) for w in (np.exp(20 * (x - 1)), np.ones(n - 1))]
-
-
-@partial(jax.jit, static_argnums=(0, 1))
-def _free(asked: _Asked, iterations: int, z: Any, box: Any, rest: Any, params: Any) -> tuple[Any, Any, Any]:
-    """Schedule, what its linear model could still gain, and loss."""
-    peak, end = box
-
-    def schedule(shares: Any) -> Any:
-        fallen = jnp.concatenate([jnp.zeros(1), jnp.cumsum(shares[:-1])])
-        return _with_ramp(peak - (peak - end) * jnp.minimum(fallen, 1.0), peak, asked.warmup)
-
-    def loss(shares: Any) -> Any:
-        return _final(asked, schedule(shares), rest, params)
-
-    solver = optax.adam(optax.cosine_decay_schedule(_RATE, iterations))
-
-    def step(carry: Any, _: Any) -> tuple[Any, None]:
-        z, state = carry
-        gradient = jax.grad(lambda z: loss(jax.nn.softmax(z)))(z)
-        updates, state = solver.update(gradient, state)
-        return (optax.apply_updates(z, updates), state), None
-
-    (z, _), _ = jax.lax.scan(step, (z, solver.init(z)), None, length=iterations)
-    shares = jax.nn.softmax(z)
-    value, slope = jax.value_and_grad(loss)(shares)
-    return schedule(shares), jnp.sum(slope * shares) - jnp.min(slope), value
-
-
-# Within a family
-
-
-def _shapes(asked: _Asked, box: Any, rest: Any, draws: Mapping[str, Any], most: int) -> dict[str, np.ndarray]:
-    """Decay and exponent of the best member by each of at most so many draws."""
-    if most < 1:
-        return {}
-    decay, exponent = _members(asked, box, rest, _some(draws, most)).T
-    return {"decay": decay, "exponent": exponent}
-
-
-def _members(asked: _Asked, box: Any, rest: Any, draws: Mapping[str, Any]) -> np.ndarray:
-    """(draws, 2) best decay and exponent, on a grid that is drawn closer around each draw's best point again and again."""
-    count = len(next(iter(draws.values())))
-    least, most = np.log([2.0 / (asked.T - asked.warmup), 0.2]), np.log([1.0, 5.0])
-    low, high = np.tile(least, (count, 1)), np.tile(most, (count, 1))
-    unit = np.stack(np.meshgrid(*[np.linspace(0, 1, _GRID)] * 2, indexing="ij"), axis=-1).reshape(-1, 2)
-    best = 0.5 * (low + high)
-    for _ in range(_ROUNDS):
-        points = low[:, None] + (high - low)[:, None] * unit
-        values = np.asarray(_family_losses(asked, jnp.asarray(np.exp(points)), box, rest, draws))
-        best = points[np.arange(count), np.argmin(np.where(np.isnan(values), np.inf, values), axis=1)]
-        reach = (high - low) / (_GRID - 1)
-        low, high = np.maximum(best - reach, least), np.minimum(best + reach, most)
-    return np.exp(best)
-
-
-def _member(asked: _Asked, decay: Any, exponent: Any, peak: Any, end: Any) -> Any:
-    return _with_ramp(schedules.wsd(asked.T - asked.warmup, jnp.asarray(peak), end, decay, exponent), peak, asked.warmup)
-
-
-@partial(jax.jit, static_argnums=0)
-def _family_losses(asked: _Asked, points: Any, box: Any, rest: Any, draws: Any) -> Any:
-    """(draws, points)."""
-
-    def one(p: Any, params: Any) -> Any:
-        return _final(asked, _member(asked, p[0], p[1], *box), rest, params)
-
-    return jax.lax.map(lambda pair: jax.lax.map(lambda p: one(p, pair[1]), pair[0]), (points, dict(draws)))

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...core.answer import Answer
 from ...core.errors import DataError
-from ...core.statistics import spearman
+from ...core.numeric.statistics import spearman
 from ...core.table import Shown, Table, number
 from ...fitting.uncertainty.resampling import FEWEST
 
@@ -109,7 +109,9 @@ def decision_accuracy(
     few = f"no interval: {n} recipes are too few to resample, {FEWEST} are the least" if n < FEWEST else ""
     found = {"accuracy": draws} if replicates and not few else {}
     kind = few if not found else f"of recipes and seeds drawn with replacement (seed {seed})"
-    return DecisionAccuracy(tuple(map(str, table)), share, n * (n - 1) // 2, costs, found, kind=kind)
+    return DecisionAccuracy(
+        predictors=tuple(map(str, table)), accuracy=share, pairs=n * (n - 1) // 2, compute=costs, draws=found, kind=kind
+    )
 
 
 def _share(guess: np.ndarray, truth: np.ndarray, recipes: np.ndarray) -> np.ndarray:
@@ -195,4 +197,6 @@ def proxy_calibration(proxy: Any, target: Any, *, candidates: Sequence[float] | 
     b, a = np.polyfit(x, y, 1)
     ranked = np.argsort(a + b * np.asarray(x if candidates is None else candidates, dtype=np.float64), kind="stable")
     rmse = float(np.sqrt(((y - a - b * x) ** 2).mean()))
-    return ProxyCalibration(float(a), float(b), float(np.corrcoef(x, y)[0, 1]), spearman(x, y), rmse, ranked)
+    return ProxyCalibration(
+        a=float(a), b=float(b), pearson=float(np.corrcoef(x, y)[0, 1]), spearman=spearman(x, y), rmse=rmse, order=ranked
+    )

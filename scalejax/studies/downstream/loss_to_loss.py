@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ...core.answer import Answer
 from ...core.errors import DataError, DecisionError
-from ...core.law import Law
-from ...core.precision import double
+from ...core.laws.law import Law
+from ...core.numeric.precision import double
+from ...core.numeric.statistics import ends
 from ...core.runs import Runs
-from ...core.statistics import ends
-from ...core.table import Table, number
+from ...core.table import Shown, Table, number
 from ...decisions.known import Source, known
 from ...fitting.uncertainty.resampling import FEWEST
 from ...zoo.downstream.loss_to_loss import kaplan_irreducible, loss_to_loss
@@ -63,7 +63,8 @@ def _by_key(runs: Runs, on: Sequence[str], loss: str) -> dict[tuple[str, ...], l
     return found
 
 
-class Link(NamedTuple):
+@dataclass(frozen=True, eq=False, repr=False)
+class Link(Shown):
     """A shifted power law between two losses, see `fit_link`; its fields are the parameters of `laws.loss_to_loss`, and the scatter.
 
     Attributes:
@@ -258,7 +259,9 @@ def translate(
     draws = {} if why else {n: np.asarray([d[n] for d in drawn]) for n in params}
     base_kind = f", {found.kind}" if found.draws is not None else ""
     base_kind += f"; {flat} draws whose base is the same number at all of these runs are left out" if flat else ""
-    return Translation(_TARGETS[found.law.function], params, link, draws, kind=why or f"of reweighted runs (seed {seed}){base_kind}")
+    return Translation(
+        law=_TARGETS[found.law.function], params=params, link=link, draws=draws, kind=why or f"of reweighted runs (seed {seed}){base_kind}"
+    )
 
 
 _TARGETS = {

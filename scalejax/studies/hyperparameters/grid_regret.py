@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import DecisionError
-from ...core.law import Law
+from ...core.laws.law import Law
 from ...core.runs import Runs
 from ...core.table import Shown, Table, number
 from ...fitting.result import Fit
@@ -100,7 +100,7 @@ def grid_regret(
         regret[i], rank[i] = runs[loss][nearest] / y.min() - 1, (y < runs[loss][nearest]).sum()
         for name in asked:
             tried[name][i] = runs[name][nearest]
-    return GridRegret(place, asked, tried, regret, rank)
+    return GridRegret(cells=place, asked=asked, tried=tried, regret=regret, rank=rank)
 
 
 def _advice(name: str, source: Recommendation, place: Mapping[str, np.ndarray], runs: Runs, index: np.ndarray) -> np.ndarray:

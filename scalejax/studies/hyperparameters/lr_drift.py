@@ -11,7 +11,7 @@ from ...core.errors import DataError
 from ...core.runs import Runs
 from ...core.table import Shown, Table, number
 from ...fitting.fit import fit
-from ...fitting.losses import squared
+from ...fitting.objective.losses import squared
 from ...fitting.result import Fit
 from ...zoo.scale.power_product import power_product
 from .near_optimal import Bottoms, sweep_bottoms
@@ -92,4 +92,4 @@ def lr_drift(
     limits = found.interval(level, "model")
     powers = {n: found.params[f"p_{n}"] for n in names}
     wanted = {n: float((expected or {}).get(n, 0.0)) for n in names}
-    return Drift(bottoms, found, powers, {n: limits[f"p_{n}"] for n in names}, wanted, level)
+    return Drift(bottoms=bottoms, fit=found, powers=powers, intervals={n: limits[f"p_{n}"] for n in names}, expected=wanted, level=level)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ...core.errors import DataError
-from ...core.precision import double
+from ...core.numeric.precision import double
 from ...core.table import Shown, Table, number
 from ...fitting.uncertainty.intervals import quantile_of
 
@@ -58,7 +58,8 @@ def lr_sensitivity(
     return float((0.5 * (excess[1:] + excess[:-1]) * np.diff(z)).sum() / (b - a))
 
 
-class Threshold(NamedTuple):
+@dataclass(frozen=True, eq=False, repr=False)
+class Threshold(Shown):
     """Size at which a norm crosses a threshold: the estimate, and where the interval of the trend crosses it.
 
     An end that is not reached within a million times the largest size is infinite.
@@ -92,7 +93,7 @@ class NormTrend(Shown):
         return np.exp(self._design(N, lr) @ self.coefficients)
 
     @double
-    def interval(self, N: Any, lr: Any = 1.0, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
+    def predict_interval(self, N: Any, lr: Any = 1.0, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
         """(low, high) of the trend, not of a new run."""
         X = self._design(N, lr)
         reach = float(quantile_of(level, np.asarray(self.freedom))) * np.sqrt(np.einsum("...i,ij,...j->...", X, self.covariance, X))
@@ -104,7 +105,7 @@ class NormTrend(Shown):
         if not threshold > 0:
             raise DataError(f"threshold={threshold!r} must be positive.")
         N = np.geomspace(np.exp(self.centre[0]), self.largest * _REACH, _GRID)
-        middle, (below, above) = self.predict(N, lr), self.interval(N, lr, level)
+        middle, (below, above) = self.predict(N, lr), self.predict_interval(N, lr, level)
         found = [_first_crossing(N, curve, threshold) for curve in (middle, below, above)]
         return Threshold(found[0], *sorted(found[1:]))
 
@@ -133,7 +134,7 @@ def norm_trend(N: Any, norm: Any, lr: Any = None, *, degree: int = 1) -> NormTre
         degree: 1 or 2.
 
     Returns:
-        NormTrend with `.predict(N, lr)`, `.interval(...)`, `.crossing(threshold, lr)`, `.table()`. For gradients that fall towards Adam's
+        NormTrend with `.predict(N, lr)`, `.predict_interval(...)`, `.crossing(threshold, lr)`. For gradients that fall towards Adam's
         epsilon pass threshold=1e-8.
 
     Raises:
@@ -156,14 +157,20 @@ def norm_trend(N: Any, norm: Any, lr: Any = None, *, degree: int = 1) -> NormTre
         raise DataError("norm_trend() needs positive N, norm and lr, and degree 1 or 2.")
     terms = tuple((i, j) for i in range(degree + 1) for j in range(degree + 1 - i) if j == 0 or lr is not None)
     centre = (float(np.log(N).mean()), float(np.log(rates).mean()))
-    bare = NormTrend(np.zeros(len(terms)), terms, np.zeros((len(terms),) * 2), 0.0, 1, centre, float(N.max()))
+    bare = NormTrend(
+        coefficients=np.zeros(len(terms)), terms=terms, covariance=np.zeros((len(terms),) * 2), sigma=0.0, freedom=1, centre=centre,
+        largest=float(N.max()),
+    )  # fmt: skip
     X, y = bare._design(N, rates), np.log(norm)
     freedom = len(y) - len(terms)
     if freedom < 1 or np.linalg.matrix_rank(X) < len(terms):
         raise DataError(f"{len(y)} runs do not determine {len(terms)} coefficients and their scatter; give more, or degree=1.")
     coefficients = np.linalg.lstsq(X, y, rcond=None)[0]
     sigma = float(np.sqrt(((y - X @ coefficients) ** 2).sum() / freedom))
-    return NormTrend(coefficients, terms, sigma**2 * np.linalg.inv(X.T @ X), sigma, freedom, centre, float(N.max()))
+    return NormTrend(
+        coefficients=coefficients, terms=terms, covariance=sigma**2 * np.linalg.inv(X.T @ X), sigma=sigma, freedom=freedom, centre=centre,
+        largest=float(N.max()),
+    )  # fmt: skip
 
 
 def _first_crossing(N: np.ndarray, curve: np.ndarray, threshold: float) -> float:

@@ -12,7 +12,7 @@ from ...core.errors import DataError
 from ...core.runs import Runs
 from ...core.table import Shown, Table, number
 from ...fitting.fit import fit
-from ...fitting.losses import Loss, huber, squared
+from ...fitting.objective.losses import Loss, huber, squared
 from ...fitting.result import Fit
 from ...fitting.uncertainty.bootstrap import bootstrap
 from ...fitting.uncertainty.draws import Draws
@@ -159,7 +159,7 @@ def sweep_bottoms(
     if not rows:
         raise DataError(f"No cell has a lowest point: {next(iter(skipped.values()))}; widen the sweeps, or `within`.")
     columns = {name: np.asarray([row[name] for row in rows], dtype=float) for name in rows[0]}
-    return Bottoms(Runs(columns), swept, np.stack(covariances), skipped)
+    return Bottoms(runs=Runs(columns), names=swept, covariance=np.stack(covariances), skipped=skipped)
 
 
 def _bottom(z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float, np.ndarray] | str:

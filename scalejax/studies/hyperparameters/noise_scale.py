@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from ...core.errors import DataError, DecisionError
-from ...core.precision import numpy_or_jax
-from ...core.roots import root
+from ...core.numeric.precision import numpy_or_jax
+from ...core.numeric.roots import root
+from ...core.table import Shown
 
 
-class NoiseScale(NamedTuple):
+@dataclass(frozen=True, eq=False, repr=False)
+class NoiseScale(Shown):
     """Gradient noise from two batches; see `gradient_noise_scale`.
 
     Attributes:
@@ -92,7 +95,8 @@ def quadratic_noise_scale(G: Any, H: Any, Sigma: Any) -> tuple[float, float]:
     return float(np.trace(H @ Sigma)) / bend, float(np.trace(Sigma) / (G @ G))
 
 
-class AdaptiveGain(NamedTuple):
+@dataclass(frozen=True, eq=False, repr=False)
+class AdaptiveGain(Shown):
     """What batches that follow the noise scale gain; see `adaptive_batch`.
 
     Attributes:
@@ -144,7 +148,9 @@ def adaptive_batch(s: Any, B_noise: Any, *, rho: float) -> AdaptiveGain:
 
     S_min, E_min, middle = integral(np.ones_like(s)), integral(B_noise), integral(np.sqrt(B_noise))
     steps, examples = S_min + middle / np.sqrt(rho), E_min + middle * np.sqrt(rho)
-    return AdaptiveGain(np.sqrt(rho * B_noise), float(steps), float(examples), S_min, E_min, middle**2 / (S_min * E_min))
+    return AdaptiveGain(
+        B=np.sqrt(rho * B_noise), steps=float(steps), examples=float(examples), S_min=S_min, E_min=E_min, gamma=middle**2 / (S_min * E_min)
+    )
 
 
 @numpy_or_jax

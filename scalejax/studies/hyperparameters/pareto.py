@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ...core.errors import DataError
+from ...core.errors import DataError, suggest
 from ...core.runs import Runs
 from ...core.table import Shown, Table, number
 from ...fitting.fit import fit
-from ...fitting.losses import Loss, squared
+from ...fitting.objective.losses import Loss, squared
 from ...fitting.result import Fit
 from ...zoo.scale.power import power_law
 from ...zoo.scale.power_product import power_product
@@ -122,6 +122,11 @@ def pareto_hyperparameters(
     if near is not None and not near > 0:
         raise DataError(f"near={near!r} must be positive, a relative excess of loss such as 0.01, or None for the front alone.")
     used = runs.take(np.flatnonzero(~runs.excluded))
+    for name in (cost, loss, *names):
+        if name not in used:
+            raise DataError(f"The trials have no column {name!r}; {suggest(name, used.names)}")
+        if not (np.isfinite(used[name]) & (used[name] > 0)).all():
+            raise DataError(f"Column {name!r} must hold positive numbers: its law is a power of the cost.")
     on_front = pareto_set(used[loss], used[cost])
     if len(on_front) < 4:
         raise DataError(f"Only {len(on_front)} trials lie on the front of {loss} and {cost}; its law needs four.")
@@ -138,4 +143,4 @@ def pareto_hyperparameters(
     laws = {
         name: fit(power_product("cost", output=name), pool, loss=squared(), on="log", starts=16, weights=weights) for name in names
     }  # fmt: skip
-    return ParetoHyperparameters(used.take(on_front), front, unit, laws)
+    return ParetoHyperparameters(runs=used.take(on_front), front=front, unit=unit, laws=laws)

@@ -9,12 +9,12 @@ from typing import Any, Literal
 import numpy as np
 
 from ...core.errors import DecisionError
-from ...core.precision import double, plain
+from ...core.numeric.precision import double, plain
 from ...core.table import Shown, Table, number
 from ...decisions.allocate import allocate
 from ...decisions.known import Source, known
+from ...decisions.recipes.arm import positive
 from ...decisions.recipes.regret import Regret, regret
-from ...decisions.recipes.side import positive
 
 
 def vertex_shift(alpha: Any, beta: Any, width: Any, points: int = 15, offset: Any = 0.0) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ...core.law import Published
+from ...core.laws.law import Published
 
 _COLLECTED = "as collected in the repository of arXiv:2603.22339"
 

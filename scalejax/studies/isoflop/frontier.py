@@ -12,10 +12,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ...core.checks import check_count
 from ...core.errors import DataWarning, FitError, suggest
+from ...core.numeric.statistics import ends, lower_hull
 from ...core.runs import Runs
-from ...core.statistics import ends, lower_hull
-from ...core.table import Table, number
+from ...core.table import Shown, Table, number
 from ...data.readers import read_runs
 from .minima import Minimum, Sizes, contrasts, interpolated, misfit, polynomial, sizes_by_budget, within
 
@@ -25,8 +26,8 @@ _DISAGREES = 0.15  # of C and 6 N D; figures that were read off a plot differ by
 _LEAST = 2e-4  # of the loss: no loss is known better, for runs of other seeds differ by more
 
 
-@dataclass(frozen=True, eq=False)
-class Frontier:
+@dataclass(frozen=True, eq=False, repr=False)
+class Frontier(Shown):
     """Best sizes per budget and the power laws N = k_N C^a, D = k_D C^b through them.
 
     Attributes:
@@ -79,9 +80,6 @@ class Frontier:
             low, high = self.interval()["a"]
             lines += f"; a in {low:.4f} – {high:.4f} (90 %)"
         return Table(["compute", "N", "D", "D/N", "loss", ""], rows, notes=[lines, *self.notes])
-
-    def __repr__(self) -> str:
-        return self.table().text()
 
 
 def isoflop(
@@ -144,6 +142,9 @@ def isoflop(
         raise FitError(f"degree={degree} must be 2 (parabola) or 3 (cubic).")
     if method not in _METHODS:
         raise FitError(f"method={method!r} is unknown; {suggest(str(method), _METHODS)}")
+    if not (0 < tolerance < 1 and window > 0):
+        raise FitError(f"tolerance={tolerance!r} must be a share between 0 and 1, and window={window!r} positive.")
+    check_count("replicates", replicates, 0)
     runs = runs if isinstance(runs, Runs) else read_runs(runs)
     runs, rng = runs.where(~runs.excluded), np.random.default_rng(seed)
     sizes = sizes_by_budget(runs, budget, tolerance)
@@ -187,8 +188,9 @@ def isoflop(
         draws = _drawn([m for m in found if not m.reason], np.log(compute[used]), logs[used], weight, freedom, replicates, rng)
     loss = np.asarray([m.loss for m in found])
     return Frontier(
-        compute, np.exp(logs[:, 0]), np.exp(logs[:, 1]), loss, used, tuple(m.reason for m in found), float(a), float(b), float(np.exp(k_n)),
-        float(np.exp(k_d)), draws, f"isoFLOP ({label})", tuple(notes),
+        compute=compute, N=np.exp(logs[:, 0]), D=np.exp(logs[:, 1]), loss=loss, used=used, reasons=tuple(m.reason for m in found),
+        a=float(a), b=float(b), k_N=float(np.exp(k_n)), k_D=float(np.exp(k_d)), draws=draws, method=f"isoFLOP ({label})",
+        notes=tuple(notes),
     )  # fmt: skip
 
 
@@ -268,7 +270,8 @@ def envelope(runs: Runs, *, budgets: int = 1500, hull: bool = False) -> Frontier
     n, d = np.exp(logs).T
     label = "envelope" + (" (hull)" if hull else "")
     return Frontier(
-        np.exp(grid), n, d, np.exp(best), inner, reasons, float(a), float(b), float(np.exp(k_n)), float(np.exp(k_d)), {}, label, ()
+        compute=np.exp(grid), N=n, D=d, loss=np.exp(best), used=inner, reasons=reasons, a=float(a), b=float(b), k_N=float(np.exp(k_n)),
+        k_D=float(np.exp(k_d)), draws={}, method=label, notes=(),
     )  # fmt: skip
 
 

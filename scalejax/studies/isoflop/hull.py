@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import DataError, FitError
-from ...core.statistics import lower_hull
+from ...core.numeric.statistics import lower_hull
 from ...core.table import Shown, Table, number
 
 
@@ -80,7 +80,7 @@ def hull_frontier(cost: Any, loss: Any, **columns: Any) -> HullFrontier:
     for name in columns:
         slope, intercept = np.polyfit(x[rows], np.log(arrays[name][rows]), 1)
         lines[name] = (float(slope), float(intercept))
-    return HullFrontier(rows, arrays["cost"][rows], arrays["loss"][rows], lines)
+    return HullFrontier(rows=rows, cost=arrays["cost"][rows], loss=arrays["loss"][rows], lines=lines)
 
 
 def _falling_hull(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...core.numeric.statistics import akima
 from ...core.runs import Runs
-from ...core.statistics import akima
 
 
 class Sizes(NamedTuple):
@@ -66,7 +66,7 @@ def within(sizes: Sizes, window: float) -> Sizes:
 
 def rejected(reason: str, kept: float = 0.0) -> Minimum:
     """A budget without a minimum."""
-    return Minimum(np.full(2, np.nan), np.nan, np.nan, kept, np.zeros((0, 2)), reason)
+    return Minimum(log=np.full(2, np.nan), loss=np.nan, sd=np.nan, kept=kept, draws=np.zeros((0, 2)), reason=reason)
 
 
 def interpolated(sizes: Sizes, sd: Any, *, replicates: int, points: int, floor: float, rng: np.random.Generator) -> Minimum:
@@ -126,9 +126,9 @@ def polynomial(sizes: Sizes, degree: int, sd: float, replicates: int, rng: np.ra
     # The minimum moves by -(d slope) / slope' when the coefficients move.
     lean = np.asarray([-p * place ** (p - 1) if p else 0.0 for p in range(degree, -1, -1)]) / np.polyval(np.polyder(slope), place)
     spread = scale * sd * float(np.linalg.norm(lean @ inverse))
-    shaken = _bottom(coefficients + sd * rng.standard_normal((replicates, len(loss))) @ inverse.T)
-    inner = np.abs(shaken) <= 1  # false for NaN
-    stars = center + scale * np.append(shaken[inner], place)
+    noisy = _bottom(coefficients + sd * rng.standard_normal((replicates, len(loss))) @ inverse.T)
+    inner = np.abs(noisy) <= 1  # false for NaN
+    stars = center + scale * np.append(noisy[inner], place)
     both = np.stack([stars, np.interp(stars, log_n, sizes.log_d)], axis=1)
     return Minimum(both[-1], float(np.polyval(coefficients, place)), spread, float(inner.mean()) if replicates else 1.0, both[:-1])
 

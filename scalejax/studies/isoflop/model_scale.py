@@ -42,7 +42,7 @@ class ModelScale(Shown):
         return (M, D) if C.ndim else (float(M), float(D))
 
 
-deepseek_scales: Mapping[str, ModelScale] = MappingProxyType({"deepseek2024": ModelScale(0.1715, 0.5243, 5.8316, 0.4757)})
+deepseek_scales: Mapping[str, ModelScale] = MappingProxyType({"deepseek2024": ModelScale(M_0=0.1715, a=0.5243, D_0=5.8316, b=0.4757)})
 
 
 def isoflop_model_scale(runs: Runs, **options: Any) -> ModelScale:
@@ -78,4 +78,4 @@ def isoflop_model_scale(runs: Runs, **options: Any) -> ModelScale:
         raise DataError("isoflop_model_scale() needs the column M, FLOPs per token; add it with runs.with_columns(M=...).")
     # With N = M / 6 the tokens C / (6 N) are C / M.
     found = isoflop(runs.with_columns(N=runs["M"] / 6.0), **options)
-    return ModelScale(6.0 * found.k_N, found.a, found.k_D, found.b, found)
+    return ModelScale(M_0=6.0 * found.k_N, a=found.a, D_0=found.k_D, b=found.b, frontier=found)

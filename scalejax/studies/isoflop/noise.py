@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import DataError, FitError, suggest
+from ...core.numeric.statistics import ends
 from ...core.runs import Runs
-from ...core.statistics import ends
 from ...core.table import Table, number
 from .frontier import Frontier, disagreement, line
 from .minima import Minimum, interpolated, sizes_by_budget
@@ -120,9 +120,10 @@ def _regressed(
     r_squared = 1 - np.sum(weight * (y[:, 0] - a * x - k_n) ** 2) / np.sum(weight * spread**2)
     logs, loss, sd, kept = (np.asarray([getattr(p, name) for p in found]) for name in ("log", "loss", "sd", "kept"))
     return NoiseIsoflop(
-        np.asarray(compute), np.exp(logs[:, 0]), np.exp(logs[:, 1]), loss, np.asarray([not p.reason for p in found]),
-        tuple(p.reason for p in found), float(a), float(b), float(np.exp(k_n)), float(np.exp(k_d)), draws, "isoFLOP by interpolation",
-        notes, sd, kept, float(r_squared),
+        compute=np.asarray(compute), N=np.exp(logs[:, 0]), D=np.exp(logs[:, 1]), loss=loss,
+        used=np.asarray([not p.reason for p in found]), reasons=tuple(p.reason for p in found), a=float(a), b=float(b),
+        k_N=float(np.exp(k_n)), k_D=float(np.exp(k_d)), draws=draws, method="isoFLOP by interpolation", notes=notes, sd=sd, kept=kept,
+        r_squared=float(r_squared),
     )  # fmt: skip
 
 

@@ -6,8 +6,9 @@ import warnings
 
 import numpy as np
 
+from ...core.checks import check_count
 from ...core.errors import ConvergenceWarning, DecisionError
-from ...fitting.data import Bank, usable_rows
+from ...fitting.objective.data import Batch
 from ...fitting.result import Fit
 from ...fitting.runaways import noted, refit
 from ...fitting.solvers.lm import LM
@@ -19,36 +20,35 @@ from ...fitting.uncertainty.resampling import FEWEST, resampled
 def bootstrap_mixtures(fitted: Fit, draws: int, seed: int) -> Draws:
     """Draws of a fit by target from `stack_targets`; a replicate draws whole mixtures with all their checkpoints, repeats and targets."""
     counts = mixture_counts(int(fitted.runs["mixture"].max()) + 1, draws, seed)
-    tables = fitted.request.tables
-    rows = [table["mixture"][usable_rows(fitted.law, table)].astype(int) for table in tables]
+    request = fitted.request
+    rows = [table["mixture"][used].astype(int) for table, used in zip(request.tables, request.used, strict=True)]
     ends, held = refit_mixtures(fitted, [counts[row] for row in rows])
     return as_draws(fitted, ends, draws, noted(f"bootstrap (mixtures, seed {seed})", held, len(ends.status)))
 
 
 def mixture_counts(mixtures: int, draws: int, seed: int) -> np.ndarray:
     """(mixtures, draws): how often each mixture is drawn in every replicate."""
-    if draws < 2:
-        raise DecisionError(f"draws={draws!r} must be at least 2.")
+    check_count("draws", draws, 2, DecisionError)
     if mixtures < FEWEST:
         raise DecisionError(f"The table has only {mixtures} mixtures; resampling them needs at least {FEWEST}: ask for no intervals.")
     return resampled(mixtures, draws, np.random.default_rng(seed))
 
 
-def refit_mixtures(fitted: Fit, counts: list[np.ndarray], bank: Bank | None = None) -> tuple[Ends, int]:
+def refit_mixtures(fitted: Fit, counts: list[np.ndarray], batch: Batch | None = None) -> tuple[Ends, int]:
     """The fit repeated from its optimum, each row as often as `counts` says: (rows, draws) for every set; and how many a prior holds.
 
     Args:
         fitted: sets fitted apart, or one joint fit.
         counts: of every set.
-        bank: data in place of the fit's own, a data set for every set and draw.
+        batch: data in place of the fit's own, a data set for every set and draw.
     """
-    own, draws = fitted.request.bank, counts[0].shape[1]
+    own, draws = fitted.request.batch, counts[0].shape[1]
     sets = np.repeat(np.arange(len(counts)), draws)
     weight = own.weight[:, sets]
     for i, rows in enumerate(counts):
         weight[: len(rows), i * draws : (i + 1) * draws] *= rows
-    which = sets if bank is None else np.arange(len(sets))
-    return refit(fitted.request, fitted.theta, sets, bank or own, which, LM().warm, weight)
+    which = sets if batch is None else np.arange(len(sets))
+    return refit(fitted.request, fitted.theta, sets, batch or own, which, LM().warm, weight)
 
 
 def as_draws(fitted: Fit, ends: Ends, draws: int, kind: str, *before: Ends) -> Draws:

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import DataError, DecisionError
-from ...core.law import Law
-from ...core.precision import double
+from ...core.laws.law import Law
+from ...core.numeric.precision import double
+from ...core.numeric.statistics import ends
 from ...core.runs import Runs
-from ...core.statistics import ends
 from ...core.table import Shown, Table, number
 from ...data.readers import read_runs
-from ...fitting.data import Bank
 from ...fitting.fit import fit
-from ...fitting.losses import huber
+from ...fitting.objective.data import Batch
+from ...fitting.objective.losses import huber
 from ...fitting.result import Fit
 from ...fitting.runaways import noted
 from ...fitting.status import Ends
@@ -159,7 +159,7 @@ def mixing_pipeline(
         law, Runs({k: np.asarray(v) for k, v in stacked.items()}), by="target", loss=huber(0.02), on="linear", starts=starts, seed=seed
     )
     drawn = _repeated(mixing, size_fit, size, len(h), draws, seed) if draws else None
-    return MixingPipeline(mixing, drawn, h, at_size, tuple(named), step_fit, size_fit)
+    return MixingPipeline(fit=mixing, draws=drawn, h=h, losses=at_size, targets=tuple(named), steps=step_fit, sizes=size_fit)
 
 
 def _check(*, draws: int, **ahead: float) -> None:
@@ -175,24 +175,26 @@ def _repeated(mixing: Fit, sizes: Fit | None, size: float, mixtures: int, draws:
     """The stages after the step law on resampled mixtures."""
     counts, targets = mixture_counts(mixtures, draws, seed), len(mixing.groups)
     kind = f"bootstrap of the pipeline (mixtures, seed {seed})"
-    bank: Bank | None = None
+    batch: Batch | None = None
     before: tuple[Ends, ...] = ()
     if sizes is not None:
         again, _ = refit_mixtures(sizes, [counts[sizes.runs["mixture"].astype(int)]])
         at_size = _at_size(sizes, again.theta[:, None], size).reshape(draws, mixtures, targets)
-        bank = _with_targets(mixing.request.bank, np.moveaxis(at_size, 0, -1))
+        batch = _with_targets(mixing.request.batch, np.moveaxis(at_size, 0, -1))
         before = (again,)
-    again, held = refit_mixtures(mixing, [counts] * targets, bank)
+    again, held = refit_mixtures(mixing, [counts] * targets, batch)
     return as_draws(mixing, again, draws, noted(kind, held, len(again.status)), *before)
 
 
-def _with_targets(bank: Bank, losses: np.ndarray) -> Bank:
+def _with_targets(batch: Batch, losses: np.ndarray) -> Batch:
     """A data set for every target and draw, from losses (mixtures, targets, draws)."""
     draws = losses.shape[-1]
-    inputs = tuple(np.repeat(a, draws, axis=-1) if b else a for a, b in zip(bank.inputs, bank.batched, strict=False))
-    target = np.repeat(bank.target.reshape(bank.rows, -1), losses[0].size // bank.target[0].size, axis=1)
+    inputs = tuple(np.repeat(a, draws, axis=-1) if b else a for a, b in zip(batch.inputs, batch.batched, strict=False))
+    target = np.repeat(batch.target.reshape(batch.rows, -1), losses[0].size // batch.target[0].size, axis=1)
     target[: len(losses)] = losses.reshape(len(losses), -1)
-    return replace(bank, inputs=inputs, target=target, batched=(*bank.batched[:-1], True), pull=np.repeat(bank.pull, draws))
+    return replace(
+        batch, inputs=inputs, target=target, batched=(*batch.batched[:-1], True), penalty_weight=np.repeat(batch.penalty_weight, draws)
+    )
 
 
 def _along_steps(runs: Runs, steps: float, starts: int, seed: int) -> tuple[Runs, Fit | None]:

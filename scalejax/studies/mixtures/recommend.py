@@ -9,15 +9,15 @@ from typing import Any, Literal
 import numpy as np
 
 from ...core.errors import DecisionError
-from ...core.law import Law
-from ...core.precision import double
-from ...core.table import Table
+from ...core.laws.law import Law
+from ...core.numeric.precision import double
+from ...core.table import Shown, Table
 from ...data.readers import OnBad
 from ...decisions.known import Source
 from ...decisions.mixtures.mixture import Mixture
 from ...decisions.mixtures.optimal_mixture import optimal_mixture
 from ...fitting.fit import find_law, fit
-from ...fitting.losses import Loss, huber
+from ...fitting.objective.losses import Loss, huber
 from ...fitting.result import Fit
 from ...fitting.uncertainty.draws import Draws
 from ...posteriors.laplace import laplace
@@ -26,7 +26,7 @@ from .tables import normalised, stack_targets
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class MixtureRecommendation:
+class MixtureRecommendation(Shown):
     """Recommended training proportions, how sure they are, and what other proportions would cost; made by `recommend_mixture`.
 
     Attributes:
@@ -139,7 +139,7 @@ def recommend_mixture(
         domains: names of the domains; default the columns of `weights`.
         roles: columns of the law's other inputs, such as {"N": "params", "D": "tokens"}.
         on_bad: "raise" on a loss that is missing, or "drop" it (the run's other losses stay).
-        **options: of `optimal_mixture`: worst, reference, caps, floors, available, tokens, epochs, prior, pull, solver.
+        **options: of `optimal_mixture`: worst, reference, caps, floors, available, tokens, epochs, prior, kl_weight.
 
     Returns:
         MixtureRecommendation with `.weights`, `.losses`, `.interval(level)`, `.deviations(by)`, `.mixture`, `.fit`; print it for a table.
@@ -175,7 +175,7 @@ def recommend_mixture(
     if not drawn:
         options.setdefault("trained", np.unique(runs["h"], axis=0))
     best = optimal_mixture(drawn or _known(fitted), weights=importance, domains=names, **given, **options)
-    return MixtureRecommendation(best, fitted, drawn, _others(fitted, best, given, compare))
+    return MixtureRecommendation(mixture=best, fit=fitted, draws=drawn, others=_others(fitted, best, given, compare))
 
 
 def _scaled(h: np.ndarray, low: np.ndarray, high: np.ndarray, total: float) -> np.ndarray:

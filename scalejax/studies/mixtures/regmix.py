@@ -10,12 +10,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...core.errors import DataError, DecisionError, FitError, suggest
-from ...core.precision import double
-from ...core.statistics import spearman
+from ...core.numeric.precision import double
+from ...core.numeric.statistics import spearman
 from ...core.table import Shown
 from ...decisions.unvaried import kept_shares
 from ...fitting.fit import fit
-from ...fitting.losses import squared
+from ...fitting.objective.losses import squared
 from ...fitting.result import Fit
 from ...zoo.mixtures.data_mixing import data_mixing_m4
 from ...zoo.mixtures.mixture_regression import mixture_linear, mixture_quadratic
@@ -131,8 +131,8 @@ class RegMix(Shown):
         p = np.asarray(prior, dtype=np.float64)
         if not 1 <= keep <= samples:
             raise DecisionError(f"keep={keep} must lie between 1 and samples={samples}.")
-        aims = {target: 1.0} if isinstance(target, str) else dict(target)
-        for name in aims:
+        importance = {target: 1.0} if isinstance(target, str) else dict(target)
+        for name in importance:
             if name not in self.targets:
                 raise DecisionError(f"{name!r} is not a target; {suggest(name, self.targets)}")
         h = np.random.default_rng(seed).dirichlet(p / p.sum(), samples)
@@ -140,7 +140,7 @@ class RegMix(Shown):
             free = np.setdiff1d(np.arange(len(p)), list(self.kept))
             h[:, free] *= (1 - sum(self.kept.values())) / h[:, free].sum(axis=1, keepdims=True)
             h[:, list(self.kept)] = list(self.kept.values())
-        score = self.predict(h) @ np.asarray([aims.get(name, 0.0) for name in self.targets])
+        score = self.predict(h) @ np.asarray([importance.get(name, 0.0) for name in self.targets])
         return h[np.argpartition(score, keep - 1)[:keep]].mean(axis=0)
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
 
-from ...core.answer import without
-from ...core.domains import Unit
+from ...core.answer import Answer
 from ...core.errors import DecisionError
-from ...core.precision import double
-from ...core.statistics import ends, spearman
-from ...core.table import Shown
+from ...core.laws.domains import Unit
+from ...core.numeric.precision import double
+from ...core.numeric.statistics import spearman
+from ...core.table import Shown, Table
 from ...decisions.known import Source, known
 from ...decisions.mixtures.optimal_mixture import optimal_mixture
 from ...fitting.fit import fit
@@ -24,7 +24,8 @@ from ...zoo.mixtures.domain_shares import autoscale, ddo
 _HALVINGS = 60
 
 
-class DataOptimum(NamedTuple):
+@dataclass(frozen=True, eq=False, repr=False)
+class DataOptimum(Shown):
     """Best amounts of all domains at one scale, from runs that vary one domain each; see `direct_data_optimisation`.
 
     Attributes:
@@ -113,7 +114,8 @@ def autoscaled(first: Any, second: Any, step: float = 2.0) -> np.ndarray:
     return one * (two / one) ** step
 
 
-class TemperatureMixture(NamedTuple):
+@dataclass(frozen=True, eq=False, repr=False)
+class TemperatureMixture(Shown):
     """Temperature sampling; see `temperature_mixture`. Arrays have a leading axis if several temperatures were asked for.
 
     Attributes:
@@ -194,25 +196,24 @@ def matched_tokens(unique: Any, tokens: float, proxy_tokens: float) -> np.ndarra
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CriticalShare(Shown):
+class CriticalShare(Answer):
     """Largest share of new data that keeps the other loss within a bound; see `critical_share`.
 
     Attributes:
         share: the share, 1 if every share is within the bound.
-        bound: largest loss allowed. draws: shares of the draws, (draws,), empty without uncertainty. kind: how they were made, or why not.
+        bound: largest loss allowed.
+        draws: "share" of every draw, (draws,); empty without uncertainty.
     """
 
     share: float
     bound: float
-    draws: np.ndarray
-    kind: str = ""
+    draws: Mapping[str, np.ndarray]
+    _name: ClassVar[str] = "share"
 
-    def interval(self, level: float = 0.9) -> tuple[float, float]:
-        """(low, high) of the share at this confidence `level`."""
-        if not len(self.draws):
-            raise DecisionError(without("share", self.kind))
-        low, high = ends(self.draws, level)
-        return float(low), float(high)
+    def table(self, level: float = 0.9) -> Table:
+        """The share and the loss that bounds it."""
+        head, rows = self._rows({"share": (self.share, 4), "bound": (self.bound, 5)}, level)
+        return Table(head, rows, notes=self._drawn)
 
 
 @double
@@ -282,8 +283,8 @@ def critical_share(
         return np.where(first == len(grid), 1.0, low), bound
 
     point, bound = solved(k.leading())
-    drawn = solved(k.draws)[0] if k.draws is not None else np.zeros(0)
-    return CriticalShare(float(point[0]), float(bound[0]), drawn, k.kind)
+    drawn = {} if k.draws is None else {"share": solved(k.draws)[0]}
+    return CriticalShare(share=float(point[0]), bound=float(bound[0]), draws=drawn, kind=k.kind)
 
 
 def mixture_rounds(gains: Any, eta: float, *, start: Any = None) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import DataError, DecisionError
-from ...core.precision import double
+from ...core.numeric.precision import double
 from ...core.runs import Runs
 from ...data.readers import OnBad, read_runs
 from ...fitting.result import Fit

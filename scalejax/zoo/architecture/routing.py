@@ -6,9 +6,9 @@ from math import log
 
 import jax.numpy as jnp
 
-from ...core.domains import Positive, Real
-from ...core.formula import formula, require
-from ...core.law import law
+from ...core.laws.domains import Positive, Real
+from ...core.laws.formula import formula, require
+from ...core.laws.law import law
 from .. import ranges
 
 _CLARK = "Clark et al. 2022, arXiv:2202.01169"

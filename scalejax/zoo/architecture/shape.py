@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from ...core.domains import Positive
-from ...core.law import law
-from ...core.numerics import power_sum, rising_factor
+from ...core.laws.domains import Positive
+from ...core.laws.law import law
+from ...core.numeric.powers import power_sum, rising_factor
 from .. import ranges
 from ..scale.chinchilla import chinchilla
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from ...core.domains import Fixed, Positive
-from ...core.law import Published, law
-from ...core.numerics import power, power_from_zero
+from ...core.laws.domains import Fixed, Positive
+from ...core.laws.law import Published, law
+from ...core.numeric.powers import power, power_from_zero
 from .. import ranges
 from .loss_curves import ALPHA, ETA, INPUTS, LEAST, STEPS, A, along, annealing, momentum, without_changes
 from .recurrences import linear_recurrence

@@ -17,9 +17,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ...core.domains import Integer, Interval, Positive
-from ...core.law import law
-from ...core.numerics import power, power_from_zero
+from ...core.laws.domains import Integer, Interval, Positive
+from ...core.laws.law import law
+from ...core.numeric.powers import power, power_from_zero
 from .. import ranges
 from .decrements import change_sum
 from .recurrences import linear_recurrence

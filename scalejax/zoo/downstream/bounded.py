@@ -10,9 +10,9 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from ...core.domains import Positive
 from ...core.errors import LawError
-from ...core.law import Law, law
+from ...core.laws.domains import Positive
+from ...core.laws.law import Law, law
 from ..scale.chinchilla import chinchilla
 
 _E0 = Positive(0.05, 10.0, unit="error of random guesses")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from ...core.domains import Positive, Real, Unit
 from ...core.errors import DecisionError
-from ...core.formula import formula
-from ...core.law import Published, law
-from ...core.numerics import power
+from ...core.laws.domains import Positive, Real, Unit
+from ...core.laws.formula import formula
+from ...core.laws.law import Published, law
+from ...core.numeric.powers import power
 from .. import ranges
 
 _LLAMA3 = "Grattafiori et al. 2024, arXiv:2407.21783, section 3.2.1"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from ...core.domains import Positive, Real
-from ...core.law import Published, law
-from ...core.numerics import power_from_zero
+from ...core.laws.domains import Positive, Real
+from ...core.laws.law import Published, law
+from ...core.numeric.powers import power_from_zero
 from .. import ranges
 from ..scale.chinchilla import chinchilla, chinchilla_outer
 

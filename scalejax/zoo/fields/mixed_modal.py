@@ -7,9 +7,9 @@ from types import MappingProxyType
 
 import jax.numpy as jnp
 
-from ...core.domains import Positive
-from ...core.formula import formula, require
-from ...core.law import law
+from ...core.laws.domains import Positive
+from ...core.laws.formula import formula, require
+from ...core.laws.law import law
 from .. import ranges
 from ..scale.chinchilla import chinchilla
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from ...core.domains import Positive, Real, Unit
-from ...core.law import Published, law
-from ...core.numerics import power
+from ...core.laws.domains import Positive, Real, Unit
+from ...core.laws.law import Published, law
+from ...core.numeric.powers import power
 from ..scale.power import henighan
 
 _YAO = "Yao et al. 2024, arXiv:2410.12360"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ...core.domains import Interval, Positive
-from ...core.law import Published, law
-from ...core.numerics import power
+from ...core.laws.domains import Interval, Positive
+from ...core.laws.law import Published, law
+from ...core.numeric.powers import power
 from ..scale.power import henighan
 
 _PAPER = "Rybkin et al. 2025, arXiv:2502.04327"

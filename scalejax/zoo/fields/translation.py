@@ -5,11 +5,11 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from ...core.domains import Positive, Simplex, Unit
 from ...core.errors import DecisionError
-from ...core.formula import formula, require
-from ...core.law import law
-from ...core.numerics import LEAST, power, power_from_zero
+from ...core.laws.domains import Positive, Simplex, Unit
+from ...core.laws.formula import formula, require
+from ...core.laws.law import law
+from ...core.numeric.powers import LEAST, power, power_from_zero
 from .. import ranges
 
 _GHORBANI = "Ghorbani et al. 2021, arXiv:2109.07740"

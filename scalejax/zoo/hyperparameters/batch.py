@@ -5,10 +5,10 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from ...core.domains import Interval, Positive
-from ...core.law import Published, law
-from ...core.numerics import power
-from ...core.roots import root
+from ...core.laws.domains import Interval, Positive
+from ...core.laws.law import Published, law
+from ...core.numeric.powers import power
+from ...core.numeric.roots import root
 from .. import ranges
 from ..scale.chinchilla import chinchilla
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from ...core.domains import Positive
-from ...core.formula import formula, require
-from ...core.law import Published, law
-from ...core.numerics import power
-from ...core.roots import root
+from ...core.laws.domains import Positive
+from ...core.laws.formula import formula, require
+from ...core.laws.law import Published, law
+from ...core.numeric.powers import power
+from ...core.numeric.roots import root
 from ..scale.kaplan import ALPHA_K, ALPHA_S, KAPLAN, N_C, N_NE, S_C
 
 _SU = "Su et al. 2024, arXiv:2403.06563"

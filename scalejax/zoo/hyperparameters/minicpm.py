@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ...core.domains import Positive
-from ...core.formula import formula, require
-from ...core.law import Published, law
-from ...core.numerics import power
+from ...core.laws.domains import Positive
+from ...core.laws.formula import formula, require
+from ...core.laws.law import Published, law
+from ...core.numeric.powers import power
 
 
 @law(

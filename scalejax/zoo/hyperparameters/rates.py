@@ -7,9 +7,9 @@ from types import MappingProxyType
 
 import jax.numpy as jnp
 
-from ...core.domains import Positive, Real
-from ...core.law import Published, law
-from ...core.numerics import power, product
+from ...core.laws.domains import Positive, Real
+from ...core.laws.law import Published, law
+from ...core.numeric.powers import power, product
 from .. import ranges
 from ..scale.power_product import COEFFICIENT, POWER
 

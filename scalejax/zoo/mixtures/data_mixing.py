@@ -9,9 +9,9 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from ...core.domains import Positive, Real, Simplex
 from ...core.errors import LawError
-from ...core.law import Law, Published, law
+from ...core.laws.domains import Positive, Real, Simplex
+from ...core.laws.law import Law, Published, law
 from .. import ranges
 
 _YE = "Ye et al. 2024, arXiv:2403.16952"

@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...core.domains import Interval, Positive, Real
 from ...core.errors import DecisionError
-from ...core.formula import formula, require
-from ...core.law import Published, law
-from ...core.numerics import power
+from ...core.laws.domains import Interval, Positive, Real
+from ...core.laws.formula import formula, require
+from ...core.laws.law import Published, law
+from ...core.numeric.powers import power
 from ..scale.learning_curves import logarithmic
 from ..scale.power import power_law
 from ..scale.repetition import geometric_sum

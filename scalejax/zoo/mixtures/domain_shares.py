@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from ...core.domains import Positive, Real, Simplex, Unit
-from ...core.law import Published, law
-from ...core.numerics import power, power_from_zero
+from ...core.laws.domains import Positive, Real, Simplex, Unit
+from ...core.laws.law import Published, law
+from ...core.numeric.powers import power, power_from_zero
 from .. import ranges
 
 _GE = "Ge et al. 2024, arXiv:2405.14908"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 
-from ...core.domains import Real, Simplex
-from ...core.law import law
+from ...core.laws.domains import Real, Simplex
+from ...core.laws.law import law
 
 _LIU = "Liu et al. 2024, arXiv:2407.01492"
 _H = Simplex(axis="domain")

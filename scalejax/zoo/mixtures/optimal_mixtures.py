@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from ...core.domains import Positive, Real, Simplex
-from ...core.law import law
-from ...core.numerics import power, power_from_zero
+from ...core.laws.domains import Positive, Real, Simplex
+from ...core.laws.law import law
+from ...core.numeric.powers import power, power_from_zero
 from .. import ranges
 from ..scale.repetition import effective
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
-from ...core.domains import Domain
 from ...core.errors import LawError
-from ...core.law import Law, law
+from ...core.laws.domains import Domain
+from ...core.laws.law import Law, law
 from .. import ranges
 from .terms import INPUTS, Factor, Structure, Term, function_of, plausible
 

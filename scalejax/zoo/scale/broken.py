@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...core.domains import Ordered, Positive, Real
-from ...core.law import law
+from ...core.laws.domains import Ordered, Positive, Real
+from ...core.laws.law import law
 
 _APART = 1e-3  # least distance of starts, in logarithms
 

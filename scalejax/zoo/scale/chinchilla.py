@@ -5,11 +5,11 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from ...core.domains import Positive
 from ...core.errors import DecisionError
-from ...core.formula import formula
-from ...core.law import law
-from ...core.numerics import power
+from ...core.laws.domains import Positive
+from ...core.laws.formula import formula
+from ...core.laws.law import law
+from ...core.numeric.powers import power
 from .. import ranges
 
 _SLOPE = Positive(0.005, 0.3)  # of a loss without a constant

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ...core.domains import Positive
-from ...core.law import law
-from ...core.numerics import power
+from ...core.laws.domains import Positive
+from ...core.laws.law import law
+from ...core.numeric.powers import power
 
 
 @law(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from ...core.domains import Positive, Real
-from ...core.law import law
+from ...core.laws.domains import Positive, Real
+from ...core.laws.law import law
 from .. import ranges
 
 SIZE = 1e9  # parameters in the law's unit of size

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ...core.domains import Positive
-from ...core.law import Published, law
-from ...core.numerics import power
+from ...core.laws.domains import Positive
+from ...core.laws.law import Published, law
+from ...core.numeric.powers import power
 
 _COMPUTE = Positive(1e6, 1e12, unit="GFLOPs")
 _COEFFICIENT = Positive(0.1, 1e4)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from ...core.domains import Positive
-from ...core.formula import formula, require
-from ...core.law import Published, law
-from ...core.numerics import power
+from ...core.laws.domains import Positive
+from ...core.laws.formula import formula, require
+from ...core.laws.law import Published, law
+from ...core.numeric.powers import power
 from .. import ranges
 
 KAPLAN = "Kaplan et al. 2020, arXiv:2001.08361"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from ...core.domains import Positive, Real
-from ...core.formula import formula, require
-from ...core.law import law
-from ...core.numerics import power
+from ...core.laws.domains import Positive, Real
+from ...core.laws.formula import formula, require
+from ...core.laws.law import law
+from ...core.numeric.powers import power
 from .power import power_law
 
 _PAPER = "Alabdulmohsin et al. 2022, arXiv:2209.06640"
@@ -18,7 +18,7 @@ _C = Positive(0.02, 2.0)
 _Y_INF = Positive(1e-3, 0.5, zero=True)
 _LOG_2 = 0.6931471805599453
 _END = 800.0  # logit beyond which a share is 0 or 1 in double precision
-_NEWTON = 7  # steps to the root, not differentiated; `core.roots.root` needs ten times as many here
+_NEWTON = 7  # steps to the root, not differentiated; `core.numeric.roots.root` needs ten times as many here
 _POLISH = 2  # steps from the root, which give it implicit derivatives of first to third order
 
 

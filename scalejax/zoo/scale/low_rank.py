@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from ...core.domains import Positive, Real
-from ...core.law import law
-from ...core.numerics import power
+from ...core.laws.domains import Positive, Real
+from ...core.laws.law import law
+from ...core.numeric.powers import power
 from .. import ranges
 
 _CHOSHEN = "Choshen, Zhang and Andreas 2024, arXiv:2410.11840, authors' code"

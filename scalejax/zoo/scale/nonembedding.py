@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from ...core.errors import DecisionError
-from ...core.formula import formula, require
-from ...core.roots import root
+from ...core.laws.formula import formula, require
+from ...core.numeric.roots import root
 
 
 @formula

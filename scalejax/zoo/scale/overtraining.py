@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from ...core.domains import Positive, Unit
-from ...core.formula import formula, require
-from ...core.law import Published, law
-from ...core.numerics import power
+from ...core.laws.domains import Positive, Unit
+from ...core.laws.formula import formula, require
+from ...core.laws.law import Published, law
+from ...core.numeric.powers import power
 from .. import ranges
 
 _GADRE = "Gadre et al. 2024, arXiv:2403.08540"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
-from ...core.domains import Domain, Positive, Real
 from ...core.errors import LawError
-from ...core.law import Law, law
+from ...core.laws.domains import Domain, Positive, Real
+from ...core.laws.law import Law, law
 from .. import ranges
 from .terms import Factor, Structure, Term, function_of
 

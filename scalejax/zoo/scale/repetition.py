@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from ...core.domains import Positive, Unit
-from ...core.law import law
-from ...core.numerics import LEAST, power, power_from_zero
+from ...core.laws.domains import Positive, Unit
+from ...core.laws.law import law
+from ...core.numeric.powers import LEAST, power, power_from_zero
 from .. import ranges
 
 _MUENNIGHOFF = "Muennighoff et al. 2023, arXiv:2305.16264"

@@ -13,10 +13,10 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from ...core.domains import Domain, Positive, Real
 from ...core.errors import LawError, suggest
-from ...core.law import Law, law
-from ...core.numerics import rising_factor
+from ...core.laws.domains import Domain, Positive, Real
+from ...core.laws.law import Law, law
+from ...core.numeric.powers import rising_factor
 from .. import ranges
 
 INPUTS = {"N": ranges.N, "D": ranges.D, "C": ranges.C, "T": ranges.D}

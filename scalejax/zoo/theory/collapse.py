@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from ...core.domains import Positive
-from ...core.law import law
-from ...core.numerics import power
+from ...core.laws.domains import Positive
+from ...core.laws.law import law
+from ...core.numeric.powers import power
 
 _TAILS = "Dohmatob et al. 2024, arXiv:2402.07043"
 _REGRESSION = "Dohmatob et al. 2024, arXiv:2402.07712"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from ...core.domains import Interval, Positive
-from ...core.law import law
-from ...core.numerics import power, power_from_zero
+from ...core.laws.domains import Interval, Positive
+from ...core.laws.law import law
+from ...core.numeric.powers import power, power_from_zero
 from ..curves.loss_curves import ETA, LEAST, STEPS, along
 
 _S = Positive(0.1, 2.0)

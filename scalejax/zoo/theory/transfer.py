@@ -7,8 +7,8 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from ...core.domains import Interval, Positive
-from ...core.law import law
+from ...core.laws.domains import Interval, Positive
+from ...core.laws.law import law
 
 _HAYOU = "Hayou and Yang 2023, arXiv:2302.00453; Hayou 2023, arXiv:2310.01683"
 _T = Interval(0.0, 1.0)

@@ -1,0 +1,1 @@
+"""Numerical tools that know no law: precision, batches, linear algebra, roots, statistics."""

@@ -1,0 +1,1 @@
+"""Papers on schedules and the course of training."""

@@ -1,0 +1,1 @@
+"""Papers on other fields than text."""

@@ -1,0 +1,1 @@
+"""Papers on data, its choice and its mixtures, and merged models."""

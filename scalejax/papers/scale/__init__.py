@@ -1,0 +1,1 @@
+"""Papers on size and data."""

@@ -1,0 +1,1 @@
+"""Papers on theories of generalisation and noise."""
