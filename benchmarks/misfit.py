@@ -22,7 +22,7 @@ from scalejax.comparison.forecast.columns import make_columns
 from scalejax.comparison.forecast.forecast import Evidence, evidence
 from scalejax.comparison.forecast.misfit import Prior
 from scalejax.comparison.forecast.origins import make_origins
-from scalejax.core.precision import double
+from scalejax.core.numeric.precision import double
 
 from .sweeps import Cut, cuts, sweeps
 

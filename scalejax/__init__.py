@@ -108,6 +108,8 @@ _HOMES = {
     "Holdout": "comparison.held",
     "Forecast": "comparison.forecast.result",
     "forecast": "comparison.forecast.forecast",
+    "Search": "comparison.forecast.search",
+    "search": "comparison.forecast.search",
     "holdout": "comparison.holdout",
     "Audit": "comparison.audit",
     "audit": "comparison.audit",

@@ -14,6 +14,8 @@ from .comparison.equality import Equality as Equality
 from .comparison.equality import equality_test as equality_test
 from .comparison.forecast.forecast import forecast as forecast
 from .comparison.forecast.result import Forecast as Forecast
+from .comparison.forecast.search import Search as Search
+from .comparison.forecast.search import search as search
 from .comparison.held import Holdout as Holdout
 from .comparison.holdout import holdout as holdout
 from .comparison.league import League as League

@@ -12,8 +12,8 @@ from scalejax.comparison.forecast.ensemble import average, past_errors, weigh
 from scalejax.comparison.forecast.misfit import Past, Prior, learned, scale_of
 from scalejax.comparison.forecast.origins import make_origins, weightings
 from scalejax.comparison.forecast.refits import refit
-from scalejax.core.batching import trace_counts
-from scalejax.core.precision import double
+from scalejax.core.numeric.batching import trace_counts
+from scalejax.core.numeric.precision import double
 
 TRUTH = sj.laws.chinchilla.published["besiroglu2024"]
 

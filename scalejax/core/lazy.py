@@ -28,3 +28,8 @@ def namespace(
         return value
 
     return get, lambda: sorted(homes if listed is None else listed)
+
+
+def picture(name: str) -> Callable[..., Any]:
+    """A function of `sj.plot`, which results draw themselves with; pictures are imported when one is wanted."""
+    return getattr(import_module("scalejax.reporting.plot"), name)

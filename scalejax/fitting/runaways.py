@@ -11,7 +11,7 @@ from ..core.laws.domains import Positive, Real
 from .objective.data import Batch
 from .objective.layout import Layout
 from .objective.penalty import ranges
-from .objective.problem import residuals
+from .objective.problem import Spec, residuals
 from .request import Request
 from .solvers.closed_form import is_linear
 from .solvers.gradient import Solver
@@ -72,15 +72,14 @@ def doubts(request: Request, objective: np.ndarray, theta: np.ndarray, shape: Cu
 
 def with_prior(request: Request, theta: np.ndarray) -> Request:
     """The request with a weak prior, beside the noise that is left at theta (size, sets) of a plain fit."""
-    return replace(request, penalty_weight=_penalty_weight(request, theta))
+    return replace(request, penalty_weight=penalty_weights(request.spec, request.batch, theta))
 
 
-def _penalty_weight(request: Request, theta: np.ndarray) -> np.ndarray:
+def penalty_weights(spec: Spec, batch: Batch, theta: np.ndarray) -> np.ndarray:
     """(sets,) weights of that prior."""
-    batch, plain = request.batch, replace(request.spec, prior=False)
-    r = np.asarray(residuals(plain, batch.batched, theta, batch.gather(np.arange(theta.shape[1])))).T
+    r = np.asarray(residuals(replace(spec, prior=False), batch.batched, theta, batch.gather(np.arange(theta.shape[1])))).T
     weight = np.where(np.isfinite(r), batch.weight.T, 0.0)
-    of = (request.loss, request.layout.size, weight, np.where(weight > 0, r, 0.0))
+    of = (spec.loss, spec.layout.size, weight, np.where(weight > 0, r, 0.0))
     return np.maximum(mean_score(*of) / mean_curvature(*of), _SMALLEST)
 
 
@@ -112,7 +111,7 @@ def refit(
     if not len(lost):
         return ends, 0
     penalty_weight = np.zeros(len(batch.penalty_weight))
-    penalty_weight[sets] = _penalty_weight(request, theta)[of]
+    penalty_weight[sets] = penalty_weights(request.spec, request.batch, theta)[of]
     spec, held = replace(request.spec, prior=True), replace(batch, penalty_weight=penalty_weight)
     again = minimise(spec, held, start[:, lost], sets[lost], LM().warm, weight=weight[:, lost], progress=progress)
     for whole, part in zip(ends, again, strict=True):

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.errors import DecisionError, FitError, suggest
+from ..core.errors import DecisionError, FitError
 from ..core.numeric.statistics import ends
 from ..decisions.allocate import Allocation
 from ..decisions.costs import six_nd
 from ..fitting.result import Fit
 from ..fitting.uncertainty.draws import Draws
-from ..fitting.uncertainty.profile import Profile
 from .plots import marks, points, style
 from .plots.checks import predictive_check, prior_predictive, ranks
 from .plots.curves import curves
@@ -25,6 +24,7 @@ from .plots.decisions import break_even, choice, design, equivalent, front, mixt
 from .plots.forecast import forecast, forecast_parts
 from .plots.posteriors import fan, pairs
 from .plots.schedules import schedule
+from .plots.uncertainty import intervals, profile
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -312,91 +312,4 @@ def curve(
         style.log_axis(ax, "x", label, text)
     if observed.min() > 0:
         style.log_axis(ax, "y", fit.law.output, style.plain)
-    return style.finish(ax)
-
-
-def intervals(sources: Mapping[str, Draws | Fit], *, level: float = 0.9, ax: Axes | None = None, **line: Any) -> Axes:
-    """Intervals of every parameter relative to its estimate, from several sources side by side.
-
-    Args:
-        sources: name to draws (or a fit, for its sandwich interval); the first one's fit gives the estimates.
-        level: of the intervals.
-        ax: where to draw.
-        **line: for `Axes.plot`.
-
-    Returns:
-        The axes.
-
-    Raises:
-        FitError: if there is no source.
-
-    Example: `sj.plot.intervals({"bootstrap": sj.bootstrap(fit), "Laplace": sj.laplace(fit)})`.
-    """
-    if not sources:
-        raise FitError("intervals() needs at least one source, such as {'bootstrap': sj.bootstrap(fit)}.")
-    tables = {name: source.table(level).rows for name, source in sources.items()}
-    first = next(iter(sources.values()))
-    fit = first if isinstance(first, Fit) else first.fit
-    estimates = np.concatenate([np.ravel(fit.params[name]) for name in fit.law.parameters])
-    labels = [f"{row[0]} = {row[1]}" for row in next(iter(tables.values()))]
-    ax = style.canvas(ax)
-    ax.axvline(0, color=style.GREY, linewidth=1)
-    place = np.arange(len(labels))
-    for i, (name, source) in enumerate(sources.items()):
-        limits = source.interval(level).values()
-        low, high = (np.concatenate([np.ravel(pair[end]) for pair in limits]) for end in (0, 1))
-        offset = place + 0.22 * (i - (len(sources) - 1) / 2)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            left, right = (100 * (end / estimates - 1) for end in (low, high))
-        colour = style.PALETTE[i % len(style.PALETTE)]
-        ax.plot(np.stack([left, right]), np.stack([offset, offset]), **{"color": colour, "linewidth": 3, "solid_capstyle": "butt", **line})
-        ax.plot([], [], color=colour, linewidth=3, label=name)
-        center = source.params if isinstance(source, Fit) else source.center
-        middle = np.concatenate([np.ravel(center[n]) for n in fit.law.parameters])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ax.plot(100 * (middle / estimates - 1), offset, "o", color="white", markeredgecolor=colour, markersize=5)
-    ax.set_yticks(place, labels)
-    ax.invert_yaxis()
-    ax.set_xlabel(f"{100 * level:g} % interval, difference from the estimate (%)")
-    left, right = ax.get_xlim()
-    ax.set_xlim(max(left, -105), min(right, 400))  # an interval that is wider says only that the parameter is unknown
-    ax.legend(frameon=False, loc="best")
-    return style.finish(ax)
-
-
-def profile(found: Profile, name: str | None = None, *, ax: Axes | None = None, **line: Any) -> Axes:
-    """The profile of one parameter: how far the objective rises where it is held, and the interval where the rise is bearable.
-
-    The root of the rise is drawn, in units of its threshold: two straight lines where the sandwich interval tells all, bent ones where not.
-
-    Args:
-        found: from `sj.profile`.
-        name: the parameter, a scalar; default the first that was profiled.
-        ax: where to draw.
-        **line: for `Axes.plot`.
-
-    Returns:
-        The axes.
-
-    Raises:
-        FitError: if the parameter was not profiled, or has several entries.
-
-    Example: `sj.plot.profile(sj.profile(fit, "alpha"))`.
-    """
-    name = name or next(iter(found.grid))
-    if name not in found.grid or found.grid[name].ndim != 1:
-        scalars = [n for n, grid in found.grid.items() if grid.ndim == 1]
-        raise FitError(f"There is no profile of one number called {name!r}; {suggest(name, scalars)}")
-    root = np.sqrt(np.maximum(found.rise[name], 0) / found.threshold[name])
-    shown = np.isfinite(root) & (root < 2)
-    low, high, best = found.low[name], found.high[name], found.fit.params[name]
-    ax = style.canvas(ax)
-    grid = found.grid[name][shown]
-    span = (max(low, grid.min()), min(high, grid.max()))
-    ax.axvspan(*span, color=style.BLUE, label=f"{100 * found.level:g} % interval", **style.BAND)
-    ax.plot(grid, root[shown], **{"color": style.BLUE, "marker": ".", **line})
-    ax.axhline(1, color=style.GREY, linewidth=1)
-    ax.axvline(best, ymax=0.88, color=style.BLACK, linewidth=1)
-    ax.set(xlabel=name, ylabel="root of the rise, in units of the threshold", ylim=(0, 2))
-    ax.legend(loc="upper center", frameon=False)
     return style.finish(ax)

@@ -13,7 +13,7 @@ from ...core.checks import rows_text
 from ...core.errors import DataError, suggest
 from ...core.runs import Runs
 from ...data.readers import read_columns
-from ...fitting.groups import label
+from ...fitting.objective.groups import label
 
 Link = Literal["log", "linear", "reciprocal", "complement"]
 _SUM = 5e-3  # how far shares of a mixture may be from summing to one

@@ -9,13 +9,13 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from ...core.errors import FitError, suggest
-from ...core.law import Law
-from ...core.precision import double
+from ...core.laws.law import Law
+from ...core.numeric.precision import double
 from ...core.progress import Progress, reporter
-from ...fitting.losses import huber
+from ...fitting.objective.losses import huber
 from .columns import Columns, Link, make_columns
 from .ensemble import average, past_errors, weigh
-from .members import Batch, make_batches, outcome
+from .members import Candidates, make_candidates, outcome
 from .misfit import Past, Prior, Scale, learned, scale_of
 from .origins import ORIGINS, Origins, make_origins, weightings
 from .refits import Refits, refit
@@ -35,14 +35,14 @@ class Predicted(NamedTuple):
         names: (members,) law and index of the emphasis.
         past: (members, n, origins + 1) at the runs. ahead: (members, m) at the points.
         replicates: (laws, m, replicates) at the points, from reweighted runs under the middle emphasis.
-        batches: the laws and their refits, in the order of the members.
+        candidates: the laws and their refits, in the order of the members.
     """
 
     names: tuple[tuple[str, int], ...]
     past: np.ndarray
     ahead: np.ndarray
     replicates: np.ndarray
-    batches: tuple[tuple[Batch, Refits], ...]
+    candidates: tuple[tuple[Candidates, Refits], ...]
 
 
 @double
@@ -120,7 +120,7 @@ def forecast(
         weights=_by_law(told.names, told.weight), weights_by_group=_by_group(told.names, told.weight, columns),
         origins=_judged(misfit, told.past, rolling), axis=rolling.axis, size=rolling.size, asked=rolling.asked,
         reach=rolling.reach, runs=len(columns.y), notes=columns.left_out,
-        seconds=time.perf_counter() - begun, columns=columns, batches=told.batches,
+        seconds=time.perf_counter() - begun, columns=columns, candidates=told.candidates,
     )  # fmt: skip
 
 
@@ -132,7 +132,7 @@ class Evidence(NamedTuple):
         names: (members,) law and index of the emphasis. weight: (members, groups).
         centre, spread, parameters, reach, noise: (m,) at the points.
         past: what every origin forecast.
-        batches: the laws and their refits.
+        candidates: the laws and their refits.
     """
 
     link: Link
@@ -145,7 +145,7 @@ class Evidence(NamedTuple):
     reach: np.ndarray
     noise: np.ndarray
     past: list[Past]
-    batches: tuple[tuple[Batch, Refits], ...]
+    candidates: tuple[tuple[Candidates, Refits], ...]
 
     def scaled(self, misfit: Literal["learned"] | Prior | None) -> Scale:
         """Variances by part."""
@@ -167,7 +167,7 @@ def evidence(columns: Columns, rolling: Origins, laws: Any, seed: int, progress:
     past = [_past(columns, rolling, said, observed, weight, noise, k) for k in range(rolling.count)]
     return Evidence(
         link, unit, said.names, weight, centre.mean, centre.spread, np.std(replicates, axis=0, ddof=1), rolling.reach,
-        noise[columns.of_point], past, said.batches,
+        noise[columns.of_point], past, said.candidates,
     )  # fmt: skip
 
 
@@ -195,27 +195,27 @@ def _predict(
     first = np.arange(len(when)) < len(origin)
     earlier = (when[None, :] <= when[:, None]) & first
     on = "linear" if link == "linear" else "log"
-    names, past, ahead, replicates, batches = [], [], [], [], []
-    chosen = make_batches(columns, link, values, laws)
-    for i, batch in enumerate(chosen):
+    names, past, ahead, replicates, candidates = [], [], [], [], []
+    chosen = make_candidates(columns, link, values, laws)
+    for i, one in enumerate(chosen):
         group = {"group": np.asarray(columns.of_run).astype(str)} if columns.by else {}
         refits = refit(
-            batch.law, batch.runs(columns.runs, values, group), every, earlier, masks=batch.masks, by="group" if group else None, on=on,
-            loss=huber(1e-3), sizes=batch.sizes, seed=seed,
+            one.law, one.runs(columns.runs, values, group), every, earlier, masks=one.masks, by="group" if group else None, on=on,
+            loss=huber(1e-3), sizes=one.sizes, seed=seed,
         )  # fmt: skip
-        middle = batch.middle.get("", 1.0)
-        at_runs = on_scale(refits.at(batch.runs(columns.runs), columns.of_run, np.arange(len(origin))), link, middle, unit)
+        middle = one.middle.get("", 1.0)
+        at_runs = on_scale(refits.at(one.runs(columns.runs), columns.of_run, np.arange(len(origin))), link, middle, unit)
         wanted = np.concatenate([last, np.flatnonzero(~first)])
-        at_points = on_scale(refits.at(batch.runs(columns.at), columns.of_point, wanted), link, middle, unit)
+        at_points = on_scale(refits.at(one.runs(columns.at), columns.of_point, wanted), link, middle, unit)
         structures, n, m = at_runs.shape[0], at_runs.shape[1], at_points.shape[1]
         past.append(at_runs.reshape(structures, n, rolling.count + 1, len(last)).transpose(0, 3, 1, 2).reshape(-1, n, rolling.count + 1))
         ahead.append(at_points[:, :, : len(last)].swapaxes(1, 2).reshape(-1, m))
         replicates.append(at_points[:, :, len(last) :])
-        names += [(name, int(e)) for name in batch.names for e in emphasis[last]]
-        batches.append((batch, refits))
+        names += [(name, int(e)) for name in one.names for e in emphasis[last]]
+        candidates.append((one, refits))
         if progress:
             progress(i + 1, len(chosen))
-    return Predicted(tuple(names), np.concatenate(past), np.concatenate(ahead), np.concatenate(replicates), tuple(batches))
+    return Predicted(tuple(names), np.concatenate(past), np.concatenate(ahead), np.concatenate(replicates), tuple(candidates))
 
 
 def on_scale(found: np.ndarray, link: Link, middle: float, unit: float) -> np.ndarray:

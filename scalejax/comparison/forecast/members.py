@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ...core.domains import Positive, Real, Simplex
 from ...core.errors import FitError
-from ...core.law import Law
+from ...core.laws.domains import Positive, Real, Simplex
+from ...core.laws.law import Law
 from ...core.runs import Runs
 from ...fitting.fit import find_law
 from ...zoo import laws as registry
@@ -40,7 +40,7 @@ _SIZES = {"break": 1}
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class Candidates:
     """Laws of a table's columns that one program fits: a law, or structures of a term library.
 
     Attributes:
@@ -88,7 +88,7 @@ def returned(link: Link, value: np.ndarray) -> np.ndarray:
     return 1 - value if link == "complement" else 1 / value if link == "reciprocal" else value
 
 
-def make_batches(columns: Columns, link: Link, values: np.ndarray, laws: Any) -> list[Batch]:
+def make_candidates(columns: Columns, link: Link, values: np.ndarray, laws: Any) -> list[Candidates]:
     """The laws that forecast; `laws` are those asked for, default all that the columns can serve.
 
     Raises:
@@ -108,7 +108,7 @@ def make_batches(columns: Columns, link: Link, values: np.ndarray, laws: Any) ->
     return found
 
 
-def _asked(columns: Columns, law: Law) -> Batch:
+def _asked(columns: Columns, law: Law) -> Candidates:
     served = _served(columns, law)
     if served is None:
         wanted = [x for x in law.inputs if columns.role(x) is None] or list(law.inputs)
@@ -116,7 +116,7 @@ def _asked(columns: Columns, law: Law) -> Batch:
             f"Law {law.name!r} takes {', '.join(law.inputs)}, and the table has no {', '.join(wanted)}; its inputs are "
             f"{', '.join(columns.inputs)}. Rename columns, or leave the law out."
         )
-    return Batch(law, (law.name,), served, sizes=_sizes(law))
+    return Candidates(law, (law.name,), served, sizes=_sizes(law))
 
 
 def _sizes(law: Law) -> dict[str, int]:
@@ -142,7 +142,7 @@ def _fits(columns: Columns, law: Law, name: str, column: str) -> bool:
     return bool(np.all(domain.contains(values)) and np.all(domain.contains(columns.at[column])))
 
 
-def _zoo(columns: Columns, link: Link) -> Iterator[Batch]:
+def _zoo(columns: Columns, link: Link) -> Iterator[Candidates]:
     """Named laws of all inputs of the table."""
     if link != "log":
         return
@@ -150,10 +150,10 @@ def _zoo(columns: Columns, link: Link) -> Iterator[Batch]:
         law = registry[name]
         served = _served(columns, law)
         if served is not None and set(served.values()) == set(columns.inputs):
-            yield Batch(law, (name,), served, sizes=_sizes(law))
+            yield Candidates(law, (name,), served, sizes=_sizes(law))
 
 
-def _sums(columns: Columns, link: Link, values: np.ndarray) -> Iterator[Batch]:
+def _sums(columns: Columns, link: Link, values: np.ndarray) -> Iterator[Candidates]:
     """Sums of powers of the table's positive columns, and curves of one of them, divided by their middles."""
     inputs = columns.scalars
     if not inputs or len(inputs) > _MANY:
@@ -163,12 +163,12 @@ def _sums(columns: Columns, link: Link, values: np.ndarray) -> Iterator[Batch]:
     middle[""] = float(np.median(np.abs(values))) if link != "linear" else float(np.std(values)) or 1.0
     library, masks = structures(tuple(words), link)
     names = tuple(library.law(mask).formula.removeprefix("L = ") for mask in masks)
-    yield Batch(library.masked, names, words, middle, masks=masks, library=library)
+    yield Candidates(library.masked, names, words, middle, masks=masks, library=library)
     if len(inputs) == 1 and link == "log":
         for name, ranges in _CURVES.items():
             law = registry[name]
             scaled = replace(law, domains={**law.domains, law.inputs[0]: UNIT, **ranges})
-            yield Batch(scaled, (name,), {law.inputs[0]: inputs[0]}, middle, sizes=_sizes(law))
+            yield Candidates(scaled, (name,), {law.inputs[0]: inputs[0]}, middle, sizes=_sizes(law))
 
 
 def structures(inputs: tuple[str, ...], link: Link) -> tuple[TermLibrary, np.ndarray]:

@@ -10,16 +10,17 @@ from typing import Any
 import jax
 import numpy as np
 
-from ...core.law import Law
+from ...core.laws.law import Law
 from ...core.runs import Runs
-from ...fitting.data import Bank
 from ...fitting.fit import make_request
-from ...fitting.problem import Data, Spec, predictions, residuals
+from ...fitting.objective.data import Batch
+from ...fitting.objective.problem import Data, Spec, predictions
 from ...fitting.request import Request
+from ...fitting.runaways import penalty_weights
 from ...fitting.solvers.lm import LM
 from ...fitting.solvers.search import minimise, screen
 from ...fitting.solvers.starts import make_starts
-from ...fitting.uncertainty.rows import mean_curvature, mean_score
+from ...fitting.uncertainty.sums import mean_curvature, mean_score
 from ...zoo.scale.terms import MASK
 
 _STARTS = 48  # evaluated for every weighting,
@@ -32,7 +33,7 @@ _ROWS = 64  # predictions are padded to multiples of it, so that tables of many 
 
 
 @dataclass(frozen=True)
-class _Members(Bank):
+class _Members(Batch):
     """Data sets whose members have fixed values of their own, such as the mask of a structure."""
 
     own: Mapping[str, np.ndarray] = field(kw_only=True)  # (..., sets)
@@ -67,14 +68,14 @@ class Refits:
             rows = np.flatnonzero(groups == g)
             padded = np.resize(rows, -(-len(rows) // _ROWS) * _ROWS)
             theta = self.theta[:, :, g][:, :, weightings].reshape(len(self.theta), -1)
-            found = np.asarray(_values(self.request.spec, theta, tuple(c[padded] for c in columns), self.request.bank.fixed, own))
+            found = np.asarray(_values(self.request.spec, theta, tuple(c[padded] for c in columns), self.request.batch.fixed, own))
             out[:, rows] = found[:, : len(rows)].reshape(structures, len(weightings), -1).swapaxes(1, 2)
         return out
 
     def params(self, structure: int, group: int, weighting: int) -> dict[str, Any]:
         """Natural parameters of one optimum."""
         theta = self.theta[:, structure, group, weighting]
-        return {name: np.asarray(value) for name, value in self.request.layout.forward(theta, self.request.bank.fixed).items()}
+        return {name: np.asarray(value) for name, value in self.request.layout.forward(theta, self.request.batch.fixed).items()}
 
 
 @partial(jax.jit, static_argnums=0)
@@ -110,17 +111,17 @@ def refit(
     """
     fix = {} if masks is None else {MASK: np.ones(masks.shape[1])}
     request = make_request(law, runs, loss=loss, on=on, fix=fix, tie=None, bounds=None, by=by, share=(), weights=None, sizes=sizes)
-    bank = _expanded(request, weights, masks)
-    spec, sets = replace(request.spec, prior=True), np.arange(bank.weight.shape[1])
-    assumed = _assumed(request, bank)
-    bank = replace(bank, pull=np.full(len(sets), assumed))
+    batch = _expanded(request, weights, masks)
+    spec, sets = replace(request.spec, prior=True), np.arange(batch.weight.shape[1])
+    assumed = _assumed(request, batch)
+    batch = replace(batch, penalty_weight=np.full(len(sets), assumed))
     points = make_starts(request.layout, _STARTS, seed)
-    values = screen(spec, bank, np.tile(points, len(sets)), np.repeat(sets, _STARTS)).reshape(len(sets), _STARTS)
-    best, value = _refined(spec, bank, points[:, np.argsort(values, axis=1, kind="stable")[:, :_REFINED]], progress)
-    more, lower = _refined(spec, bank, _lent(spec, bank, best, earlier), progress)
+    values = screen(spec, batch, np.tile(points, len(sets)), np.repeat(sets, _STARTS)).reshape(len(sets), _STARTS)
+    best, value = _refined(spec, batch, points[:, np.argsort(values, axis=1, kind="stable")[:, :_REFINED]], progress)
+    more, lower = _refined(spec, batch, _lent(spec, batch, best, earlier), progress)
     best = np.where(lower < value, more, best)
-    bank = replace(bank, pull=_noise(request, bank, best, assumed))
-    best, _ = _refined(spec, bank, best[:, :, None], progress)
+    batch = replace(batch, penalty_weight=_noise(spec, batch, best, assumed))
+    best, _ = _refined(spec, batch, best[:, :, None], progress)
     structures = 1 if masks is None else len(masks)
     return Refits(
         request, best.reshape(len(best), structures, -1, weights.shape[1]), {} if masks is None else {MASK: masks.T.astype(float)}
@@ -128,59 +129,52 @@ def refit(
 
 
 def _expanded(request: Request, weights: np.ndarray, masks: np.ndarray | None) -> _Members:
-    """The bank with a set for every structure, group and weighting, in this order."""
-    bank, count, places = request.bank, weights.shape[1], request.places
+    """The batch with a set for every structure, group and weighting, in this order."""
+    batch, count, places = request.batch, weights.shape[1], request.places
     height = -(-max(map(len, places)) // _ROWS) * _ROWS  # many small groups are not padded to the height of a fit
     padded = np.zeros((height, len(places), count))
     for g, place in enumerate(places):
         padded[: len(place), g] = weights[place]
     structures = 1 if masks is None else len(masks)
     sets = np.tile(np.repeat(np.arange(len(places)), count), structures)
-    *inputs, target = ((a[..., sets] if b else a)[:height] for a, b in zip((*bank.inputs, bank.target), bank.batched, strict=True))
+    *inputs, target = ((a[..., sets] if b else a)[:height] for a, b in zip((*batch.inputs, batch.target), batch.batched, strict=True))
     own = {} if masks is None else {MASK: np.repeat(masks.T.astype(float), len(places) * count, axis=1)}
-    fixed = {name: value for name, value in bank.fixed.items() if name not in own}
+    fixed = {name: value for name, value in batch.fixed.items() if name not in own}
     weight = np.tile(padded.reshape(len(padded), -1), structures)
-    return _Members(tuple(inputs), target, weight, bank.codes[:height], bank.batched, fixed, np.zeros(len(sets)), own=own)
+    return _Members(tuple(inputs), target, weight, batch.codes[:height], batch.batched, fixed, np.zeros(len(sets)), own=own)
 
 
-def _refined(spec: Spec, bank: Bank, theta: np.ndarray, progress: Callable[[int, int], None] | None) -> tuple[np.ndarray, np.ndarray]:
+def _refined(spec: Spec, batch: Batch, theta: np.ndarray, progress: Callable[[int, int], None] | None) -> tuple[np.ndarray, np.ndarray]:
     """The lowest end (size, sets) of refining theta (size, sets, starts), and its objective."""
     size, sets, starts = theta.shape
-    ends = minimise(spec, bank, theta.reshape(size, -1), np.repeat(np.arange(sets), starts), _SOLVER, progress=progress)
+    ends = minimise(spec, batch, theta.reshape(size, -1), np.repeat(np.arange(sets), starts), _SOLVER, progress=progress)
     objective = np.nan_to_num(ends.objective.reshape(sets, starts), nan=np.inf)
     first = np.argmin(objective, axis=1)
     return ends.theta.reshape(theta.shape)[:, np.arange(sets), first], objective[np.arange(sets), first]
 
 
-def _lent(spec: Spec, bank: Bank, best: np.ndarray, earlier: np.ndarray) -> np.ndarray:
+def _lent(spec: Spec, batch: Batch, best: np.ndarray, earlier: np.ndarray) -> np.ndarray:
     """(size, sets, lent) optima of weightings of the same structure and group that saw no more runs, those best by value."""
     count = len(earlier)
     sets = np.arange(best.shape[1])
     donors = (sets - sets % count)[:, None] + np.arange(count)
-    values = screen(spec, bank, best[:, donors.ravel()], np.repeat(sets, count)).reshape(donors.shape)
+    values = screen(spec, batch, best[:, donors.ravel()], np.repeat(sets, count)).reshape(donors.shape)
     values = np.where(np.tile(earlier, (len(sets) // count, 1)), values, np.inf)
     order = np.argsort(values, axis=1, kind="stable")[:, :_LENT]
     none = ~np.isfinite(np.take_along_axis(values, order, axis=1))
     return best[:, np.where(none, sets[:, None], np.take_along_axis(donors, order, axis=1))]
 
 
-def _assumed(request: Request, bank: Bank) -> float:
+def _assumed(request: Request, batch: Batch) -> float:
     """Weight of the prior beside residuals of a hundredth of the outputs."""
-    scale = _NOISE if request.on == "log" else _NOISE * float(np.ptp(bank.target))
+    scale = _NOISE if request.on == "log" else _NOISE * float(np.ptp(batch.target))
     r = scale * np.random.default_rng(0).standard_normal((1, 256))
-    return float(_weight_of_prior(request, np.ones_like(r), r)[0])
+    of = (request.loss, request.layout.size, np.ones_like(r), r)
+    return float((mean_score(*of) / mean_curvature(*of))[0])
 
 
-def _noise(request: Request, bank: _Members, theta: np.ndarray, assumed: float) -> np.ndarray:
+def _noise(spec: Spec, batch: Batch, theta: np.ndarray, assumed: float) -> np.ndarray:
     """(sets,) weight of the prior beside the residuals that are left."""
-    plain = replace(request.spec, prior=False)
-    r = np.asarray(residuals(plain, bank.batched, theta, bank.gather(np.arange(theta.shape[1])))).T
-    weight = np.where(np.isfinite(r), bank.weight.T, 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        pull = _weight_of_prior(request, weight, np.where(weight > 0, r, 0.0))
-    return np.where(np.isfinite(pull), np.clip(pull, _LEAST * assumed, _MOST * assumed), assumed)
-
-
-def _weight_of_prior(request: Request, weight: np.ndarray, r: np.ndarray) -> np.ndarray:
-    of = (request.loss, request.layout.size, weight, r)
-    return mean_score(*of) / mean_curvature(*of)
+        found = penalty_weights(spec, batch, theta)
+    return np.where(np.isfinite(found), np.clip(found, _LEAST * assumed, _MOST * assumed), assumed)

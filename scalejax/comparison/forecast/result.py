@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from ...core.errors import FitError, suggest
+from ...core.lazy import picture
 from ...core.table import Shown, Table, number
 from .columns import Columns, Link
 from .members import returned
@@ -75,7 +76,7 @@ class Forecast(Shown):
     notes: tuple[str, ...]
     seconds: float
     columns: Columns
-    batches: tuple[Any, ...]
+    candidates: tuple[Any, ...]
 
     def __len__(self) -> int:
         return len(self.centre)
@@ -152,9 +153,7 @@ class Forecast(Shown):
 
     def plot(self, **options: Any) -> Any:
         """The forecast with its bands, see `plot.forecast`."""
-        from ...reporting.plots.forecast import forecast
-
-        return forecast(self, **options)
+        return picture("forecast")(self, **options)
 
     def _back(self, centre: np.ndarray) -> np.ndarray:
         if self.link == "linear":

@@ -10,19 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from ...core.domains import Positive, Real
 from ...core.errors import FitError
-from ...core.law import Law
-from ...core.precision import double
+from ...core.laws.domains import Positive, Real
+from ...core.laws.law import Law
+from ...core.numeric.precision import double
 from ...core.progress import Progress, reporter
-from ...core.table import Shown, Table, number
-from ...fitting.losses import huber
+from ...core.table import Shown, Table
+from ...fitting.objective.losses import huber
 from ...fitting.terms import fit_terms
 from ...zoo.scale.terms import TermLibrary, term_library
 from .columns import Columns, identifier, make_columns
 from .ensemble import past_errors, relative_errors
 from .forecast import forecast, on_scale, rises
-from .members import COEFFICIENT, FLOOR, SHIFT, UNIT, Batch, outcome
+from .members import COEFFICIENT, FLOOR, SHIFT, UNIT, Candidates, outcome
 from .origins import make_origins, weightings
 from .refits import refit
 from .result import Forecast
@@ -31,7 +31,7 @@ _SHORTLIST = 30  # structures that are tried from all origins, those of lowest B
 _KEPT = 7  # laws that are returned: the average of the best five to seven beats the single best
 _TERMS = 4  # of a sum, at most
 _INPUTS = 4
-_PRICE = 0.01  # relative error that a parameter must save
+_PRICE = 0.1  # relative error that a parameter must save
 _ROOM = 100.0  # how far plausible ranges of a found law reach from its parameters, as a factor
 
 
@@ -95,7 +95,7 @@ def search(
         L = E + (sum_k A_k prod_j (x_j + s_kj)^-alpha_kj)^q
 
     with any of the terms, floor, shifts and outer exponent missing. All structures are fitted to all runs by one program; those of lowest
-    BIC are fitted again from earlier origins, and ranked by their errors there and a price of 1 % of the error a parameter.
+    BIC are fitted again from earlier origins, and ranked by their errors there and a price of 10 % of the error a parameter.
 
     Args:
         runs, target, inputs, by, scale: as in `forecast`. Falling outcomes only: give losses or errors.
@@ -136,17 +136,17 @@ def search(
     masks = np.stack(list(_masks(library, tuple(words), link)))
     middle = {x: float(np.exp(np.mean(np.log(columns.runs[x])))) for x in scalars}
     middle[""] = float(np.median(np.abs(values))) if link == "log" else float(np.std(values)) or 1.0
-    batch = Batch(library.masked, (), words, middle, masks=masks, library=library)
+    one = Candidates(library.masked, (), words, middle, masks=masks, library=library)
     on = "log" if link == "log" else "linear"
-    chosen = _shortlist(columns, batch, values, on, seed)
+    chosen = _shortlist(columns, one, values, on, seed)
     weights, origin, emphasis = weightings(columns, rolling)
     group = {"group": np.asarray(columns.of_run).astype(str)} if columns.by else {}
     refits = refit(
-        library.masked, batch.runs(columns.runs, values, group), weights, origin[None, :] <= origin[:, None], masks=masks[chosen],
+        library.masked, one.runs(columns.runs, values, group), weights, origin[None, :] <= origin[:, None], masks=masks[chosen],
         by="group" if group else None, on=on, loss=huber(1e-3), seed=seed, progress=reporter("search", progress),
     )  # fmt: skip
     unit = 1.0 if link == "log" else float(np.std(values)) or 1.0
-    said = on_scale(refits.at(batch.runs(columns.runs), columns.of_run, np.arange(len(origin))), link, middle[""], unit)
+    said = on_scale(refits.at(one.runs(columns.runs), columns.of_run, np.arange(len(origin))), link, middle[""], unit)
     observed = np.log(values) if link == "log" else values / unit
     groups = max(len(columns.groups), 1)
     score, error = np.full((2, len(chosen)), np.inf)
@@ -202,14 +202,14 @@ def _masks(library: TermLibrary, inputs: tuple[str, ...], link: str) -> Iterator
                     yield library.mask(*floor, *names, *shift, *outer)
 
 
-def _shortlist(columns: Columns, batch: Batch, values: np.ndarray, on: Any, seed: int) -> np.ndarray:
+def _shortlist(columns: Columns, one: Candidates, values: np.ndarray, on: Any, seed: int) -> np.ndarray:
     """Indices of the structures of lowest BIC, summed over groups."""
-    assert batch.masks is not None and batch.library is not None
-    total = np.zeros(len(batch.masks))
+    assert one.masks is not None and one.library is not None
+    total = np.zeros(len(one.masks))
     for g in range(max(len(columns.groups), 1)):
         rows = np.flatnonzero(columns.of_run == g)
-        table = batch.runs({name: column[rows] for name, column in columns.runs.items()}, values[rows])
-        total += fit_terms(table, batch.library, batch.masks, on=on, loss=huber(1e-3), seed=seed).bic
+        table = one.runs({name: column[rows] for name, column in columns.runs.items()}, values[rows])
+        total += fit_terms(table, one.library, one.masks, on=on, loss=huber(1e-3), seed=seed).bic
     return np.argsort(total, kind="stable")[:_SHORTLIST]
 
 
