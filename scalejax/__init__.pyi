@@ -49,6 +49,7 @@ from .core.laws.domains import Positive as Positive
 from .core.laws.domains import Real as Real
 from .core.laws.domains import Simplex as Simplex
 from .core.laws.domains import Unit as Unit
+from .core.laws.expression import law_from_expression as law_from_expression
 from .core.laws.law import Law as Law
 from .core.laws.law import law as law
 from .core.laws.published import Published as Published
@@ -63,6 +64,7 @@ from .decisions import costs as costs
 from .decisions.allocate import Allocation as Allocation
 from .decisions.allocate import allocate as allocate
 from .decisions.argmin import argmin as argmin
+from .decisions.averaged import Averaged as Averaged
 from .decisions.derive import derive as derive
 from .decisions.derived import Derived as Derived
 from .decisions.design.next_runs import NextRuns as NextRuns

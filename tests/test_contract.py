@@ -112,6 +112,9 @@ EXAMPLES: dict[str, tuple[Callable[[Any], Any], Any, tuple[Any, ...]]] = {
     "PriorPredictive": (lambda v: sj.prior_predictive(LAW, runs(), draws=v), 50, (-1,)),
     "Comparison": (lambda _: sj.compare({"one": posterior(), "two": posterior()}), True, ()),
     "Holdout": (lambda v: sj.holdout({"one": LAW}, runs(), largest=v), 0.2, (NAN, -1.0)),
+    "Forecast": (lambda v: sj.forecast(runs(), {"N": v, "D": 1e12}, laws=["chinchilla"]), 2e10, (NAN, -1.0)),
+    "Averaged": (lambda v: sj.allocate(example("Forecast"), compute=v), 1e23, (NAN, -1.0)),
+    "Search": (lambda v: sj.search({"x": np.geomspace(1, 100, 12), "loss": 1 + np.geomspace(1, 100, 12) ** -0.5}, keep=v), 2, (NAN, -1)),
     "Audit": (lambda v: sj.audit(LAW, runs(), {**P, "E": v}), P["E"], (NAN, -1.0)),
     "Checklist": (lambda _: sj.checklist(fitted()), True, ()),
     "Equality": (lambda v: sj.equality_test(draws(), {**P, "A": v}), P["A"], (NAN,)),
@@ -254,7 +257,7 @@ def test_intervals_have_one_form(name):
     except sj.ScalejaxError as none:
         assert not len(getattr(result, "draws", None) or ()) and str(none).endswith(".")
         return
-    for low, high in limits.values():
+    for low, high in [limits] if name == "Forecast" else limits.values():  # a forecast is of one quantity
         assert (~(np.asarray(low) > np.asarray(high))).all()
 
 

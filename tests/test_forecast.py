@@ -314,3 +314,96 @@ def test_the_pictures(found):
     assert [text.get_text() for text in parts.get_legend().get_texts()] == ["noise", "parameters", "laws", "misfit"]
     with pytest.raises(sj.DataError, match="observed has shape"):
         found.plot(observed=[1.0])
+
+
+# Laws found, and laws from elsewhere
+
+
+@pytest.fixture(scope="module")
+def searched():
+    return sj.search(runs_of(0.002))
+
+
+def test_search_finds_the_shape_of_the_truth(searched):
+    assert searched.best.inputs == ("N", "D") and 1 <= len(searched.laws) <= 7
+    first = [set(law.parameters) for law in searched.laws[:3]]
+    assert {"E", "A_N", "alpha_N", "A_D", "alpha_D"} in first
+    assert searched.errors[0] < 0.004  # noise of 0.2 %
+    assert "E + A_N N^-alpha_N + A_D D^-alpha_D" in str(searched.table())
+    assert "not an honest test" in str(searched.table())
+
+
+def test_found_laws_are_in_the_units_of_the_table(searched):
+    for law in searched.laws[:3]:
+        N, D = np.asarray([1e8, 5e8]), np.asarray([5e9, 1e10])
+        truth = sj.laws.chinchilla(N, D, **TRUTH)
+        np.testing.assert_allclose(law(N, D, **law.published["fitted"]), truth, rtol=0.01)
+
+
+def test_found_laws_can_be_fitted_and_forecast(searched):
+    fit = sj.fit(searched.best, runs_of(0.002))
+    assert fit.params["alpha_N"] == pytest.approx(TRUTH["alpha"], abs=0.05)
+    ahead = searched.forecast({"N": [3e9], "D": [6e10]})
+    low, high = ahead.interval()
+    assert low[0] < sj.laws.chinchilla(3e9, 6e10, **TRUTH) < high[0]
+    assert len(ahead.weights) == len(searched.laws)
+
+
+def test_search_says_what_it_cannot_take():
+    with pytest.raises(sj.FitError, match=r"takes a falling target.*here the target rises"):
+        sj.search({"x": np.geomspace(1, 100, 12), "y": np.geomspace(1, 3, 12)}, target="y")
+    with pytest.raises(sj.FitError, match="keep=0 must be a whole number"):
+        sj.search(runs_of(), keep=0)
+
+
+def test_decisions_average_the_laws_of_a_forecast():
+    found = sj.forecast(runs_of(), {"N": [3e9], "D": [6e10]}, laws=["chinchilla", "kaplan_irreducible"])
+    plan = sj.allocate(found, compute=[1e21, 1e22])
+    truth = sj.allocate((sj.laws.chinchilla, TRUTH), compute=[1e21, 1e22])
+    low, high = plan.interval(0.9)["N"]
+    assert (low < truth.N).all() and (truth.N < high).all()
+    alone = {law: answer.N for law, answer in plan.answers.items()}
+    expected = np.exp(sum(plan.weights[law] * np.log(N) for law, N in alone.items()))
+    np.testing.assert_allclose(plan.N, expected)
+    assert "average" in str(plan) and "chinchilla (" in str(plan)
+    np.testing.assert_allclose(6 * plan.N * plan.D, [1e21, 1e22], rtol=1e-6)
+
+
+def test_a_forecast_of_groups_is_not_decided_from():
+    table = {"N": np.tile(np.geomspace(1e7, 1e9, 8), 2), "D": np.tile(np.geomspace(1e9, 1e10, 8), 2), "g": ["a"] * 8 + ["b"] * 8}
+    table["loss"] = sj.laws.chinchilla(table["N"], table["D"], **TRUTH)
+    found = sj.forecast(table, {"N": [1e10], "D": [1e11], "g": ["a"]}, by="g", laws=["chinchilla"])
+    with pytest.raises(sj.DecisionError, match="forecast the runs of one group"):
+        sj.allocate(found, compute=1e22)
+
+
+def test_laws_from_texts():
+    law = sj.law_from_expression("E + A*N**-alpha + B*D**-beta")
+    assert law.inputs == ("N", "D") and law.parameters == ("E", "A", "alpha", "B", "beta")
+    assert law(70e9, 1.4e12, **TRUTH) == pytest.approx(sj.laws.chinchilla(70e9, 1.4e12, **TRUTH), rel=1e-12)
+    assert law == sj.law_from_expression("E+A * N**(-alpha)+B*D**(-beta)")
+    assert law.formula == "L = E + A * N ** (-alpha) + B * D ** (-beta)"
+    fit = sj.fit(law, runs_of())
+    assert fit.objective == pytest.approx(sj.fit("chinchilla", runs_of()).objective, rel=1e-6)
+    other = sj.law_from_expression("c * log1p(width)", inputs="width", output="score", c=sj.Positive(0.1, 10))
+    assert other.inputs == ("width",) and other(np.e - 1, c=2.0) == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(
+    "text, options, sentence",
+    [
+        ("E + ", {}, "is not a formula"),
+        ("E + foo(N)", {}, "calls 'foo'"),
+        ("E + A * exp(N, x=1)", {}, "calls 'exp'"),
+        ("2 * N", {}, "has no parameter"),
+        ("E + A", {}, "has no input"),
+        ("E + A*N", {"inputs": "D"}, "has no 'D'"),
+        ("E + A*N", {"B": sj.Positive(1, 2)}, "has no 'B'"),
+        ("__import__('os').system('true') + N*A", {}, "numbers, names"),
+        ("(lambda: N)() + A", {}, "numbers, names"),
+        ("A * [N]", {}, "is not a formula"),
+    ],
+)
+def test_other_texts_are_refused(text, options, sentence):
+    with pytest.raises(sj.LawError, match=sentence):
+        sj.law_from_expression(text, **options)

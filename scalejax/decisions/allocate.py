@@ -15,6 +15,7 @@ from ..core.errors import DecisionError
 from ..core.numeric.precision import double
 from ..core.table import Table, number
 from ..optimum.many import Optima
+from .averaged import over_laws
 from .costs import six_nd
 from .diagnosis import explain, profile, slopes, unlimited, valley
 from .known import Known, Source, known
@@ -253,6 +254,7 @@ def _map(tree: Any, row: int, unit: np.ndarray) -> Any:
     return jax.tree.map(lambda a: a[:, row] / unit.reshape(-1, *[1] * (a.ndim - 2)), tree)
 
 
+@over_laws
 @double
 def allocate(
     source: Source,
@@ -274,7 +276,8 @@ def allocate(
     with bounds, and caps on further costs. Works for any law and any cost, by automatic differentiation; no closed form is needed.
 
     Args:
-        source: a fit (intervals from 1,000 Laplace draws), draws (intervals from them), or (law, parameters) without intervals.
+        source: a fit (intervals from 1,000 Laplace draws), draws (intervals from them), (law, parameters) without intervals, or a
+            forecast, whose laws are all asked and averaged.
         compute: one budget or a list, in the unit of the cost; FLOPs for `costs.six_nd`.
         loss: one target loss or a list, instead of compute.
         cost: function of the chosen inputs and any further named values, such as those in `sj.costs`.

@@ -70,7 +70,12 @@ class Columns:
         """The input that laws call by this name."""
         if name in self.members:
             return name
-        return next((x for x in self.inputs if _MEANING.get(x.strip().lower().replace(" ", "_").replace("-", "_")) == name), None)
+        return next((x for x in self.inputs if meaning(x) == name), None)
+
+
+def meaning(name: str) -> str | None:
+    """What laws call a column of this name, if that is plain."""
+    return _MEANING.get(name.strip().lower().replace(" ", "_").replace("-", "_"))
 
 
 def make_columns(runs: Any, at: Any, target: str, inputs: Sequence[str] | str | None, by: str | None) -> Columns:
@@ -124,10 +129,17 @@ def make_columns(runs: Any, at: Any, target: str, inputs: Sequence[str] | str | 
     )  # fmt: skip
 
 
-def identifier(name: str) -> str:
-    """A column's name as laws can have it."""
-    word = re.sub(r"\W+", "_", name.strip()).strip("_") or "x"
-    return word if word[0].isalpha() else f"x_{word}"
+def words(names: Sequence[str]) -> dict[str, str]:
+    """What laws call columns to the columns: their usual symbols, or their names without what a name cannot have."""
+    found: dict[str, str] = {}
+    for name in names:
+        role = meaning(name)
+        word = role if role not in (None, "E") else re.sub(r"\W+", "_", name.strip()).strip("_") or "x"
+        word = word if word[0].isalpha() and word not in ("E", "q") else f"x_{word}"
+        while word in found:
+            word += "_"
+        found[word] = name
+    return found
 
 
 def table_of(table: Any, len_one: bool = False) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -175,7 +187,7 @@ def _inputs(
     names = [name for name in others if table[name].dtype.kind in "fiu" and table[name].ndim == 1]
     text = [name for name in others if name not in names]
     said = [f"column {name!r} holds text and is left out" for name in text]
-    roles = {_MEANING.get(name.strip().lower().replace(" ", "_")): name for name in names}
+    roles = {meaning(name): name for name in names}
     if {"N", "D", "C"} <= set(roles):  # compute follows from the other two
         names.remove(roles["C"])
         said.append(f"column {roles['C']!r} follows from {roles['N']!r} and {roles['D']!r} and is left out")

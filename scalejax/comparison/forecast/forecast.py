@@ -36,6 +36,7 @@ class Predicted(NamedTuple):
         past: (members, n, origins + 1) at the runs. ahead: (members, m) at the points.
         replicates: (laws, m, replicates) at the points, from reweighted runs under the middle emphasis.
         candidates: the laws and their refits, in the order of the members.
+        weighting, row_weights: see `Evidence`.
     """
 
     names: tuple[tuple[str, int], ...]
@@ -43,6 +44,8 @@ class Predicted(NamedTuple):
     ahead: np.ndarray
     replicates: np.ndarray
     candidates: tuple[tuple[Candidates, Refits], ...]
+    weighting: int
+    row_weights: np.ndarray
 
 
 @double
@@ -120,7 +123,8 @@ def forecast(
         weights=_by_law(told.names, told.weight), weights_by_group=_by_group(told.names, told.weight, columns),
         origins=_judged(misfit, told.past, rolling), axis=rolling.axis, size=rolling.size, asked=rolling.asked,
         reach=rolling.reach, runs=len(columns.y), notes=columns.left_out,
-        seconds=time.perf_counter() - begun, columns=columns, candidates=told.candidates,
+        seconds=time.perf_counter() - begun, columns=columns, _values=told.values, _candidates=told.candidates,
+        _weighting=told.weighting, _row_weights=told.row_weights,
     )  # fmt: skip
 
 
@@ -133,6 +137,7 @@ class Evidence(NamedTuple):
         centre, spread, parameters, reach, noise: (m,) at the points.
         past: what every origin forecast.
         candidates: the laws and their refits.
+        values: (n,) the target as laws describe it. weighting: index of the middle emphasis of all runs; row_weights: (n,) its weights.
     """
 
     link: Link
@@ -146,6 +151,9 @@ class Evidence(NamedTuple):
     noise: np.ndarray
     past: list[Past]
     candidates: tuple[tuple[Candidates, Refits], ...]
+    values: np.ndarray
+    weighting: int
+    row_weights: np.ndarray
 
     def scaled(self, misfit: Literal["learned"] | Prior | None) -> Scale:
         """Variances by part."""
@@ -167,7 +175,7 @@ def evidence(columns: Columns, rolling: Origins, laws: Any, seed: int, progress:
     past = [_past(columns, rolling, said, observed, weight, noise, k) for k in range(rolling.count)]
     return Evidence(
         link, unit, said.names, weight, centre.mean, centre.spread, np.std(replicates, axis=0, ddof=1), rolling.reach,
-        noise[columns.of_point], past, said.candidates,
+        noise[columns.of_point], past, said.candidates, values, said.weighting, said.row_weights,
     )  # fmt: skip
 
 
@@ -189,7 +197,8 @@ def _predict(
     weights, origin, emphasis = weightings(columns, rolling)
     last = np.flatnonzero(origin == rolling.count)
     rng = np.random.default_rng(seed)
-    reweighted = weights[:, [last[len(last) // 2]]] * rng.exponential(size=(len(weights), _REPLICATES))
+    middle_emphasis = int(last[len(last) // 2])
+    reweighted = weights[:, [middle_emphasis]] * rng.exponential(size=(len(weights), _REPLICATES))
     every = np.concatenate([weights, reweighted], axis=1)
     when = np.concatenate([origin, np.full(_REPLICATES, rolling.count)])
     first = np.arange(len(when)) < len(origin)
@@ -215,7 +224,10 @@ def _predict(
         candidates.append((one, refits))
         if progress:
             progress(i + 1, len(chosen))
-    return Predicted(tuple(names), np.concatenate(past), np.concatenate(ahead), np.concatenate(replicates), tuple(candidates))
+    return Predicted(
+        tuple(names), np.concatenate(past), np.concatenate(ahead), np.concatenate(replicates), tuple(candidates), middle_emphasis,
+        weights[:, middle_emphasis],
+    )  # fmt: skip
 
 
 def on_scale(found: np.ndarray, link: Link, middle: float, unit: float) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import combinations
@@ -17,7 +18,7 @@ from ...fitting.fit import find_law
 from ...zoo import laws as registry
 from ...zoo.scale.broken import OrderedPositive
 from ...zoo.scale.terms import TermLibrary, term_library
-from .columns import Columns, Link, identifier
+from .columns import Columns, Link, words
 
 # Plausible ranges of laws of inputs and outputs that are divided by their middles.
 FLOOR, COEFFICIENT, SHIFT = Positive(0.02, 1.0, zero=True), Positive(1e-3, 3.0), Positive(1e-3, 30.0)
@@ -37,6 +38,7 @@ _CURVES: dict[str, dict[str, Any]] = {
 }
 UNIT = Positive(1e-3, 1e3)
 _SIZES = {"break": 1}
+_ROOM = 100.0  # how far plausible ranges of a law in the table's units reach from its parameters, as a factor
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +100,9 @@ def make_candidates(columns: Columns, link: Link, values: np.ndarray, laws: Any)
         chosen = [laws] if isinstance(laws, str | Law) else list(laws)
         if not chosen:
             raise FitError("laws=[] names no law to forecast with; leave it out for all that the columns can serve.")
-        return [_asked(columns, find_law(law)) for law in chosen]
+        found = [_asked(columns, find_law(law)) for law in chosen]
+        named = Counter(one.law.name for one in found)
+        return [one if named[one.law.name] == 1 else replace(one, names=(_said(one.law),)) for one in found]
     found = [*_zoo(columns, link), *_sums(columns, link, values)]
     if not found:
         raise FitError(
@@ -117,6 +121,11 @@ def _asked(columns: Columns, law: Law) -> Candidates:
             f"{', '.join(columns.inputs)}. Rename columns, or leave the law out."
         )
     return Candidates(law, (law.name,), served, sizes=_sizes(law))
+
+
+def _said(law: Law) -> str:
+    """A law's formula, which tells laws of one name apart."""
+    return law.formula.removeprefix("L = ")
 
 
 def _sizes(law: Law) -> dict[str, int]:
@@ -158,12 +167,12 @@ def _sums(columns: Columns, link: Link, values: np.ndarray) -> Iterator[Candidat
     inputs = columns.scalars
     if not inputs or len(inputs) > _MANY:
         return
-    words = {identifier(x): x for x in inputs}
+    called = words(inputs)
     middle = {x: float(np.exp(np.mean(np.log(columns.runs[x])))) for x in inputs}
     middle[""] = float(np.median(np.abs(values))) if link != "linear" else float(np.std(values)) or 1.0
-    library, masks = structures(tuple(words), link)
-    names = tuple(library.law(mask).formula.removeprefix("L = ") for mask in masks)
-    yield Candidates(library.masked, names, words, middle, masks=masks, library=library)
+    library, masks = structures(tuple(called), link)
+    names = tuple(_said(library.law(mask)) for mask in masks)
+    yield Candidates(library.masked, names, called, middle, masks=masks, library=library)
     if len(inputs) == 1 and link == "log":
         for name, ranges in _CURVES.items():
             law = registry[name]
@@ -192,3 +201,36 @@ def structures(inputs: tuple[str, ...], link: Link) -> tuple[TermLibrary, np.nda
     if link == "linear":
         chosen = [names for names in chosen if "E" in names]
     return library, np.stack([library.mask(*names) for names in chosen])
+
+
+def in_units(given: Candidates, mask: np.ndarray, params: Mapping[str, Any], link: Link) -> Law:
+    """The law of inputs and outputs in the table's own units.
+
+    With x = X m and y = Y n: A_k grows by n^(1/q) prod_j m_j^alpha_kj, a shift by m, and E by n.
+    """
+    library, middle = given.library, given.middle
+    assert library is not None  # only structures are scaled
+    q = float(params["q"]) if mask[library.parameters.index("q")] else 1.0
+    size = {word: middle[column] for word, column in given.columns.items()}
+    present = {name for name, there in zip(library.parameters, mask, strict=True) if there}
+    found: dict[str, float] = {}
+    for term in library.structure.terms:
+        factor = middle[""] ** (1 / q)
+        for part in term.factors:
+            if part.exponent in present and part.exponent is not None:
+                factor *= size[part.input] ** float(params[part.exponent])
+            if part.shift in present and part.shift is not None:
+                found[part.shift] = float(params[part.shift]) * size[part.input]
+        found[term.coefficient] = float(params[term.coefficient]) * factor
+    found["E"] = float(params["E"]) * middle[""]
+    found = {name: found.get(name, float(params[name])) for name in library.parameters if name in present}
+    law = library.law(mask, found)
+    domains: dict[str, Any] = dict(law.domains)
+    for name, value in found.items():
+        if name[0] in "As":
+            domains[name] = Positive(value / _ROOM, value * _ROOM)
+    if "E" in found:
+        wide = 5 * middle[""]
+        domains["E"] = Real(-wide, wide) if link == "linear" else Positive(0.02 * middle[""], middle[""], zero=True)
+    domains |= {word: Positive(size[word] / _ROOM, size[word] * _ROOM) for word in law.inputs}
+    return replace(law, domains=domains)

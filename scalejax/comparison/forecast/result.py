@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from ...core.errors import FitError, suggest
 from ...core.lazy import picture
+from ...core.numeric.precision import double
 from ...core.table import Shown, Table, number
+from ...decisions.averaged import LawAverage
+from ...fitting.result import Fit
 from .columns import Columns, Link
-from .members import returned
+from .fits import fits_of
+from .members import Candidates, returned
 from .misfit import half_width
+from .refits import Refits
 
 _SHOWN = 20
 
@@ -43,7 +49,7 @@ class Origin(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Forecast(Shown):
+class Forecast(LawAverage, Shown):
     """A weighted average of laws at points that no run has reached, see `forecast`; printing it gives the table.
 
     Attributes:
@@ -76,7 +82,10 @@ class Forecast(Shown):
     notes: tuple[str, ...]
     seconds: float
     columns: Columns
-    candidates: tuple[Any, ...]
+    _values: np.ndarray
+    _candidates: tuple[tuple[Candidates, Refits], ...]
+    _weighting: int
+    _row_weights: np.ndarray
 
     def __len__(self) -> int:
         return len(self.centre)
@@ -103,6 +112,16 @@ class Forecast(Shown):
         """Variance from noise, parameters, choice of law and misfit, (m,) each: of logarithms, or of values where the link is linear."""
         scale = self.unit**2 if self.link == "linear" else 1.0
         return {name: scale * variance for name, variance in self.variances.items()}
+
+    @cached_property
+    @double
+    def fits(self) -> dict[str, tuple[float, Fit]]:
+        """The heaviest laws, up to five, to their weights and fits to all runs, the largest of which count most; decisions take them.
+
+        Raises:
+            DecisionError: if the forecast is of groups.
+        """
+        return fits_of(self.columns, self.link, self._values, dict(self.weights), self._candidates, self._weighting, self._row_weights)
 
     @property
     def said(self) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations, product
 from typing import Any
 
 import numpy as np
 
 from ...core.errors import FitError
-from ...core.laws.domains import Positive, Real
+from ...core.laws.domains import Real
 from ...core.laws.law import Law
 from ...core.numeric.precision import double
 from ...core.progress import Progress, reporter
@@ -19,10 +19,10 @@ from ...core.table import Shown, Table
 from ...fitting.objective.losses import huber
 from ...fitting.terms import fit_terms
 from ...zoo.scale.terms import TermLibrary, term_library
-from .columns import Columns, identifier, make_columns
+from .columns import Columns, make_columns, words
 from .ensemble import past_errors, relative_errors
 from .forecast import forecast, on_scale, rises
-from .members import COEFFICIENT, FLOOR, SHIFT, UNIT, Candidates, outcome
+from .members import COEFFICIENT, FLOOR, SHIFT, UNIT, Candidates, in_units, outcome
 from .origins import make_origins, weightings
 from .refits import refit
 from .result import Forecast
@@ -32,7 +32,6 @@ _KEPT = 7  # laws that are returned: the average of the best five to seven beats
 _TERMS = 4  # of a sum, at most
 _INPUTS = 4
 _PRICE = 0.1  # relative error that a parameter must save
-_ROOM = 100.0  # how far plausible ranges of a found law reach from its parameters, as a factor
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -131,12 +130,12 @@ def search(
             f"{'rises' if link not in ('log', 'linear') else 'falls'} and such inputs are {', '.join(scalars) or 'missing'}. Give the "
             "error in place of a score, or inputs=[...]."
         )
-    words = {identifier(x): x for x in scalars}
-    library = _library(tuple(words), link)
-    masks = np.stack(list(_masks(library, tuple(words), link)))
+    called = words(scalars)
+    library = _library(tuple(called), link)
+    masks = np.stack(list(_masks(library, tuple(called), link)))
     middle = {x: float(np.exp(np.mean(np.log(columns.runs[x])))) for x in scalars}
     middle[""] = float(np.median(np.abs(values))) if link == "log" else float(np.std(values)) or 1.0
-    one = Candidates(library.masked, (), words, middle, masks=masks, library=library)
+    one = Candidates(library.masked, (), called, middle, masks=masks, library=library)
     on = "log" if link == "log" else "linear"
     chosen = _shortlist(columns, one, values, on, seed)
     weights, origin, emphasis = weightings(columns, rolling)
@@ -157,7 +156,7 @@ def search(
         score = np.minimum(score, relative_errors(errors).mean(axis=1) if rolling.count else 0.0)
     order = np.argsort(score + _PRICE * masks[chosen].sum(axis=1), kind="stable")[:keep]
     last = np.flatnonzero(origin == rolling.count)[0]
-    laws = tuple(_in_units(library, masks[chosen[i]], refits.params(int(i), 0, int(last)), words, middle, link) for i in order)
+    laws = tuple(in_units(one, masks[chosen[i]], refits.params(int(i), 0, int(last)), link) for i in order)
     return Search(
         laws, error[order], masks[chosen[order]].sum(axis=1), len(masks), rolling.axis, time.perf_counter() - begun, columns, runs
     )
@@ -211,34 +210,3 @@ def _shortlist(columns: Columns, one: Candidates, values: np.ndarray, on: Any, s
         table = one.runs({name: column[rows] for name, column in columns.runs.items()}, values[rows])
         total += fit_terms(table, one.library, one.masks, on=on, loss=huber(1e-3), seed=seed).bic
     return np.argsort(total, kind="stable")[:_SHORTLIST]
-
-
-def _in_units(library: TermLibrary, mask: np.ndarray, params: dict[str, Any], words: Any, middle: dict[str, float], link: str) -> Law:
-    """The law of inputs and outputs in the table's own units.
-
-    With x = X m and y = Y n: A_k grows by n^(1/q) prod_j m_j^alpha_kj, a shift by m, and E by n.
-    """
-    q = float(params["q"]) if mask[library.parameters.index("q")] else 1.0
-    size = {word: middle[column] for word, column in words.items()}
-    present = {name for name, there in zip(library.parameters, mask, strict=True) if there}
-    found: dict[str, float] = {}
-    for term in library.structure.terms:
-        factor = middle[""] ** (1 / q)
-        for part in term.factors:
-            if part.exponent in present and part.exponent is not None:
-                factor *= size[part.input] ** float(params[part.exponent])
-            if part.shift in present and part.shift is not None:
-                found[part.shift] = float(params[part.shift]) * size[part.input]
-        found[term.coefficient] = float(params[term.coefficient]) * factor
-    found["E"] = float(params["E"]) * middle[""]
-    found = {name: found.get(name, float(params[name])) for name in library.parameters if name in present}
-    law = library.law(mask, found)
-    domains: dict[str, Any] = dict(law.domains)
-    for name, value in found.items():
-        if name[0] in "As":
-            domains[name] = Positive(value / _ROOM, value * _ROOM)
-    if "E" in found:
-        wide = 5 * middle[""]
-        domains["E"] = Real(-wide, wide) if link == "linear" else Positive(0.02 * middle[""], middle[""], zero=True)
-    domains |= {word: Positive(size[word] / _ROOM, size[word] * _ROOM) for word in law.inputs}
-    return replace(law, domains=domains)
