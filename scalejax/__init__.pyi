@@ -4,14 +4,14 @@ from . import papers as papers
 from . import studies as studies
 from .comparison.audit import Audit as Audit
 from .comparison.audit import audit as audit
-from .comparison.backtest import Backtest as Backtest
-from .comparison.backtest import backtest as backtest
 from .comparison.checklist import Checklist as Checklist
 from .comparison.checklist import checklist as checklist
 from .comparison.compare import Comparison as Comparison
 from .comparison.compare import compare as compare
 from .comparison.equality import Equality as Equality
 from .comparison.equality import equality_test as equality_test
+from .comparison.forecast.backtest import Backtest as Backtest
+from .comparison.forecast.backtest import backtest as backtest
 from .comparison.forecast.forecast import forecast as forecast
 from .comparison.forecast.result import Forecast as Forecast
 from .comparison.forecast.search import Search as Search

@@ -113,6 +113,7 @@ EXAMPLES: dict[str, tuple[Callable[[Any], Any], Any, tuple[Any, ...]]] = {
     "Comparison": (lambda _: sj.compare({"one": posterior(), "two": posterior()}), True, ()),
     "Holdout": (lambda v: sj.holdout({"one": LAW}, runs(), largest=v), 0.2, (NAN, -1.0)),
     "Forecast": (lambda v: sj.forecast(runs(), {"N": v, "D": 1e12}, laws=["chinchilla"]), 2e10, (NAN, -1.0)),
+    "Backtest": (lambda v: sj.backtest(runs(), ["chinchilla"], shares=v), 0.2, (NAN, -1.0)),
     "Averaged": (lambda v: sj.allocate(example("Forecast"), compute=v), 1e23, (NAN, -1.0)),
     "Search": (lambda v: sj.search({"x": np.geomspace(1, 100, 12), "loss": 1 + np.geomspace(1, 100, 12) ** -0.5}, keep=v), 2, (NAN, -1)),
     "Audit": (lambda v: sj.audit(LAW, runs(), {**P, "E": v}), P["E"], (NAN, -1.0)),
@@ -195,7 +196,8 @@ EXAMPLES |= {
 }
 # Expensive to compute, or no more than tables of other results: looked at as classes only, run in the tests of their own.
 ELSEWHERE = {
-    "Backtest", "NewGroup", "Multiverse", "Calibration", "ChainFit", "TermFits", "NearOptimalLaws", "NormTrend", "Threshold", "Translation",
+    "CheckpointBacktest", "NewGroup", "Multiverse", "Calibration", "ChainFit", "TermFits", "NearOptimalLaws", "NormTrend", "Threshold",
+    "Translation",
     "MixingPipeline", "MixtureRecommendation", "ShapePlan",
     "AdaptiveSchedule", "Discontinuity", "OptimalUpdates", "Pools", "StudyCost", "TailConstants",
     "QuadraticSurface", "MergingFront", "PerformanceProjection", "TrainingDependency",

@@ -275,7 +275,7 @@ def test_the_checklist_is_plain_data_and_names_what_is_missing(fitted):
         sj.checklist(fitted, architectures="dense")
 
 
-# backtest
+# checkpoint_backtest
 
 
 @pytest.fixture(scope="module")
@@ -286,14 +286,14 @@ def checkpoints() -> sj.Runs:
 
 
 def test_a_backtest_counts_models_checkpoints_and_cost(checkpoints):
-    found = sj.backtest(checkpoints, models=(3, 4), shares=(0.5, 1.0))
+    found = sj.papers.checkpoint_backtest(checkpoints, models=(3, 4), shares=(0.5, 1.0))
     assert [(t.models, t.largest, t.share) for t in found.trials] == [
         (3, 1e9, 0.5), (3, 1e9, 1.0), (3, 3e9, 0.5), (3, 3e9, 1.0), (4, 3e9, 0.5), (4, 3e9, 1.0)
     ]  # fmt: skip
     assert found.target == 1e10 and found.tested == 1
     assert found.trials[1].cost == pytest.approx(6 * 3e11 * (1e8 + 3e8 + 1e9))
     assert (found.are < 0.02).all()
-    early = sj.backtest(checkpoints, models=(3, 4), shares=(0.5, 1.0), drop=1e8)
+    early = sj.papers.checkpoint_backtest(checkpoints, models=(3, 4), shares=(0.5, 1.0), drop=1e8)
     assert found.are.mean() < early.are.mean()  # dropping the first tokens helps
     assert found.best(cost=0.9 * found.trials[3].cost).cost < found.trials[3].cost
     with pytest.raises(sj.FitError, match="No trial"):
@@ -302,22 +302,22 @@ def test_a_backtest_counts_models_checkpoints_and_cost(checkpoints):
 
 @pytest.mark.slow
 def test_one_model_will_do_with_borrowed_exponents(checkpoints):
-    borrowed = sj.backtest(checkpoints, models=1, fix={"A": TRUE["A"], "alpha": TRUE["alpha"]})
+    borrowed = sj.papers.checkpoint_backtest(checkpoints, models=1, fix={"A": TRUE["A"], "alpha": TRUE["alpha"]})
     assert (borrowed.are < 0.05).all()
     assert {t.status for t in borrowed.trials} <= {"converged", "at boundary"}
 
 
 def test_a_trial_with_too_few_checkpoints_says_so(checkpoints):
-    few = sj.backtest(checkpoints, models=1, shares=0.05)
+    few = sj.papers.checkpoint_backtest(checkpoints, models=1, shares=0.05)
     assert {t.status for t in few.trials} == {"too few checkpoints"} and np.isnan(few.are).all()
     assert "too few checkpoints" in repr(few)
 
 
 def test_bad_input_of_the_backtest(checkpoints):
     with pytest.raises(sj.DataError, match="drop="):
-        sj.backtest(checkpoints, drop=1e15)
+        sj.papers.checkpoint_backtest(checkpoints, drop=1e15)
     with pytest.raises(sj.DataError, match="4 models smaller"):
-        sj.backtest(checkpoints, models=7)
+        sj.papers.checkpoint_backtest(checkpoints, models=7)
 
 
 def test_low_rank_laws_are_chinchilla_with_their_parameters():

@@ -12,6 +12,8 @@ _HOMES = {
     "stored_information": "papers.theory.an2024",
     "AdaptiveSchedule": "papers.curves.anagnostidis2023",
     "adaptive_schedule": "papers.curves.anagnostidis2023",
+    "CheckpointBacktest": "papers.scale.choshen2024",
+    "checkpoint_backtest": "papers.scale.choshen2024",
     "Discontinuity": "papers.downstream.chowdhery2022",
     "discontinuity": "papers.downstream.chowdhery2022",
     "TailConstants": "papers.theory.dohmatob2024",

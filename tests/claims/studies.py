@@ -16,7 +16,7 @@ from .claim import Claim, Unchecked
 PROVIDES = {
     "resolving_discrepancies": ("studies.noise_isoflop", "studies.at_budgets", "studies.accuracy_by_budget", "audit"),
     "misfitting": ("multiverse", "checklist"),
-    "hitchhiker": ("backtest", "laws.chinchilla_pca", "laws.chinchilla_two_factor"),
+    "hitchhiker": ("papers.checkpoint_backtest", "laws.chinchilla_pca", "laws.chinchilla_two_factor"),
     "palm_discontinuity": ("papers.discontinuity",),
     "openclip_scaling": ("laws.openclip", "studies.pareto_bins"),
     "robust_comparison": ("compare_recipes", "studies.pareto_bins", "laws.offset_power_law"),
@@ -94,7 +94,7 @@ def _opt(drop: float) -> np.ndarray:
         D=lambda t: 10 ** t["num_token"].astype(float),
         loss=lambda t: np.log(t["ppl"].astype(float)),
     )
-    return sj.backtest(runs, models=(3, 4, 5), drop=drop).are
+    return sj.papers.checkpoint_backtest(runs, models=(3, 4, 5), drop=drop).are
 
 
 def _log_linear() -> float:

@@ -116,66 +116,89 @@ def forecast(
     columns = make_columns(runs, at, target, inputs, by)
     rolling = make_origins(columns, scale, seed, origins)
     told = evidence(columns, rolling, laws, seed, reporter("forecast", progress))
-    found = told.scaled(misfit)
-    return Forecast(
-        target=target, at=dict(columns.at), group=tuple(columns.groups[g] for g in columns.of_point) if columns.groups else (),
-        link=told.link, unit=told.unit, centre=told.centre, variances=found.parts, freedom=found.freedom,
-        weights=_by_law(told.names, told.weight), weights_by_group=_by_group(told.names, told.weight, columns),
-        origins=_judged(misfit, told.past, rolling), axis=rolling.axis, size=rolling.size, asked=rolling.asked,
-        reach=rolling.reach, runs=len(columns.y), notes=columns.left_out,
-        seconds=time.perf_counter() - begun, columns=columns, _values=told.values, _candidates=told.candidates,
-        _weighting=told.weighting, _row_weights=told.row_weights,
-    )  # fmt: skip
+    return told.forecast(misfit, target, time.perf_counter() - begun)
 
 
 class Evidence(NamedTuple):
     """What the runs say of the points and of such forecasts, before it is scaled; on the scale of laws.
 
     Attributes:
-        link, unit: how laws describe the target, and what it is divided by where it has no sign.
-        names: (members,) law and index of the emphasis. weight: (members, groups).
-        centre, spread, parameters, reach, noise: (m,) at the points.
+        columns, rolling: the tables and the origins.
+        link, unit, values: how laws describe the target, what it is divided by where it has no sign, and the target so described, (n,).
+        said: what every member says.
+        weight: (members, groups).
+        centre, spread, parameters, noise: (m,) at the points.
         past: what every origin forecast.
-        candidates: the laws and their refits.
-        values: (n,) the target as laws describe it. weighting: index of the middle emphasis of all runs; row_weights: (n,) its weights.
     """
 
+    columns: Columns
+    rolling: Origins
     link: Link
     unit: float
-    names: tuple[tuple[str, int], ...]
+    values: np.ndarray
+    said: Predicted
     weight: np.ndarray
     centre: np.ndarray
     spread: np.ndarray
     parameters: np.ndarray
-    reach: np.ndarray
     noise: np.ndarray
     past: list[Past]
-    candidates: tuple[tuple[Candidates, Refits], ...]
-    values: np.ndarray
-    weighting: int
-    row_weights: np.ndarray
+
+    @property
+    def laws(self) -> tuple[str, ...]:
+        """Names of the laws."""
+        return tuple(dict.fromkeys(name for name, _ in self.said.names))
+
+    def alone(self, law: str) -> Evidence:
+        """What one law says by itself, its emphases weighed among each other."""
+        mine = np.asarray([[name == law] for name, _ in self.said.names])
+        weight = np.where(mine, self.weight, 0.0)
+        return _weighed(self, weight / weight.sum(axis=0))
 
     def scaled(self, misfit: Literal["learned"] | Prior | None) -> Scale:
         """Variances by part."""
-        return _scaled(misfit, self.past, self.spread, self.parameters, self.reach, self.noise)
+        return _scaled(misfit, self.past, self.spread, self.parameters, self.rolling.reach, self.noise)
+
+    def forecast(self, misfit: Literal["learned"] | Prior | None, target: str, seconds: float) -> Forecast:
+        """The forecast that follows."""
+        columns, rolling, found = self.columns, self.rolling, self.scaled(misfit)
+        return Forecast(
+            target=target, at=dict(columns.at), group=tuple(columns.groups[g] for g in columns.of_point) if columns.groups else (),
+            link=self.link, unit=self.unit, centre=self.centre, variances=found.parts, freedom=found.freedom,
+            weights=_by_law(self.said.names, self.weight), weights_by_group=_by_group(self.said.names, self.weight, columns),
+            origins=_judged(misfit, self.past, rolling), axis=rolling.axis, size=rolling.size, asked=rolling.asked, reach=rolling.reach,
+            runs=len(columns.y), notes=columns.left_out, seconds=seconds, columns=columns, _values=self.values,
+            _candidates=self.said.candidates, _weighting=self.said.weighting, _row_weights=self.said.row_weights,
+        )  # fmt: skip
 
 
 def evidence(columns: Columns, rolling: Origins, laws: Any, seed: int, progress: Callable[[int, int], None] | None) -> Evidence:
     """Fit all laws from all origins, weigh them, and average what they say."""
     link, values = outcome(columns.y, rises(columns, rolling))
     unit = 1.0 if link != "linear" else float(np.std(values)) or 1.0
-    observed = values / unit if link == "linear" else np.log(values)
     said = _predict(columns, rolling, link, values, unit, laws, seed, progress)
-    groups = max(len(columns.groups), 1)
-    weight = weigh(past_errors(said.past[:, :, :-1], observed, rolling.seen[:, :-1], columns.of_run, groups))
+    none = np.empty(0)
+    told = Evidence(columns, rolling, link, unit, values, said, none, none, none, none, none, [])
+    errors = past_errors(said.past[:, :, :-1], _observed(told), rolling.seen[:, :-1], columns.of_run, max(len(columns.groups), 1))
+    return _weighed(told, weigh(errors))
+
+
+def _observed(told: Evidence) -> np.ndarray:
+    """(n,) the target on the scale of laws."""
+    return told.values / told.unit if told.link == "linear" else np.log(told.values)
+
+
+def _weighed(told: Evidence, weight: np.ndarray) -> Evidence:
+    """The evidence with these weights (members, groups) of the laws."""
+    columns, rolling, said, observed = told.columns, told.rolling, told.said, _observed(told)
     centre = average(said.ahead, weight[:, columns.of_point])
-    of_law = weight.reshape(len(said.replicates), -1, groups).sum(axis=1)[:, columns.of_point]
+    of_law = weight.reshape(len(said.replicates), -1, weight.shape[1]).sum(axis=1)[:, columns.of_point]
     replicates = [average(said.replicates[:, :, i], of_law).mean for i in range(_REPLICATES)]
     noise = _noise(columns, rolling, observed - average(said.past[:, :, -1], weight[:, columns.of_run]).mean)
-    past = [_past(columns, rolling, said, observed, weight, noise, k) for k in range(rolling.count)]
-    return Evidence(
-        link, unit, said.names, weight, centre.mean, centre.spread, np.std(replicates, axis=0, ddof=1), rolling.reach,
-        noise[columns.of_point], past, said.candidates, values, said.weighting, said.row_weights,
+    return told._replace(
+        weight=weight, centre=centre.mean, spread=centre.spread, parameters=np.std(replicates, axis=0, ddof=1),
+        noise=noise[columns.of_point],
+        past=[_past(columns, rolling, said, observed, weight, noise, k) for k in range(rolling.count)],
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Backtests of extrapolation: laws fitted to checkpoints of small models, judged by the end of the training of the largest."""
+"""Backtests over checkpoints: laws fitted to checkpoints of small models, judged by the end of the training of the largest."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.errors import DataError, FitError
-from ..core.laws.law import Law
-from ..core.numeric.precision import double
-from ..core.runs import Runs
-from ..core.table import Shown, Table, number
-from ..fitting.fit import find_law
-from ..fitting.objective.losses import Loss, squared
-from ..fitting.status import Status
-from .fit_each import Fitted, fit_each
+from ...comparison.fit_each import Fitted, fit_each
+from ...core.errors import DataError, FitError
+from ...core.laws.law import Law
+from ...core.numeric.precision import double
+from ...core.runs import Runs
+from ...core.table import Shown, Table, number
+from ...fitting.fit import find_law
+from ...fitting.objective.losses import Loss, squared
+from ...fitting.status import Status
 
 
 class Trial(NamedTuple):
@@ -41,8 +41,8 @@ class Trial(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Backtest(Shown):
-    """What a law predicts of the largest model from smaller ones, see `backtest`; printing it gives the table.
+class CheckpointBacktest(Shown):
+    """What a law predicts of the largest model from smaller ones, see `checkpoint_backtest`; printing it gives the table.
 
     Attributes:
         trials: one for every choice of models and share of training.
@@ -83,7 +83,7 @@ class Backtest(Shown):
 
 
 @double
-def backtest(
+def checkpoint_backtest(
     runs: Runs,
     law: Law | str = "chinchilla",
     *,
@@ -95,7 +95,7 @@ def backtest(
     on: str = "linear",
     starts: Any = 64,
     **options: Any,
-) -> Backtest:
+) -> CheckpointBacktest:
     r"""How well do checkpoints of small models predict the largest one, and at what cost?
 
         ARE = mean over the last `test_share` of the largest model's training of |L(N, D) - loss| / loss
@@ -115,7 +115,7 @@ def backtest(
         options: further arguments of `fit`, such as fix=... to borrow A and alpha from another family: then a single model will do.
 
     Returns:
-        Backtest: `table()`, `best(cost)`, `are`.
+        CheckpointBacktest: `table()`, `best(cost)`, `are`.
 
     Raises:
         DataError: if no checkpoint of the largest model is left to predict, or there are too few smaller models.
@@ -125,7 +125,7 @@ def backtest(
         >>> law = sj.laws.chinchilla
         >>> N, D = np.meshgrid([1e8, 3e8, 1e9, 3e9, 1e10], np.geomspace(5e9, 3e11, 8))
         >>> runs = sj.simulate(law, law.published["hoffmann2022"], N=N.ravel(), D=D.ravel(), noise=0.002)
-        >>> found = backtest(runs, models=(3, 4), shares=(0.5, 1.0))
+        >>> found = sj.papers.checkpoint_backtest(runs, models=(3, 4), shares=(0.5, 1.0))
         >>> len(found.trials), bool(found.best().are < 0.01)
         (6, True)
 
@@ -147,7 +147,7 @@ def backtest(
         raise DataError(f"There are {len(sizes) - 1} models smaller than the largest, fewer than models={models!r}.")
     settings = {"loss": loss or squared(), "on": on, "starts": starts, **options}
     trials = _fit_all(law, runs, plans, tested, settings)
-    return Backtest(tuple(trials), float(sizes[-1]), len(tested))
+    return CheckpointBacktest(tuple(trials), float(sizes[-1]), len(tested))
 
 
 class _Plan(NamedTuple):
