@@ -62,7 +62,7 @@ def test_weights_are_shares_of_laws(found):
 
 def test_it_says_how_earlier_forecasts_did(found):
     assert len(found.origins) >= 3
-    assert "times ahead, these forecasts missed by" in found.said
+    assert "times ahead, these forecasts missed by" in found.verdict
     assert all(0 <= o.held <= o.asked and o.known + o.asked == 30 for o in found.origins)
     text = str(found.table())
     assert "Average of" in text and "misfit %" in text
@@ -136,7 +136,7 @@ def test_shares_that_sum_to_one_are_a_mixture():
     table = {"web": h[:, 0], "code": h[:, 1], "books": h[:, 2], "loss": loss}
     found = sj.forecast(table, {"web": [0.2], "code": [0.3], "books": [0.5]})
     truth = 1.5 + np.exp(0.5 - np.asarray([0.2, 0.3, 0.5]) @ np.asarray([1.0, 0.5, 0.2]))
-    assert found.axis == "" and "left out at random" in found.said
+    assert found.axis == "" and "left out at random" in found.verdict
     assert found.prediction[0] == pytest.approx(truth, rel=0.01)
 
 
@@ -168,7 +168,7 @@ def test_laws_that_are_asked_for():
 def test_one_scale_only_leaves_the_prior_alone():
     table = {"D": [1e9] * 8, "loss": [3.0, 3.01, 2.99, 3.0, 3.02, 3.0, 2.98, 3.0]}
     found = sj.forecast(table, {"D": [1e10]})
-    assert found.origins == () and "rests on what forecasts of public sweeps missed" in found.said
+    assert found.origins == () and "rests on what forecasts of public sweeps missed" in found.verdict
     low, high = found.interval()
     assert low[0] < found.prediction[0] < high[0]
 
@@ -305,6 +305,10 @@ def test_the_command_line_forecasts(tmp_path, capsys):
     assert (tmp_path / "ahead.png").stat().st_size > 5000
     assert main(["forecast", str(file), "--at", "params=3e9", "--target", "val_loss"]) == 2
     assert "has no column 'tokens'" in capsys.readouterr().err
+    assert main(["backtest", str(file), "--target", "val_loss", "--laws", "chinchilla", "kaplan", "--shares", "0.2"]) == 0
+    assert "held out: largest 20 %" in capsys.readouterr().out
+    assert main(["search", str(file), "--target", "val_loss", "--keep", "2"]) == 0
+    assert "E + A_N N^-alpha_N" in capsys.readouterr().out
 
 
 def test_the_pictures(found):

@@ -124,7 +124,7 @@ class Forecast(LawAverage, Shown):
         return fits_of(self.columns, self.link, self._values, dict(self.weights), self._candidates, self._weighting, self._row_weights)
 
     @property
-    def said(self) -> str:
+    def verdict(self) -> str:
         """What forecasts from earlier origins say of this one, in a sentence."""
         if not self.origins:
             return "No earlier origin could be tried, so the width rests on what forecasts of public sweeps missed."
@@ -154,7 +154,7 @@ class Forecast(LawAverage, Shown):
             row += [number(float(10 ** self.reach[i]), 2), *(f"{share[i]:.0f}" for share in shares.values())]
             rows.append(row)
         best = ", ".join(f"{name} ({100 * w:.0f} %)" for name, w in list(self.weights.items())[:3])
-        notes = [self.said, f"Average of {len(self.weights)} laws fitted to {self.runs} runs in {self.seconds:.1f} s; heaviest: {best}."]
+        notes = [self.verdict, f"Average of {len(self.weights)} laws fitted to {self.runs} runs in {self.seconds:.1f} s; heaviest: {best}."]
         notes += [f"{len(self) - _SHOWN} more points."] if len(self) > _SHOWN else []
         notes += [f"{said[0].upper()}{said[1:]}." for said in self.notes]
         return Table(head, rows, f"Forecast of {self.target}", notes)
