@@ -12,6 +12,7 @@ import numpy as np
 from ...core.checks import rows_text
 from ...core.errors import DataError, suggest
 from ...core.runs import Runs
+from ...core.table import Shown
 from ...data.readers import read_columns
 from ...fitting.objective.groups import label
 
@@ -32,8 +33,8 @@ _NAMES = {
 _MEANING = {alias: role for role, names in _NAMES.items() for alias in (role.lower(), *names)}
 
 
-@dataclass(frozen=True, eq=False)
-class Columns:
+@dataclass(frozen=True, eq=False, repr=False)
+class Columns(Shown):
     """The runs to learn from and the points to forecast, as columns.
 
     Attributes:

@@ -14,6 +14,7 @@ from ...core.errors import FitError
 from ...core.laws.domains import Positive, Real, Simplex
 from ...core.laws.law import Law
 from ...core.runs import Runs
+from ...core.table import Shown
 from ...fitting.fit import find_law
 from ...zoo import laws as registry
 from ...zoo.scale.broken import OrderedPositive
@@ -41,8 +42,8 @@ _SIZES = {"break": 1}
 _ROOM = 100.0  # how far plausible ranges of a law in the table's units reach from its parameters, as a factor
 
 
-@dataclass(frozen=True, eq=False)
-class Candidates:
+@dataclass(frozen=True, eq=False, repr=False)
+class Candidates(Shown):
     """Laws of a table's columns that one program fits: a law, or structures of a term library.
 
     Attributes:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import DataError, suggest
+from ...core.table import Shown
 from .columns import Columns
 
 EMPHASES = (np.inf, 0.5, 0.25)  # how fast the weight of smaller runs falls, in halves of the range that the runs span; see `weightings`
@@ -20,8 +21,8 @@ _NARROWEST = 0.5  # decades
 _INSIDE = 0.5  # share of the points that must lie beyond the runs, for the forecast to be one
 
 
-@dataclass(frozen=True, eq=False)
-class Origins:
+@dataclass(frozen=True, eq=False, repr=False)
+class Origins(Shown):
     """Which runs each origin knows.
 
     Attributes:

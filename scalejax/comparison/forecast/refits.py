@@ -12,6 +12,7 @@ import numpy as np
 
 from ...core.laws.law import Law
 from ...core.runs import Runs
+from ...core.table import Shown
 from ...fitting.fit import make_request
 from ...fitting.objective.data import Batch
 from ...fitting.objective.problem import Data, Spec, predictions
@@ -44,8 +45,8 @@ class _Members(Batch):
         return super().gather(sets, weight)._replace(own={name: value[..., sets] for name, value in self.own.items()})
 
 
-@dataclass(frozen=True, eq=False)
-class Refits:
+@dataclass(frozen=True, eq=False, repr=False)
+class Refits(Shown):
     """Laws at the optimum of every weighting.
 
     Attributes:
