@@ -21,6 +21,7 @@ PROVIDES = {
     "inference_adjusted": ("allocate", "costs.six_nd_inference", "costs.dollars_inference", "regret"),
     "deepseek_isoflop": ("studies.isoflop_model_scale", "studies.deepseek_scales", "costs.deepseek_flops"),
     "compute_class_hours": ("laws.compute_class_hours", "break_even"),
+    "parscale": ("laws.parallel_streams",),
     "fast_compound_scaling": ("papers.compound_scaling", "papers.fast_scaling"),
 }
 
@@ -273,7 +274,21 @@ def _scaled() -> list[float]:
     return [float(np.log2(v)) for v in (fast, even, wide)]
 
 
+_STREAMS = (laws.parallel_streams, laws.parallel_streams.published["chen2025_stack"])
+
+
+def _streams() -> list[float]:
+    """Loss of 2.8B parameters with 4 streams, and the sizes in billions that reach it with 1, 2 and 8."""
+    law, params = _STREAMS
+    sizes = sj.equivalent(_STREAMS, "N", like=law(2.8e9, 4.0, **params), P=[1.0, 2.0, 8.0]).value
+    return [law(2.8e9, 4.0, **params), *(sizes / 1e9)]
+
+
 CLAIMS = [
+    Claim(
+        "parscale", "loss of 2.8B with P = 4, and billions of parameters of equal loss with P = 1, 2 and 8, on the authors' page",
+        [1.01548, 4.33, 3.4, 2.38], _streams, [5e-6, 5e-3, 5e-2, 5e-3],
+    ),
     *_objectives(),
     *_fits(),
     Claim(
