@@ -411,3 +411,31 @@ def test_laws_from_texts():
 def test_other_texts_are_refused(text, options, sentence):
     with pytest.raises(sj.LawError, match=sentence):
         sj.law_from_expression(text, **options)
+
+
+def test_the_loss_is_found_and_other_outcomes_are_no_inputs():
+    runs = runs_of()
+    table = {"N": runs["N"], "D": runs["D"], "val_loss": runs["loss"]}
+    found = sj.forecast(table, {"N": [3e9], "D": [6e10]}, laws=["chinchilla"])
+    assert found.target == "val_loss"
+    table["train_loss"] = 0.98 * runs["loss"]
+    with pytest.raises(sj.DataError, match="choose from val_loss, train_loss, and say so with target="):
+        sj.forecast(table, {"N": [3e9], "D": [6e10]})
+    found = sj.forecast(table, {"N": [3e9], "D": [6e10]}, target="val_loss", laws=["chinchilla"])
+    assert "column 'train_loss' is an outcome, too, and is left out" in found.notes
+    backtest = sj.backtest(table, ["chinchilla"], target="train_loss", shares=0.2)
+    assert backtest.mean("chinchilla").error < 0.01
+
+
+def test_bowls_are_forecast_by_a_quadratic_surface():
+    rng = np.random.default_rng(0)
+    N, lr, batch = 10 ** rng.uniform(7, 9, 90), 10 ** rng.uniform(-4, -2, 90), 2 ** rng.uniform(4, 9, 90)
+    best = 3e-3 * (N / 1e8) ** -0.3 * (batch / 64) ** 0.4
+    loss = (1.8 + 60 * N**-0.25 + 0.05 * np.log(lr / best) ** 2) * np.exp(0.002 * rng.standard_normal(90))
+    test = np.arange(90) % 5 == 0
+    table = {"params": N, "lr": lr, "bsz": batch, "loss": loss}
+    found = sj.forecast({n: c[~test] for n, c in table.items()}, {n: c[test] for n, c in table.items()})
+    assert next(iter(found.weights)) == "quadratic_surface"
+    low, high = found.interval(0.9)
+    assert np.mean((low <= loss[test]) & (loss[test] <= high)) >= 0.7
+    assert np.median(np.abs(np.log(found.prediction / loss[test]))) < 0.01

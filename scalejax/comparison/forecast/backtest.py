@@ -14,7 +14,7 @@ from ...core.laws.law import Law
 from ...core.numeric.precision import double
 from ...core.progress import Progress, reporter
 from ...core.table import Shown, Table, number
-from .columns import make_columns, table_of
+from .columns import make_columns, outcome_of, table_of
 from .forecast import Evidence, evidence, forecast, rises
 from .members import returned
 from .metrics import Scores, scores
@@ -143,8 +143,7 @@ def backtest(
     table, left_out = table_of(runs)
     if not 0 < level < 1:
         raise DataError(f"level={level!r} must lie between 0 and 1, such as 0.9.")
-    if target not in table:
-        raise DataError(f"There is no column {target!r} to forecast; {suggest(target, table)} Say which with target=...")
+    target = outcome_of(table, target)
     usable = ~left_out & np.isfinite(np.asarray(table[target], dtype=np.float64))
     asked = _splits({name: column[usable] for name, column in table.items()}, target, inputs, by, splits, shares, scale, seed)
     trials: list[Trial] = []

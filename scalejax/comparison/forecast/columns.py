@@ -67,6 +67,12 @@ class Columns(Shown):
         """Inputs that are one positive number a row."""
         return tuple(x for x in self.inputs if self.runs[x].ndim == 1 and (self.runs[x] > 0).all() and (self.at[x] > 0).all())
 
+    @property
+    def largeness(self) -> np.ndarray:
+        """(n,) logarithms of what usually makes runs larger: compute, else parameters, tokens, else the first input."""
+        known = [x for x in map(self.role, "CND") if x in self.scalars] or list(self.scalars[:1])
+        return np.log(np.prod([self.runs[x] for x in known], axis=0)) if known else np.zeros(len(self.y))
+
     def role(self, name: str) -> str | None:
         """The input that laws call by this name."""
         if name in self.members:
@@ -87,8 +93,7 @@ def make_columns(runs: Any, at: Any, target: str, inputs: Sequence[str] | str | 
     """
     table, excluded = table_of(runs)
     points, _ = table_of(at, len_one=True)
-    if target not in table:
-        raise DataError(f"There is no column {target!r} to forecast; {suggest(target, table)} Say which with target=...")
+    target = outcome_of(table, target)
     y = _number(table, target)
     if by is not None:
         for which, columns in (("runs", table), ("at", points)):
@@ -172,6 +177,25 @@ def _number(table: Mapping[str, np.ndarray], name: str) -> np.ndarray:
     return np.asarray(column, dtype=np.float64)
 
 
+def outcome_of(table: Mapping[str, np.ndarray], target: str) -> str:
+    """The column to forecast: the one asked for, or where that is "loss" the only one whose name has a loss in it.
+
+    Raises:
+        DataError: if there is none, or several.
+    """
+    if target in table:
+        return target
+    losses = _losses(table)
+    if target == "loss" and len(losses) == 1:
+        return losses[0]
+    which = f"choose from {', '.join(losses)}" if target == "loss" and losses else suggest(target, table).rstrip(".")
+    raise DataError(f"There is no column {target!r} to forecast; {which}, and say so with target=...")
+
+
+def _losses(table: Mapping[str, np.ndarray]) -> list[str]:
+    return [name for name, column in table.items() if "loss" in name.lower() and column.ndim == 1 and column.dtype.kind in "fiu"]
+
+
 def _inputs(
     table: Mapping[str, np.ndarray], target: str, inputs: Sequence[str] | str | None, by: str | None
 ) -> tuple[list[str], list[str]]:
@@ -184,10 +208,12 @@ def _inputs(
             if name == target:
                 raise DataError(f"inputs= names the target {target!r}; name columns that it depends on.")
         return names, []
-    others = [name for name in table if name not in (target, by)]
+    outcomes = [name for name in _losses(table) if name != target]
+    others = [name for name in table if name not in (target, by, *outcomes)]
     names = [name for name in others if table[name].dtype.kind in "fiu" and table[name].ndim == 1]
     text = [name for name in others if name not in names]
     said = [f"column {name!r} holds text and is left out" for name in text]
+    said += [f"column {name!r} is an outcome, too, and is left out" for name in outcomes]
     roles = {meaning(name): name for name in names}
     if {"N", "D", "C"} <= set(roles):  # compute follows from the other two
         names.remove(roles["C"])

@@ -26,6 +26,7 @@ _TOP = 0.5  # share of the runs, the largest, whose residuals are the noise at t
 _CAPPED = 4.0  # robust standard deviations at which a residual's size is capped
 _GROUP_NOISE = 5.0  # runs' worth of the noise of all groups, beside those of a group's own
 _LEVEL = 0.9
+_FALLING = ("loss", "ppl", "perplexity", "error", "nll", "entropy", "bpb")
 
 
 class Predicted(NamedTuple):
@@ -116,7 +117,7 @@ def forecast(
     columns = make_columns(runs, at, target, inputs, by)
     rolling = make_origins(columns, scale, seed, origins)
     told = evidence(columns, rolling, laws, seed, reporter("forecast", progress))
-    return told.forecast(misfit, target, time.perf_counter() - begun)
+    return told.forecast(misfit, columns.target, time.perf_counter() - begun)
 
 
 class Evidence(NamedTuple):
@@ -203,8 +204,10 @@ def _weighed(told: Evidence, weight: np.ndarray) -> Evidence:
 
 
 def rises(columns: Columns, rolling: Origins) -> bool:
-    """Does the target rise with scale, by the sign of most groups' rank correlation?"""
-    size = rolling.size if rolling.axis else np.log(columns.runs[columns.scalars[0]]) if columns.scalars else np.zeros(len(columns.y))
+    """Does the target rise with scale? Not if its name says that it is a loss; else by the sign of most groups' rank correlation."""
+    if any(word in columns.target.lower() for word in _FALLING):
+        return False
+    size = rolling.size if rolling.axis else columns.largeness
     signs = []
     for g in range(max(len(columns.groups), 1)):
         rows = columns.of_run == g

@@ -20,6 +20,7 @@ from ...zoo import laws as registry
 from ...zoo.scale.broken import OrderedPositive
 from ...zoo.scale.terms import TermLibrary, term_library
 from .columns import Columns, Link, words
+from .surfaces import quadratic_surface
 
 # Plausible ranges of laws of inputs and outputs that are divided by their middles.
 FLOOR, COEFFICIENT, SHIFT = Positive(0.02, 1.0, zero=True), Positive(1e-3, 3.0), Positive(1e-3, 30.0)
@@ -174,6 +175,9 @@ def _sums(columns: Columns, link: Link, values: np.ndarray) -> Iterator[Candidat
     library, masks = structures(tuple(called), link)
     names = tuple(_said(library.law(mask)) for mask in masks)
     yield Candidates(library.masked, names, called, middle, masks=masks, library=library)
+    if len(inputs) > 1 and link == "log":
+        surface = quadratic_surface(tuple(called))
+        yield Candidates(surface, (surface.name,), called, middle)
     if len(inputs) == 1 and link == "log":
         for name, ranges in _CURVES.items():
             law = registry[name]
