@@ -40,6 +40,7 @@ _CURVES: dict[str, dict[str, Any]] = {
 }
 UNIT = Positive(1e-3, 1e3)
 _SIZES = {"break": 1}
+_LARGE = {"N", "D", "C", "U"}
 _ROOM = 100.0  # how far plausible ranges of a law in the table's units reach from its parameters, as a factor
 
 
@@ -175,7 +176,7 @@ def _sums(columns: Columns, link: Link, values: np.ndarray) -> Iterator[Candidat
     library, masks = structures(tuple(called), link)
     names = tuple(_said(library.law(mask)) for mask in masks)
     yield Candidates(library.masked, names, called, middle, masks=masks, library=library)
-    if len(inputs) > 1 and link == "log":
+    if len(inputs) > 1 and link == "log" and not set(called) <= _LARGE:  # sizes do not bend back
         surface = quadratic_surface(tuple(called))
         yield Candidates(surface, (surface.name,), called, middle)
     if len(inputs) == 1 and link == "log":
