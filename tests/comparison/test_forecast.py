@@ -107,8 +107,8 @@ def test_columns_may_have_any_names():
         sj.forecast(table, {"model size": 1e10, "training tokens": 1e11})
     at = {"model size": [3e9], "training tokens": [6e10], "seed": 1.0}
     found = sj.forecast(table, at, target="val")
-    assert "column 'run' holds text and is left out" in found.notes
-    assert "column 'seed' is the same in all rows and is left out" in found.notes
+    assert "left out as text: run" in found.notes
+    assert "left out, because it is the same in all rows: seed" in found.notes
     assert found.axis == "compute, 6 N D"
     plain = sj.forecast(runs, {"N": [3e9], "D": [6e10]})
     np.testing.assert_allclose(found.prediction, plain.prediction, rtol=1e-6)
@@ -422,7 +422,7 @@ def test_the_loss_is_found_and_other_outcomes_are_no_inputs():
     with pytest.raises(sj.DataError, match="choose from val_loss, train_loss, and say so with target="):
         sj.forecast(table, {"N": [3e9], "D": [6e10]})
     found = sj.forecast(table, {"N": [3e9], "D": [6e10]}, target="val_loss", laws=["chinchilla"])
-    assert "column 'train_loss' is an outcome, too, and is left out" in found.notes
+    assert "left out as outcomes, too: train_loss" in found.notes
     backtest = sj.backtest(table, ["chinchilla"], target="train_loss", shares=0.2)
     assert backtest.mean("chinchilla").error < 0.01
 
@@ -439,3 +439,12 @@ def test_bowls_are_forecast_by_a_quadratic_surface():
     low, high = found.interval(0.9)
     assert np.mean((low <= loss[test]) & (loss[test] <= high)) >= 0.7
     assert np.median(np.abs(np.log(found.prediction / loss[test]))) < 0.01
+
+
+def test_columns_that_the_points_lack():
+    runs = runs_of()
+    table = {**runs.columns, "depth": np.arange(30.0)}
+    found = sj.forecast(table, {"N": [3e9], "D": [6e10]}, laws=["chinchilla"])
+    assert "left out, because the points do not have it: depth" in found.notes
+    with pytest.raises(sj.DataError, match="has no column 'depth'"):
+        sj.forecast(table, {"N": [3e9], "D": [6e10]}, inputs=["N", "D", "depth"])

@@ -30,6 +30,7 @@ _NAMES = {
     "lr": ("learning_rate", "peak_lr"),
     "batch": ("bsz", "batch_size", "bs"),
 }  # fmt: skip
+SIZES = frozenset({"N", "D", "C", "U"})  # what makes runs larger, and hardly ever does not matter
 _MEANING = {alias: role for role, names in _NAMES.items() for alias in (role.lower(), *names)}
 
 
@@ -101,8 +102,14 @@ def make_columns(runs: Any, at: Any, target: str, inputs: Sequence[str] | str | 
                 raise DataError(f"by={by!r} names no column of {which}; {suggest(by, columns)}")
     names, said = _inputs(table, target, inputs, by)
     missing = [name for name in names if name not in points]
+    needed = [name for name in missing if inputs is not None or meaning(name) in SIZES]
+    if needed or len(missing) == len(names) > 0:
+        raise DataError(
+            f"at= has no column {(needed or missing)[0]!r}, which the runs have as an input; add it, or name the inputs with inputs=[...]."
+        )
     if missing:
-        raise DataError(f"at= has no column {missing[0]!r}, which the runs have as an input; add it, or name the inputs with inputs=[...].")
+        said.append(f"left out, because the points do not have {'it' if len(missing) == 1 else 'them'}: {', '.join(missing)}")
+    names = [name for name in names if name not in missing]
     used = np.all([np.isfinite(y), ~excluded, *(np.isfinite(_number(table, name)) for name in names)], axis=0)
     if (~used & ~excluded).any():
         lost = np.flatnonzero(~used & ~excluded)
@@ -119,12 +126,9 @@ def make_columns(runs: Any, at: Any, target: str, inputs: Sequence[str] | str | 
     mixtures = _mixtures(values, asked)
     inside = {name for group in mixtures.values() for name in group}
     alone = {name: (name,) for name in names if name not in inside}
-    if inputs is None:
-        for name in [
-            name for name in alone if np.ptp(values[name]) == 0 and np.ptp(asked[name]) == 0 and values[name][0] == asked[name][0]
-        ]:
-            said.append(f"column {name!r} is the same in all rows and is left out")
-            del alone[name]
+    if inputs is None and (constant := [name for name in alone if _same(values[name], asked[name])]):
+        said.append(f"left out, because {'it is' if len(constant) == 1 else 'they are'} the same in all rows: {', '.join(constant)}")
+        alone = {name: parts for name, parts in alone.items() if name not in constant}
     members = {**alone, **mixtures}
     if not members:
         raise DataError("No input is left to forecast from; the runs need a numeric column beside the target that varies.")
@@ -212,12 +216,12 @@ def _inputs(
     others = [name for name in table if name not in (target, by, *outcomes)]
     names = [name for name in others if table[name].dtype.kind in "fiu" and table[name].ndim == 1]
     text = [name for name in others if name not in names]
-    said = [f"column {name!r} holds text and is left out" for name in text]
-    said += [f"column {name!r} is an outcome, too, and is left out" for name in outcomes]
+    said = [f"left out as text: {', '.join(text)}"] if text else []
+    said += [f"left out as outcomes, too: {', '.join(outcomes)}"] if outcomes else []
     roles = {meaning(name): name for name in names}
     if {"N", "D", "C"} <= set(roles):  # compute follows from the other two
         names.remove(roles["C"])
-        said.append(f"column {roles['C']!r} follows from {roles['N']!r} and {roles['D']!r} and is left out")
+        said.append(f"left out, because it follows from {roles['N']} and {roles['D']}: {roles['C']}")
     return names, said
 
 
@@ -228,6 +232,11 @@ def _mixtures(values: Mapping[str, np.ndarray], asked: Mapping[str, np.ndarray])
         return {}
     sums = [np.sum([of[n] for n in shares], axis=0) for of in (values, asked)]
     return {"h": tuple(shares)} if all(np.abs(total - 1).max() < _SUM for total in sums) else {}
+
+
+def _same(values: np.ndarray, asked: np.ndarray) -> bool:
+    """Is an input the same in all runs and points?"""
+    return bool((np.concatenate([values, asked]) == values[0]).all())
 
 
 def _joined(values: Mapping[str, np.ndarray], parts: tuple[str, ...]) -> np.ndarray:

@@ -80,7 +80,8 @@ def forecast(
         at: the points to forecast: a mapping of inputs to numbers or arrays, or a table with the same columns.
         target: the column to forecast. Falling outcomes such as losses and errors are described as they are; rising shares as their
             complement and other rising ones as their reciprocal, so that laws can fall.
-        inputs: the columns that it depends on; default all other numeric ones. Columns of shares that sum to one are a mixture.
+        inputs: the columns that it depends on; default all other numeric ones that the points have, too. Columns of shares that sum to one
+            are a mixture.
         laws: laws or names to average; default all of the zoo that the columns can serve, and sums of powers of them.
         by: a column whose groups are forecast apart, with weights of the laws and an error in common where a group says little.
         scale: what is large: an input, or a function of the columns; default compute (6 N D or C), or what the points exceed the runs in.

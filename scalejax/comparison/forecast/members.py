@@ -19,7 +19,7 @@ from ...fitting.fit import find_law
 from ...zoo import laws as registry
 from ...zoo.scale.broken import OrderedPositive
 from ...zoo.scale.terms import TermLibrary, term_library
-from .columns import Columns, Link, words
+from .columns import SIZES, Columns, Link, words
 from .surfaces import quadratic_surface
 
 # Plausible ranges of laws of inputs and outputs that are divided by their middles.
@@ -40,7 +40,6 @@ _CURVES: dict[str, dict[str, Any]] = {
 }
 UNIT = Positive(1e-3, 1e3)
 _SIZES = {"break": 1}
-_LARGE = {"N", "D", "C", "U"}
 _ROOM = 100.0  # how far plausible ranges of a law in the table's units reach from its parameters, as a factor
 
 
@@ -176,7 +175,7 @@ def _sums(columns: Columns, link: Link, values: np.ndarray) -> Iterator[Candidat
     library, masks = structures(tuple(called), link)
     names = tuple(_said(library.law(mask)) for mask in masks)
     yield Candidates(library.masked, names, called, middle, masks=masks, library=library)
-    if len(inputs) > 1 and link == "log" and not set(called) <= _LARGE:  # sizes do not bend back
+    if len(inputs) > 1 and link == "log" and not set(called) <= SIZES:  # sizes do not bend back
         surface = quadratic_surface(tuple(called))
         yield Candidates(surface, (surface.name,), called, middle)
     if len(inputs) == 1 and link == "log":

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...comparison.forecast.result import Forecast
 from ...core.errors import DataError
-from .style import BAND, GREEN, GREY, ORANGE, PALETTE, PURPLE, VERMILION, canvas, finish, listed, log_axis, plain, power_of_ten
+from .style import BAND, GREEN, GREY, ORANGE, PALETTE, PURPLE, VERMILION, canvas, finish, listed, log_axis, plain, power_of_ten, quantity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,7 +94,7 @@ def forecast_parts(found: Forecast, *, ax: Axes | None = None) -> Axes:
         height = percent * total * share[name]
         ax.bar(np.arange(len(order)), height, bottom=bottom, color=colour, width=0.8, label=name)
         bottom += height
-    ax.set_xticks(np.arange(len(order)), [f"{10 ** found.reach[i]:.3g}" for i in order], fontsize=8)
+    ax.set_xticks(np.arange(len(order)), [quantity(float(10 ** found.reach[i])) for i in order], fontsize=8)
     ax.set_xlabel(f"times beyond the runs{f' in {found.axis}' if found.axis else ''}")
     ax.set_ylabel(f"standard deviation of {found.target}{' (%)' if percent > 1 else ''}")
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
