@@ -254,9 +254,10 @@ def test_past_errors_count_what_an_origin_does_not_know():
 def test_misses_widen_and_hits_narrow():
     prior = learned()
     ask = {"spread": np.asarray([0.01]), "parameters": np.asarray([0.005]), "reach": np.asarray([1.0]), "noise": np.asarray([0.002])}
+    ask["group"] = np.zeros(1, int)
 
     def width(error):
-        past = [Past(np.full(6, error), np.full(6, 0.01), np.full(6, 0.5), np.full(6, 0.002)) for _ in range(5)]
+        past = [Past(np.full(6, error), np.full(6, 0.01), np.full(6, 0.5), np.full(6, 0.002), np.zeros(6, int)) for _ in range(5)]
         return sum(scale_of(prior, past, **ask).parts.values())[0]
 
     alone = sum(scale_of(prior, [], **ask).parts.values())[0]
@@ -266,15 +267,25 @@ def test_misses_widen_and_hits_narrow():
 
 def test_the_law_of_the_misfit_is_as_stated():
     prior = Prior(0.5, 2.0, 0.01, 0.02, 1.5, 3.0, 1.0)
-    past = [Past(np.asarray([0.03]), np.asarray([0.02]), np.asarray([0.5]), np.asarray([0.004]))]
+    past = [Past(np.asarray([0.03]), np.asarray([0.02]), np.asarray([0.5]), np.asarray([0.004]), np.zeros(1, int))]
     missed = 0.03**2 / ((0.5 * 0.02) ** 2 + (0.01 + 0.02 * 0.5) ** 2 + (1.5 * 0.004) ** 2)
-    found = scale_of(prior, past, np.asarray([0.01]), np.asarray([0.003]), np.asarray([2.0]), np.asarray([0.005]))
+    found = scale_of(prior, past, np.asarray([0.01]), np.asarray([0.003]), np.asarray([2.0]), np.asarray([0.005]), np.zeros(1, int))
     inflation = (3 + missed) / 4
     assert found.freedom == 5
     np.testing.assert_allclose(found.parts["misfit"], inflation * 0.05**2)
     np.testing.assert_allclose(found.parts["laws"], inflation * 0.005**2)
     np.testing.assert_allclose(found.parts["parameters"], inflation * 0.006**2)
     np.testing.assert_allclose(found.parts["noise"], inflation * 0.0075**2)
+
+
+def test_a_group_that_was_missed_is_wider_than_the_others():
+    group, error = np.repeat([0, 1], 6), np.repeat([0.002, 0.08], 6)
+    past = [Past(error, np.full(12, 0.01), np.full(12, 0.5), np.full(12, 0.002), group) for _ in range(4)]
+    ones = np.ones(2)
+    found = scale_of(learned(), past, 0.01 * ones, 0.005 * ones, ones, 0.002 * ones, np.arange(2))
+    quiet, loud = sum(found.parts.values())
+    alone = sum(scale_of(learned(), [], 0.01 * ones, 0.005 * ones, ones, 0.002 * ones, np.arange(2)).parts.values())
+    assert loud > 2 * quiet and quiet > alone[0]  # half of what all groups missed counts for the quiet one, too
 
 
 def test_weightings_favour_large_runs_and_know_no_others():

@@ -159,7 +159,8 @@ class Evidence(NamedTuple):
 
     def scaled(self, misfit: Literal["learned"] | Prior | None) -> Scale:
         """Variances by part."""
-        return _scaled(misfit, self.past, self.spread, self.parameters, self.rolling.reach, self.noise)
+        of = (self.spread, self.parameters, self.rolling.reach, self.noise, self.columns.of_point)
+        return _scaled(misfit, self.past, *of)
 
     def forecast(self, misfit: Literal["learned"] | Prior | None, target: str, seconds: float) -> Forecast:
         """The forecast that follows."""
@@ -282,14 +283,14 @@ def _past(columns: Columns, rolling: Origins, said: Predicted, observed: np.ndar
     rows = np.flatnonzero(~rolling.seen[:, k])
     group = columns.of_run[rows]
     found = average(said.past[:, rows, k], weight[:, group])
-    return Past(found.mean - observed[rows], found.spread, rolling.ahead[rows, k], noise[group])
+    return Past(found.mean - observed[rows], found.spread, rolling.ahead[rows, k], noise[group], group)
 
 
-def _scaled(misfit: Any, past: list[Past], spread: np.ndarray, parameters: np.ndarray, reach: np.ndarray, noise: np.ndarray) -> Scale:
+def _scaled(misfit: Any, past: list[Past], *points: np.ndarray) -> Scale:
+    """Variances by part, from the spread, parameters, reach, noise and group of points."""
     if misfit is None:
-        plain = Prior(1.0, 1.0, 0.0, 0.0, 1.0, 1e6, 0.0)
-        return scale_of(plain, [], spread, parameters, reach, noise)
-    return scale_of(learned() if misfit == "learned" else misfit, past, spread, parameters, reach, noise)
+        return scale_of(Prior(1.0, 1.0, 0.0, 0.0, 1.0, 1e6, 0.0), [], *points)
+    return scale_of(learned() if misfit == "learned" else misfit, past, *points)
 
 
 def _by_law(names: tuple[tuple[str, int], ...], weight: np.ndarray) -> dict[str, float]:
@@ -309,7 +310,7 @@ def _judged(misfit: Any, past: list[Past], rolling: Origins) -> tuple[Origin, ..
     out = []
     for k, here in enumerate(past):
         others = [p for i, p in enumerate(past) if i != k]
-        found = _scaled(misfit, others, here.spread, np.zeros_like(here.spread), here.ahead, here.noise)
+        found = _scaled(misfit, others, here.spread, np.zeros_like(here.spread), here.ahead, here.noise, here.group)
         held = found.within(here.error, _LEVEL)
         known = int(rolling.seen[:, k].sum())
         out.append(Origin(known, len(here.error), float(10 ** np.max(here.ahead)), float(np.mean(np.abs(here.error))), int(held.sum())))

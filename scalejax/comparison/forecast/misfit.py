@@ -3,8 +3,9 @@ r"""How wrong forecasts are: noise, parameters, choice of law, and a misfit that
     sd_i^2 = c^2 ( (a spread_i)^2 + (b parameters_i)^2 + (u + v reach_i)^2 + (g noise)^2 )
 
 spread_i is the weighted standard deviation of the laws, parameters_i that of refits to reweighted runs, reach_i how many decades a point
-lies beyond the runs. The scale c^2 has a scaled inverse chi-square prior about 1 with nu_0 degrees of freedom, to which every origin
-adds f: what the forecasts made there turned out to miss. New runs follow Student's t with nu_0 + f K + 1 degrees of freedom.
+lies beyond the runs. The scale c^2 has a scaled inverse chi-square prior about 1 with nu_0 degrees of freedom, to which every origin adds f:
+what the forecasts made there turned out to miss, in a point's own group and in all. New runs follow Student's t with nu_0 + f K + 1 degrees
+of freedom.
 
 The seven numbers are the prior learned from public sweeps (`misfit.json`, made by `benchmarks/misfit.py`).
 """
@@ -44,12 +45,13 @@ class Prior:
 
 
 class Past(NamedTuple):
-    """What an origin forecast: errors, spread of the laws, decades ahead, all (rows,), and the noise of these rows."""
+    """What an origin forecast: errors, spread of the laws, decades ahead, noise, and the group of these rows, all (rows,)."""
 
     error: np.ndarray
     spread: np.ndarray
     ahead: np.ndarray
     noise: np.ndarray
+    group: np.ndarray
 
 
 class Scale(NamedTuple):
@@ -83,11 +85,14 @@ def _table() -> dict[str, Any]:
     return json.loads(files(__package__).joinpath("misfit.json").read_text(encoding="utf-8"))
 
 
-def scale_of(prior: Prior, past: list[Past], spread: np.ndarray, parameters: np.ndarray, reach: np.ndarray, noise: np.ndarray) -> Scale:
-    """Variances of a forecast, by part."""
-    missed = [np.mean(np.minimum(p.error**2 / _variance(prior, p.spread, 0.0, p.ahead, p.noise), _WORST)) for p in past if len(p.error)]
-    freedom = prior.freedom + prior.per_origin * len(missed)
-    inflation = (prior.freedom + prior.per_origin * float(np.sum(missed))) / freedom
+def scale_of(
+    prior: Prior, past: list[Past], spread: np.ndarray, parameters: np.ndarray, reach: np.ndarray, noise: np.ndarray, group: np.ndarray
+) -> Scale:
+    """Variances of a forecast, by part; the scale is that of each point's group (m,), shrunk half way towards that of all."""
+    groups = int(max([group.max(), *(p.group.max() for p in past if len(p.group))])) + 1
+    missed = np.stack([_missed(prior, p, groups) for p in past if len(p.error)]).sum(axis=0) if past else np.zeros(groups)
+    freedom = prior.freedom + prior.per_origin * len(past)
+    inflation = ((prior.freedom + prior.per_origin * missed) / freedom)[group]
     parts = {
         "noise": inflation * (prior.noise * noise) ** 2,
         "parameters": inflation * (prior.parameters * parameters) ** 2,
@@ -95,6 +100,14 @@ def scale_of(prior: Prior, past: list[Past], spread: np.ndarray, parameters: np.
         "misfit": inflation * (prior.near + prior.far * reach) ** 2,
     }
     return Scale(parts, freedom + 1)
+
+
+def _missed(prior: Prior, past: Past, groups: int) -> np.ndarray:
+    """(groups,) mean squared error of an origin beside its variance."""
+    square = np.minimum(past.error**2 / _variance(prior, past.spread, 0.0, past.ahead, past.noise), _WORST)
+    count, total = (np.bincount(past.group, weight, minlength=groups) for weight in (None, square))
+    own = np.where(count > 0, total / np.maximum(count, 1), square.mean())
+    return 0.5 * (own + square.mean())
 
 
 def half_width(parts: Mapping[str, np.ndarray], freedom: float, level: float, kind: str = "run") -> np.ndarray:
