@@ -3,9 +3,9 @@ r"""How wrong forecasts are: noise, parameters, choice of law, and a misfit that
     sd_i^2 = c^2 ( (a spread_i)^2 + (b parameters_i)^2 + (u + v reach_i)^2 + (g noise)^2 )
 
 spread_i is the weighted standard deviation of the laws, parameters_i that of refits to reweighted runs, reach_i how many decades a point
-lies beyond the runs. The scale c^2 has a scaled inverse chi-square prior about 1 with nu_0 degrees of freedom, to which every origin adds f:
-what the forecasts made there turned out to miss, in a point's own group and in all. New runs follow Student's t with nu_0 + f K + 1 degrees
-of freedom.
+lies beyond the runs. The scale c^2 has a scaled inverse chi-square prior about 1 with nu_0 degrees of freedom, to which every origin
+adds f: what the forecasts made there turned out to miss, in a point's own group and in all. New runs follow Student's t with nu_0 + f K + 1
+degrees of freedom.
 
 The seven numbers are the prior learned from public sweeps (`misfit.json`, made by `benchmarks/misfit.py`).
 """
