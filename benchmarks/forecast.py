@@ -21,7 +21,7 @@ import pandas as pd
 import scalejax as sj
 
 from .misfit import Case, cases, held_out
-from .sweeps import cuts, folder, sweeps
+from .sweeps import curves, cuts, folder, sweeps
 
 _LEVELS = (0.5, 0.9, 0.95)
 
@@ -33,8 +33,8 @@ def main() -> None:
 
 
 def of_cuts() -> None:
-    found = cases()
-    priors = held_out(found)
+    several, single = (cases(s for s in sweeps() if (len(s.inputs) > 1) == many) for many in (True, False))
+    found, families_out = several + single, {True: held_out(several), False: held_out([*single, *cases(curves())])}
     families = np.asarray([one.family for one in found])
 
     def by_family(values: np.ndarray) -> float:
@@ -44,7 +44,7 @@ def of_cuts() -> None:
     print(f"\n{len(found)} cuts of {len({one.cut.sweep.name for one in found})} sweeps, {len(np.unique(families))} families")
     print(f"mean error {100 * error.mean():.2f} %, by family {100 * by_family(error):.2f} %, median {100 * np.median(error):.2f} %")
     for level in _LEVELS:
-        half = [one.told.scaled(priors[one.family]).half(level) for one in found]
+        half = [one.told.scaled(families_out[len(one.cut.sweep.inputs) > 1][one.family]).half(level) for one in found]
         held = np.asarray([np.mean(np.abs(one.error) <= h) for one, h in zip(found, half, strict=True)])
         width = np.asarray([np.median(2 * h) for h in half])
         print(

@@ -1,6 +1,7 @@
 """What do forecasts miss? Learns the prior of `sj.forecast` from public sweeps: python -m benchmarks.misfit --write
 
-Every sweep is cut twice, at the top fifth of its runs and at the top decade of its compute; what is left is forecast to what was cut off.
+Every sweep is cut twice, at the top fifth of its runs and at the top decade of its compute, learning curves at half of their length; what
+is left is forecast to what was cut off. Tables of one input, curves that is, have a prior of their own.
 Seven numbers (see `scalejax/comparison/forecast/misfit.py`) make these errors most likely under Student's t, families of sweeps counting
 alike. `held_out` learns them without a family and looks at that family with them.
 """
@@ -12,7 +13,7 @@ import json
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import optimize, stats
@@ -24,7 +25,7 @@ from scalejax.comparison.forecast.misfit import Prior
 from scalejax.comparison.forecast.origins import make_origins
 from scalejax.core.numeric.precision import double
 
-from .sweeps import Cut, cuts, sweeps
+from .sweeps import Cut, Sweep, curves, cuts, sweeps
 
 _START = Prior(0.7, 0.7, 0.004, 0.008, 1.0, 4.0, 1.0)
 _STIFF = 0.02  # how strongly logarithms of the numbers are drawn to these
@@ -48,16 +49,16 @@ def case(cut: Cut) -> Case:
     """Forecast the runs that were cut off."""
     sweep = cut.sweep
     train = {name: values[cut.train] for name, values in sweep.table.items()}
-    at = {name: sweep.table[name][cut.test] for name in sweep.inputs}
-    columns = make_columns(train, at, sweep.target, None, None)
+    at = {name: sweep.table[name][cut.test] for name in (*sweep.inputs, *([sweep.by] if sweep.by else []))}
+    columns = make_columns(train, at, sweep.target, None, sweep.by)
     told = evidence(columns, make_origins(columns, None, 0), None, 0, None)
     return Case(cut, told, told.centre - np.log(sweep.table[sweep.target][cut.test]))
 
 
-def cases() -> list[Case]:
-    """All cuts of all sweeps."""
+def cases(of: Iterable[Sweep]) -> list[Case]:
+    """All cuts of these sweeps."""
     out = []
-    for sweep in sweeps():
+    for sweep in of:
         for cut in cuts(sweep):
             begun = time.perf_counter()
             out.append(case(cut))
@@ -98,13 +99,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--write", action="store_true", help="put the numbers into the package")
     options = parser.parse_args()
-    found = cases()
-    prior = learn(found)
-    print(prior)
+    tables = {
+        "runs": cases(s for s in sweeps() if len(s.inputs) > 1),
+        "curves": cases([*(s for s in sweeps() if len(s.inputs) == 1), *curves()]),
+    }
+    content: dict[str, Any] = {kind: vars(learn(found)) for kind, found in tables.items()}
+    print(content)
     if options.write:
         path = Path(scalejax.__file__).parent / "comparison" / "forecast" / "misfit.json"
-        names = sorted({one.cut.sweep.name for one in found})
-        path.write_text(json.dumps({"prior": vars(prior), "sweeps": names}, indent=1) + "\n")
+        content["sweeps"] = sorted({one.cut.sweep.name for found in tables.values() for one in found})
+        path.write_text(json.dumps(content, indent=1) + "\n")
 
 
 if __name__ == "__main__":

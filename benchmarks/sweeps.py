@@ -24,6 +24,7 @@ class Sweep:
         family: of sweeps that share data, authors or models. name: its own.
         table: column to values; `target` is the column to forecast, `inputs` what it depends on.
         scale: (runs,) compute, by which the largest are held out.
+        by: column of the curves of a table of curves, each of which is cut by itself.
     """
 
     family: str
@@ -32,6 +33,7 @@ class Sweep:
     target: str
     inputs: tuple[str, ...]
     scale: np.ndarray
+    by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,14 @@ class Cut:
 
 
 def cuts(sweep: Sweep) -> Iterator[Cut]:
-    """The top fifth of the runs, and the top decade of compute where enough is left below it."""
+    """The top fifth of the runs, and the top decade of compute where enough is left below it; of curves their last half."""
+    if sweep.by is not None:
+        test = np.zeros(len(sweep.scale), bool)
+        for name in dict.fromkeys(sweep.table[sweep.by].tolist()):
+            mine = sweep.table[sweep.by] == name
+            test |= mine & (sweep.scale > sweep.scale[mine].max() / 2)
+        yield Cut(sweep, "last half", np.flatnonzero(~test), np.flatnonzero(test))
+        return
     limits = {"top fifth": np.quantile(sweep.scale, 0.8), "top decade": sweep.scale.max() / 10}
     for kind, limit in limits.items():
         test = sweep.scale > limit * (1 + 1e-9)
@@ -213,6 +222,41 @@ def _rectified_ft() -> Iterator[Sweep]:
         row = t.iloc[i]
         frame = pd.DataFrame({"D": [float(s) for s in steps], "loss": [row[s] for s in steps]})
         yield _sweep("flan", f"flan {row['config name']}", frame, "loss", {"D": "D"}, lambda t: t["D"])
+
+
+def _curves(family: str, name: str, frame: pd.DataFrame, curve: Any, x: str, y: str) -> Sweep:
+    """Curves of at least ten points, at most forty of each, evenly spread."""
+    frame = pd.DataFrame({"x": frame[x].astype(float), "loss": frame[y].astype(float), "curve": curve}).dropna()
+    frame = frame[(frame["x"] > 0) & (frame["loss"] > 0)].sort_values(["curve", "x"])
+    kept = [
+        part.iloc[np.unique(np.linspace(0, len(part) - 1, 40).round().astype(int))] for _, part in frame.groupby("curve") if len(part) > 9
+    ]
+    table = pd.concat(kept)
+    columns = {"x": table["x"].to_numpy(), "loss": table["loss"].to_numpy(), "curve": table["curve"].astype(str).to_numpy()}
+    return Sweep(family, name, columns, "loss", ("x",), columns["x"], by="curve")
+
+
+def curves() -> list[Sweep]:
+    """Learning curves, a table a family."""
+    out = []
+    for kind in ("lang", "vision"):
+        t = _read("revisiting_alabdulmohsin", f"revisiting_{kind}.csv")
+        t = t[t["Training"] == 1]  # the rest is kept for `benchmarks.forecast`
+        out.append(_curves(f"revisiting {kind}", f"revisiting {kind}", t, t["Domain"] + t["Task"] + t["Model"], "Seen Examples", "Loss"))
+    t = _read("unidentifiable_d20n", "curves.csv")
+    out.append(_curves("d20n", "d20n curves", t, t["model"], "tokens_seen", "val_loss"))
+    for name in ("2Mix_160M", "RedPajama_1B"):
+        t = _read("mixinglaws", f"{name}.csv")
+        t = t[t["run"].isin(sorted(t["run"].unique())[:5])]
+        out.append(_curves("mixinglaws", f"mixinglaws {name}", t, t["run"].astype(str) + t["valid"].astype(str), "step", "loss"))
+    t = _read("colpret_curves", "opt_trajectories.csv")
+    t["D"], t["loss"] = 10 ** t["num_token"], np.log(t["ppl"])
+    out.append(_curves("opt", "opt curves", t, t["model_size"].astype(str), "D", "loss"))
+    t = _read("multipowerlaw", "csv_25__constant_24000.csv").assign(curve="25")
+    u = _read("multipowerlaw", "csv_100__constant_24000.csv").assign(curve="100")
+    both = pd.concat([t, u])
+    out.append(_curves("multipower", "multipower constant", both, both["curve"], "step", "loss"))
+    return out
 
 
 _READERS = (

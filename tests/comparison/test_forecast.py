@@ -106,11 +106,11 @@ def test_columns_may_have_any_names():
     with pytest.raises(sj.DataError, match="no column 'loss' to forecast"):
         sj.forecast(table, {"model size": 1e10, "training tokens": 1e11})
     at = {"model size": [3e9], "training tokens": [6e10], "seed": 1.0}
-    found = sj.forecast(table, at, target="val")
+    found = sj.forecast(table, at, target="val", laws=["chinchilla"])
     assert "left out as text: run" in found.notes
     assert "left out, because it is the same in all rows: seed" in found.notes
     assert found.axis == "compute, 6 N D"
-    plain = sj.forecast(runs, {"N": [3e9], "D": [6e10]})
+    plain = sj.forecast(runs, {"N": [3e9], "D": [6e10]}, laws=["chinchilla"])
     np.testing.assert_allclose(found.prediction, plain.prediction, rtol=1e-6)
 
 
@@ -214,7 +214,7 @@ def test_gaps_are_left_out_and_said():
     runs = runs_of()
     table = {name: np.array(column) for name, column in runs.columns.items()}
     table["loss"][[3, 7]] = np.nan
-    found = sj.forecast(table, {"N": [3e9], "D": [6e10]})
+    found = sj.forecast(table, {"N": [3e9], "D": [6e10]}, laws=["chinchilla"])
     assert found.runs == 28 and "2 of 30 runs are left out: they have gaps in rows 3, 7" in found.notes
 
 
@@ -307,7 +307,7 @@ def test_the_command_line_forecasts(tmp_path, capsys):
         writer.writerow(["params", "tokens", "val_loss"])
         writer.writerows(zip(runs["N"], runs["D"], runs["loss"], strict=True))
     asked = ["--at", "params=3e9,3e10", "tokens=6e10,6e11", "--target", "val_loss"]
-    assert main(["forecast", str(file), *asked, "--out", str(out), "--plot", str(tmp_path / "ahead.png")]) == 0
+    assert main(["forecast", str(file), *asked, "--laws", "chinchilla", "kaplan", "--out", str(out), "--plot", str(tmp_path / "ahead.png")]) == 0
     said = capsys.readouterr().out
     assert "Forecast of val_loss" in said and "their 90 % band held" in said
     rows = list(csv.DictReader(out.read_text().splitlines()))

@@ -252,6 +252,7 @@ def test_decisions_take_a_group_by_columns(fitted):
 
 
 def test_one_program_solves_all_tables_of_one_shape(fitted):
+    sj.fit(efficiency, runs(), by=BY, fix={"eff": {"dense": 1.0}}, loss=sj.squared(), starts=64)  # in case its programs were forgotten
     before = trace_counts()
     again = sj.fit(efficiency, runs(), by=BY, fix={"eff": {"dense": 2.0}}, loss=sj.squared(), starts=64)
     assert trace_counts() == before  # another value of the anchor is data

@@ -160,7 +160,11 @@ class Evidence(NamedTuple):
     def scaled(self, misfit: Literal["learned"] | Prior | None) -> Scale:
         """Variances by part."""
         of = (self.spread, self.parameters, self.rolling.reach, self.noise, self.columns.of_point)
-        return _scaled(misfit, self.past, *of)
+        return _scaled(self.chosen(misfit), self.past, *of)
+
+    def chosen(self, misfit: Literal["learned"] | Prior | None) -> Prior | None:
+        """The prior that is asked for."""
+        return learned(len(self.columns.inputs)) if misfit == "learned" else misfit
 
     def forecast(self, misfit: Literal["learned"] | Prior | None, target: str, seconds: float) -> Forecast:
         """The forecast that follows."""
@@ -169,8 +173,8 @@ class Evidence(NamedTuple):
             target=target, at=dict(columns.at), group=tuple(columns.groups[g] for g in columns.of_point) if columns.groups else (),
             link=self.link, unit=self.unit, centre=self.centre, variances=found.parts, freedom=found.freedom,
             weights=_by_law(self.said.names, self.weight), weights_by_group=_by_group(self.said.names, self.weight, columns),
-            origins=_judged(misfit, self.past, rolling), axis=rolling.axis, size=rolling.size, asked=rolling.asked, reach=rolling.reach,
-            runs=len(columns.y), notes=columns.left_out, seconds=seconds, columns=columns, _values=self.values,
+            origins=_judged(self.chosen(misfit), self.past, rolling), axis=rolling.axis, size=rolling.size, asked=rolling.asked,
+            reach=rolling.reach, runs=len(columns.y), notes=columns.left_out, seconds=seconds, columns=columns, _values=self.values,
             _candidates=self.said.candidates, _weighting=self.said.weighting, _row_weights=self.said.row_weights,
         )  # fmt: skip
 
@@ -286,11 +290,11 @@ def _past(columns: Columns, rolling: Origins, said: Predicted, observed: np.ndar
     return Past(found.mean - observed[rows], found.spread, rolling.ahead[rows, k], noise[group], group)
 
 
-def _scaled(misfit: Any, past: list[Past], *points: np.ndarray) -> Scale:
+def _scaled(prior: Prior | None, past: list[Past], *points: np.ndarray) -> Scale:
     """Variances by part, from the spread, parameters, reach, noise and group of points."""
-    if misfit is None:
+    if prior is None:
         return scale_of(Prior(1.0, 1.0, 0.0, 0.0, 1.0, 1e6, 0.0), [], *points)
-    return scale_of(learned() if misfit == "learned" else misfit, past, *points)
+    return scale_of(prior, past, *points)
 
 
 def _by_law(names: tuple[tuple[str, int], ...], weight: np.ndarray) -> dict[str, float]:
@@ -305,12 +309,12 @@ def _by_group(names: tuple[tuple[str, int], ...], weight: np.ndarray, columns: C
     return {name: _by_law(names, weight[:, [g]]) for g, name in enumerate(columns.groups)}
 
 
-def _judged(misfit: Any, past: list[Past], rolling: Origins) -> tuple[Origin, ...]:
+def _judged(prior: Prior | None, past: list[Past], rolling: Origins) -> tuple[Origin, ...]:
     """How every origin did, its band scaled by the other origins."""
     out = []
     for k, here in enumerate(past):
         others = [p for i, p in enumerate(past) if i != k]
-        found = _scaled(misfit, others, here.spread, np.zeros_like(here.spread), here.ahead, here.noise, here.group)
+        found = _scaled(prior, others, here.spread, np.zeros_like(here.spread), here.ahead, here.noise, here.group)
         held = found.within(here.error, _LEVEL)
         known = int(rolling.seen[:, k].sum())
         out.append(Origin(known, len(here.error), float(10 ** np.max(here.ahead)), float(np.mean(np.abs(here.error))), int(held.sum())))

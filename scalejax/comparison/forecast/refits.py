@@ -30,6 +30,7 @@ _LENT = 2  # optima of other weightings that are refined, too
 _SOLVER = LM(max_iterations=150, tolerance=1e-10)
 _NOISE = 0.01  # relative residuals before any are known
 _LEAST, _MOST = 1e-4, 1e2  # how far the weight of the prior may move from there
+_BLOCK = 8192  # rows that are predicted at a time
 _ROWS = 64  # predictions are padded to multiples of it, so that tables of many lengths share a program
 
 
@@ -66,11 +67,11 @@ class Refits(Shown):
         out = np.full((structures, len(runs), len(weightings)), np.nan)
         own = {name: np.repeat(mask, len(weightings), axis=1) for name, mask in self.own.items()}
         for g in np.unique(groups):
-            rows = np.flatnonzero(groups == g)
-            padded = np.resize(rows, -(-len(rows) // _ROWS) * _ROWS)
-            theta = self.theta[:, :, g][:, :, weightings].reshape(len(self.theta), -1)
-            found = np.asarray(_values(self.request.spec, theta, tuple(c[padded] for c in columns), self.request.batch.fixed, own))
-            out[:, rows] = found[:, : len(rows)].reshape(structures, len(weightings), -1).swapaxes(1, 2)
+            theta, rows = self.theta[:, :, g][:, :, weightings].reshape(len(self.theta), -1), np.flatnonzero(groups == g)
+            for here in np.split(rows, range(_BLOCK, len(rows), _BLOCK)):
+                padded = np.resize(here, -(-len(here) // _ROWS) * _ROWS)
+                found = np.asarray(_values(self.request.spec, theta, tuple(c[padded] for c in columns), self.request.batch.fixed, own))
+                out[:, here] = found[:, : len(here)].reshape(structures, len(weightings), -1).swapaxes(1, 2)
         return out
 
     def params(self, structure: int, group: int, weighting: int) -> dict[str, Any]:
