@@ -307,7 +307,10 @@ def test_the_command_line_forecasts(tmp_path, capsys):
         writer.writerow(["params", "tokens", "val_loss"])
         writer.writerows(zip(runs["N"], runs["D"], runs["loss"], strict=True))
     asked = ["--at", "params=3e9,3e10", "tokens=6e10,6e11", "--target", "val_loss"]
-    assert main(["forecast", str(file), *asked, "--laws", "chinchilla", "kaplan", "--out", str(out), "--plot", str(tmp_path / "ahead.png")]) == 0
+    assert (
+        main(["forecast", str(file), *asked, "--laws", "chinchilla", "kaplan", "--out", str(out), "--plot", str(tmp_path / "ahead.png")])
+        == 0
+    )
     said = capsys.readouterr().out
     assert "Forecast of val_loss" in said and "their 90 % band held" in said
     rows = list(csv.DictReader(out.read_text().splitlines()))
