@@ -321,6 +321,13 @@ def test_the_command_line_forecasts(tmp_path, capsys):
     assert "has no column 'tokens'" in capsys.readouterr().err
     assert main(["backtest", str(file), "--target", "val_loss", "--laws", "chinchilla", "kaplan", "--shares", "0.2"]) == 0
     assert "held out: largest 20 %" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_command_line_searches(tmp_path, capsys):
+    runs, file = runs_of(), tmp_path / "runs.csv"
+    rows = zip(runs["N"].tolist(), runs["D"].tolist(), runs["loss"].tolist(), strict=True)
+    file.write_text("params,tokens,val_loss\n" + "\n".join(",".join(map(repr, row)) for row in rows) + "\n")
     assert main(["search", str(file), "--target", "val_loss", "--keep", "2"]) == 0
     assert "E + A_N N^-alpha_N" in capsys.readouterr().out
 
@@ -342,6 +349,7 @@ def searched():
     return sj.search(runs_of(0.002))
 
 
+@pytest.mark.slow
 def test_search_finds_the_shape_of_the_truth(searched):
     assert searched.best.inputs == ("N", "D") and 1 <= len(searched.laws) <= 7
     first = [set(law.parameters) for law in searched.laws[:3]]
@@ -351,6 +359,7 @@ def test_search_finds_the_shape_of_the_truth(searched):
     assert "not an honest test" in str(searched.table())
 
 
+@pytest.mark.slow
 def test_found_laws_are_in_the_units_of_the_table(searched):
     for law in searched.laws[:3]:
         N, D = np.asarray([1e8, 5e8]), np.asarray([5e9, 1e10])
@@ -358,6 +367,7 @@ def test_found_laws_are_in_the_units_of_the_table(searched):
         np.testing.assert_allclose(law(N, D, **law.published["fitted"]), truth, rtol=0.01)
 
 
+@pytest.mark.slow
 def test_found_laws_can_be_fitted_and_forecast(searched):
     fit = sj.fit(searched.best, runs_of(0.002))
     assert fit.params["alpha_N"] == pytest.approx(TRUTH["alpha"], abs=0.05)
@@ -441,6 +451,7 @@ def test_the_loss_is_found_and_other_outcomes_are_no_inputs():
     assert backtest.mean("chinchilla").error < 0.01
 
 
+@pytest.mark.slow
 def test_bowls_are_forecast_by_a_quadratic_surface():
     rng = np.random.default_rng(0)
     N, lr, batch = 10 ** rng.uniform(7, 9, 90), 10 ** rng.uniform(-4, -2, 90), 2 ** rng.uniform(4, 9, 90)
