@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
@@ -11,6 +12,7 @@ import numpy as np
 
 from ..core.answer import Answer
 from ..core.errors import DecisionError, ScalejaxError
+from ..core.numeric.statistics import evenly
 from ..core.table import Table, number
 from ..fitting.result import Fit
 
@@ -19,13 +21,13 @@ P = ParamSpec("P")
 R = TypeVar("R", bound=Answer)
 
 
-class LawAverage:
+class LawAverage(ABC):
     """What averages laws, such as a forecast: `fits` gives each law's weight and fit, and decisions take it as their source."""
 
     @property
+    @abstractmethod
     def fits(self) -> Mapping[str, tuple[float, Fit]]:
         """Law to its weight and its fit to the same runs."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -52,7 +54,7 @@ class Averaged(Answer):
         if name in values:
             return values[name]
         if name == "inputs":
-            return {n: v for n, v in values.items() if n.isidentifier() and n not in ("loss", "compute")}
+            return {n: v for n, v in values.items() if n not in ("loss", "compute", "D/N")}
         raise AttributeError(f"This answer has no {name!r}; it has {', '.join(values)}.")
 
     def table(self, level: float = 0.9) -> Table:
@@ -75,8 +77,10 @@ def over_laws(decide: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(decide)
     def asked(*args: P.args, **options: P.kwargs) -> R:
-        if args and isinstance(args[0], LawAverage):
-            return cast(R, _averaged(cast(Any, decide), args[0], args[1:], dict(options)))
+        source = args[0] if args else options.get("source")
+        if isinstance(source, LawAverage):
+            others = {name: value for name, value in options.items() if name != "source"}
+            return cast(R, _averaged(cast(Any, decide), source, args[1:], others))
         return decide(*args, **options)
 
     return asked
@@ -94,10 +98,19 @@ def _averaged(decide: Callable[..., Answer], source: LawAverage, rest: tuple[Any
         raise DecisionError(f"None of the laws has an answer: {next(iter(refused.values()))}")
     total = sum(source.fits[law][0] for law in answers)
     weights = {law: source.fits[law][0] / total for law in answers}
-    names = [name for name in next(iter(answers.values())).draws if all(name in answer.draws for answer in answers.values())]
-    values = {name: _mean([(weights[law], point_of(answer, name)) for law, answer in answers.items()]) for name in names}
-    draws = {name: _pooled([(weights[law], np.asarray(answer.draws[name])) for law, answer in answers.items()]) for name in names}
-    return Averaged(answers=answers, weights=weights, values=values, draws=draws, refused=refused, kind="those of the laws, by weight")
+    values = {name: _mean([(weights[law], point_of(answer, name)) for law, answer in answers.items()]) for name in _numbers(answers)}
+    silent = [law for law, answer in answers.items() if not answer.draws]
+    drawn = {} if silent else next(iter(answers.values())).draws  # no interval where a law has none
+    draws = {name: _pooled([(weights[law], np.asarray(answer.draws[name])) for law, answer in answers.items()]) for name in drawn}
+    kind = f"no interval: the fit of {silent[0]} tells nothing of its noise" if silent else "those of the laws, by weight"
+    return Averaged(answers=answers, weights=weights, values=values, draws=draws, refused=refused, kind=kind)
+
+
+def _numbers(answers: Mapping[str, Answer]) -> list[str]:
+    """What every answer has: what was asked, the chosen inputs, their ratio, and what was found."""
+    every = [getattr(answer, "inputs", {}) for answer in answers.values()]
+    inputs = [name for name in every[0] if all(name in one for one in every)]
+    return ["compute", *inputs, *(["D/N"] if {"N", "D"} <= set(inputs) else []), "loss"]
 
 
 def point_of(answer: Answer, name: str) -> Any:
@@ -110,6 +123,8 @@ def point_of(answer: Answer, name: str) -> Any:
 
 def _mean(parts: list[tuple[float, Any]]) -> Any:
     stacked, weight = np.stack([np.asarray(value, dtype=np.float64) for _, value in parts]), np.asarray([w for w, _ in parts])
+    if (stacked == stacked[0]).all():  # what was asked stays as it was
+        return parts[0][1]
     positive = bool((stacked > 0).all())
     mean = np.tensordot(weight, np.log(stacked) if positive else stacked, 1)
     mean = np.exp(mean) if positive else mean
@@ -120,6 +135,5 @@ def _pooled(parts: list[tuple[float, np.ndarray]]) -> np.ndarray:
     """Draws of every law, as many as its weight asks for, spread evenly over its own."""
     out = []
     for weight, drawn in parts:
-        count = round(_DRAWS * weight)
-        out.append(drawn[np.linspace(0, len(drawn) - 1, count).round().astype(int)])
+        out.append(drawn[evenly(len(drawn), round(_DRAWS * weight))])
     return np.concatenate(out)

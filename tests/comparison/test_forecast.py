@@ -473,3 +473,13 @@ def test_columns_that_the_points_lack():
     assert "left out, because the points do not have it: depth" in found.notes
     with pytest.raises(sj.DataError, match="has no column 'depth'"):
         sj.forecast(table, {"N": [3e9], "D": [6e10]}, inputs=["N", "D", "depth"])
+
+
+def test_an_average_has_no_interval_where_a_law_has_none():
+    N, D = np.geomspace(1e7, 1e9, 5), np.asarray([1e9, 2e10, 4e9, 1e9, 2e10])
+    runs = {"N": N, "D": D, "loss": sj.laws.chinchilla(N, D, **TRUTH)}
+    found = sj.forecast(runs, {"N": [3e9], "D": [6e10]}, laws=["chinchilla"])  # five runs for five parameters
+    plan = sj.allocate(source=found, compute=1e21)
+    assert plan.compute == 1e21 and not plan.draws and "no interval" in str(plan)
+    with pytest.raises(sj.DecisionError):
+        plan.interval()

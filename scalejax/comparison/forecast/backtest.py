@@ -14,7 +14,7 @@ from ...core.laws.law import Law
 from ...core.numeric.precision import double
 from ...core.progress import Progress, reporter
 from ...core.table import Shown, Table, number
-from .columns import make_columns, outcome_of, table_of
+from .columns import beyond, make_columns, number_of, outcome_of, table_of
 from .forecast import Evidence, evidence, forecast, rises
 from .members import returned
 from .metrics import Scores, scores
@@ -144,7 +144,7 @@ def backtest(
     if not 0 < level < 1:
         raise DataError(f"level={level!r} must lie between 0 and 1, such as 0.9.")
     target = outcome_of(table, target)
-    usable = ~left_out & np.isfinite(np.asarray(table[target], dtype=np.float64))
+    usable = ~left_out & np.isfinite(number_of(table, target))
     asked = _splits({name: column[usable] for name, column in table.items()}, target, inputs, by, splits, shares, scale, seed)
     trials: list[Trial] = []
     for i, (name, held) in enumerate(asked.items()):
@@ -195,8 +195,7 @@ def _splits(
         return {f"last {100 * share:g} %": np.arange(rows) >= rows - max(round(share * rows), 1) for share in wanted}
     if splits not in ("scale", *table):
         raise DataError(f"splits={splits!r} is unknown; {suggest(splits, ['scale', 'last', *table])}")
-    columns = make_columns(table, {name: 10 * np.max(np.abs(c)) if c.dtype.kind in "fiu" else c[:1] for name, c in table.items()}, target,
-                           inputs, by)  # fmt: skip
+    columns = make_columns(table, beyond(table), target, inputs, by)
     size = make_origins(columns, scale if splits == "scale" else splits, seed).size
     if len(size) != rows or np.ptp(size) == 0:
         raise DataError(f"The runs do not differ in {splits}; hold out others with splits=...")

@@ -95,7 +95,7 @@ def make_columns(runs: Any, at: Any, target: str, inputs: Sequence[str] | str | 
     table, excluded = table_of(runs)
     points, _ = table_of(at, len_one=True)
     target = outcome_of(table, target)
-    y = _number(table, target)
+    y = number_of(table, target)
     if by is not None:
         for which, columns in (("runs", table), ("at", points)):
             if by not in columns:
@@ -110,14 +110,14 @@ def make_columns(runs: Any, at: Any, target: str, inputs: Sequence[str] | str | 
     if missing:
         said.append(f"left out, because the points do not have {'it' if len(missing) == 1 else 'them'}: {', '.join(missing)}")
     names = [name for name in names if name not in missing]
-    used = np.all([np.isfinite(y), ~excluded, *(np.isfinite(_number(table, name)) for name in names)], axis=0)
+    used = np.all([np.isfinite(y), ~excluded, *(np.isfinite(number_of(table, name)) for name in names)], axis=0)
     if (~used & ~excluded).any():
         lost = np.flatnonzero(~used & ~excluded)
         said.append(f"{len(lost)} of {len(y)} runs are left out: they have gaps in {rows_text(lost)}")
     if used.sum() < 4:
         raise DataError(f"Only {used.sum()} runs can be used, too few to forecast from; give at least 4.")
-    values = {name: _number(table, name)[used] for name in names}
-    asked = {name: np.atleast_1d(_number(points, name)) for name in names}
+    values = {name: number_of(table, name)[used] for name in names}
+    asked = {name: np.atleast_1d(number_of(points, name)) for name in names}
     bad = [name for name, column in asked.items() if not np.isfinite(column).all()]
     if bad:
         raise DataError(
@@ -172,13 +172,27 @@ def table_of(table: Any, len_one: bool = False) -> tuple[dict[str, np.ndarray], 
     return columns, np.zeros(rows, bool)
 
 
-def _number(table: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+def number_of(table: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    """A column of one number a row.
+
+    Raises:
+        DataError: if it holds text or several values a row.
+    """
     column = table[name]
     if column.dtype.kind not in "fiub" or column.ndim != 1:
         raise DataError(
             f"Column {name!r} holds {'text' if column.ndim == 1 else 'several values a row'}; a forecast needs one number a row."
         )
     return np.asarray(column, dtype=np.float64)
+
+
+def beyond(table: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """A point ten times as large as the largest run; shares of a mixture, and text, as in the first run."""
+
+    def larger(column: np.ndarray) -> np.ndarray:
+        return np.full(1, 10 * np.nanmax(column)) if column.dtype.kind in "fiu" and np.nanmax(column) > 1 else column[:1]
+
+    return {name: larger(column) for name, column in table.items() if column.ndim == 1}
 
 
 def outcome_of(table: Mapping[str, np.ndarray], target: str) -> str:

@@ -19,7 +19,7 @@ from ...core.table import Shown, Table
 from ...fitting.objective.losses import huber
 from ...fitting.terms import fit_terms
 from ...zoo.scale.terms import TermLibrary, term_library
-from .columns import Columns, make_columns, words
+from .columns import Columns, beyond, make_columns, table_of, words
 from .ensemble import past_errors, relative_errors
 from .forecast import forecast, on_scale, rises
 from .members import COEFFICIENT, FLOOR, SHIFT, UNIT, Candidates, in_units, outcome
@@ -120,7 +120,7 @@ def search(
     begun = time.perf_counter()
     if not isinstance(keep, int) or keep < 1:
         raise FitError(f"keep={keep!r} must be a whole number of at least 1.")
-    columns = make_columns(runs, at if at is not None else _beyond(runs), target, inputs, by)
+    columns = make_columns(runs, beyond(table_of(runs)[0]) if at is None else at, target, inputs, by)
     rolling = make_origins(columns, scale, seed)
     link, values = outcome(columns.y, rises(columns, rolling))
     scalars = columns.scalars
@@ -160,17 +160,6 @@ def search(
     return Search(
         laws, error[order], masks[chosen[order]].sum(axis=1), len(masks), rolling.axis, time.perf_counter() - begun, columns, runs
     )
-
-
-def _beyond(runs: Any) -> Any:
-    """A point ten times as large as the largest run, in every numeric column that is not a share."""
-    from .columns import table_of
-
-    table, _ = table_of(runs)
-    numeric = {name: column for name, column in table.items() if column.ndim == 1}
-    return {
-        name: [10 * column.max() if column.dtype.kind in "fiu" and (column > 1).any() else column[0]] for name, column in numeric.items()
-    }
 
 
 def _library(inputs: tuple[str, ...], link: str) -> TermLibrary:

@@ -23,11 +23,11 @@ _CHEN = "Chen et al. 2025, arXiv:2505.10475"
     published={
         "chen2025_stack": Published(
             dict(E=0.691237, A=1.130616e7, alpha=0.189371, k=0.393463), context="Stack-V2 Python, 42B tokens, 0.54B to 4.4B parameters",
-            source="table of the fits",
+            source="table of the fits", status="verified",
         ),
         "chen2025_pile": Published(
-            dict(E=1.2886, A=1.9752e8, alpha=0.1963, k=0.3344), context="Pile, 42B tokens; refitted by the authors' recipe",
-            source="losses in parametric_fit.py", status="verified",
+            dict(E=1.2886, A=1.9752e8, alpha=0.1963, k=0.3344), context="Pile, 42B tokens; refit by the authors' recipe",
+            source="losses in parametric_fit.py", status="recalled",
         ),
     },
 )  # fmt: skip
