@@ -15,7 +15,7 @@ from ...core.progress import Progress, reporter
 from ...fitting.objective.losses import huber
 from .columns import Columns, Link, make_columns
 from .ensemble import average, past_errors, weigh
-from .members import Candidates, make_candidates, outcome
+from .members import Candidates, make_candidates, outcome, unit_of
 from .misfit import Past, Prior, Scale, learned, scale_of
 from .origins import ORIGINS, Origins, make_origins, weightings
 from .refits import Refits, refit
@@ -182,7 +182,7 @@ class Evidence(NamedTuple):
 def evidence(columns: Columns, rolling: Origins, laws: Any, seed: int, progress: Callable[[int, int], None] | None) -> Evidence:
     """Fit all laws from all origins, weigh them, and average what they say."""
     link, values = outcome(columns.y, rises(columns, rolling))
-    unit = 1.0 if link != "linear" else float(np.std(values)) or 1.0
+    unit = unit_of(link, values)
     said = _predict(columns, rolling, link, values, unit, laws, seed, progress)
     none = np.empty(0)
     told = Evidence(columns, rolling, link, unit, values, said, none, none, none, none, none, [])
@@ -192,7 +192,7 @@ def evidence(columns: Columns, rolling: Origins, laws: Any, seed: int, progress:
 
 def _observed(told: Evidence) -> np.ndarray:
     """(n,) the target on the scale of laws."""
-    return told.values / told.unit if told.link == "linear" else np.log(told.values)
+    return on_scale(told.values, told.link, 1.0, told.unit)
 
 
 def _weighed(told: Evidence, weight: np.ndarray) -> Evidence:

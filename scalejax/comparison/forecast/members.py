@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
@@ -170,8 +170,7 @@ def _sums(columns: Columns, link: Link, values: np.ndarray) -> Iterator[Candidat
     if not inputs or len(inputs) > _MANY:
         return
     called = words(inputs)
-    middle = {x: float(np.exp(np.mean(np.log(columns.runs[x])))) for x in inputs}
-    middle[""] = float(np.median(np.abs(values))) if link != "linear" else float(np.std(values)) or 1.0
+    middle = middles(columns, link, values)
     library, masks = structures(tuple(called), link)
     names = tuple(_said(library.law(mask)) for mask in masks)
     yield Candidates(library.masked, names, called, middle, masks=masks, library=library)
@@ -185,16 +184,31 @@ def _sums(columns: Columns, link: Link, values: np.ndarray) -> Iterator[Candidat
             yield Candidates(scaled, (name,), {law.inputs[0]: inputs[0]}, middle, sizes=_sizes(law))
 
 
-def structures(inputs: tuple[str, ...], link: Link) -> tuple[TermLibrary, np.ndarray]:
-    """Sums of power-law terms of these inputs: with and without a floor, with an outer exponent, with a product, and shifted."""
-    shifted = inputs if len(inputs) == 1 else ()
-    pairs = list(combinations(inputs, 2))[:1]
+def middles(columns: Columns, link: Link, values: np.ndarray) -> dict[str, float]:
+    """What the positive inputs are divided by, and the output under ""."""
+    found = {x: float(np.exp(np.mean(np.log(columns.runs[x])))) for x in columns.scalars}
+    return {**found, "": unit_of(link, values) if link == "linear" else float(np.median(np.abs(values)))}
+
+
+def unit_of(link: Link, values: np.ndarray) -> float:
+    """What a target without a sign is measured in: its standard deviation; 1 for others, whose logarithms are taken."""
+    return float(np.std(values)) or 1.0 if link == "linear" else 1.0
+
+
+def scaled_library(inputs: tuple[str, ...], pairs: Sequence[tuple[str, ...]], shifted: tuple[str, ...], link: Link) -> TermLibrary:
+    """Every input alone, these pairs, an outer exponent, with ranges for inputs and outputs of size one."""
     terms = {x: (x,) for x in inputs} | {"_".join(pair): pair for pair in pairs}
     plain = term_library(*inputs, terms=terms, outer=True, shifted=shifted)
     ranges: dict[str, Any] = {"E": Real(-5.0, 5.0) if link == "linear" else FLOOR, **dict.fromkeys(inputs, UNIT)}
     ranges |= {name: COEFFICIENT for name in plain.parameters if name.startswith("A_")}
     ranges |= {name: SHIFT for name in plain.parameters if name.startswith("s_")}
-    library = term_library(*inputs, terms=terms, outer=True, shifted=shifted, **ranges)
+    return term_library(*inputs, terms=terms, outer=True, shifted=shifted, **ranges)
+
+
+def structures(inputs: tuple[str, ...], link: Link) -> tuple[TermLibrary, np.ndarray]:
+    """Sums of power-law terms of these inputs: with and without a floor, with an outer exponent, with a product, and shifted."""
+    pairs = list(combinations(inputs, 2))[:1]
+    library = scaled_library(inputs, pairs, shifted=inputs if len(inputs) == 1 else (), link=link)
     alone = [name for x in inputs for name in (f"A_{x}", f"alpha_{x}")]
     chosen = [["E", *alone], alone]
     if len(inputs) == 1:

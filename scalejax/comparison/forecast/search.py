@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 from typing import Any
@@ -11,18 +11,17 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import FitError
-from ...core.laws.domains import Real
 from ...core.laws.law import Law
 from ...core.numeric.precision import double
 from ...core.progress import Progress, reporter
 from ...core.table import Shown, Table
 from ...fitting.objective.losses import huber
 from ...fitting.terms import fit_terms
-from ...zoo.scale.terms import TermLibrary, term_library
+from ...zoo.scale.terms import TermLibrary
 from .columns import Columns, beyond, make_columns, table_of, words
 from .ensemble import past_errors, relative_errors
 from .forecast import forecast, on_scale, rises
-from .members import COEFFICIENT, FLOOR, SHIFT, UNIT, Candidates, in_units, outcome
+from .members import Candidates, in_units, middles, outcome, scaled_library, unit_of
 from .origins import make_origins, weightings
 from .refits import refit
 from .result import Forecast
@@ -31,6 +30,7 @@ _SHORTLIST = 30  # structures that are tried from all origins, those of lowest B
 _KEPT = 7  # laws that are returned: the average of the best five to seven beats the single best
 _TERMS = 4  # of a sum, at most
 _INPUTS = 4
+_PAIRED, _SHIFTED = 3, 2  # inputs up to which all pairs, and shifts, are tried
 _PRICE = 0.1  # relative error that a parameter must save
 
 
@@ -93,8 +93,9 @@ def search(
 
         L = E + (sum_k A_k prod_j (x_j + s_kj)^-alpha_kj)^q
 
-    with any of the terms, floor, shifts and outer exponent missing. All structures are fitted to all runs by one program; those of lowest
-    BIC are fitted again from earlier origins, and ranked by their errors there and a price of 10 % of the error a parameter.
+    with any of the terms, floor, shifts and outer exponent missing; of three inputs no shifts, of four one product only. All structures
+    are fitted to all runs by one program; those of lowest BIC are fitted again from earlier origins, and ranked by their errors there and
+    a price of 10 % of the error a parameter.
 
     Args:
         runs, target, inputs, by, scale: as in `forecast`. Falling outcomes only: give losses or errors.
@@ -131,22 +132,21 @@ def search(
             "error in place of a score, or inputs=[...]."
         )
     called = words(scalars)
-    library = _library(tuple(called), link)
-    masks = np.stack(list(_masks(library, tuple(called), link)))
-    middle = {x: float(np.exp(np.mean(np.log(columns.runs[x])))) for x in scalars}
-    middle[""] = float(np.median(np.abs(values))) if link == "log" else float(np.std(values)) or 1.0
-    one = Candidates(library.masked, (), called, middle, masks=masks, library=library)
+    terms, shifted = _terms(tuple(called))
+    library = scaled_library(tuple(called), [names for names in terms.values() if len(names) > 1], shifted, link)
+    masks = np.stack(list(_masks(library, terms, shifted, link)))
+    one = Candidates(library.masked, (), called, middles(columns, link, values), masks=masks, library=library)
     on = "log" if link == "log" else "linear"
-    chosen = _shortlist(columns, one, values, on, seed)
+    chosen = _shortlist(columns, one, values, on, seed, progress)
     weights, origin, emphasis = weightings(columns, rolling)
     group = {"group": np.asarray(columns.of_run).astype(str)} if columns.by else {}
     refits = refit(
         library.masked, one.runs(columns.runs, values, group), weights, origin[None, :] <= origin[:, None], masks=masks[chosen],
         by="group" if group else None, on=on, loss=huber(1e-3), seed=seed, progress=reporter("search", progress),
     )  # fmt: skip
-    unit = 1.0 if link == "log" else float(np.std(values)) or 1.0
-    said = on_scale(refits.at(one.runs(columns.runs), columns.of_run, np.arange(len(origin))), link, middle[""], unit)
-    observed = np.log(values) if link == "log" else values / unit
+    unit = unit_of(link, values)
+    said = on_scale(refits.at(one.runs(columns.runs), columns.of_run, np.arange(len(origin))), link, one.middle[""], unit)
+    observed = on_scale(values, link, 1.0, unit)
     groups = max(len(columns.groups), 1)
     score, error = np.full((2, len(chosen)), np.inf)
     for e in np.unique(emphasis):
@@ -162,40 +162,32 @@ def search(
     )
 
 
-def _library(inputs: tuple[str, ...], link: str) -> TermLibrary:
-    """Every input alone and shifted, every pair, an outer exponent; ranges for inputs and outputs of size one."""
-    terms = {x: (x,) for x in inputs} | {"_".join(pair): pair for pair in combinations(inputs, 2)}
-    plain = term_library(*inputs, terms=terms, outer=True, shifted=inputs)
-    ranges: dict[str, Any] = {"E": Real(-5.0, 5.0) if link == "linear" else FLOOR, **dict.fromkeys(inputs, UNIT)}
-    ranges |= {name: COEFFICIENT for name in plain.parameters if name.startswith("A_")}
-    ranges |= {name: SHIFT for name in plain.parameters if name.startswith("s_")}
-    return term_library(*inputs, terms=terms, outer=True, shifted=inputs, **ranges)
+def _terms(inputs: tuple[str, ...]) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
+    """Terms by label, and the inputs that may be shifted: fewer of both for more inputs, as there are more ways to put them together."""
+    pairs = list(combinations(inputs, 2)) if len(inputs) <= _PAIRED else [inputs[:2]]
+    return {x: (x,) for x in inputs} | {"_".join(pair): pair for pair in pairs}, inputs if len(inputs) <= _SHIFTED else ()
 
 
-def _masks(library: TermLibrary, inputs: tuple[str, ...], link: str) -> Iterator[np.ndarray]:
-    """All sums of up to four terms in which every input has a term or a share of one, with and without floor, shift and exponent."""
-    labels = {x: (x,) for x in inputs} | {"_".join(pair): pair for pair in combinations(inputs, 2)}
-    for count in range(1, min(_TERMS, len(labels)) + 1):
-        for some in combinations(labels, count):
+def _masks(library: TermLibrary, terms: Mapping[str, tuple[str, ...]], shifted: tuple[str, ...], link: str) -> Iterator[np.ndarray]:
+    """All sums of up to four terms, with and without floor, with one shift or an outer exponent or neither."""
+    for count in range(1, min(_TERMS, len(terms)) + 1):
+        for some in combinations(terms, count):
             names = []
             for label in some:
-                inside = labels[label]
+                inside = terms[label]
                 names += [f"A_{label}", *([f"alpha_{label}"] if len(inside) == 1 else [f"alpha_{label}_{x}" for x in inside])]
-            alone = [label for label in some if len(labels[label]) == 1]
             floors = [["E"]] if link == "linear" else [["E"], []]
-            shifts = [[], *([f"s_{label}"] for label in alone)]
-            outers = [[], ["q"]] if count > 1 else [[]]
-            for floor, shift, outer in product(floors, shifts, outers):
-                if not (shift and outer):
-                    yield library.mask(*floor, *names, *shift, *outer)
+            bent = [[], *([f"s_{label}"] for label in some if label in shifted), *([["q"]] if count > 1 else [])]
+            for floor, bend in product(floors, bent):
+                yield library.mask(*floor, *names, *bend)
 
 
-def _shortlist(columns: Columns, one: Candidates, values: np.ndarray, on: Any, seed: int) -> np.ndarray:
+def _shortlist(columns: Columns, one: Candidates, values: np.ndarray, on: Any, seed: int, progress: Any) -> np.ndarray:
     """Indices of the structures of lowest BIC, summed over groups."""
     assert one.masks is not None and one.library is not None
     total = np.zeros(len(one.masks))
     for g in range(max(len(columns.groups), 1)):
         rows = np.flatnonzero(columns.of_run == g)
         table = one.runs({name: column[rows] for name, column in columns.runs.items()}, values[rows])
-        total += fit_terms(table, one.library, one.masks, on=on, loss=huber(1e-3), seed=seed).bic
+        total += fit_terms(table, one.library, one.masks, on=on, loss=huber(1e-3), seed=seed, progress=progress).bic
     return np.argsort(total, kind="stable")[:_SHORTLIST]
