@@ -19,8 +19,8 @@ import numpy as np
 from scipy import optimize, stats
 
 import scalejax
+from scalejax.comparison.forecast.averaging import Evidence, evidence
 from scalejax.comparison.forecast.columns import make_columns
-from scalejax.comparison.forecast.forecast import Evidence, evidence
 from scalejax.comparison.forecast.misfit import Prior
 from scalejax.comparison.forecast.origins import make_origins
 from scalejax.core.numeric.precision import double

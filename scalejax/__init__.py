@@ -109,7 +109,7 @@ _HOMES = {
     "compare": "comparison.compare",
     "Holdout": "comparison.held",
     "Forecast": "comparison.forecast.result",
-    "forecast": "comparison.forecast.forecast",
+    "forecast": "comparison.forecast.averaging",
     "Search": "comparison.forecast.search",
     "search": "comparison.forecast.search",
     "holdout": "comparison.holdout",

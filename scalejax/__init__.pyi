@@ -10,9 +10,9 @@ from .comparison.compare import Comparison as Comparison
 from .comparison.compare import compare as compare
 from .comparison.equality import Equality as Equality
 from .comparison.equality import equality_test as equality_test
+from .comparison.forecast.averaging import forecast as forecast
 from .comparison.forecast.backtest import Backtest as Backtest
 from .comparison.forecast.backtest import backtest as backtest
-from .comparison.forecast.forecast import forecast as forecast
 from .comparison.forecast.result import Forecast as Forecast
 from .comparison.forecast.search import Search as Search
 from .comparison.forecast.search import search as search

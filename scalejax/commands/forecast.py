@@ -103,7 +103,7 @@ def _run_search(options: argparse.Namespace) -> None:
 
 
 def _run_forecast(options: argparse.Namespace) -> None:
-    from ..comparison.forecast.forecast import forecast
+    from ..comparison.forecast.averaging import forecast
 
     at = options.points if options.points else _point(options.at)
     found = forecast(options.table, at, laws=options.laws, **_asked(options))

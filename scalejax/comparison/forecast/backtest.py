@@ -14,8 +14,8 @@ from ...core.laws.law import Law
 from ...core.numeric.precision import double
 from ...core.progress import Progress, reporter
 from ...core.table import Shown, Table, number
+from .averaging import Evidence, evidence, forecast, rises
 from .columns import beyond, make_columns, number_of, outcome_of, table_of
-from .forecast import Evidence, evidence, forecast, rises
 from .members import returned
 from .metrics import Scores, scores
 from .origins import make_origins

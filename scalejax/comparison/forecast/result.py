@@ -38,7 +38,7 @@ class Origin(NamedTuple):
         known, asked: how many runs it knew, and was asked for.
         factor: how many times beyond the known runs the farthest of them lay; 1 for random folds.
         error: mean absolute error, relative (of targets without a sign, in their standard deviation).
-        held: how many of the asked runs lay in the 90 % interval, scaled by the other origins.
+        held: how many of the asked runs lay in the 90 % interval. Weights of the laws and the scale are those of the other origins.
     """
 
     known: int

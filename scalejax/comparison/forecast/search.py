@@ -18,9 +18,9 @@ from ...core.table import Shown, Table
 from ...fitting.objective.losses import huber
 from ...fitting.terms import fit_terms
 from ...zoo.scale.terms import TermLibrary
+from .averaging import forecast, on_scale, rises
 from .columns import Columns, beyond, make_columns, table_of, words
 from .ensemble import past_errors, relative_errors
-from .forecast import forecast, on_scale, rises
 from .members import Candidates, in_units, middles, outcome, scaled_library, unit_of
 from .origins import make_origins, weightings
 from .refits import refit

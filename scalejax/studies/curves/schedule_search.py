@@ -44,6 +44,7 @@ def _final(horizon: Horizon, eta: Any, rest: tuple[float, ...], params: Mapping[
 
 @partial(jax.jit, static_argnums=0)
 def final_losses(horizon: Horizon, etas: Any, rest: tuple[float, ...], params: Mapping[str, Any]) -> Any:
+    """Loss at the end of every schedule of rates (schedules, T)."""
     return jax.lax.map(lambda eta: _final(horizon, eta, rest, params), etas)
 
 
@@ -108,6 +109,7 @@ def best_members(horizon: Horizon, box: Any, rest: Any, draws: Mapping[str, Any]
 
 
 def member(horizon: Horizon, decay: Any, exponent: Any, peak: Any, end: Any) -> Any:
+    """Rates (T,) of a schedule of the family: a ramp, a constant peak, and a decay of this share and exponent."""
     return _with_ramp(schedules.wsd(horizon.T - horizon.warmup, jnp.asarray(peak), end, decay, exponent), peak, horizon.warmup)
 
 

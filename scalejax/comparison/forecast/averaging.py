@@ -128,7 +128,7 @@ class Evidence(NamedTuple):
         columns, rolling: the tables and the origins.
         link, unit, values: how laws describe the target, what it is divided by where it has no sign, and the target so described, (n,).
         said: what every member says.
-        weight: (members, groups).
+        errors: (members, groups, origins) of the members at the origins. weight: (members, groups) that follow.
         centre, spread, parameters, noise: (m,) at the points.
         past: what every origin forecast.
     """
@@ -139,6 +139,7 @@ class Evidence(NamedTuple):
     unit: float
     values: np.ndarray
     said: Predicted
+    errors: np.ndarray
     weight: np.ndarray
     centre: np.ndarray
     spread: np.ndarray
@@ -173,7 +174,7 @@ class Evidence(NamedTuple):
             target=target, at=dict(columns.at), group=tuple(columns.groups[g] for g in columns.of_point) if columns.groups else (),
             link=self.link, unit=self.unit, centre=self.centre, variances=found.parts, freedom=found.freedom,
             weights=_by_law(self.said.names, self.weight), weights_by_group=_by_group(self.said.names, self.weight, columns),
-            origins=_judged(self.chosen(misfit), self.past, rolling), axis=rolling.axis, size=rolling.size, asked=rolling.asked,
+            origins=_judged(self, self.chosen(misfit)), axis=rolling.axis, size=rolling.size, asked=rolling.asked,
             reach=rolling.reach, runs=len(columns.y), notes=columns.left_out, seconds=seconds, columns=columns, _values=self.values,
             _candidates=self.said.candidates, _weighting=self.said.weighting, _row_weights=self.said.row_weights,
         )  # fmt: skip
@@ -184,9 +185,9 @@ def evidence(columns: Columns, rolling: Origins, laws: Any, seed: int, progress:
     link, values = outcome(columns.y, rises(columns, rolling))
     unit = unit_of(link, values)
     said = _predict(columns, rolling, link, values, unit, laws, seed, progress)
-    none = np.empty(0)
-    told = Evidence(columns, rolling, link, unit, values, said, none, none, none, none, none, [])
-    errors = past_errors(said.past[:, :, :-1], _observed(told), rolling.seen[:, :-1], columns.of_run, max(len(columns.groups), 1))
+    observed, groups, none = on_scale(values, link, 1.0, unit), max(len(columns.groups), 1), np.empty(0)
+    errors = past_errors(said.past[:, :, :-1], observed, rolling.seen[:, :-1], columns.of_run, groups)
+    told = Evidence(columns, rolling, link, unit, values, said, errors, none, none, none, none, none, [])
     return _weighed(told, weigh(errors))
 
 
@@ -309,11 +310,17 @@ def _by_group(names: tuple[tuple[str, int], ...], weight: np.ndarray, columns: C
     return {name: _by_law(names, weight[:, [g]]) for g, name in enumerate(columns.groups)}
 
 
-def _judged(prior: Prior | None, past: list[Past], rolling: Origins) -> tuple[Origin, ...]:
-    """How every origin did, its band scaled by the other origins."""
+def _judged(told: Evidence, prior: Prior | None) -> tuple[Origin, ...]:
+    """How every origin did, with weights of the laws and a scale from the other origins."""
+    columns, rolling, observed = told.columns, told.rolling, _observed(told)
+    noise = np.zeros(told.weight.shape[1])
+    for past in told.past:
+        noise[past.group] = past.noise
     out = []
-    for k, here in enumerate(past):
-        others = [p for i, p in enumerate(past) if i != k]
+    for k in range(rolling.count):
+        weight = np.where(told.weight > 0, weigh(np.delete(told.errors, k, axis=2)), 0.0)
+        here = _past(columns, rolling, told.said, observed, weight / weight.sum(axis=0), noise, k)
+        others = [p for i, p in enumerate(told.past) if i != k]
         found = _scaled(prior, others, here.spread, np.zeros_like(here.spread), here.ahead, here.noise, here.group)
         held = found.within(here.error, _LEVEL)
         known = int(rolling.seen[:, k].sum())
