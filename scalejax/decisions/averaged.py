@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
@@ -95,7 +96,7 @@ def _averaged(decide: Callable[..., Answer], source: LawAverage, rest: tuple[Any
         except ScalejaxError as error:
             refused[law] = str(error)
     if not answers:
-        raise DecisionError(f"None of the laws has an answer: {next(iter(refused.values()))}")
+        raise DecisionError(f"None of the laws has an answer: {Counter(refused.values()).most_common(1)[0][0]}")
     total = sum(source.fits[law][0] for law in answers)
     weights = {law: source.fits[law][0] / total for law in answers}
     values = {name: _mean([(weights[law], point_of(answer, name)) for law, answer in answers.items()]) for name in _numbers(answers)}

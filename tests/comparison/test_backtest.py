@@ -77,6 +77,8 @@ def test_a_backtest_forecasts_other_points_with_its_settings(found):
         ({"target": "los"}, "no column 'los'"),
         ({"splits": "size"}, "splits='size' is unknown"),
         ({"shares": 1.5}, "must lie between 0 and 1"),
+        ({"shares": []}, "must lie between 0 and 1"),
+        ({"target": "lab"}, "'lab' holds text"),
         ({"splits": {"all": np.full(30, True)}}, "holds out every run"),
         ({"splits": {"few": np.full(3, True)}}, "must be a mask of 30 truth values"),
         ({"level": 90}, "level=90 must lie between 0 and 1"),

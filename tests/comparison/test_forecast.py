@@ -187,6 +187,15 @@ def test_one_scale_only_leaves_the_prior_alone():
         ({}, {"N": 1e9, "D": 1e9}, {"laws": []}, "names no law"),
         ({}, {"N": 1e9, "D": 1e9}, {"scale": "x"}, "scale='x' names no input"),
         ({}, {"N": 1e9, "D": 1e9}, {"misfit": "big"}, "misfit='big' is unknown"),
+        ({}, {"N": -1e9, "D": 1e9}, {}, "'N' of at= is zero or negative in row 0, and positive in all runs"),
+        ({}, {"N": 1e9, "D": 1e9}, {"seed": "a"}, "seed='a' must be a whole number"),
+        ({}, {"N": 1e9, "D": 1e9}, {"scale": lambda of: of["C"]}, "The function scale= uses 'C'"),
+        (
+            {"N": [1e9] * 6, "z": [0.0] * 6, "loss": [3.0] * 6},
+            {"N": 1e9, "z": 1},
+            {"inputs": ["z"]},
+            "zero or negative in some runs",
+        ),
         ({}, {"N": 1e9, "D": 1e9}, {"origins": -1}, "origins=-1 must be a whole number"),
         ({"N": [1e9, 1e9], "D": [1e9, 2e9], "loss": [3.0, 2.9]}, {"N": 1e9, "D": 1e10}, {}, "Only 2 runs can be used"),
         ({"loss": [3.0, 2.9, 2.8, 2.7, 2.6]}, {"D": 1e10}, {}, "No input is left"),
@@ -483,3 +492,12 @@ def test_an_average_has_no_interval_where_a_law_has_none():
     assert plan.compute == 1e21 and not plan.draws and "no interval" in str(plan)
     with pytest.raises(sj.DecisionError):
         plan.interval()
+
+
+def test_a_column_that_powers_cannot_take_is_said():
+    runs = runs_of()
+    table = {**runs.columns, "dropout": np.tile([0.0, 0.1], 15)}
+    found = sj.forecast(table, {"N": [3e9], "D": [6e10], "dropout": 0.1}, laws=["chinchilla"])
+    assert "left out, because powers cannot take what is zero or negative: dropout" in found.notes
+    with pytest.raises(sj.DecisionError, match="None of the laws has an answer: compute=-1"):
+        sj.allocate(found, compute=-1)

@@ -113,6 +113,8 @@ def forecast(
     begun = time.perf_counter()
     if misfit not in ("learned", None) and not isinstance(misfit, Prior):
         raise FitError(f"misfit={misfit!r} is unknown; {suggest(str(misfit), ['learned'])} None leaves it out.")
+    if not isinstance(seed, int):
+        raise FitError(f"seed={seed!r} must be a whole number.")
     if not isinstance(origins, int) or not 0 <= origins <= 50:
         raise FitError(f"origins={origins!r} must be a whole number from 0 to 50.")
     columns = make_columns(runs, at, target, inputs, by)

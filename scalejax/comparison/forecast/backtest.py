@@ -188,8 +188,11 @@ def _splits(
         return {str(name): _mask(str(name), mask, rows) for name, mask in splits.items()}
     if splits in table and table[splits].dtype.kind not in "fiub":
         return {f"{splits} {name}": table[splits] == name for name in dict.fromkeys(table[splits].tolist())}
-    wanted = np.atleast_1d(np.asarray(shares, dtype=np.float64))
-    if not ((wanted > 0) & (wanted < 1)).all():
+    try:
+        wanted = np.atleast_1d(np.asarray(shares, dtype=np.float64))
+    except (TypeError, ValueError):
+        wanted = np.empty(0)
+    if not wanted.size or not ((wanted > 0) & (wanted < 1)).all():
         raise DataError(f"shares={shares!r} must lie between 0 and 1, such as 0.2.")
     if splits == "last":
         return {f"last {100 * share:g} %": np.arange(rows) >= rows - max(round(share * rows), 1) for share in wanted}

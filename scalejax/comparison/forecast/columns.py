@@ -129,7 +129,10 @@ def make_columns(runs: Any, at: Any, target: str, inputs: Sequence[str] | str | 
     if inputs is None and (constant := [name for name in alone if _same(values[name], asked[name])]):
         said.append(f"left out, because {'it is' if len(constant) == 1 else 'they are'} the same in all rows: {', '.join(constant)}")
         alone = {name: parts for name, parts in alone.items() if name not in constant}
-    members = {**alone, **mixtures}
+    flat = _not_positive({name: values[name] for name in alone}, asked, inputs is not None)
+    if flat:
+        said.append(f"left out, because powers cannot take what is zero or negative: {', '.join(flat)}")
+    members = {**{name: parts for name, parts in alone.items() if name not in flat}, **mixtures}
     if not members:
         raise DataError("No input is left to forecast from; the runs need a numeric column beside the target that varies.")
     groups, of_run, of_point = _groups(table, points, by, used, len(next(iter(asked.values()))))
@@ -246,6 +249,24 @@ def _mixtures(values: Mapping[str, np.ndarray], asked: Mapping[str, np.ndarray])
         return {}
     sums = [np.sum([of[n] for n in shares], axis=0) for of in (values, asked)]
     return {"h": tuple(shares)} if all(np.abs(total - 1).max() < _SUM for total in sums) else {}
+
+
+def _not_positive(values: Mapping[str, np.ndarray], asked: Mapping[str, np.ndarray], named: bool) -> list[str]:
+    """Inputs whose runs powers cannot take.
+
+    Raises:
+        DataError: if they were named as inputs, or points are not positive where all runs are.
+    """
+    flat = [name for name, column in values.items() if (column <= 0).any()]
+    if flat and named:
+        raise DataError(f"Column {flat[0]!r} is zero or negative in some runs, which powers cannot take; leave it out of inputs=[...].")
+    for name in values:
+        rows = np.flatnonzero(asked[name] <= 0)
+        if len(rows) and name not in flat:
+            raise DataError(
+                f"Column {name!r} of at= is zero or negative in {rows_text(rows)}, and positive in all runs; give a positive one."
+            )
+    return flat
 
 
 def _same(values: np.ndarray, asked: np.ndarray) -> bool:

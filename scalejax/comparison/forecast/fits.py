@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ...core.errors import DecisionError
+from ...core.errors import ConvergenceWarning, DecisionError, IdentifiabilityWarning
 from ...core.runs import Runs
 from ...fitting.fit import fit
 from ...fitting.objective.losses import huber
@@ -47,8 +48,12 @@ def fits_of(
         law = given.law if given.masks is None else in_units(given, given.masks[index], params, link)
         start: dict[str, Any] = dict(law.published["fitted"]) if given.masks is not None else params
         table = {x: columns.runs[c] for x, c in given.columns.items() if x in law.inputs}
-        out[name] = weights[name], fit(
-            law, Runs({**table, law.output: values}), loss=huber(1e-3), on="linear" if link == "linear" else "log", starts=[start],
-            weights=row_weights, sizes=given.sizes, unidentified="warn",
-        )  # fmt: skip
+        with warnings.catch_warnings():  # what a law has against a decision, the decision says
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            warnings.simplefilter("ignore", IdentifiabilityWarning)
+            fitted = fit(
+                law, Runs({**table, law.output: values}), loss=huber(1e-3), on="linear" if link == "linear" else "log", starts=[start],
+                weights=row_weights, sizes=given.sizes, unidentified="warn",
+            )  # fmt: skip
+        out[name] = weights[name], fitted
     return out

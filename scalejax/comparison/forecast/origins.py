@@ -141,7 +141,10 @@ def _asked(columns: Columns, scale: str | Callable[..., Any]) -> tuple[str, np.n
         if scale not in columns.scalars:
             raise DataError(f"scale={scale!r} must hold positive numbers, to be ordered by their size.")
         return scale, *_logs(columns, scale)
-    size, asked = (np.asarray(scale(of), dtype=np.float64) for of in (columns.runs, columns.at))
+    try:
+        size, asked = (np.asarray(scale(of), dtype=np.float64) for of in (columns.runs, columns.at))
+    except KeyError as error:
+        raise DataError(f"The function scale= uses {error}, which is not an input; {suggest(error.args[0], columns.inputs)}") from None
     for values, count, which in ((size, len(columns.y), "runs"), (asked, len(columns.of_point), "points")):
         if values.shape != (count,) or not (np.isfinite(values) & (values > 0)).all():
             raise DataError(f"scale must give one positive number for each of the {count} {which}; it gives shape {values.shape}.")
