@@ -14,10 +14,11 @@ import numpy as np
 from ..core.answer import Answer
 from ..core.errors import DecisionError, ScalejaxError
 from ..core.numeric.statistics import evenly
-from ..core.table import Table, number
+from ..core.table import Named, Table, number
 from ..fitting.result import Fit
 
 _DRAWS = 1000
+_ASKED = ("compute", "D/N", "loss")  # numbers of an allocation that are no inputs
 P = ParamSpec("P")
 R = TypeVar("R", bound=Answer)
 
@@ -32,7 +33,7 @@ class LawAverage(ABC):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Averaged(Answer):
+class Averaged(Named, Answer):
     """Answers of several laws to one question, and their average, whose draws are those of the laws in proportion to their weights.
 
     Every number of the answer is an attribute: `plan.N`, `plan.loss`. Positive ones are averaged as logarithms.
@@ -50,13 +51,10 @@ class Averaged(Answer):
     refused: Mapping[str, str]
     _name: ClassVar[str] = "average"
 
-    def __getattr__(self, name: str) -> Any:
-        values = self.__dict__.get("values", {})
-        if name in values:
-            return values[name]
-        if name == "inputs":
-            return {n: v for n, v in values.items() if n not in ("loss", "compute", "D/N")}
-        raise AttributeError(f"This answer has no {name!r}; it has {', '.join(values)}.")
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """Name to the average of every chosen input."""
+        return {name: value for name, value in self.values.items() if name not in _ASKED}
 
     def table(self, level: float = 0.9) -> Table:
         """Rows for every budget: of the average, with intervals, and of every law."""
