@@ -16,20 +16,26 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".pytest_cache" / 
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
-# Most of the time here is compilation, and most programs run once: without optimisation and with the compiler's plain loops that takes less
-# than half. A flag that this version of XLA does not know would abort the process, so that another one tries them.
-_FLAGS = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
-if _FLAGS not in os.environ.get("XLA_FLAGS", ""):
-    trial = {**os.environ, "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {_FLAGS}"}
-    if not subprocess.run([sys.executable, "-c", "import jax; jax.devices()"], env=trial, capture_output=True).returncode:
-        os.environ["XLA_FLAGS"] = trial["XLA_FLAGS"]
-
 import hypothesis  # noqa: E402
 import jax  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
 import scalejax as sj  # noqa: E402
+
+# Most of the time of the default suite is compilation, and most programs run once: without optimisation and with the compiler's plain loops
+# that takes less than half. Slow tests compute for minutes with the same programs: there optimised ones take half.
+_FLAGS = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Quick compilation where slow tests are left out. An unknown flag would abort the process: another one tries them."""
+    if config.getoption("markexpr") == "slow" or _FLAGS in os.environ.get("XLA_FLAGS", ""):
+        return
+    trial = {**os.environ, "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {_FLAGS}"}
+    if not subprocess.run([sys.executable, "-c", "import jax; jax.devices()"], env=trial, capture_output=True).returncode:
+        os.environ["XLA_FLAGS"] = trial["XLA_FLAGS"]
+
 
 # No example database and no deadline: runs are repeatable, and the first call of a JAX function compiles.
 hypothesis.settings.register_profile("scalejax", database=None, deadline=None, max_examples=50, derandomize=True)
