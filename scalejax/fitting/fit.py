@@ -16,6 +16,7 @@ from ..core.progress import Progress, reporter
 from ..core.runs import Runs
 from ..zoo import laws
 from .identify import anchor_advice, inseparable_inputs, listed_labels
+from .misfit import informed
 from .objective.counts import Binomial
 from .objective.data import runs_for
 from .objective.groups import check_names, grouping
@@ -49,6 +50,7 @@ def fit(
     weights: Any = None,
     recipe: str | None = None,
     prior: Literal["weak"] | None = None,
+    misfit: bool | float = False,
     sizes: Mapping[str, int] | None = None,
     floor: float | Mapping[str, float] | None = None,
     ceiling: float | Mapping[str, float] | None = None,
@@ -98,6 +100,8 @@ def fit(
         recipe: name of a published procedure, see `recipes`; arguments given here take precedence.
         prior: "weak" adds a penalty from the plausible ranges, which moves nothing that the runs determine and keeps the rest from running
             away: a maximum a posteriori fit, see `penalty`. For wide laws and small tables. Intervals stay those of the runs alone.
+        misfit: True, or the relative misfit that is plausible (True is 0.01), adds a smooth function of the logarithms of the inputs to
+            the law, held small by a prior, for what the formula leaves, see `with_misfit`. Sets prior="weak". Intervals then know of it.
         sizes: lengths of vector parameters whose axis no column shows.
         floor, ceiling: bounds of an outcome on="logit", such as the accuracy of guesses; default 0 and 1.
         noise: of a chain, {"accuracy": 0.01}: standard deviations of residuals that are known, not estimated.
@@ -126,8 +130,8 @@ def fit(
     begun = time.perf_counter()
     options = {"floor": floor, "ceiling": ceiling, "noise": noise}
     if is_chained(law, loss, on, options, staged) or isinstance(loss, Mapping) or isinstance(on, Mapping):
-        if recipe is not None or prior is not None:
-            raise FitError("Chains, counts and logits take neither recipe= nor prior=; leave them out.")
+        if recipe is not None or prior is not None or misfit:
+            raise FitError("Chains, counts and logits take no recipe=, prior= or misfit=; leave them out.")
         return announce(
             fit_chained(
                 find_law(law), runs, {"loss": loss, "on": on, "fix": fix, "tie": tie, "bounds": bounds, "by": by, "share": share,
@@ -142,6 +146,8 @@ def fit(
         fix=fix, tie=tie if tie is not None else (chosen.tie if chosen else {}), bounds=bounds, by=by, share=share, weights=weights,
         sizes=sizes,
     )  # fmt: skip
+    if misfit:
+        request, prior = informed(request, misfit), "weak"
     check(request, unidentified)
     if prior not in (None, "weak"):
         raise FitError(f"prior={prior!r} is unknown; pass prior='weak' or leave it out. Priors of your own are for `sample`.")

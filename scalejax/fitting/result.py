@@ -19,6 +19,8 @@ from ..core.table import Shown, Table, number
 from ..core.version import __version__
 from .diagnosis import Diagnosis, Verdict
 from .identify import inseparable_inputs
+from .misfit import KNOTS
+from .objective.penalty import MISFIT
 from .predict import Points, evaluate, inputs_by_name
 from .request import Request, too_few
 from .runaways import doubts
@@ -230,6 +232,8 @@ class Fit(Shown):
         interval, errors = self.interval(level), self.standard_errors
         rows = []
         for name in self.law.parameters:
+            if name == KNOTS:  # data rather than parameters
+                continue
             values, errs = np.atleast_1d(self.params[name]), np.atleast_1d(errors[name])
             lows, highs = (np.atleast_1d(v) for v in interval[name])
             for index in np.ndindex(values.shape):
@@ -271,7 +275,9 @@ class Fit(Shown):
             + f", data {self.runs.digest}; {self.solver} in {self.seconds:.2f} s",
         ]  # fmt: skip
         notes += [f"uncertain: {doubt}" for doubt in self.doubts[0]] if len(self.statuses) == 1 else []
-        notes += ["held by a weak prior on the plausible ranges; intervals are those of the runs alone"] if self.request.spec.prior else []
+        if self.request.spec.prior:
+            known = " and of the prior of the misfit" if MISFIT in self.law.parameters else " alone"
+            notes.append(f"held by a weak prior on the plausible ranges; intervals are those of the runs{known}")
         failed = failures(self.groups, self.statuses) if len(self.statuses) > 1 else ""
         notes += [f"without an answer: {failed}; the other groups do not depend on them"] if failed else []
         if self.request.weights is None and self.runs.weighted_by:

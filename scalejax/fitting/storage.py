@@ -18,8 +18,10 @@ from ..core.files import write_text
 from ..core.laws.law import Law
 from ..core.runs import Flag, Runs
 from ..zoo import laws
+from .misfit import misfit_of, with_misfit
 from .objective import losses
 from .objective.counts import Binomial
+from .objective.penalty import MISFIT
 from .request import Request
 from .result import Fit
 from .solvers.search import StartTable
@@ -43,7 +45,7 @@ def fit_document(fit: Fit) -> dict[str, Any]:
     runs = request.runs
     return {
         "format": FORMAT,
-        "law": {"name": fit.law.name, "bound": dict(fit.law.bound)},
+        "law": {"name": fit.law.name, "bound": dict(fit.law.bound), "misfit": misfit_of(fit.law)},
         "params": fit.params,
         "objective": fit.objective,
         "statuses": [status.value for status in fit.statuses],
@@ -117,7 +119,9 @@ def check_format(path: str | os.PathLike[str], document: dict[str, Any], known: 
 
 def fit_from_document(document: dict[str, Any], law: Law | None) -> Fit:
     """The fit that `fit_document` turned into a document; `law` is needed only for one that is not registered."""
-    law = law or laws[document["law"]["name"]]
+    misfit = document["law"].get("misfit")
+    law = law or laws[document["law"]["name"].removesuffix(f"_{MISFIT}" if misfit else "")]
+    law = with_misfit(law, misfit, document["request"]["on"]) if misfit and MISFIT not in law.parameters else law
     if law.name != document["law"]["name"]:
         raise DataError(f"The file holds the law {document['law']['name']!r}, not {law.name!r}; pass the law that it was made with.")
     missing = {k: v for k, v in document["law"]["bound"].items() if k in law.parameters}

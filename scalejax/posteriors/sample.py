@@ -46,6 +46,7 @@ def sample(
     pool: Sequence[str] | str | None = None,
     covariates: Sequence[str] | str = (),
     weights: Any = None,
+    misfit: bool | float = False,
     sizes: Mapping[str, int] | None = None,
     level_prior: bool = True,
     groups: str | None = None,
@@ -71,7 +72,7 @@ def sample(
         priors: name to NumPyro distribution, instead of the default: see `Posterior.priors` for what was used. A parameter's plausible
             range holds the central 95 % of its default prior.
         on: residuals of logarithms (default) or of values.
-        fix, tie, bounds, weights, sizes: as in `fit`; weights are powers of the likelihood.
+        fix, tie, bounds, weights, misfit, sizes: as in `fit`; weights are powers of the likelihood.
         by: a column that names groups; a likelihood given by its name then has noise of its own in every group, from one population (give
             `likelihoods.student_t()` for the same noise in all). share: parameters that all groups have in common. Or a mapping from
             parameter to column, as in `fit`: each column's groups have a population of their own, and the noise is the same in all.
@@ -125,7 +126,7 @@ def sample(
         raise FitError(f"method={method!r} is unknown; {suggest(method, _METHODS)}")
     begun = time.perf_counter()
     setup = set_up(law, runs, likelihood=likelihood, priors=priors, on=on, fix=fix, tie=tie, bounds=bounds, by=by, share=share, pool=pool,
-                   covariates=covariates, weights=weights, sizes=sizes,
+                   covariates=covariates, weights=weights, misfit=misfit, sizes=sizes,
                    level_prior=level_prior, groups=groups)  # fmt: skip
     fitted = point_fit(setup.request, seed)
     many = sets(setup.evidence, setup.evidence.target[None])

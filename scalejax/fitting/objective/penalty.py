@@ -26,6 +26,7 @@ import numpy as np
 from .layout import Layout
 
 CENTRAL = 3.92  # standard deviations between the ends of a range that holds the central 95 %
+MISFIT = "misfit"  # axis of the parameters whose prior is knowledge rather than a fence, and counts in intervals: see `with_misfit`
 
 
 class Ranges(NamedTuple):

@@ -14,13 +14,13 @@ import numpy as np
 from ..objective.data import Blocks, make_blocks
 from ..objective.layout import one_group
 from ..objective.losses import Loss
-from ..objective.penalty import penalty
+from ..objective.penalty import CENTRAL, MISFIT, penalty, ranges
 from ..objective.problem import Data, Spec, data_axes, jacobian, residuals
 from ..request import Request
 from ..solvers.search import rounding_level
 from ..solvers.system import places
 from .covariance import Curvature, curvatures
-from .sums import BlockRows, DenseRows
+from .sums import BlockRows, DenseRows, InformedRows
 
 _BLOCKS = 512  # whose derivatives are held at once,
 _HEIGHT = 8  # more of them where they have fewer rows
@@ -99,7 +99,7 @@ def _apart(request: Request, theta: np.ndarray) -> _Point:
         return DenseRows(request.loss, jac[which][:, :, free], weight[which], r.T[which], bending[which][:, free[:, None], free])
 
     def shapes() -> list[Curvature]:
-        return curvatures(request.layout, theta, np.abs(jac).max(axis=1), rows)
+        return curvatures(request.layout, theta, np.abs(jac).max(axis=1), _informed(request, rows))
 
     gradient = (turned @ (weight * psi)[..., None])[..., 0]
     newton = turned @ (jac * (weight * rho2)[..., None]) + bending
@@ -160,9 +160,24 @@ def _in_blocks(request: Request, theta: np.ndarray) -> _Point:
         )  # fmt: skip
 
     def shapes() -> list[Curvature]:
-        return curvatures(layout, theta, influence[None, :size], rows)
+        return curvatures(layout, theta, influence[None, :size], _informed(request, rows))
 
     return _Point(theta, np.asarray([objective]), gradient[None, :size], whole(newton + bendings), shapes)
+
+
+def _informed(request: Request, rows: Callable[..., Any]) -> Callable[..., Any]:
+    """Sums of the runs, and of the prior of a misfit: without it nothing could be told of either law or misfit."""
+    layout, tau = request.layout, np.asarray(request.batch.penalty_weight)
+    known = np.concatenate([np.full(slot.stop - slot.start, slot.domain.axis == MISFIT) for slot in layout.slots])
+    if not known.any() or not request.spec.prior:
+        return rows
+    precision = np.where(known, (CENTRAL / ranges(layout).width) ** 2, 0.0)
+
+    def informed(which: np.ndarray, free: np.ndarray) -> InformedRows:
+        unit = tau[which]
+        return InformedRows(rows(which, free), unit[:, None] * precision[free], unit)
+
+    return informed
 
 
 def blocks_of(request: Request) -> Blocks:

@@ -1,7 +1,7 @@
 """Sums over the residuals of fits, from which their covariances follow: curvature, scatter, leverage, degrees of freedom.
 
 `DenseRows` holds the derivatives of all residuals of many small sets, `BlockRows` takes those of a joint fit or of a long table block by
-block.
+block, and `InformedRows` adds what is known beforehand.
 """
 
 from __future__ import annotations
@@ -217,6 +217,49 @@ class BlockRows:
     def model(self) -> np.ndarray:
         """See `model_covariance`."""
         return model_variance(self.loss, len(self.free), self._flat(self.weight), self._flat(self.r))[:, None, None] * self._inverse
+
+
+@dataclass(frozen=True)
+class InformedRows:
+    """The same of runs and of a normal prior, whose every entry counts as one more observation.
+
+    Attributes:
+        rows: of the runs.
+        precision: (sets, p) second derivatives of the penalty, in units of the objective; 0 where there is no prior.
+        unit: (sets,) what the objective is divided by to be a log likelihood.
+    """
+
+    rows: DenseRows | BlockRows
+    precision: np.ndarray
+    unit: np.ndarray
+
+    @property
+    def n(self) -> np.ndarray:
+        """(sets,) residuals and priors that count."""
+        return self.rows.n + (self.precision > 0).sum(axis=1)
+
+    def _diagonal(self, scale: Any = 1.0) -> np.ndarray:
+        return np.eye(self.precision.shape[1]) * (scale * self.precision.T).T[:, None]
+
+    def hessian(self) -> tuple[np.ndarray, np.ndarray]:
+        """See `covariance.Rows`."""
+        gauss_newton, bending = self.rows.hessian()
+        return gauss_newton + self._diagonal(), bending
+
+    def scatter(self) -> np.ndarray:
+        """See `covariance.Rows`."""
+        return self.rows.scatter() + self._diagonal(self.unit)
+
+    def freedom(self, inverse: np.ndarray) -> np.ndarray:
+        """See `covariance.Rows`: those of the residuals."""
+        return self.rows.freedom(inverse)
+
+    def model(self) -> np.ndarray:
+        """See `model_covariance`: the inverse of the second derivatives of the log posterior."""
+        gauss_newton, _ = self.hessian()
+        scale = np.sqrt(np.diagonal(gauss_newton, axis1=1, axis2=2))
+        outer = scale[:, :, None] * scale[:, None]
+        return self.unit[:, None, None] * np.linalg.pinv(gauss_newton / outer, hermitian=True) / outer
 
 
 def _share(freedom: np.ndarray, half: float) -> np.ndarray:

@@ -14,6 +14,7 @@ from ...core.errors import DataError, FitError, LawError, suggest
 from ...core.laws.law import Law
 from ...core.runs import Runs
 from ...fitting.fit import find_law, make_request
+from ...fitting.misfit import informed
 from ...fitting.objective.data import padded_rows
 from ...fitting.objective.groups import grouping
 from ...fitting.objective.layout import Layout, Slot, make_layout
@@ -31,7 +32,7 @@ from .density import UNIT, Evidence, Model, default_priors, evidence_of
 from .level import sentence
 
 # Arguments of `sample` that make the model.
-OPTIONS = ("likelihood", "priors", "on", "fix", "tie", "bounds", "by", "share", "pool", "covariates", "weights", "sizes",
+OPTIONS = ("likelihood", "priors", "on", "fix", "tie", "bounds", "by", "share", "pool", "covariates", "weights", "misfit", "sizes",
            "level_prior",
            "groups")  # fmt: skip
 RELATIVE_ERROR = 0.01  # of ordinary residuals on logs: the median of the prior of their scale
@@ -62,6 +63,7 @@ def set_up(
     pool: Sequence[str] | str | None = None,
     covariates: Sequence[str] | str = (),
     weights: Any = None,
+    misfit: bool | float = False,
     sizes: Mapping[str, int] | None = None,
     level_prior: bool = True,
     groups: str | None = None,
@@ -73,6 +75,7 @@ def set_up(
     on = "linear" if likelihood.counts else on
     request = make_request(law, runs, loss=huber(RELATIVE_ERROR), on=on, fix=fix, tie=tie, bounds=bounds, by=by, share=share,
                            weights=weights, sizes=sizes)  # fmt: skip
+    request = informed(request, misfit) if misfit else request
     if (pool or covariates) and by is None:
         raise FitError("pool and covariates speak of groups; say which column names the groups with by=...")
     law, runs = request.law, request.runs
