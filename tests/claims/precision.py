@@ -116,7 +116,8 @@ CLAIMS = [
         bits_by_compute, 2e-3, kind="exact", note="exact as f(P) tends to 1",
     ),
     Claim(
-        "precision", "twice the tokens multiply the degradation, twice the parameters divide it by", [1.42, 1.27], degradation_factors, 5e-3,
+        "precision", "twice the tokens multiply the degradation, twice the parameters divide it by", [1.42, 1.27],
+        degradation_factors, 5e-3,
     ),
     Unchecked("precision", "R2 of the alternatives on held-out runs: 0.82, 0.71, 0.74, 0.79, 0.84, 0.75", "the 465 runs are not public"),
     Unchecked("precision", "the constants C_x of the law that joins both", "they are not printed"),
@@ -125,7 +126,8 @@ CLAIMS = [
         [0.5, 0.5, 0.05],
     ),
     Claim(
-        "fp_quantization", "exponent and mantissa bits of the best formats of 1 to 16 bits", [*map(int, _LAYOUTS.replace(" ", ""))], layouts, 0,
+        "fp_quantization", "exponent and mantissa bits of the best formats of 1 to 16 bits", [*map(int, _LAYOUTS.replace(" ", ""))],
+        layouts, 0,
     ),
     Claim(
         "fp_quantization", "best bits at 1e21 and 1e31 FLOPs, in the paper's words between 4 and 8", [4.0, 8.0],
@@ -153,7 +155,8 @@ CLAIMS = [
         lambda: [papers.gaussian_error(papers.uniform_grid(bits)).error for bits in range(1, 6)], [5e-5, 5e-5, 5e-6, 5e-6, 5e-7],
     ),
     Claim(
-        "compressed_capacity", "error of leaving out the smaller half", 0.0714, lambda: papers.sparsity_error(0.5), 1e-4, note="about 0.0714",
+        "compressed_capacity", "error of leaving out the smaller half", 0.0714, lambda: papers.sparsity_error(0.5), 1e-4,
+        note="about 0.0714",
     ),
     Unchecked(
         "compressed_capacity", "capacities of single formats, and the errors 4.2e-4 to 4.5e-3 of four forms of the law",
