@@ -22,6 +22,11 @@ GADRE = published("overtraining", "gadre2024_redpajama")
 PAIR = (laws.modal_competition, {"C_ij": 0.25, "A_ij": 300.0, "alpha_ij": 0.3, "B_ij": 2000.0, "beta_ij": 0.36})
 TIED = {"E": 1.836648378, "A": 166.21098366339768, "alpha": 0.2728507026, "B": 287.1680780269467, "beta": 0.2728507026}
 
+QUANTISED = (
+    laws.precision_unified,
+    {**laws.precision.published["kumar2024"], **laws.precision_ptq.published["kumar2024"], "C_w": 0.5, "C_a": 0.5, "C_kv": 0.5},
+)
+
 
 @sj.law(A=sj.Positive(axis="fraction"), alpha=sj.Positive(axis="fraction"))
 def KEPT(P, *, A, alpha):
@@ -133,10 +138,40 @@ CASES = {
     "competition_barrier": (PAIR, {}, {"N": 138486977260.73575, "D": 620998775647.0638, "compute": 5.160014599318781e23}),
     "barrier_tokens": (PAIR, {"N": 4e10}, {"value": 5425926741191.317}),
     "barrier_parameters": (PAIR, {"D": 5425926741191.317}, {"value": 4e10}),
+    "optimal_precision": (published("precision"), {}, {"P": 7.00210936833881, "kept": 0.7406686834348071}),
+    "critical_tokens": (QUANTISED, {"N": 2.2e8, "P_post": [3.0, 4.0]}, {"value": [10541176593.71352, 56975860147.27068]}),
+    "float_layout": (
+        published("fp_quantization"),
+        {"P": [4.0, 8.0, 16.0]},
+        {
+            "mantissa": [2.9543 * P / 6.1469 - 0.5 for P in (4, 8, 16)],
+            "exponent": [3.1926 * P / 6.1469 - 0.5 for P in (4, 8, 16)],
+            "E": [2.0, 4.0, 8.0],
+            "M": [1.0, 3.0, 7.0],
+        },
+    ),
+    "float_critical_tokens": (
+        published("fp_quantization"),
+        {"N": 1e9, "E": [8.0, 4.0, 2.0], "M": [7.0, 3.0, 1.0], "B": 128.0},
+        {"value": [1729545319635004.0, 27329044730803.777, 392845235953.7254]},
+    ),
+    "float_precision": (  # by the interior-point minimiser of the law itself, over N, D and both numbers of bits
+        published("fp_quantization"),
+        {"C": [1e21, 1e31], "B": 128.0},
+        {"P": [4.190252588803, 7.577629107350], "N": [7930459651.037, 3.7858488779623e16], "D": [80247252015.414, 92954862694545.1]},
+    ),
+    "optimal_vocabulary": (
+        published("vocabulary"),
+        {"N_nv": [7e9, 70e9], "d": [4096.0, 8192.0], "C": [7e21, 7e23]},
+        {"V": [59427.662207270005, 217523.6745102671]},
+    ),
 }
 
 # Powers of large exponents, and differences of near numbers, have fewer digits in any arithmetic.
-ROUNDED = {"effective_parameters": 1e-14, "compute_efficient": 4e-15, "prediction_horizon": 4e-15}
+ROUNDED = {
+    "effective_parameters": 1e-14, "compute_efficient": 4e-15, "prediction_horizon": 4e-15, "critical_tokens": 3e-14, "float_layout": 1e-14,
+    "float_critical_tokens": 3e-14, "float_precision": 1e-12, "optimal_vocabulary": 1e-13,
+}  # fmt: skip
 
 
 def around(law: sj.Law, params: dict, count: int = 5) -> sj.Draws:

@@ -1,1 +1,1 @@
-"""Papers on shapes of models."""
+"""Papers on shapes of models, formats of numbers, vocabularies and decoding."""

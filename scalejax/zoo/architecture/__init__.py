@@ -1,1 +1,1 @@
-"""Laws that look inside a model: experts and shapes."""
+"""Laws that look inside a model: experts, shapes, streams, numbers of bits and vocabularies."""
