@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -78,6 +78,12 @@ def informed(request: Request, misfit: bool | float) -> Request:
     law = with_misfit(request.law, SIZE if misfit is True else misfit, request.on)
     values, size = _knots(request.law, request.runs, request.on)
     return replace(request, law=law, fix={**request.fix, KNOTS: values}, sizes={**request.sizes, MISFIT: size, KNOTS: len(values)})
+
+
+def can_have_misfit(inputs: Iterable[np.ndarray]) -> bool:
+    """Are there enough different runs for a misfit of these inputs?"""
+    points = np.unique(np.stack([np.log(x) for x in inputs], axis=1).round(9), axis=0)
+    return bool((np.ptp(points, axis=0) > 0).all()) and len(points) >= _RUNS_PER_KNOT * (points.shape[1] + 1)
 
 
 @double

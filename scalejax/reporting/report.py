@@ -31,6 +31,7 @@ def report(
     comparison: Any = None,
     allocation: Allocation | None = None,
     compute: Any = None,
+    forecast: bool = True,
     title: str | None = None,
     level: float = 0.9,
 ) -> Path:
@@ -46,6 +47,8 @@ def report(
         comparison: of laws: anything with `verdict` (a sentence), `weights` (name to weight) and `table()`.
         allocation: from `allocate`; default for laws of N and D alone at the budgets `compute`.
         compute: budgets; default powers of ten from the median run's compute to a hundred times the largest.
+        forecast: ask an average of laws, too, what the planned runs will show (`sj.forecast`), whose band knows how wrong laws are beyond
+            the runs; for laws of N and D without groups.
         title: heading of the report.
         level: of all intervals.
 
@@ -63,7 +66,7 @@ def report(
     if isinstance(fit, Posterior):
         posterior = fit
         fit = posterior.fit
-    content = outline(make_study(fit, draws, allocation, compute, level, posterior, comparison))
+    content = outline(make_study(fit, draws, allocation, compute, level, posterior, comparison, forecast))
     title = title or f"Scaling law report: {fit.law.name}"
     if path.suffix.lower() != ".md":
         return write_text(path, to_html(title, content))

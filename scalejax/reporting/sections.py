@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..comparison.forecast.result import Forecast
 from ..core.checks import rows_text
 from ..core.table import Table, number
 from ..decisions.allocate import Allocation
@@ -20,7 +21,7 @@ from . import plot
 from .page import Block, Bullets, Code, Heading, Numbers, Picture, Section, Text, Verdict
 from .plots import points
 from .plots.curves import MOST
-from .plots.style import flops, listed, quantity
+from .plots.style import GREEN, flops, listed, quantity
 from .study import FACTORS, Study, compute_wasted, wrong_sizes
 
 
@@ -127,8 +128,26 @@ def extrapolation(study: Study) -> list[Section]:
     blocks: list[Block] = []
     for group in points.chosen_groups(study.fit, None):
         blocks += [Heading(group)] if group else []
-        blocks.append(Picture(partial(plot.fan, study.fit, study.draws, group=group), caption))
+        draw = partial(plot.fan, study.fit, study.draws, group=group)
+        if study.forecast is None or len(inputs) == 1:
+            blocks.append(Picture(draw, caption))
+        else:
+            more = f" Green: what an average of laws forecasts for new runs at the planned sizes, with {study.percent}."
+            blocks.append(Picture(partial(_with_forecast, draw, study), caption + more))
     return [Section("Beyond the runs", blocks)]
+
+
+def _with_forecast(draw: Callable[[], Any], study: Study) -> Any:
+    """The fan with the forecast of the plan."""
+    ax, found, plan = draw(), study.forecast, study.plans[None]
+    assert found is not None
+    low, high = found.interval(study.level)
+    compute, middle = np.atleast_1d(plan.compute), found.prediction
+    shown = (compute >= ax.get_xlim()[0]) & (compute <= ax.get_xlim()[1])
+    ends = np.stack([middle - low, high - middle])[:, shown]
+    ax.errorbar(compute[shown], middle[shown], ends, fmt="o", markersize=4, color=GREEN, capsize=3, label=f"forecast, {study.percent}")
+    ax.legend(frameon=False, fontsize="small", loc="lower left")
+    return ax
 
 
 def plane(study: Study) -> list[Section]:
@@ -160,7 +179,7 @@ def advice(study: Study) -> list[Section]:
     blocks: list[Block] = []
     for group, plan in study.plans.items():
         blocks += [Heading(group)] if group else []
-        blocks.append(Numbers(_plan_table(study, plan)))
+        blocks.append(Numbers(_plan_table(study, plan, study.forecast)))
         if group in study.without:
             without = rows_text(study.fit.diagnosis.outliers.rows)
             blocks += [Text([f"The same without {without}, far from the law:"]), Numbers(_plan_table(study, study.without[group]))]
@@ -172,7 +191,7 @@ def advice(study: Study) -> list[Section]:
     return [Section("What to train", blocks)] if blocks else []
 
 
-def _plan_table(study: Study, plan: Allocation) -> Table:
+def _plan_table(study: Study, plan: Allocation, forecast: Forecast | None = None) -> Table:
     limits = plan.interval(study.level) if plan.draws else {}
     columns: dict[str, tuple[Any, Callable[[float], str]]]
     columns = {"N": (plan.N, quantity), "D": (plan.D, quantity), "D/N": (plan.tokens_per_parameter, partial(number, digits=3))}
@@ -186,9 +205,17 @@ def _plan_table(study: Study, plan: Allocation) -> Table:
                 low, high = (show(np.atleast_1d(end)[i]) for end in limits[name])
                 cell += f" ({low}–{high})"
             row.append(cell)
+        if forecast is not None:
+            low, high = (number(end[i], 4) for end in forecast.interval(study.level))
+            row.append(f"{number(forecast.prediction[i], 4)} ({low}–{high})")
         rows.append(row)
     notes = [f"Budget counted by {plan.cost}" + (f"; in brackets {study.percent} intervals, {plan.kind}." if limits else ".")]
-    return Table(["compute (FLOP)", "parameters N", "tokens D", "tokens per parameter", "loss"], rows, notes=notes)
+    head = ["compute (FLOP)", "parameters N", "tokens D", "tokens per parameter", "loss"]
+    if forecast is not None:
+        head[-1] = "loss, this law"
+        head.append("loss, forecast")
+        notes.append(f"The forecast is of a new run, by an average of {len(forecast.weights)} laws. {forecast.verdict}")
+    return Table(head, rows, notes=notes)
 
 
 def _wrong_choice(study: Study, plan: Allocation, group: str | None) -> list[Block]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -10,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import DataError, IdentifiabilityError
+from ..comparison.forecast.averaging import forecast as forecast_of
+from ..comparison.forecast.result import Forecast
+from ..core.errors import DataError, IdentifiabilityError, ScalejaxError
 from ..decisions.allocate import Allocation, allocate
 from ..decisions.known import known
 from ..fitting.result import Fit
@@ -18,7 +21,7 @@ from ..fitting.uncertainty.bootstrap import bootstrap
 from ..fitting.uncertainty.draws import Draws
 from ..posteriors.laplace import laplace
 from ..posteriors.posterior import Posterior
-from .beyond_runs import BeyondRuns, predict_largest
+from .beyond_runs import FEWEST, BeyondRuns, predict_largest
 from .plots import points
 
 FACTORS = {"half the best N": 0.5, "twice the best N": 2.0, "4 times the best N": 4.0}  # wrong choices
@@ -37,6 +40,7 @@ class Study:
         comparison: of laws, see `report`.
         without: plans of the fit without its outliers, by group; empty if it has none.
         beyond_runs: what a hold-out of the largest runs showed, None where there is none.
+        forecast: what an average of laws says of the plan, point by point; None where it says nothing.
     """
 
     fit: Fit
@@ -47,6 +51,7 @@ class Study:
     comparison: Any = None
     without: Mapping[str | None, Allocation] = field(default_factory=dict)
     beyond_runs: BeyondRuns | None = None
+    forecast: Forecast | None = None
 
     @property
     def draws(self) -> Draws:
@@ -91,6 +96,7 @@ def make_study(
     level: float,
     posterior: Posterior | None = None,
     comparison: Any = None,
+    forecast: bool = True,
 ) -> Study:
     """Draw and allocate what was not given; see `report`."""
     if isinstance(draws, Posterior) and posterior is None:
@@ -109,8 +115,22 @@ def make_study(
             without = {group: allocate(others, compute=budgets, group=group) for group in plans}
     return Study(
         fit=fit, sources=sources, plans=plans, level=level, posterior=posterior, comparison=comparison, without=without,
-        beyond_runs=predict_largest(others or fit, level),
+        beyond_runs=predict_largest(others or fit, level), forecast=_forecast(others or fit, plans) if forecast else None,
     )  # fmt: skip
+
+
+def _forecast(fit: Fit, plans: Mapping[str | None, Allocation]) -> Forecast | None:
+    """What an average of laws says of the plan of runs without groups; None where nothing can be forecast."""
+    if [*plans] != [None] or fit.groups or len(points.used_rows(fit)) < FEWEST:
+        return None
+    plan, inputs = plans[None], [*fit.law.inputs]
+    if set(inputs) != {"N", "D"}:
+        return None
+    at = {name: np.atleast_1d(getattr(plan, name)) for name in inputs}
+    with suppress(ScalejaxError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what speaks against single laws is weighed
+        return forecast_of(fit.runs, at, target=fit.law.output, inputs=inputs, progress=False)
+    return None
 
 
 def _sources(fit: Fit, draws: Draws, posterior: Posterior | None) -> dict[str, Draws]:

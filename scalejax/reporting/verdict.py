@@ -125,9 +125,23 @@ def _advice(study: Study) -> list[str]:
 
         sentences.append(
             f"{where} {flops(compute)} FLOP the best model has {with_ends('N', N, quantity)} parameters and sees "
-            f"{with_ends('D', D, quantity)} tokens. Its predicted loss is {with_ends('loss', loss, lambda v: number(v, 4))}."
+            f"{with_ends('D', D, quantity)} tokens. {_expected(study) or 'Its'} predicted loss is "
+            f"{with_ends('loss', loss, lambda v: number(v, 4))}."
         )
     return sentences
+
+
+def _expected(study: Study) -> str:
+    """The forecast of the largest budget, before what the law alone says."""
+    found = study.forecast
+    if found is None:
+        return ""
+    low, high = (end[-1] for end in found.interval(study.level))
+    beyond = f", {number(10 ** found.reach[-1], 2)} times beyond the runs in compute" if found.reach[-1] > 0 else ""
+    return (
+        f"An average of {len(found.weights)} laws, whose band knows how wrong such forecasts were, expects a new run there to show a "
+        f"loss of {number(found.prediction[-1], 4)} ({number(low, 4)} to {number(high, 4)}){beyond}. This law's own"
+    )
 
 
 def _ratio(study: Study, group: str | None) -> tuple[float, float]:

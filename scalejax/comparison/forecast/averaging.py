@@ -244,8 +244,8 @@ def _predict(
     for i, one in enumerate(chosen):
         group = {"group": np.asarray(columns.of_run).astype(str)} if columns.by else {}
         refits = refit(
-            one.law, one.runs(columns.runs, values, group), every, earlier, masks=one.masks, by="group" if group else None, on=on,
-            loss=huber(1e-3), sizes=one.sizes, seed=seed,
+            one.law, one.runs(columns.runs, values, group), every, earlier, masks=one.masks, misfit=one.misfit,
+            by="group" if group else None, on=on, loss=huber(1e-3), sizes=one.sizes, seed=seed,
         )  # fmt: skip
         middle = one.middle.get("", 1.0)
         at_runs = on_scale(refits.at(one.runs(columns.runs), columns.of_run, np.arange(len(origin))), link, middle, unit)

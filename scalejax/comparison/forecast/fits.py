@@ -11,6 +11,7 @@ import numpy as np
 from ...core.errors import ConvergenceWarning, DecisionError, IdentifiabilityWarning
 from ...core.runs import Runs
 from ...fitting.fit import fit
+from ...fitting.misfit import KNOTS
 from ...fitting.objective.losses import huber
 from ...fitting.result import Fit
 from .columns import Columns
@@ -47,13 +48,14 @@ def fits_of(
         params = refits.params(index, 0, weighting)
         law = given.law if given.masks is None else in_units(given, given.masks[index], params, link)
         start: dict[str, Any] = dict(law.published["fitted"]) if given.masks is not None else params
+        start = {name: value for name, value in start.items() if name != KNOTS}
         table = {x: columns.runs[c] for x, c in given.columns.items() if x in law.inputs}
         with warnings.catch_warnings():  # what a law has against a decision, the decision says
             warnings.simplefilter("ignore", ConvergenceWarning)
             warnings.simplefilter("ignore", IdentifiabilityWarning)
             fitted = fit(
                 law, Runs({**table, law.output: values}), loss=huber(1e-3), on="linear" if link == "linear" else "log", starts=[start],
-                weights=row_weights, sizes=given.sizes, unidentified="warn",
+                weights=row_weights, misfit=given.misfit, sizes=given.sizes, unidentified="warn",
             )  # fmt: skip
         out[name] = weights[name], fitted
     return out

@@ -16,6 +16,7 @@ from ...core.laws.law import Law
 from ...core.runs import Runs
 from ...core.table import Shown
 from ...fitting.fit import find_law
+from ...fitting.misfit import can_have_misfit
 from ...zoo import laws as registry
 from ...zoo.scale.broken import OrderedPositive
 from ...zoo.scale.terms import TermLibrary, term_library
@@ -54,6 +55,7 @@ class Candidates(Shown):
         sizes: lengths of vector parameters that no column shows.
         masks: (structures, parameters) of the library, None for a plain law.
         library: where the structures come from.
+        misfit: is a smooth misfit fitted beside the law?
     """
 
     law: Law
@@ -63,6 +65,7 @@ class Candidates(Shown):
     sizes: Mapping[str, int] = field(default_factory=dict)
     masks: np.ndarray | None = None
     library: TermLibrary | None = None
+    misfit: bool = False
 
     def runs(
         self, values: Mapping[str, np.ndarray], output: np.ndarray | None = None, group: Mapping[str, np.ndarray] | None = None
@@ -174,6 +177,9 @@ def _sums(columns: Columns, link: Link, values: np.ndarray) -> Iterator[Candidat
     library, masks = structures(tuple(called), link)
     names = tuple(_said(library.law(mask)) for mask in masks)
     yield Candidates(library.masked, names, called, middle, masks=masks, library=library)
+    if len(inputs) > 1 and can_have_misfit(columns.runs[x] for x in inputs):
+        whole = library.law(masks[0])
+        yield Candidates(whole, (f"{_said(whole)} with misfit",), called, middle, misfit=True)
     if len(inputs) > 1 and link == "log" and not set(called) <= SIZES:  # sizes do not bend back
         surface = quadratic_surface(tuple(called))
         yield Candidates(surface, (surface.name,), called, middle)

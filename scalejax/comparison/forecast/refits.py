@@ -14,6 +14,7 @@ from ...core.laws.law import Law
 from ...core.runs import Runs
 from ...core.table import Shown
 from ...fitting.fit import make_request
+from ...fitting.misfit import informed
 from ...fitting.objective.data import Batch
 from ...fitting.objective.problem import Data, Spec, predictions
 from ...fitting.request import Request
@@ -94,6 +95,7 @@ def refit(
     earlier: np.ndarray,
     *,
     masks: np.ndarray | None = None,
+    misfit: bool = False,
     by: str | None = None,
     on: str,
     loss: Any,
@@ -106,6 +108,7 @@ def refit(
     Args:
         law: a law, or the masked law of a term library with the `masks` (structures, parameters) of its structures.
         weights: (rows, weightings).
+        misfit: with a smooth misfit beside it, whose knots are among all runs.
         earlier: (weightings, weightings) whose optima a weighting may try: never one that has seen more runs.
         by: column whose groups are fitted apart.
         on, loss, sizes, seed: as in `fit`.
@@ -113,6 +116,7 @@ def refit(
     """
     fix = {} if masks is None else {MASK: np.ones(masks.shape[1])}
     request = make_request(law, runs, loss=loss, on=on, fix=fix, tie=None, bounds=None, by=by, share=(), weights=None, sizes=sizes)
+    request = informed(request, True) if misfit else request
     batch = _expanded(request, weights, masks)
     spec, sets = replace(request.spec, prior=True), np.arange(batch.weight.shape[1])
     assumed = _assumed(request, batch)

@@ -111,12 +111,10 @@ def search(
 
     Example:
         >>> import numpy as np, scalejax as sj
-        >>> N, D = (v.ravel() for v in np.meshgrid(np.geomspace(1e7, 1e9, 6), np.geomspace(1e9, 3e10, 6)))
-        >>> law = sj.laws.chinchilla
-        >>> runs = sj.simulate(law, law.published["besiroglu2024"], N=N, D=D, noise=0.002)
+        >>> runs = sj.simulate(sj.laws.power_law, dict(E=1.0, A=20.0, alpha=0.3), x=np.geomspace(1e3, 1e8, 24), noise=0.002)
         >>> found = sj.search(runs)
         >>> found.best.inputs
-        ('N', 'D')
+        ('x',)
     """
     begun = time.perf_counter()
     if not isinstance(keep, int) or keep < 1:
