@@ -170,8 +170,8 @@ def from_config(config: Mapping[str, Any] | str | Path, **changes: Any) -> Confi
             raise DecisionError(f"from_config() has no use for {name!r}; {suggest(name, _SHAPE)}")
     if given.get("decoder_sparse_step", 1) != 1 or given.get("moe_layer_freq", 1) != 1:
         raise DecisionError(
-            "from_config() counts experts in every layer after the first first_k_dense_replace; decoder_sparse_step or moe_layer_freq above "
-            "1 has fewer."
+            "from_config() counts experts in every layer after the first first_k_dense_replace; decoder_sparse_step or moe_layer_freq "
+            "above 1 has fewer."
         )
     if given.get("num_experts") and "num_experts_per_tok" not in given:
         raise DecisionError("from_config() needs num_experts_per_tok: how many of the experts a token chooses.")

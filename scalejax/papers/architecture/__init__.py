@@ -1,1 +1,1 @@
-"""Papers on shapes of models."""
+"""Papers on shapes of models, and on how they are trained and served."""

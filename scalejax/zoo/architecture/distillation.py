@@ -40,9 +40,10 @@ def distilled(N, D, L_T, Lt, *, A, alpha, B, beta, gamma, c0, c1, f1, d1):
     of the same student trained on D tokens without a teacher, from a supervised law; L_S loss of the student, all in nats/token. Where
     L_T / Lt passes d1 the student outlearns its teacher, within a width of f1 in the logarithm. A better teacher first helps and then
     harms: the best one is no better than the student can follow, `sj.argmin(laws.distilled, {"L_T": ...})`.
-    The paper's supervised law is `chinchilla_outer` with its set "busbridge2025". Compose both with `chain`, and hold the supervised law
-    with `bind`, as the paper does, or leave it free to fit both at once. With a second one for the teacher, whose size and tokens are then
-    inputs, `allocate` under `costs.distillation` splits a budget.
+    The paper's supervised law is `chinchilla_outer` with its set "busbridge2025". `sj.chain(Lt=laws.chinchilla_outer, loss=laws.distilled)`
+    composes both; `sj.fit(..., staged=True)` of a table with supervised runs (Lt) and students (loss) holds the first in the second,
+    as the paper does, and without `staged` both are fitted at once. `allocate` then chooses size and tokens for a teacher, L_T=...; with
+    a third stage L_T for the teacher itself, and `costs.distillation`, it splits a budget between the two.
 
     Example:
         >>> import scalejax as sj

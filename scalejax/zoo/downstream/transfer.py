@@ -68,9 +68,9 @@ def fine_tuned(N, D_F, D_T, *, N_c, alpha_N, D_c, alpha_D):
         L = ( (N_c / N)^(alpha_N / alpha_D) + D_c / (D_F + D_T) )^alpha_D
 
     Symbols: as in `kaplan`, whose constants are those of training on the task alone; D_F data of fine-tuning and D_T what pre-training
-    adds, 0 without, in the unit of D_c; L nats/token. `sj.chain(D_T=laws.data_transferred, loss=laws.fine_tuned)` is the loss from N and D_F,
-    to be fitted at once or with the constants of training alone held by `bind`. The paper leaves out D_F, which is far less than D_T
-    where the law of D_T holds.
+    adds, 0 without, in the unit of D_c; L nats/token. `sj.chain(D_T=laws.data_transferred, loss=laws.fine_tuned)` is the loss from
+    N and D_F, to be fitted at once or with the constants of training alone held by `bind`. The paper leaves out D_F, which is far less
+    than D_T where the law of D_T holds.
 
     Example:
         >>> from scalejax import laws
