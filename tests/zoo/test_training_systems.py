@@ -44,6 +44,18 @@ def test_a_student_is_fitted_to_its_supervised_law_and_its_plan_has_an_interval(
     assert limits["D"][0] < true.D < limits["D"][1]
 
 
+def test_the_best_teacher_is_one_that_the_student_can_follow():
+    """A worse and a better one leave the student behind (the gap of capacity), and a larger student wants a better one."""
+    best = sj.argmin(TAUGHT, {"L_T": sj.Positive(1.5, 4)}, bounds={"L_T": (1.3, 3.5)})
+    values, found = TAUGHT.published["busbridge2025"], []
+    for N, D in ((143e6, 20e9), (546e6, 98.5e9), (1.82e9, 512e9)):
+        Lt = OUTER(N, D, **ALONE)
+        found.append(best(N=N, D=D, Lt=Lt, **values)["L_T"])
+        tried = TAUGHT(N, D, np.linspace(1.3, 3.5, 20001), Lt, **values)
+        assert found[-1] == pytest.approx(np.linspace(1.3, 3.5, 20001)[np.argmin(tried)], abs=2e-4)
+    assert found[1] > found[2]
+
+
 def test_paying_for_a_teacher_costs_loss():
     joint = sj.chain(L_T=(OUTER, {"N": "N_T", "D": "D_T"}), Lt=OUTER, loss=TAUGHT)
     values = {c: (TAUGHT.published["busbridge2025"] if s.name == "loss" else ALONE)[own] for s in joint.stages for own, c in s.parameters}

@@ -23,7 +23,7 @@ def replica_seconds(N, D, B, M, H, R, Q, W_0, W_1, eps_0=0.0, eps_1=0.0, bits=16
     Example:
         >>> slow = {"R": 1024, "Q": 3e14, "W_0": 4e11, "W_1": 1e10, "eps_0": 1e-4, "eps_1": 1e-2}
         >>> f"{replica_seconds(2.4e9, 48e9, 2**21, M=2, H=30, **slow):.0f}"
-        '13905'
+        '12500'
 
     References: after the model of wall-clock time in Charles et al. 2025, arXiv:2503.09799, appendix A; bound of the all-reduce: Patarasuk
     and Yuan 2009, J. Parallel Distrib. Comput. 69, 117.

@@ -100,7 +100,7 @@ def transfer_multiplier(D_F, N, k, alpha, beta):
         >>> law = sj.laws.data_transferred
         >>> found = sj.derive((law, law.published["hernandez2021_text"]), sj.formulas.transfer_multiplier, D_F=3e5, N=4e7)
         >>> f"{found.value:.0f} {found.even:.1g} {found.data_for_size:.0f}"
-        '475 6e+08 129'
+        '476 6e+08 129'
 
     References: Hernandez et al. 2021, arXiv:2102.01293, section 1.1.
     """
