@@ -2,7 +2,7 @@
 
 Costs of N and D go to `allocate(..., cost=...)`, which takes their other arguments by name. `seconds` and `dollars` turn a cost in FLOPs
 into one in another unit. The counts from the shape of a model (`transformer_params`, `deepseek_flops`, `kv_cache_bytes`, ...) are for laws
-and costs of your own.
+and costs of your own; `from_config` has parameters, FLOPs, memory and latency of a model from its config.json.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 from ..core.errors import DecisionError
 from .accounting import gated_params, gemstones_flops, gemstones_params, gpu_hours, sequence_flops
+from .configured.from_config import from_config
 from .shapes import (
     attention_flops,
     deepseek_flops,
@@ -65,6 +66,8 @@ __all__ = [
     "weight_bytes",
     "training_bytes",
     "kv_cache_bytes",
+    # from a configuration
+    "from_config",
     # exact counts of single studies
     "gated_params",
     "sequence_flops",

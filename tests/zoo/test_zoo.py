@@ -217,6 +217,8 @@ LOOSE = {
     "bimodal": "runs on both modalities cannot tell E_i, E_j and C_ij apart, as its docstring says",
     "bnsl": "the breaks of the published set lie beyond the runs",
     "d_cpt_cross": "C (r + eps)^-gamma tends to an exponential of r, with C, gamma and eps growing without end",
+    "diloco_sum": "from 1 to 8 replicas B M^beta hardly moves, and takes the place of C",
+    "distilled": "f1 and c1 are the width and the height of one switch, which few runs are near",
     "forward_momentum": "lam_M moves losses by less than a hundredth of the noise",
     "loss_to_error": "nearly all runs have the error of random guesses",
     "m2": "y_inf is 0.2 % of the lowest output",

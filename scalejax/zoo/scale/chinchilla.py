@@ -57,6 +57,7 @@ def chinchilla(N, D, *, E, A, alpha, B, beta):
     B=Positive(1.0, 1e8),
     beta=ranges.EXPONENT,
     q=Positive(0.1, 1.5),
+    published="chinchilla.toml",
 )
 def chinchilla_outer(N, D, *, E, A, alpha, B, beta, q):
     r"""Chinchilla with one outer exponent more, which removes most of its misfit on public sweeps.

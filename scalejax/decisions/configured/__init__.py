@@ -1,0 +1,1 @@
+"""Costs of a model from its configuration file."""
