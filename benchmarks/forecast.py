@@ -85,33 +85,50 @@ def of_tasks() -> None:
 
 
 def of_curves() -> None:
+    """Against M4 and a broken power law as fitted by themselves, and as averages of the same machinery with that law alone."""
     for file in ("revisiting_lang.csv", "revisiting_vision.csv"):
-        table = pd.read_csv(folder() / "revisiting_alabdulmohsin" / file)
-        table["curve"] = table["Domain"] + ", " + table["Task"] + ", " + table["Model"]
-        table = table.rename(columns={"Seen Examples": "x"})
-        train, test = (table[table["Training"] == flag] for flag in (1, 0))
-        enough = train.groupby("curve").size()
-        curves = set(enough[enough >= 8].index) & set(test["curve"])
-        train, test = (part[part["curve"].isin(curves)][["x", "Loss", "curve"]] for part in (train, test))
-        y, errors = test["Loss"].to_numpy(), {}
-        for laws in (None, ["m4"], ["bnsl"]):
+        train, test = _learning_curves(file)
+        y, errors = test["loss"].to_numpy(), {}
+
+        def keep(name: str, predicted: np.ndarray, begun: float, test: pd.DataFrame = test, errors: dict = errors) -> None:
+            frame = pd.DataFrame({"curve": test["curve"].to_numpy(), "error": np.abs(np.log(predicted / test["loss"].to_numpy()))})
+            errors[name] = each = frame.groupby("curve")["error"].mean()
+            print(
+                f"  {name:14s} error {100 * each.mean():.2f} %, median {100 * each.median():.2f} %  ({time.perf_counter() - begun:.1f} s)"
+            )
+
+        begun = time.perf_counter()
+        found = sj.forecast(train, test[["x", "curve"]], target="loss", by="curve")
+        low, high = found.interval(0.9)
+        frame = pd.DataFrame({"curve": test["curve"].to_numpy(), "held": (low <= y) & (y <= high), "width": np.log(high / low)})
+        each = frame.groupby("curve").mean()
+        print(
+            f"\n{file}: {len(each)} curves, 90 % band held {100 * each['held'].mean():.1f} %, median width {100 * each['width'].median():.1f} %"
+        )
+        keep("forecast", found.prediction, begun)
+        for law in ("m4", "bnsl"):
             begun = time.perf_counter()
-            found = sj.forecast(train, test[["x", "curve"]], target="Loss", by="curve", laws=laws)
-            seconds = time.perf_counter() - begun
-            name = laws[0] if laws else "forecast"
-            frame = pd.DataFrame({"curve": test["curve"].to_numpy(), "error": np.abs(np.log(found.prediction / y))})
-            errors[name] = frame.groupby("curve")["error"].mean()
-            if laws is None:
-                low, high = found.interval(0.9)
-                frame["held"], frame["width"] = (low <= y) & (y <= high), np.log(high / low)
-                each = frame.groupby("curve")[["held", "width"]].mean()
-                print(f"\n{file}: {len(curves)} curves, {seconds:.1f} s, 90 % band held {100 * each['held'].mean():.1f} %, ", end="")
-                print(f"median width {100 * each['width'].median():.1f} %")
-            print(f"  {name:9s} error {100 * errors[name].mean():.2f} %, median {100 * errors[name].median():.2f} %  ({seconds:.1f} s)")
-        better = {name: float(np.mean(errors["forecast"] < errors[name])) for name in ("m4", "bnsl")}
-        both = float(np.mean((errors["forecast"] < errors["m4"]) & (errors["forecast"] < errors["bnsl"])))
-        said = ", ".join(f"than {name} on {100 * share:.0f} %" for name, share in {**better, "both": both}.items())
-        print(f"  better {said} of the curves")
+            keep(f"average of {law}", sj.forecast(train, test[["x", "curve"]], target="loss", by="curve", laws=[law]).prediction, begun)
+            begun = time.perf_counter()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                fit = sj.fit(law, train, by="curve", sizes={"break": 1} if law == "bnsl" else {}, unidentified="warn")
+            keep(f"fit of {law}", fit.predict(x=test["x"].to_numpy(), group=test["curve"].to_numpy()), begun)
+        for how in ("fit of", "average of"):
+            both = np.logical_and.reduce([errors["forecast"] < errors[f"{how} {law}"] for law in ("m4", "bnsl")])
+            print(f"  better than either {how} them on {both.sum()} of {len(both)} curves")
+
+
+def _learning_curves(file: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Training and test points of the curves that have eight of the former; some rows of the file occur twice."""
+    table = pd.read_csv(folder() / "revisiting_alabdulmohsin" / file)
+    table["curve"] = table["Domain"] + ", " + table["Task"] + ", " + table["Model"]
+    table = table.rename(columns={"Seen Examples": "x", "Loss": "loss"}).drop_duplicates(["curve", "x", "Training"])
+    train, test = (table[table["Training"] == flag] for flag in (1, 0))
+    enough = train.groupby("curve").size()
+    curves = set(enough[enough >= 8].index) & set(test["curve"])
+    train, test = (part[part["curve"].isin(curves)][["x", "loss", "curve"]] for part in (train, test))
+    return train, test
 
 
 def picture() -> None:
