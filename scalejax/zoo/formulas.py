@@ -10,6 +10,8 @@ from __future__ import annotations
 from ..core.lazy import namespace
 
 _HOMES = {
+    "average_parameters": "zoo.architecture.sparsity",
+    "chinchilla_from_joint_moe": "zoo.architecture.experts",
     "compute_efficient": "zoo.hyperparameters.critical_batch",
     "contradiction_point": "zoo.scale.kaplan",
     "early_stopping_step": "zoo.scale.kaplan",
@@ -25,6 +27,7 @@ _HOMES = {
     "effective_shares": "zoo.fields.translation",
     "encoder_decoder_split": "zoo.fields.translation",
     "elasticity_of_substitution": "zoo.scale.chinchilla",
+    "optimal_granularity": "zoo.architecture.sparsity",
     "optimal_multiplier": "zoo.scale.overtraining",
     "overtraining_from_chinchilla": "zoo.scale.overtraining",
     "prediction_horizon": "zoo.scale.learning_curves",
