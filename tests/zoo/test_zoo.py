@@ -218,6 +218,7 @@ LOOSE = {
     "bnsl": "the breaks of the published set lie beyond the runs",
     "d_cpt_cross": "C (r + eps)^-gamma tends to an exponential of r, with C, gamma and eps growing without end",
     "forward_momentum": "lam_M moves losses by less than a hundredth of the noise",
+    "joint_moe": "an E_max of 290 lies beyond the 64 experts of the runs",
     "loss_to_error": "nearly all runs have the error of random guesses",
     "m2": "y_inf is 0.2 % of the lowest output",
     "m4": "all outputs lie within 0.1 % of y_0",
