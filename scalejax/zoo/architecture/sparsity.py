@@ -21,7 +21,7 @@ _TIAN = "Tian et al. 2025, arXiv:2507.17702"
     reference=_FRANTAR,
     N=ranges.N,
     D=Positive(1e7, 1e13, unit="tokens or examples"),
-    S=Unit(unit="share of weights that are zero"),
+    S=Interval(0.0, 0.99, unit="share of weights that are zero"),
     a_S=Positive(0.1, 1e5),
     b_S=Positive(0.1, 3.0),
     c_S=Positive(0.1, 1e5),
@@ -47,8 +47,7 @@ def sparse_weights(N, D, S, *, a_S, b_S, c_S, b_N, a_D, b_D, c):
         >>> round(laws.sparse_weights(48 * 12 * 1024**2, 500_000 * 65536, 0.75, **laws.sparse_weights.published["frantar2023_t5"]), 3)
         1.468
     """
-    kept = jnp.maximum(1.0 - S, 1e-12)
-    capacity = a_S * jnp.exp(b_S * jnp.log(kept)) + c_S
+    capacity = a_S * jnp.exp(b_S * jnp.log1p(-S)) + c_S
     return capacity * jnp.exp(-b_N * jnp.log(N)) + jnp.exp(b_D * (jnp.log(a_D) - jnp.log(D))) + c
 
 

@@ -70,7 +70,7 @@ def mutual_information(N, *, lam, N_c):
     R=Positive(0.1, 5.0, unit="bits/parameter"),
     published={
         "allenzhu2024": Published(
-            dict(R=2.0), context="1000 exposures of each fact, 16 or 8 bits a weight", source="abstract", status="verified"
+            dict(R=2.0), context="1000 exposures of each fact, 16 or 8 bits a weight", source="abstract", status="printed"
         ),
         "allenzhu2024_rare": Published(
             dict(R=1.0), context="100 exposures of each fact", source="result on 100 exposures", status="recalled"
