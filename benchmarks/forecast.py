@@ -102,9 +102,8 @@ def of_curves() -> None:
         low, high = found.interval(0.9)
         frame = pd.DataFrame({"curve": test["curve"].to_numpy(), "held": (low <= y) & (y <= high), "width": np.log(high / low)})
         each = frame.groupby("curve").mean()
-        print(
-            f"\n{file}: {len(each)} curves, 90 % band held {100 * each['held'].mean():.1f} %, median width {100 * each['width'].median():.1f} %"
-        )
+        print(f"\n{file}: {len(each)} curves, 90 % band held {100 * each['held'].mean():.1f} %,", end=" ")
+        print(f"median width {100 * each['width'].median():.1f} %")
         keep("forecast", found.prediction, begun)
         for law in ("m4", "bnsl"):
             begun = time.perf_counter()

@@ -79,6 +79,27 @@ def gemstones_flops(width, depth, n_ctx=2048, n_vocab=50304):
     return 3.0 * matrices + 3.5 * attention
 
 
+def fine_grained_flops(N, D, G, expansion=64.0, per_active=6.0, per_routed=14.0, aspect=64.0):
+    """FLOPs of training a mixture of fine-grained experts, routing included: (12 d_model^2 c_f + d_model E G c_r) n_layer D.
+
+    Args:
+        N: all parameters without embeddings and routers, d_model^2 (8 E + 4) n_layer, with n_layer = d_model / aspect.
+        D: tokens.
+        G: granularity, d_ff / d_expert; E G experts, of which a token meets G.
+        expansion: E, parameters of the experts over those of a dense layer.
+        per_active, per_routed: c_f and c_r, FLOPs of training for a parameter of the network and of a router.
+
+    12 d_model^2 n_layer are the active parameters, so that without routing it is 6 N_active D. Krajewski et al. 2024, section 6
+    (arXiv:2402.07871).
+
+    >>> f"{fine_grained_flops(7e9 * (8 * 64 + 4) / 12, 137.6e9, 32):.3g}"  # the paper's 64 x 7B: 6.46e21
+    '6.47e+21'
+    """
+    n_layer = (N / (aspect * aspect * (8.0 * expansion + 4.0))) ** (1 / 3)
+    d_model = aspect * n_layer
+    return (12.0 * d_model * per_active + expansion * G * per_routed) * d_model * n_layer * D
+
+
 def gpu_hours(seconds_per_step, steps, nodes, per_node=8):
     """Device hours of a run: seconds_per_step steps nodes per_node / 3600.
 

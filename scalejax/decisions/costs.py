@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.errors import DecisionError
-from .accounting import gated_params, gemstones_flops, gemstones_params, gpu_hours, sequence_flops
+from .accounting import fine_grained_flops, gated_params, gemstones_flops, gemstones_params, gpu_hours, sequence_flops
 from .configured.from_config import from_config
 from .shapes import (
     attention_flops,
@@ -73,6 +73,7 @@ __all__ = [
     "sequence_flops",
     "gemstones_params",
     "gemstones_flops",
+    "fine_grained_flops",
     "gpu_hours",
 ]
 

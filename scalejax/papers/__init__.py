@@ -6,6 +6,8 @@ from ..core.lazy import namespace
 
 _HOMES = {
     "fit_interaction": "papers.fields.aghajanyan2023",
+    "biography_bits": "papers.theory.allenzhu2024",
+    "knowledge_bits": "papers.theory.allenzhu2024",
     "bits": "papers.theory.an2024",
     "landauer_energy": "papers.theory.an2024",
     "nats": "papers.theory.an2024",

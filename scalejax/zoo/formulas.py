@@ -10,6 +10,8 @@ from __future__ import annotations
 from ..core.lazy import namespace
 
 _HOMES = {
+    "average_parameters": "zoo.architecture.sparsity",
+    "chinchilla_from_joint_moe": "zoo.architecture.experts",
     "compute_efficient": "zoo.hyperparameters.critical_batch",
     "contradiction_point": "zoo.scale.kaplan",
     "early_stopping_step": "zoo.scale.kaplan",
@@ -29,6 +31,7 @@ _HOMES = {
     "float_critical_tokens": "zoo.architecture.quantization",
     "float_layout": "zoo.architecture.quantization",
     "float_precision": "zoo.architecture.quantization",
+    "optimal_granularity": "zoo.architecture.sparsity",
     "optimal_multiplier": "zoo.scale.overtraining",
     "optimal_precision": "zoo.architecture.precision",
     "optimal_vocabulary": "zoo.architecture.vocabulary",

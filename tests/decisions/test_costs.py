@@ -419,6 +419,7 @@ CASES = {
     "sequence_flops": (80, 2**22, 2**24, 2**8, 2**16, 2**13, 2**17),
     "gemstones_params": (2**22 + 100, 80),  # between two steps of the number of heads
     "gemstones_flops": (2**22, 2**20),
+    "fine_grained_flops": (N, D, 16),
     "gpu_hours": (2, 2**40, 2**20),
 }
 FUNCTIONS = {name: (getattr(costs, name), arguments) for name, arguments in CASES.items()}

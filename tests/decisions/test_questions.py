@@ -1,6 +1,5 @@
 """Questions on top of `allocate`: effective compute, equivalents, break-even, choice, fronts, regret; against closed forms."""
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.optimize import brentq
@@ -22,23 +21,8 @@ EXPERTS = {
     32: (16.5424, 0.1557, 234.6726, 0.2652),
 }
 MOE = {E: {"E": 1.3637, "A": m, "alpha": mu, "B": n, "beta": nu} for E, (m, mu, n, nu) in EXPERTS.items()}
-# the same paper, table 3
-JOINT = {
-    "a": 35.91, "alpha": -0.1889, "delta": -0.2285, "gamma": 0.0098, "b": 35.98, "beta": -0.1775, "omega": 0.5529, "zeta": -0.0259,
-    "E_start": 2.0732, "E_max": 290.4521, "c": 1.3637,
-}  # fmt: skip
-
-
-@sj.law(
-    E=sj.Positive(1, 64), a=sj.Positive(), alpha=sj.Real(), delta=sj.Real(), gamma=sj.Real(), b=sj.Positive(), beta=sj.Real(),
-    omega=sj.Real(), zeta=sj.Real(), E_start=sj.Positive(), E_max=sj.Positive(), c=sj.Positive(), N=sj.Positive(1e7, 1e11),
-    D=sj.Positive(1e9, 1e13),
-)  # fmt: skip
-def joint_moe(N, D, E, *, a, alpha, delta, gamma, b, beta, omega, zeta, E_start, E_max, c):
-    """Loss of a mixture of E experts with N active parameters."""
-    log_E = -jnp.log(1 / (E - 1 + 1 / (1 / E_start - 1 / E_max)) + 1 / E_max)
-    size = jnp.exp(jnp.log(a) + delta * log_E + (alpha + gamma * log_E) * jnp.log(N))
-    return size + jnp.exp(jnp.log(b) + omega * log_E + (beta + zeta * log_E) * jnp.log(D)) + c
+joint_moe = sj.laws.joint_moe
+JOINT = joint_moe.published["ludziejewski2025"]
 
 
 def frontier(p, C):

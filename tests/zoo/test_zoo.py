@@ -220,6 +220,7 @@ LOOSE = {
     "diloco_sum": "from 1 to 8 replicas B M^beta hardly moves, and takes the place of C",
     "distilled": "f1 and c1 are the width and the height of one switch, which few runs are near",
     "forward_momentum": "lam_M moves losses by less than a hundredth of the noise",
+    "joint_moe": "an E_max of 290 lies beyond the 64 experts of the runs",
     "loss_to_error": "nearly all runs have the error of random guesses",
     "m2": "y_inf is 0.2 % of the lowest output",
     "m4": "all outputs lie within 0.1 % of y_0",

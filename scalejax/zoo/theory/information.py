@@ -1,4 +1,4 @@
-"""Losses in bits as information: what parameters store, and what one modality tells of another."""
+"""Information in bits: what parameters store of data and of facts, and what one modality tells of another."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import jax.numpy as jnp
 
 from ...core.laws.domains import Positive, Real
 from ...core.laws.law import law
+from ...core.laws.published import Published
 from .. import ranges
 
 
@@ -59,3 +60,37 @@ def mutual_information(N, *, lam, N_c):
         2.0
     """
     return lam * jnp.log(N / N_c)
+
+
+@law(
+    output="bits",
+    reference="Allen-Zhu and Li 2024, arXiv:2404.05405",
+    P=ranges.N,
+    H=Positive(1e6, 1e14, unit="bits"),
+    R=Positive(0.1, 5.0, unit="bits/parameter"),
+    published={
+        "allenzhu2024": Published(
+            dict(R=2.0), context="1000 exposures of each fact, 16 or 8 bits a weight", source="abstract", status="printed"
+        ),
+        "allenzhu2024_rare": Published(
+            dict(R=1.0), context="100 exposures of each fact", source="result on 100 exposures", status="recalled"
+        ),
+        "allenzhu2024_int4": Published(dict(R=0.7), context="4 bits a weight", source="result on quantisation", status="recalled"),
+    },
+)  # fmt: skip
+def knowledge_capacity(P, H, *, R):
+    r"""Facts in bits that a model can have learnt: all that there are, up to a number of bits for every parameter.
+
+        bits(P, H) = min(R P, H)
+
+    Symbols: P all parameters, embeddings included; H bits of all facts in the data, `papers.biography_bits` for synthetic ones; R bits a
+    parameter, which falls with fewer exposures and with fewer than 8 bits a weight.
+    R is an upper bound, the largest ratio of bits learnt to parameters among many models, not a mean: read it off the models on which H
+    is no limit. The parameters that H bits need are H / R. A mixture of 32 experts has R lower by 1.3 for all its parameters.
+
+    Example:
+        >>> from scalejax import laws
+        >>> laws.knowledge_capacity(7e9, 1e12, **laws.knowledge_capacity.published["allenzhu2024"])
+        14000000000.0
+    """
+    return jnp.minimum(R * P, H)
