@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 _EXACT = 64  # modes that are summed one by one
-_NODES = 192  # of the Gauss-Legendre rule for all others, in log j
+_NODES = 128  # of the Gauss-Legendre rule for all others, in log j
 _RULE = np.polynomial.legendre.leggauss(_NODES)
 _FIRST, _NEXT = 40, 5  # Newton steps to the first point of a path, and from each point to the next
 _TALBOT = 24  # points of the contour, which give about ten digits

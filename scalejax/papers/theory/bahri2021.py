@@ -40,7 +40,7 @@ def spectrum_exponent(eigenvalues: Any, ranks: tuple[int, int] | None = None) ->
     return float(-np.polyfit(np.log(np.arange(first, first + len(chosen))), np.log(chosen), 1)[0] - 1)
 
 
-def limited_by(x: Any, loss: Any, limit: float, *, expected: float = 1.0, level: float = 0.9) -> Computed:
+def limited_by(x: Any, loss: Any, limit: float, *, expected: float = 1.0, tolerance: float = 0.05, level: float = 0.9) -> Computed:
     r"""Is a loss limited by variance, so that it approaches its limit as x^-1, or by resolution, with a smaller power of the task's own?
 
         variance-limited:    L(x) - L(inf) ~ x^-1 in data D, or in width (x^-1/2 in parameters ~ width^2), whatever the task
@@ -50,12 +50,12 @@ def limited_by(x: Any, loss: Any, limit: float, *, expected: float = 1.0, level:
     Args:
         x: (n,) data, width or parameters. loss: (n,) losses there.
         limit: loss for infinite x with all else as it is; 0 or the irreducible loss where nothing else limits.
-        expected: exponent of variance, 1, or 1/2 for parameters.
+        expected: exponent of variance, 1, or 1/2 for parameters. tolerance: share of it by which a measured one may be smaller.
         level: of the interval, by the t distribution about the line through the logarithms.
 
     Returns:
-        `exponent`, its interval from `low` to `high`, and `regime`: "variance-limited" if the interval holds `expected` (or lies above it),
-        "resolution-limited" if it lies below.
+        `exponent`, its interval from `low` to `high`, and `regime`: "resolution-limited" if all of the interval is more than `tolerance`
+        below `expected`, else "variance-limited". An exponent of the task that happens to be 1 cannot be told from variance.
 
     Raises:
         DataError: if there are fewer than three points or a loss is not above the limit.
@@ -77,5 +77,5 @@ def limited_by(x: Any, loss: Any, limit: float, *, expected: float = 1.0, level:
     error = np.sqrt((rest @ rest) / (len(x) - 2) / (logs @ logs))
     reach = float(quantile_of(level, np.asarray(len(x) - 2))) * error
     low, high = -slope - reach, -slope + reach
-    regime = "resolution-limited" if high < expected - 1e-9 else "variance-limited"
+    regime = "resolution-limited" if high < expected * (1 - tolerance) else "variance-limited"
     return Computed({"exponent": float(-slope), "low": float(low), "high": float(high), "regime": regime}, "what limits the loss")

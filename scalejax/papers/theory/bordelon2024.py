@@ -121,14 +121,17 @@ def _flows(keys, t, a, b, *, N, P, M):
         logs = jnp.log(jnp.arange(1.0, M + 1))
         root, missed = jnp.exp(-0.5 * b * logs), jnp.exp(-0.5 * a * logs)  # square roots of the spectrum, and of what modes hold
         of_features, of_data = jax.random.split(key)
-        features = jnp.eye(M) if N is None else jax.random.normal(of_features, (N, M), root.dtype) / np.sqrt(N)
-        data = jnp.eye(M) if P is None else jax.random.normal(of_data, (P, M), root.dtype) / np.sqrt(P)
-        # In coordinates in which the covariance of the inputs is the identity.
-        seen = data @ (features * root).T
-        rates, vectors = jnp.linalg.eigh(seen.T @ seen)
-        pull = vectors.T @ (seen.T @ (data @ missed))
+        # In coordinates in which the covariance of the inputs is the identity: features (N, M), what the samples see of them (P, N).
+        features = None if N is None else jax.random.normal(of_features, (N, M), root.dtype) / np.sqrt(N) * root
+        data = None if P is None else jax.random.normal(of_data, (P, M), root.dtype) / np.sqrt(P)
+        seen = jnp.diag(root) if features is None else features.T
+        seen, labels = (seen, missed) if data is None else (data * root if features is None else data @ seen, data @ missed)
+        few = len(seen) < seen.shape[1]
+        rates, vectors = jnp.linalg.eigh(seen @ seen.T if few else seen.T @ seen)
         rates = jnp.maximum(rates, _LEAST)
+        pull = vectors.T @ (labels if few else seen.T @ labels)
         learned = (-jnp.expm1(-rates * t[:, None]) / rates * pull) @ vectors.T
-        return jnp.sum((missed - learned @ (features * root)) ** 2, axis=-1)
+        learned = learned @ seen if few else learned
+        return jnp.sum((missed - (learned * root if features is None else learned @ features)) ** 2, axis=-1)
 
     return jax.vmap(one)(keys, a, b)

@@ -25,8 +25,8 @@ def feature_ridge_loss(N: Any, T: Any, spectrum: Any, signal: Any, *, ridge: Any
         e = 1 - (q (N - 2 z) + z^2) / (T (N - q))
 
     Without a penalty z = min(N, T), and Delta falls as min(N, T)^-(1 + alpha) for lambda_k = k^-(1 + alpha); with w_k = 1 and no noise
-    L = Delta min(N, T) / (1 - min(N, T) / max(N, T)): it falls as min(N, T)^-alpha, is symmetric in the two, has a peak at N = T,
-    and a plateau where min(N, T) nears the number of modes.
+    L = Delta min(N, T) / (1 - min(N, T) / max(N, T)), which falls as min(N, T)^-alpha, is symmetric in the two, and has a peak at N = T,
+    which the best penalty removes. Where only one grows, the other is the plateau.
 
     Args:
         N: random features. T: samples; both broadcast, with `ridge` and `sigma2` too.
@@ -65,7 +65,8 @@ def _loss(N, T, ridge, sigma2, spectrum, signal):
     z, q = jnp.sum(shrunk), jnp.sum(shrunk**2)
     bias = jnp.sum(power * (1 - shrunk) * (1 - shrunk * (N - z) / (N - q)))
     room = 1 - (q * (N - 2 * z) + z**2) / (T * (N - q))
-    return jnp.where(room > 0, (bias + sigma2) / jnp.where(room > 0, room, 1.0) - sigma2, jnp.inf)
+    finite = (room > 0) & ((ridge > 0) | (N != T))
+    return jnp.where(finite, (bias + sigma2) / jnp.where(finite, room, 1.0) - sigma2, jnp.inf)
 
 
 @numpy_or_jax

@@ -14,7 +14,7 @@ from ...core.numeric.precision import numpy_or_jax
 from ...core.numeric.spectra import effective_ridge, from_laplace, modes
 from ...zoo.theory.features import plrf_exponents
 
-_SIZES = 96  # sizes that are tried for a budget
+_SIZES = 64  # sizes that are tried for a budget
 _REACH = 0.2  # how far from the predicted exponent of the best size they lie
 
 

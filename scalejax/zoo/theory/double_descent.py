@@ -67,7 +67,7 @@ def sketched_ridgeless_iid(m, p, n, *, alpha2, sigma2):
         m > p:  R = sigma^2 ( (p / m) / (1 - p / m) + (p / n) / (1 - p / n) )
         m < p:  R = alpha^2 (1 - m / p) + sigma^2 (m / p) / (1 - m / p)
 
-    Symbols: as in `sketched_ridgeless`, with n the samples before sketching, above p wherever m is. The sketch gives rows of unequal weight,
+    Symbols: as in `sketched_ridgeless`, with n the samples before sketching, above p wherever m is. The sketch gives rows unequal weights,
     which adds the risk of all n samples without a sketch; beyond interpolation it adds nothing.
 
     Example:
