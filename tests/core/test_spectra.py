@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from scalejax import DecisionError
 from scalejax.core.numeric.spectra import effective_ridge, from_laplace, modes
 
 
@@ -40,5 +41,10 @@ def test_without_a_penalty_as_many_modes_are_seen_as_there_are_samples():
 @pytest.mark.parametrize("t", [0.01, 1.0, 1e6])
 def test_inverse_transforms_are_the_functions(t):
     with jax.enable_x64(True):
-        np.testing.assert_allclose(from_laplace(lambda z: z**-0.5, t), 1 / np.sqrt(np.pi * t), rtol=1e-9)
-        np.testing.assert_allclose(from_laplace(lambda z: jnp.log1p(1 / z), t), -np.expm1(-t) / t, rtol=1e-9)
+        np.testing.assert_allclose(from_laplace(lambda z: z**-0.5, jnp.asarray(t)), 1 / np.sqrt(np.pi * t), rtol=1e-9)
+        np.testing.assert_allclose(from_laplace(lambda z: jnp.log1p(1 / z), jnp.asarray(t)), -np.expm1(-t) / t, rtol=1e-9)
+
+
+def test_single_precision_gets_a_sentence():
+    with pytest.raises(DecisionError, match="double precision"):
+        from_laplace(lambda z: 1 / z, jnp.float32(1.0))

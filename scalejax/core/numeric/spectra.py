@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..errors import DecisionError
+
 _EXACT = 64  # modes that are summed one by one
 _NODES = 128  # of the Gauss-Legendre rule for all others, in log j
 _RULE = np.polynomial.legendre.leggauss(_NODES)
@@ -48,8 +50,8 @@ def effective_ridge(ridge: Any, d: Any, spectrum: Any, weight: Any = 1.0, also: 
     Example:
         >>> import jax
         >>> with jax.enable_x64(True):
-        ...     kappa = effective_ridge(0.5, 2.0, jnp.ones(4))
-        >>> round(float(kappa * (1 - 2.0 / (1 + kappa))), 6)
+        ...     kappa = float(effective_ridge(0.5, 2.0, jnp.ones(4)))
+        >>> round(kappa * (1 - 2.0 / (1 + kappa)), 6)
         0.5
     """
     path = jnp.atleast_1d(jnp.asarray(ridge))
@@ -84,7 +86,7 @@ def from_laplace(transform: Callable[[Any], Any], t: Any) -> Any:
     Example:
         >>> import jax
         >>> with jax.enable_x64(True):
-        ...     round(float(from_laplace(lambda z: 1 / (1 + z), 2.0)), 8)  # exp(-2)
+        ...     round(float(from_laplace(lambda z: 1 / (1 + z), jnp.asarray(2.0))), 8)  # exp(-2)
         0.13533528
     """
     points, weights = contour(t)
@@ -92,7 +94,11 @@ def from_laplace(transform: Callable[[Any], Any], t: Any) -> Any:
 
 
 def contour(t: Any) -> tuple[Any, Any]:
-    """Points z and weights w of the upper half of the contour: f(t) is the real part of sum(w F(z))."""
+    """Points z and weights w of the upper half of the contour: f(t) is the real part of sum(w F(z)), in which most digits cancel."""
+    if jnp.result_type(t) != jnp.float64:
+        raise DecisionError(
+            "An inverse transform needs double precision: pass NumPy numbers, or JAX arrays inside `with jax.enable_x64():`."
+        )
     angle = jnp.arange(1, _TALBOT) * jnp.pi / _TALBOT
     r = 2 * _TALBOT / (5 * t)
     slope = 1 / jnp.tan(angle)

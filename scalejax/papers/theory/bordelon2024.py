@@ -11,6 +11,7 @@ import numpy as np
 
 from ...core.checks import check_count
 from ...core.errors import DecisionError
+from ...core.laws.formula import require
 from ...core.numeric.precision import numpy_or_jax
 from ...core.numeric.spectra import contour, effective_ridge, from_laplace, modes
 
@@ -37,7 +38,7 @@ def flow_loss(t: Any, *, a: Any, b: Any, N: Any = None, P: Any = None, M: Any = 
         Losses in the common shape, without label noise; differentiable in everything.
 
     Raises:
-        DecisionError: if both N and P are given: see `simulate_flow`.
+        DecisionError: if both N and P are given (see `simulate_flow`), t is not positive, or JAX arrays come in single precision.
 
     Example:
         >>> f"{flow_loss(1e8, a=1.5, b=1.5, N=100.0):.4f}"
@@ -47,9 +48,10 @@ def flow_loss(t: Any, *, a: Any, b: Any, N: Any = None, P: Any = None, M: Any = 
     """
     if N is not None and P is not None:
         raise DecisionError("flow_loss() takes N or P, not both; simulate_flow() takes both.")
-    if P is None:
-        return _by_size(*map(jnp.asarray, (t, a, b, jnp.inf if N is None else N, M)))
-    return _by_data(*map(jnp.asarray, (t, a, b, P, M)))
+    limit = jnp.inf if N is None and P is None else N if P is None else P
+    given = [jnp.asarray(value, float) for value in (t, a, b, limit, M)]
+    require(given[0] > 0, "flow_loss() needs a positive time t.")
+    return (_by_size if P is None else _by_data)(*given)
 
 
 def _spectra(a: Any, b: Any, M: Any) -> tuple[Any, Any, Any]:

@@ -49,7 +49,7 @@ def feature_ridge_loss(N: Any, T: Any, spectrum: Any, signal: Any, *, ridge: Any
     arXiv:2311.14646.
     """
     spectrum, signal = jnp.asarray(spectrum, float), jnp.asarray(signal, float)
-    N, T, ridge, sigma2 = map(jnp.asarray, (N, T, ridge, sigma2))
+    N, T, ridge, sigma2 = (jnp.asarray(value, float) for value in (N, T, ridge, sigma2))
     if spectrum.ndim != 1 or signal.shape != spectrum.shape:
         raise DecisionError("feature_ridge_loss() needs a spectrum (modes,) and a signal of the same length.")
     require(ridge >= 0, "ridge must not be negative.")

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from ...core.checks import check_count
 from ...core.errors import DecisionError
+from ...core.laws.formula import require
 from ...core.numeric.precision import numpy_or_jax
 from ...core.numeric.spectra import effective_ridge, from_laplace, modes
 from ...zoo.theory.features import plrf_exponents
@@ -70,13 +71,18 @@ def plrf_loss(r: Any, d: Any, *, alpha: Any, beta: Any, ratio: Any = 4.0, kernel
     Returns:
         Losses in the common shape; differentiable in everything.
 
+    Raises:
+        DecisionError: if r or d is not positive, or JAX arrays come in single precision.
+
     Example:
         >>> f"{plrf_loss(1e6, 1e4, alpha=1.0, beta=0.7):.3g}"
         '5.6e-07'
 
     References: Paquette et al. 2024, arXiv:2405.15074, sections 2 and 3.
     """
-    return _losses(*map(jnp.asarray, (r, d, alpha, beta, ratio, kernel_norm, B)))
+    given = [jnp.asarray(value, float) for value in (r, d, alpha, beta, ratio, kernel_norm, B)]
+    require((given[0] > 0) & (given[1] > 0), "plrf_loss() needs positive steps r and features d.")
+    return _losses(*given)
 
 
 @jax.jit
@@ -116,7 +122,7 @@ def plrf_optimum(f: Any, *, alpha: Any, beta: Any, ratio: Any = 4.0, kernel_norm
 
     References: Paquette et al. 2024, arXiv:2405.15074, section 4.
     """
-    f = jnp.asarray(f)
+    f = jnp.asarray(f, float)
     xi = plrf_exponents(jnp.asarray(alpha), jnp.asarray(beta))["xi"]
     powers = jnp.linspace(jnp.maximum(xi - _REACH, 0.05), jnp.minimum(xi + _REACH, 0.95), _SIZES)
     logs = jnp.log(f)[..., None] * powers

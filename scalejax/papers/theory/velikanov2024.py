@@ -65,7 +65,7 @@ def spectral_error(h: Callable[[Any], Any] | None, N: int, *, nu: Any, kappa: An
     References: Velikanov et al. 2024, arXiv:2403.11696, section on the circle model.
     """
     check_count("N", N, 1, DecisionError)
-    nu, kappa, sigma2 = map(jnp.asarray, (nu, kappa, sigma2))
+    nu, kappa, sigma2 = (jnp.asarray(value, float) for value in (nu, kappa, sigma2))
     require((nu > 1) & (kappa > 0) & (sigma2 >= 0), "spectral_error() needs nu > 1, kappa > 0 and sigma2 of 0 or more.")
     k = jnp.arange(N) - (N - 1) // 2
     size = jnp.maximum(jnp.abs(k + N * jnp.arange(-_ALIASES, _ALIASES + 1)[:, None]), 1.0)

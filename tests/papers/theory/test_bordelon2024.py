@@ -112,5 +112,7 @@ def test_gradients_by_exponents_are_differences(loss):
 def test_one_limit_at_a_time():
     with pytest.raises(sj.DecisionError, match="N or P, not both"):
         papers.flow_loss(1.0, a=1.5, b=1.5, N=10.0, P=10.0)
+    with pytest.raises(sj.DecisionError, match="positive time"):
+        papers.flow_loss(0.0, a=1.5, b=1.5)
     with pytest.raises(sj.DecisionError, match="N=0"):
         papers.simulate_flow(1.0, a=1.5, b=1.5, N=0)

@@ -112,3 +112,7 @@ def test_where_nothing_is_simulated():
         papers.plrf_phase(0.2, 0.2)
     with pytest.raises(sj.DecisionError, match="steps=0"):
         papers.simulate_plrf(1.0, 0.7, d=10, v=40, steps=0)
+    with pytest.raises(sj.DecisionError, match="positive steps"):
+        papers.plrf_loss(0.0, 10.0, alpha=1.0, beta=0.7)
+    with pytest.raises(sj.DecisionError, match="double precision"):
+        papers.plrf_loss(jnp.float32(10.0), 10.0, alpha=1.0, beta=0.7)
