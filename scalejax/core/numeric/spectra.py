@@ -29,7 +29,7 @@ def modes(count: Any) -> tuple[Any, Any]:
     """
     first = jnp.arange(1.0, _EXACT + 1.0)
     low, high = jnp.log(_EXACT + 0.5), jnp.log(jnp.maximum(count, _EXACT + 1e-6) + 0.5)
-    nodes, weights = (jnp.asarray(v) for v in _RULE)
+    nodes, weights = (jnp.asarray(v, low.dtype) for v in _RULE)
     rest = jnp.exp(low + 0.5 * (high - low) * (nodes + 1))
     return jnp.concatenate([first, rest]), jnp.concatenate([jnp.where(first <= count, 1.0, 0.0), 0.5 * (high - low) * weights * rest])
 
