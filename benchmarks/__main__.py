@@ -22,6 +22,7 @@ from . import (
     posteriors,
     procedure,
     schedules,
+    simulators,
     terms,
 )
 
@@ -41,6 +42,7 @@ BENCHMARKS = (
     schedules,
     mixtures,
     posteriors,
+    simulators,
     calibration,
 )
 

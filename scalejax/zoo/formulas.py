@@ -42,6 +42,10 @@ _HOMES = {
     "two_stage": "zoo.downstream.llama3",
     "tokens_per_parameter": "zoo.hyperparameters.minicpm",
     "tied_multiplier": "zoo.scale.overtraining",
+    "bottleneck_exponents": "zoo.theory.features",
+    "optimal_sketch": "zoo.theory.double_descent",
+    "plrf_exponents": "zoo.theory.features",
+    "resolution_exponent": "zoo.theory.features",
 }
 __all__ = list(_HOMES)
 __getattr__, __dir__ = namespace(__name__, _HOMES)

@@ -182,6 +182,22 @@ CASES = {
         {"N_nv": [7e9, 70e9], "d": [4096.0, 8192.0], "C": [7e21, 7e23]},
         {"V": [59427.662207270005, 217523.6745102671]},
     ),
+    "bottleneck_exponents": (
+        (laws.bottlenecks, {"a": 1.5, "b": 2.0, "A_t": 1.0, "A_N": 1.0, "A_P": 1.0}),
+        {},
+        {"t": 0.25, "N": 0.5, "P": 0.5, "compute": 1 / 6, "size": 1 / 3, "steps": 2 / 3},
+    ),
+    "plrf_exponents": (
+        (laws.hestness, {"alpha": 0.7, "beta_g": 0.1, "gamma": 0.0}),
+        {"beta": [0.3, 0.6, 0.9]},
+        {"xi": [1 / 2.4, 0.6 / 1.3, 0.5], "eta": [1 / 2.4, 1.6 / 2.6, 1.8 / 2.8]},
+    ),
+    "resolution_exponent": (published("hestness"), {"d": [4.0, 16.0]}, {"value": [1.0, 0.25]}),
+    "optimal_sketch": (
+        (laws.sketched_ridgeless, {"alpha2": 4.0, "sigma2": 1.0}),
+        {"n": 1000.0, "p": [100.0, 1000.0, 3000.0]},
+        {"m": [1000.0, 500.0, 1000.0], "risk": [1 / 9, 3.0, 8 / 3 + 1 / 2]},
+    ),
 }
 
 # Powers of large exponents, and differences of near numbers, have fewer digits in any arithmetic.
