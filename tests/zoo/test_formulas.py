@@ -182,6 +182,11 @@ CASES = {
         {"N_nv": [7e9, 70e9], "d": [4096.0, 8192.0], "C": [7e21, 7e23]},
         {"V": [59427.662207270005, 217523.6745102671]},
     ),
+    "transfer_multiplier": (
+        (laws.data_transferred, {"k": 2.0, "alpha": 0.5, "beta": 0.5}),
+        {"D_F": 4.0, "N": 9.0},
+        {"value": 4.0, "transferred": 12.0, "even": 36.0, "data_for_size": 10.0},
+    ),
     "bottleneck_exponents": (
         (laws.bottlenecks, {"a": 1.5, "b": 2.0, "A_t": 1.0, "A_N": 1.0, "A_P": 1.0}),
         {},
