@@ -60,6 +60,14 @@ def room_for_programs() -> Iterator[None]:
         jax.clear_caches()
 
 
+@pytest.fixture(autouse=True)
+def no_picture_stays_open() -> Iterator[None]:
+    """Closes what a test drew: pyplot warns of twenty figures."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
+
+
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """Folder of public data: the environment variable SCALEJAX_DATA, or shared/data beside the repository."""

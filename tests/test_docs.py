@@ -1,5 +1,6 @@
 """README and notebooks are run as a reader would run them."""
 
+import json
 import os
 import re
 import subprocess
@@ -18,8 +19,8 @@ COMMANDS = [
 ]
 
 
-def run(arguments, folder):
-    environment = {**os.environ, "MPLBACKEND": "agg", "PYTHONPATH": str(ROOT)}
+def run(arguments, folder, **more):
+    environment = {**os.environ, "MPLBACKEND": "agg", "PYTHONPATH": str(ROOT), **more}
     return subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True, timeout=900)
 
 
@@ -77,6 +78,11 @@ def test_notebook_runs(notebook, tmp_path):
         str(target),
         str(notebook),
     ]
-    done = run(arguments, tmp_path)
+    done = run(arguments, tmp_path, MPLBACKEND="module://matplotlib_inline.backend_inline")
     assert done.returncode == 0, done.stderr[-2000:]
-    assert '"output_type": "error"' not in target.read_text()
+    cells = [cell for cell in json.loads(target.read_text())["cells"] if cell["cell_type"] == "code"]
+    kinds = [output["output_type"] for cell in cells for output in cell["outputs"]]
+    assert "error" not in kinds
+    drawn = sum("sj.plot." in "".join(cell["source"]) for cell in cells)
+    shown = sum("image/png" in output.get("data", {}) for cell in cells for output in cell["outputs"])
+    assert shown == drawn > 0

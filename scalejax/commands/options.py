@@ -172,4 +172,4 @@ def show(table: Any, options: argparse.Namespace, draw: Callable[[], Any] | None
     if options.plot and draw:
         from ..reporting.figures import save
 
-        print(f"saved {save(draw(), options.plot)}")
+        print(f"saved {save(draw, options.plot)}")

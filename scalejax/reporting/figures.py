@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..core.errors import DataError
 from ..core.files import write_bytes
+from .plots.style import unregistered
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +23,7 @@ def drawn(draw: Callable[[], Axes]) -> Axes:
     """The axes that `draw` returns, with letters that are large enough for a phone."""
     import matplotlib
 
-    with matplotlib.rc_context({"font.size": READABLE}):
+    with matplotlib.rc_context({"font.size": READABLE}), unregistered():
         return draw()
 
 
@@ -65,8 +66,8 @@ def png(ax: Axes) -> bytes:
     return buffer.getvalue()
 
 
-def save(ax: Axes, path: Path) -> Path:
-    """Write the figure of these axes, as its name says: .png, .svg or .pdf.
+def save(draw: Callable[[], Axes], path: Path) -> Path:
+    """Write the figure of the axes that `draw` returns, as its name says: .png, .svg or .pdf.
 
     Raises:
         DataError: if the name ends otherwise, or the folder cannot be written.
@@ -75,5 +76,6 @@ def save(ax: Axes, path: Path) -> Path:
     if kind not in ("png", "svg", "pdf"):
         raise DataError(f"A picture called {path.name} is of no known kind; end its name in .png, .svg or .pdf.")
     buffer = io.BytesIO()
-    _figure(ax).savefig(buffer, format=kind, dpi=160)
+    with unregistered():
+        _figure(draw()).savefig(buffer, format=kind, dpi=160)
     return write_bytes(path, buffer.getvalue())

@@ -1,7 +1,7 @@
 """Pictures: functions of a result that draw on axes and return them.
 
-`ax` is drawn on if given; otherwise a new figure is made that no global state knows of: `ax.figure` shows or saves it. Further keyword
-arguments go to the marks (`Axes.scatter` for runs, `Axes.plot` for lines).
+`ax` is drawn on if given, otherwise a new figure of pyplot: notebooks show it, scripts with `plt.show()` or `plt.savefig(path)`. Further
+keyword arguments go to the marks (`Axes.scatter` for runs, `Axes.plot` for lines).
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import os
 import re
 from html.parser import HTMLParser
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib import rcParams
@@ -16,6 +17,7 @@ import scalejax as sj
 from scalejax.core import files
 from scalejax.reporting import page, plot, sections, verdict
 from scalejax.reporting.beyond_runs import BeyondRuns
+from scalejax.reporting.figures import save
 from scalejax.reporting.plots import marks, points, style
 from scalejax.reporting.report import report
 from scalejax.reporting.study import make_study
@@ -78,10 +80,21 @@ def line(ax, label):
 def leave_no_trace():
     before = dict(rcParams)
     yield
-    import matplotlib.pyplot as plt
-
-    assert not plt.get_fignums(), "a picture opened a figure of pyplot"
     assert dict(rcParams) == before
+
+
+def test_pictures_are_known_to_pyplot_and_those_of_files_are_not(fit, tmp_path):
+    """Notebooks show what pyplot knows; a report's pictures open no window and stay in no memory."""
+    ax = plot.residuals(fit)
+    assert plt.gcf() is ax.figure
+    plt.savefig(tmp_path / "picture.png", dpi=40)
+    blank = Figure(figsize=(6.4, 4.4))
+    blank.savefig(tmp_path / "blank.png", dpi=40)
+    assert (tmp_path / "picture.png").stat().st_size > 4 * (tmp_path / "blank.png").stat().st_size
+    plt.close("all")
+    save(lambda: plot.residuals(fit), tmp_path / "saved.svg")
+    sj.report(fit, tmp_path / "report.html", draws=sj.laplace(fit), forecast=False)
+    assert not plt.get_fignums()
 
 
 def test_fit_against_observed(fit, ax):

@@ -195,15 +195,13 @@ def predictive_check(check: PredictiveCheck, names: Sequence[str] | None = None)
 
     Example: `sj.plot.predictive_check(posterior.predictive_check())[0, 0].figure.savefig("check.png")`.
     """
-    from matplotlib.figure import Figure
-
     for name in names or ():
         if name not in check.replicated:
             raise FitError(f"{name!r} is not a statistic of this check; {suggest(name, check.replicated)}")
     chosen = list(names or check.replicated)
     columns = min(COLUMNS, len(chosen))
     rows = -(-len(chosen) // columns)
-    figure = Figure(figsize=(1.0 + 2.1 * columns, 0.5 + 1.75 * rows), layout="constrained")
+    figure = style.new_figure(figsize=(1.0 + 2.1 * columns, 0.5 + 1.75 * rows), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False)
     for ax in axes.flat[len(chosen) :]:
         ax.set_axis_off()

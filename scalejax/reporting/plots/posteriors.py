@@ -141,7 +141,6 @@ def pairs(posterior: Posterior, names: Sequence[str] | None = None) -> np.ndarra
 
     Example: `sj.plot.pairs(posterior, ["A", "alpha"])[0, 0].figure.savefig("pairs.png")`.
     """
-    from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     there = {entry.label: entry for entry in entries(posterior)}
@@ -151,7 +150,7 @@ def pairs(posterior: Posterior, names: Sequence[str] | None = None) -> np.ndarra
     chosen = [_Scaled(there[name]) for name in names] if names else [_Scaled(entry) for entry in shown(posterior)[0]]
     k = len(chosen)
     layout = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)
-    figure = Figure(figsize=(1.6 + 0.95 * k, 1.6 + 0.95 * k), layout=layout)
+    figure = style.new_figure(figsize=(1.6 + 0.95 * k, 1.6 + 0.95 * k), layout=layout)
     axes = figure.subplots(k, k, squeeze=False)
     panels: list[list[Axes]] = axes.tolist()
     for i, j in np.ndindex(k, k):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Okabe and Ito's colours, which people with any colour vision tell apart; yellow is left out, it vanishes on white.
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"
@@ -17,6 +20,7 @@ GREY = "#666666"
 BAND: dict[str, Any] = {"alpha": 0.2, "linewidth": 0}
 PAPER = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1.5}  # behind labels that lie on lines
 
+_UNREGISTERED: ContextVar[bool] = ContextVar("unregistered", default=False)
 _SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
 
 
@@ -86,12 +90,29 @@ def unit_of(name: str) -> tuple[str, Callable[[float], str]]:
 
 
 def canvas(ax: Axes | None) -> Axes:
-    """The axes given, or those of a new figure that no global state knows of."""
-    if ax is not None:
-        return ax
-    from matplotlib.figure import Figure
+    """The axes given, or those of a new figure."""
+    return new_figure(figsize=(6.4, 4.4), layout="constrained").subplots() if ax is None else ax
 
-    return Figure(figsize=(6.4, 4.4), layout="constrained").subplots()
+
+def new_figure(**options: Any) -> Figure:
+    """A figure of pyplot, so that notebooks show it and `plt.show()` and `plt.savefig` know it; within `unregistered` one of its own."""
+    if _UNREGISTERED.get():
+        from matplotlib.figure import Figure
+
+        return Figure(**options)
+    import matplotlib.pyplot as plt
+
+    return plt.figure(**options)
+
+
+@contextmanager
+def unregistered() -> Iterator[None]:
+    """Figures drawn within are for files: no window opens, and none stays in memory."""
+    token = _UNREGISTERED.set(True)
+    try:
+        yield
+    finally:
+        _UNREGISTERED.reset(token)
 
 
 def finish(ax: Axes) -> Axes:
