@@ -36,8 +36,25 @@ def curve_design(rng: np.random.Generator, steps: int = 600, **more: Any) -> dic
     return {"eta": np.stack(rates), "t": t, "W": np.zeros(6), **more}
 
 
+def sized(rng: np.random.Generator, **more: Any) -> dict[str, Any]:
+    """Runs of sizes and tokens at which both matter; parameters drawn from all their ranges make losses of hundreds that drown the rest."""
+    return {
+        "N": 10 ** rng.uniform(7.5, 9.5, 96),
+        "D": 10 ** rng.uniform(9.0, 11.0, 96),
+        "A": 400.0,
+        "alpha": 0.34,
+        "B": 800.0,
+        "beta": 0.3,
+        **more,
+    }
+
+
 # Law name -> function of a random generator that returns the inputs (and perhaps parameters) of the recovery test.
 DESIGNS: dict[str, Callable[[np.random.Generator], Mapping[str, Any]]] = {
+    "data_constrained_exponents": lambda rng: sized(rng, U=10 ** rng.uniform(8.5, 10.0, 96), E=1.7, R_D_star=30.0, R_N_star=30.0),
+    "mixture_additive": lambda rng: sized(
+        rng, h=rng.dirichlet(np.ones(3), 96), E=1.0, C=np.array([1.0, 2.0, 1.5]), gamma=np.array([0.3, 0.6, 0.9])
+    ),
     "bnsl": lambda rng: {"x": np.logspace(0, 3.6, 96)},  # breaks must lie inside
     **{name: curve_design for name in ("lr_annealing", "lr_annealing_power", "multi_power", "functional_scaling")},
     **{f"multi_power_{key}": curve_design for key in ("opl", "lldl", "no_gamma", "spl", "mel", "mtl")},
@@ -224,6 +241,7 @@ LOOSE = {
     "loss_to_error": "nearly all runs have the error of random guesses",
     "m2": "y_inf is 0.2 % of the lowest output",
     "m4": "all outputs lie within 0.1 % of y_0",
+    "mixture_joint": "runs hardly tell gammaA and gammaB, as its docstring says",
     "mixture_full": "23 numbers from 96 runs: power means of any order between nearly equal factors",
     "mixture_simple": "the mixture moves losses of 65 to 685 by less than one",
     "multilingual_pairs": "where c1 is large only its product with beta_1 counts",
