@@ -94,7 +94,7 @@ EXAMPLES: dict[str, tuple[Callable[[Any], Any], Any, tuple[Any, ...]]] = {
     "Allocation": (lambda v: sj.allocate(draws(), compute=v), 1e21, (NAN, -1.0)),
     "Mixture": (lambda v: sj.optimal_mixture(TARGETS, kl_weight=v), 0.01, (NAN, -1.0)),
     "NextRuns": (
-        lambda v: sj.next_runs(fitted(), space={"N": (1e7, 1e9), "D": (1e9, 2e10)}, target={"N": 7e9, "D": 1.4e11}, budget=v),
+        lambda v: sj.next_runs(fitted(), {"N": [1e8, 3e8, 1e9], "D": [2e9, 6e9, 2e10]}, target={"N": 7e9, "D": 1.4e11}, budget=v),
         1e21,
         (NAN, -1.0),
     ),

@@ -36,6 +36,7 @@ def same(found, expected):
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-12, atol=1e-300, err_msg=name)
 
 
+@pytest.mark.slow
 def test_eight_devices(alone, tmp_path):
     assert start(tmp_path / "eight.npz", devices=8).wait(timeout=300) == 0
     found = numbers(tmp_path / "eight.npz")

@@ -159,6 +159,7 @@ def test_a_shift_is_found():
     assert found.order[0] == 1 and found.params(1)["s_D"] == pytest.approx(3e9, rel=0.3)
 
 
+@pytest.mark.slow
 def test_thousands_of_masks_trace_one_program(runs):
     jax.clear_caches()
     library = sj.term_library("N", "D", terms={"N": "N", "D": "D", "mix": ("N", "D"), "D2": "D"}, shifted=("N", "D"), logs="D", outer=True)
@@ -176,6 +177,7 @@ def test_thousands_of_masks_trace_one_program(runs):
     assert trace_counts() == after
 
 
+@pytest.mark.slow
 def test_the_true_structure_among_200_has_the_lowest_bic(inputs):
     library = sj.term_library("N", "D", terms={"N": "N", "D": "D", "mix": ("N", "D")}, shifted=("N", "D"), outer=True)
     truth = library.mask(*PLAIN["chinchilla"])

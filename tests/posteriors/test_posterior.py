@@ -132,6 +132,7 @@ def test_rounder_coordinates_are_the_same_places():
     np.testing.assert_allclose(np.cov(at), np.eye(3), atol=0.1)
 
 
+@pytest.mark.slow
 def test_soiled_sweeps_mix():
     """Two of 24 runs diverged, at 7.5 and 11 nats: tails as long as theirs, but a law through all the other runs."""
     law, g = sj.laws.chinchilla, np.random.default_rng(3)
