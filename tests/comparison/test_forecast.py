@@ -206,6 +206,14 @@ def test_bad_input_gets_one_sentence(runs, at, options, sentence):
         sj.forecast(runs or runs_of(), at, **options)
 
 
+@pytest.mark.parametrize(("last", "axis"), [(3e9, ""), (1e12, "D")])
+def test_one_point_far_beyond_makes_it_an_extrapolation(last, axis):
+    D = np.geomspace(1e7, 2.2e9, 24)
+    found = sj.forecast({"D": D, "loss": 1 + 40 * D**-0.25}, {"D": [2e7, 1e8, 5e8, last]}, laws=["power_law"])
+    assert found.axis == axis
+    np.testing.assert_allclose(found.reach, [0, 0, 0, np.log10(last / D[-1]) if axis else 0], atol=1e-9)
+
+
 def test_a_group_without_runs():
     table = {"x": np.geomspace(1, 10, 12), "y": np.geomspace(3, 2, 12), "g": ["a"] * 6 + ["b"] * 6}
     with pytest.raises(sj.DataError, match="asks for the group 'c' of 'g', of which there are no runs"):

@@ -87,7 +87,7 @@ def forecast(
         scale: what is large: an input, or a function of the columns; default compute (6 N D or C), or what the points exceed the runs in.
         misfit: "learned" from public sweeps and the runs' own origins, a `Prior` of your own, or None for noise, parameters and
             spread alone.
-        origins: how many, at most; where the points lie among the runs they are five random folds.
+        origins: how many, at most. Where most points lie among the runs, and none beyond them by half a decade, they are five random folds.
         seed: of starts, folds and replicates.
         progress: True, False, a function of (done, total), or None for a line on terminals when it takes long.
 

@@ -18,7 +18,8 @@ _FIRST, _LAST = 0.4, 0.93  # shares of the runs that the first and the last orig
 _FEWEST = 6  # runs that an origin must know
 _FOLDS = 5
 _NARROWEST = 0.5  # decades
-_INSIDE = 0.5  # share of the points that must lie beyond the runs, for the forecast to be one
+_BEYOND = 0.5  # share of the points that must lie beyond the runs, for the forecast to be one,
+_FAR = 0.5  # or how many decades one of them
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -125,7 +126,7 @@ def _axis(columns: Columns, scale: str | Callable[..., Any] | None) -> tuple[str
     candidates |= {name: _logs(columns, name) for name in columns.scalars}
     for name, (size, asked) in candidates.items():
         top = _top(size, np.full((len(size), 1), True), columns.of_run, max(len(columns.groups), 1))[columns.of_point, 0]
-        if np.mean(asked > top + 1e-9) >= _INSIDE:
+        if np.mean(asked > top + 1e-9) >= _BEYOND or np.max(asked - top) >= _FAR:
             return name, size, asked
     return "", np.zeros(len(columns.y)), np.zeros(len(columns.of_point))
 
