@@ -146,6 +146,8 @@ def _with_forecast(draw: Callable[[], Any], study: Study) -> Any:
     shown = (compute >= ax.get_xlim()[0]) & (compute <= ax.get_xlim()[1])
     ends = np.stack([middle - low, high - middle])[:, shown]
     ax.errorbar(compute[shown], middle[shown], ends, fmt="o", markersize=4, color=GREEN, capsize=3, label=f"forecast, {study.percent}")
+    bottom, top = ax.get_ylim()
+    ax.set_ylim(min(bottom, 0.99 * low[shown].min(initial=np.inf)), max(top, 1.01 * high[shown].max(initial=-np.inf)))
     ax.legend(frameon=False, fontsize="small", loc="lower left")
     return ax
 
