@@ -32,6 +32,7 @@ _HOMES = {
     "two_stage": "zoo.downstream.llama3",
     "tokens_per_parameter": "zoo.hyperparameters.minicpm",
     "tied_multiplier": "zoo.scale.overtraining",
+    "ticket_crossover": "zoo.theory.learning",
 }
 __all__ = list(_HOMES)
 __getattr__, __dir__ = namespace(__name__, _HOMES)
