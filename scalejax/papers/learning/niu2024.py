@@ -55,8 +55,8 @@ def hopfield_descent(x: Any, patterns: Any, *, layers: int = 32) -> Any:
 
     References: Niu et al. 2024, arXiv:2405.08707, section 4 (energy and majorisation); the quadratic majoriser is Weiszfeld's.
     """
-    patterns = jnp.asarray(patterns)
-    start = jnp.asarray(x, jnp.result_type(float, x, patterns))
+    x, patterns = jnp.asarray(x), jnp.asarray(patterns)
+    start = x.astype(jnp.result_type(float, x, patterns))
 
     def layer(x: Any, _: Any) -> Any:
         d = _distances(x, patterns)

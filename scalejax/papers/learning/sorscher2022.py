@@ -76,7 +76,7 @@ def _error(alpha: Any, f: Any, theta: Any, hard: bool) -> Any:
     examples = _kept(f, theta, hard)
     along, _, weights = examples
     grid = _START * (alpha / _START) ** (jnp.arange(1, _STEPS + 1) / _STEPS)
-    path = jnp.concatenate([jnp.full(12, _START, alpha.dtype), jnp.repeat(grid, 3)])
+    path = jnp.concatenate([jnp.full(12, _START, alpha.dtype), jnp.repeat(grid, 3), jnp.full(24, alpha)])
     few = [jnp.log(_START * (weights @ along)), 0.0, 0.5 * jnp.log(_START), 0.0]
     x, _ = jax.lax.scan(lambda x, at: (_newton(x, at, examples), None), jnp.asarray(few, alpha.dtype), path)
     x = jax.lax.stop_gradient(x)
@@ -87,9 +87,9 @@ def _error(alpha: Any, f: Any, theta: Any, hard: bool) -> Any:
 
 def _kept(f: Any, theta: Any, hard: bool) -> tuple[Any, Any, Any]:
     """Nodes of the examples kept: y times their coordinates along the teacher and across it, in the plane of the probe; and weights."""
-    x, w = np.polynomial.legendre.leggauss(_NODES)
+    x, plain = np.polynomial.legendre.leggauss(_NODES)
     t = (x + 1) / 2
-    near, w = t**3, jnp.asarray(1.5 * t**2 * w)  # denser at the decision boundary, which matters with many examples
+    near, w = t**3, jnp.asarray(1.5 * t**2 * plain)  # denser at the decision boundary, which matters with many examples
     z = ndtri(0.5 * (1 + (0.0 if hard else 1 - f) + f * near))[:, None]
     # The teacher disagrees with the probe for u below this; theta = 0 would divide by 0.
     limit = jnp.maximum(-z * jnp.cos(theta) / jnp.maximum(jnp.sin(theta), 1e-12), _FURTHEST)

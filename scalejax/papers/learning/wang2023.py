@@ -45,7 +45,8 @@ def multistage_fit(x: Any, u: Any, *, stages: int = 7, seed: int = 0) -> Compute
     if x.ndim != 1 or x.shape != u.shape or len(x) < 16 or not (np.diff(x) > 0).all() or not np.isfinite(u).all() or not u.any():
         raise DataError("multistage_fit() needs x that rises and values u of the same length, at least 16 points, not all 0.")
     length, rng = x[-1] - x[0], np.random.default_rng(seed)
-    left, neurons = u, []
+    left = u
+    neurons: list[int] = []
     error, frequency = [_rms(left)], [_frequency(left, length)]
     for _ in range(stages):
         f = max(frequency[-1], 0.5 / length)

@@ -36,7 +36,7 @@ def lottery_tickets(N, d, *, A, B, E):
 
     Example:
         >>> from scalejax import laws
-        >>> laws.lottery_tickets(10.0, 1.0, A=100.0, B=0.1, E=0.0)
+        >>> round(laws.lottery_tickets(10.0, 1.0, A=100.0, B=0.1, E=0.0), 9)
         0.02
     """
     return A * power(N, -4 / d) + B / N + E
@@ -91,7 +91,7 @@ def generalisation_boundary(n, M, *, c, s):
     Example:
         >>> from scalejax import laws
         >>> import math
-        >>> laws.generalisation_boundary(20 * math.log(10), 10.0, c=2.0, s=8.0)
+        >>> round(laws.generalisation_boundary(20 * math.log(10), 10.0, c=2.0, s=8.0), 9)
         0.5
     """
     return jax.nn.sigmoid(s * (jnp.log(n) - jnp.log(c) - jnp.log(M) - jnp.log(jnp.log(M))))
