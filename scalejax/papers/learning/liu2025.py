@@ -134,7 +134,7 @@ def train_superposition(
 
     Example:
         >>> found = train_superposition(4, n=32, steps=300)
-        >>> found.represented, bool(0.5 < 4 * found.overlap < 1.5)
+        >>> round(found.represented, 1), bool(0.5 < 4 * found.overlap < 1.5)
         (1.0, True)
 
     References: Liu et al. 2025, arXiv:2505.10465; their code draws batches in which several features can be active at once. With one at a
