@@ -46,6 +46,7 @@ _HOMES = {
     "optimal_sketch": "zoo.theory.double_descent",
     "plrf_exponents": "zoo.theory.features",
     "resolution_exponent": "zoo.theory.features",
+    "ticket_crossover": "zoo.theory.learning",
 }
 __all__ = list(_HOMES)
 __getattr__, __dir__ = namespace(__name__, _HOMES)

@@ -154,6 +154,11 @@ CASES = {
     ),
     "competition_barrier": (PAIR, {}, {"N": 138486977260.73575, "D": 620998775647.0638, "compute": 5.160014599318781e23}),
     "barrier_tokens": (PAIR, {"N": 4e10}, {"value": 5425926741191.317}),
+    "ticket_crossover": (
+        (laws.lottery_tickets, {"A": 1000.0, "B": 1.0, "E": 0.0}),
+        {"d": [1.0, 2.0, 8.0]},
+        {"value": [10.0, 1e3, 1e-6]},
+    ),
     "barrier_parameters": (PAIR, {"D": 5425926741191.317}, {"value": 4e10}),
     "optimal_precision": (published("precision"), {}, {"P": 7.00210936833881, "kept": 0.7406686834348071}),
     "critical_tokens": (QUANTISED, {"N": 2.2e8, "P_post": [3.0, 4.0]}, {"value": [10541176593.71352, 56975860147.27068]}),
@@ -207,6 +212,7 @@ CASES = {
 
 # Powers of large exponents, and differences of near numbers, have fewer digits in any arithmetic.
 ROUNDED = {
+    "ticket_crossover": 2e-14,
     "effective_parameters": 1e-14, "compute_efficient": 4e-15, "prediction_horizon": 4e-15, "critical_tokens": 3e-14, "float_layout": 1e-14,
     "float_critical_tokens": 3e-14, "float_precision": 1e-12, "optimal_vocabulary": 1e-13,
 }  # fmt: skip

@@ -15,6 +15,7 @@ from .. import ranges
     E=ranges.E,
     A=Positive(0.1, 1e4),
     alpha=ranges.EXPONENT,
+    published="power.toml",
 )
 def power_law(x, *, E, A, alpha):
     r"""Power law with an irreducible constant in one variable of any kind.
@@ -22,7 +23,8 @@ def power_law(x, *, E, A, alpha):
         L(x) = E + A x^-alpha
 
     Symbols: x is size, data or compute in any unit (A changes with it); E and A in the unit of the loss; alpha has none.
-    `hestness` and `henighan` are the same curve with their papers' parameters.
+    `hestness` and `henighan` are the same curve with their papers' parameters. The sets liu2025 are of language models, x their width,
+    with one alpha for all families.
 
     Example:
         >>> from scalejax import laws
