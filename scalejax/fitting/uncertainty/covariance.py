@@ -108,11 +108,11 @@ def _stack(layout: Layout, edge: np.ndarray, rows: Rows) -> list[Curvature]:
         full[:, free[:, None], free] = np.where(load[:, :, None] | load[:, None], np.inf, part)
     seen = np.where(load[:, :, None] | load[:, None], 0.0, inverse)  # of what is not determined the inverse is rounding, up to 1e300
     freedom[:, free] = np.minimum(rows.freedom(seen), np.maximum(freedom[:, free], 0.0))
-    with np.errstate(invalid="ignore", divide="ignore"):  # rounding leaves variances below 0 where nothing is determined
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):  # rounding leaves variances below 0 where nothing is determined
         deviation = np.sqrt(np.diagonal(whole[0], axis1=1, axis2=2))
         correlation = whole[0] / (deviation[:, :, None] * deviation[:, None])
+        condition = values.max(axis=1) / np.maximum(values.min(axis=1), 1e-300)
     labels = np.asarray(layout.labels)
-    condition = values.max(axis=1) / np.maximum(values.min(axis=1), 1e-300)
     flat = load & (rows.n > size)[:, None]
     return [
         Curvature(

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from ...core.laws.domains import Positive, Real, Unit
 from ...core.laws.law import law
 from ...core.laws.published import Published
-from ...core.numeric.powers import power_sum
+from ...core.numeric.powers import LEAST, power_sum
 from .. import ranges
 
 _PANFEROV = "Panferov et al. 2025, arXiv:2506.01863"
@@ -18,9 +18,10 @@ _F, _C = Positive(0.1, 2.0), Positive(0.5, 4.0)
 
 
 def _capacity(G, F, C):
-    """tanh(F log_{1/4} G)^C, from 1 at G = 0 to 1e-6 near G = 1."""
-    digits = -jnp.log(jnp.clip(G, 1e-30, 1.0)) / log(4.0)
-    return jnp.maximum(jnp.exp(C * jnp.log(jnp.maximum(jnp.tanh(F * digits), 1e-12))), _LEAST)
+    """tanh(F log_{1/4} G)^C, from 1 at G = 0 to 1e-6 near G = 1. Below 1e-9 it is its chord, as its slope at 0 is infinite."""
+    digits = -jnp.log(jnp.clip(G, LEAST, 1.0)) / log(4.0)
+    kept = jnp.maximum(jnp.exp(C * jnp.log(jnp.maximum(jnp.tanh(F * digits), 1e-12))), _LEAST)
+    return 1 - (1 - kept) * jnp.minimum(G / LEAST, 1.0)
 
 
 @law(
