@@ -1,1 +1,1 @@
-"""Laws that look inside a model: experts, shapes, streams, numbers of bits and vocabularies."""
+"""Laws that look inside a model and its training: experts, shapes, precision, vocabulary, teachers, replicas."""

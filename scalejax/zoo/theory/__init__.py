@@ -1,1 +1,1 @@
-"""Laws that theory derives: limits, schedules, collapse, information."""
+"""Laws that theory derives: limits, schedules, collapse, information, bottlenecks."""
