@@ -394,6 +394,20 @@ def test_found_laws_can_be_fitted_and_forecast(searched):
     assert len(ahead.weights) == len(searched.laws)
 
 
+@pytest.mark.slow
+def test_search_finds_a_best_rate_and_a_break():
+    rng = np.random.default_rng(0)
+    D, lr = (v.ravel() for v in np.meshgrid(np.geomspace(1e9, 1e11, 6), np.geomspace(1e-4, 1e-2, 9)))
+    loss = (1.7 + 400 * D**-0.28) * (1 + 0.02 * (np.cosh(0.8 * np.log(lr / 1.2e-3)) - 1)) * np.exp(0.001 * rng.standard_normal(54))
+    tuned = sj.search({"D": D, "lr": lr, "loss": loss}).best
+    assert tuned.formula == "L = (E + A_D D^-alpha_D) (1 + w_lr (cosh(k_lr ln(lr/best_lr)) - 1))"
+    assert tuned.published["fitted"]["best_lr"] == pytest.approx(1.2e-3, rel=0.03)
+    x = np.geomspace(1, 1e5, 60)
+    bent = sj.search({"x": x, "loss": (1.2 + 3 * x**-0.15 * (1 + x / 300) ** -0.3) * np.exp(0.0005 * rng.standard_normal(60))}).best
+    assert bent.formula == "L = E + A_x x^-alpha_x (1 + x/d_x)^-c_x"
+    assert bent.published["fitted"]["d_x"] == pytest.approx(300, rel=0.1)
+
+
 def test_search_says_what_it_cannot_take():
     with pytest.raises(sj.FitError, match=r"takes a falling target.*here the target rises"):
         sj.search({"x": np.geomspace(1, 100, 12), "y": np.geomspace(1, 3, 12)}, target="y")

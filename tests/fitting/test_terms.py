@@ -150,6 +150,22 @@ def test_terms_of_every_kind():
     assert law.formula == "L = (E + (A_N N^-alpha_N ln(1 + N)^b_N + A_D (D + s_D)^-alpha_D)^q) (1 + gamma_R R^kappa_R)"
 
 
+def test_breaks_and_bowls():
+    library = sj.term_library("D", breaks="D", bowls="lr")
+    names = ("E", "A_D", "alpha_D", "d_D", "c_D", "w_lr", "k_lr", "best_lr")
+    law = library.law(library.mask(*names))
+    p = dict(E=1.5, A_D=60.0, alpha_D=0.3, d_D=1e9, c_D=0.2, w_lr=0.02, k_lr=0.8, best_lr=1e-3)
+    D, lr = 4e9, 3e-3
+    power = 60 * D**-0.3 * (1 + 4) ** -0.2
+    assert law(D, lr, **p) == pytest.approx((1.5 + power) * (1 + 0.02 * (np.cosh(0.8 * np.log(3)) - 1)), rel=1e-13)
+    assert law.formula == "L = (E + A_D D^-alpha_D (1 + D/d_D)^-c_D) (1 + w_lr (cosh(k_lr ln(lr/best_lr)) - 1))"
+    plain = library.mask("E", "A_D", "alpha_D")
+    assert library.law(plain).inputs == ("D",)
+    found = library.masked(D, lr, **p, present=plain.astype(float))
+    assert found == pytest.approx(1.5 + 60 * D**-0.3, rel=1e-13)
+    assert law(D, 1e-3, **p) == pytest.approx(1.5 + power, rel=1e-14)  # the best
+
+
 def test_a_shift_is_found():
     library = sj.term_library("D", shifted="D")
     law = library.law(library.mask("E", "A_D", "alpha_D", "s_D"))
@@ -228,10 +244,12 @@ def test_weights_of_zero_leave_runs_out(library, runs):
         (("E", "A_N", "alpha_N", "alpha_D"), "alpha_D without its coefficient A_D"),
         (("E", "A_N", "alpha_N", "gamma_R"), "belong together"),
         (("E", "A_D", "b_D", "s_D"), "s_D without the exponent alpha_D"),
+        (("E", "A_D", "alpha_D", "d_D"), "d_D and c_D, which belong together"),
+        (("E", "A_D", "alpha_D", "w_lr", "k_lr"), "k_lr and best_lr, which belong together"),
     ],
 )
 def test_structures_that_are_no_law(names, sentence):
-    library = sj.term_library("N", "D", shifted="D", logs="D", times="R")
+    library = sj.term_library("N", "D", shifted="D", breaks="D", logs="D", times="R", bowls="lr")
     with pytest.raises(sj.LawError, match=f"^Structure 1 .*{sentence}.*\\.$"):
         library.check([library.mask("E", "A_N", "alpha_N"), library.mask(*names)])
 
@@ -260,6 +278,8 @@ def test_bad_input_is_one_sentence(library, runs):
         (("N", "D"), {"terms": {"N": "N"}}, "'D' is in no term"),
         (("N",), {"terms": {"N": "M"}}, "names 'M', which is no input"),
         (("N",), {"shifted": "D"}, "shifted names 'D'"),
+        (("N",), {"breaks": "D"}, "breaks names 'D'"),
+        (("N",), {"bowls": ("lr", "lr")}, "each named once"),
         (("N",), {"terms": {"N": ("N", "N")}}, "once each"),
         (("N",), {"A_D": sj.Positive(1, 2)}, "nothing called 'A_D'"),
     ],

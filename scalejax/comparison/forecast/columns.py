@@ -31,6 +31,7 @@ _NAMES = {
     "batch": ("bsz", "batch_size", "bs"),
 }  # fmt: skip
 SIZES = frozenset({"N", "D", "C", "U"})  # what makes runs larger, and hardly ever does not matter
+TUNED = frozenset({"lr", "batch"})  # of which there is a best
 _MEANING = {alias: role for role, names in _NAMES.items() for alias in (role.lower(), *names)}
 
 

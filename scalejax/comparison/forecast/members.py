@@ -20,13 +20,16 @@ from ...fitting.misfit import can_have_misfit
 from ...zoo import laws as registry
 from ...zoo.scale.broken import OrderedPositive
 from ...zoo.scale.terms import TermLibrary, term_library
-from .columns import SIZES, Columns, Link, words
+from .columns import SIZES, TUNED, Columns, Link, words
 from .surfaces import quadratic_surface
 
 # Plausible ranges of laws of inputs and outputs that are divided by their middles.
 FLOOR, COEFFICIENT, SHIFT = Positive(0.02, 1.0, zero=True), Positive(1e-3, 3.0), Positive(1e-3, 30.0)
+PLACE = Positive(0.03, 30.0)  # of a break, or of the bottom of a bowl
 _MIXTURES = ("data_mixing_m4", "data_mixing_m1", "mixture_linear")
-_ROLES = ("farseer", "data_constrained", "routed_lm", "gemstones", "overtraining", "chinchilla_batch", "kaplan_irreducible")
+_ROLES = (
+    "farseer", "data_constrained", "routed_lm", "gemstones", "overtraining", "chinchilla_batch", "kaplan_irreducible", "lr_batch_surface",
+)  # fmt: skip
 _MANY = 4  # inputs that a sum of powers is made of, at most
 # Curves of one input, with the ranges of laws whose input and output are of size one.
 _CURVES: dict[str, dict[str, Any]] = {
@@ -201,20 +204,23 @@ def unit_of(link: Link, values: np.ndarray) -> float:
     return float(np.std(values)) or 1.0 if link == "linear" else 1.0
 
 
-def scaled_library(inputs: tuple[str, ...], pairs: Sequence[tuple[str, ...]], shifted: tuple[str, ...], link: Link) -> TermLibrary:
-    """Every input alone, these pairs, an outer exponent, with ranges for inputs and outputs of size one."""
+def scaled_library(inputs: tuple[str, ...], pairs: Sequence[tuple[str, ...]], link: Link, **options: tuple[str, ...]) -> TermLibrary:
+    """Every input alone, these pairs, an outer exponent, with ranges for inputs and outputs of size one; options of `term_library`."""
     terms = {x: (x,) for x in inputs} | {"_".join(pair): pair for pair in pairs}
-    plain = term_library(*inputs, terms=terms, outer=True, shifted=shifted)
+    plain = term_library(*inputs, terms=terms, outer=True, **options)
     ranges: dict[str, Any] = {"E": Real(-5.0, 5.0) if link == "linear" else FLOOR, **dict.fromkeys(inputs, UNIT)}
     ranges |= {name: COEFFICIENT for name in plain.parameters if name.startswith("A_")}
     ranges |= {name: SHIFT for name in plain.parameters if name.startswith("s_")}
-    return term_library(*inputs, terms=terms, outer=True, shifted=shifted, **ranges)
+    ranges |= {name: PLACE for name in plain.parameters if name.startswith(("d_", "best_"))}
+    return term_library(*inputs, terms=terms, outer=True, **options, **ranges)
 
 
 def structures(inputs: tuple[str, ...], link: Link) -> tuple[TermLibrary, np.ndarray]:
-    """Sums of power-law terms of these inputs: with and without a floor, with an outer exponent, with a product, and shifted."""
+    """Sums of power-law terms of these inputs: with and without a floor, with an outer exponent, with a product, and shifted; or with a
+    bowl of each input of which there is a best, in place of its term."""
     pairs = list(combinations(inputs, 2))[:1]
-    library = scaled_library(inputs, pairs, shifted=inputs if len(inputs) == 1 else (), link=link)
+    tuned = tuple(x for x in inputs if x in TUNED) if link == "log" and not TUNED >= set(inputs) else ()
+    library = scaled_library(inputs, pairs, link, shifted=inputs if len(inputs) == 1 else (), bowls=tuned)
     alone = [name for x in inputs for name in (f"A_{x}", f"alpha_{x}")]
     chosen = [["E", *alone], alone]
     if len(inputs) == 1:
@@ -223,6 +229,10 @@ def structures(inputs: tuple[str, ...], link: Link) -> tuple[TermLibrary, np.nda
         product = [f"A_{'_'.join(pair)}", *(f"alpha_{'_'.join(pair)}_{x}" for x in pair)]
         rest = [name for x in inputs if x not in pair for name in (f"A_{x}", f"alpha_{x}")]
         chosen += [["E", *alone, "q"], [*alone, "q"], ["E", *product, *rest], ["E", *alone, *product]]
+    if tuned:
+        bowls = [f"{part}_{x}" for x in tuned for part in ("w", "k", "best")]
+        others = [name for x in inputs if x not in tuned for name in (f"A_{x}", f"alpha_{x}")]
+        chosen += [["E", *others, *bowls], [*others, *bowls]]
     if link == "linear":
         chosen = [names for names in chosen if "E" in names]
     return library, np.stack([library.mask(*names) for names in chosen])
@@ -231,7 +241,7 @@ def structures(inputs: tuple[str, ...], link: Link) -> tuple[TermLibrary, np.nda
 def in_units(given: Candidates, mask: np.ndarray, params: Mapping[str, Any], link: Link) -> Law:
     """The law of inputs and outputs in the table's own units.
 
-    With x = X m and y = Y n: A_k grows by n^(1/q) prod_j m_j^alpha_kj, a shift by m, and E by n.
+    With x = X m and y = Y n: A_k grows by n^(1/q) prod_j m_j^alpha_kj, a shift, a break and the bottom of a bowl by m, and E by n.
     """
     library, middle = given.library, given.middle
     assert library is not None  # only structures are scaled
@@ -246,13 +256,16 @@ def in_units(given: Candidates, mask: np.ndarray, params: Mapping[str, Any], lin
                 factor *= size[part.input] ** float(params[part.exponent])
             if part.shift in present and part.shift is not None:
                 found[part.shift] = float(params[part.shift]) * size[part.input]
+            if part.bend is not None and part.bend[0] in present:
+                found[part.bend[0]] = float(params[part.bend[0]]) * size[part.input]
         found[term.coefficient] = float(params[term.coefficient]) * factor
+    found |= {best: float(params[best]) * size[z] for z, _, _, best in library.structure.bowls if best in present}
     found["E"] = float(params["E"]) * middle[""]
     found = {name: found.get(name, float(params[name])) for name in library.parameters if name in present}
     law = library.law(mask, found)
     domains: dict[str, Any] = dict(law.domains)
     for name, value in found.items():
-        if name[0] in "As":
+        if name.startswith(("A_", "s_", "d_", "best_")):
             domains[name] = Positive(value / _ROOM, value * _ROOM)
     if "E" in found:
         wide = 5 * middle[""]

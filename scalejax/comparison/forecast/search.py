@@ -19,7 +19,7 @@ from ...fitting.objective.losses import huber
 from ...fitting.terms import fit_terms
 from ...zoo.scale.terms import TermLibrary
 from .averaging import forecast, on_scale, rises
-from .columns import Columns, beyond, make_columns, table_of, words
+from .columns import SIZES, Columns, beyond, make_columns, table_of, words
 from .ensemble import past_errors, relative_errors
 from .members import Candidates, in_units, middles, outcome, scaled_library, unit_of
 from .origins import make_origins, weightings
@@ -31,6 +31,7 @@ _KEPT = 7  # laws that are returned: the average of the best five to seven beats
 _TERMS = 4  # of a sum, at most
 _INPUTS = 4
 _PAIRED, _SHIFTED = 3, 2  # inputs up to which all pairs, and shifts, are tried
+_BOWLS = 2
 _PRICE = 0.1  # relative error that a parameter must save
 
 
@@ -93,9 +94,10 @@ def search(
 
         L = E + (sum_k A_k prod_j (x_j + s_kj)^-alpha_kj)^q
 
-    with any of the terms, floor, shifts and outer exponent missing; of three inputs no shifts, of four one product only. All structures
-    are fitted to all runs by one program; those of lowest BIC are fitted again from earlier origins, and ranked by their errors there and
-    a price of 10 % of the error a parameter.
+    with any of the terms, floor, shifts and outer exponent missing; of three inputs no shifts, of four one product only. The power of a
+    single input may break, (1 + x/d)^-c; of inputs such as learning rates, which are no sizes, there may be a best, a factor
+    1 + w (cosh(k ln(x/best)) - 1), instead of terms. All structures are fitted to all runs by one program; those of lowest BIC are fitted
+    again from earlier origins, and ranked by their errors there and a price of 10 % of the error a parameter.
 
     Args:
         runs, target, inputs, by, scale: as in `forecast`. Falling outcomes only: give losses or errors.
@@ -130,9 +132,9 @@ def search(
             "error in place of a score, or inputs=[...]."
         )
     called = words(scalars)
-    terms, shifted = _terms(tuple(called))
-    library = scaled_library(tuple(called), [names for names in terms.values() if len(names) > 1], shifted, link)
-    masks = np.stack(list(_masks(library, terms, shifted, link)))
+    terms, options = _terms(tuple(called))
+    library = scaled_library(tuple(called), [names for names in terms.values() if len(names) > 1], link, **options)
+    masks = np.stack(list(_masks(library, terms, link, **options)))
     one = Candidates(library.masked, (), called, middles(columns, link, values), masks=masks, library=library)
     on = "log" if link == "log" else "linear"
     chosen = _shortlist(columns, one, values, on, seed, progress)
@@ -160,22 +162,37 @@ def search(
     )
 
 
-def _terms(inputs: tuple[str, ...]) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
-    """Terms by label, and the inputs that may be shifted: fewer of both for more inputs, as there are more ways to put them together."""
+def _terms(inputs: tuple[str, ...]) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
+    """Terms by label, and which inputs may be shifted, break or have a best: fewer of more, as there are more ways to put them together."""
     pairs = list(combinations(inputs, 2)) if len(inputs) <= _PAIRED else [inputs[:2]]
-    return {x: (x,) for x in inputs} | {"_".join(pair): pair for pair in pairs}, inputs if len(inputs) <= _SHIFTED else ()
+    options = {
+        "shifted": inputs if len(inputs) <= _SHIFTED else (),
+        "breaks": inputs if len(inputs) == 1 else (),
+        "bowls": tuple(x for x in inputs if x not in SIZES)[:_BOWLS] if len(inputs) > 1 else (),
+    }
+    return {x: (x,) for x in inputs} | {"_".join(pair): pair for pair in pairs}, options
 
 
-def _masks(library: TermLibrary, terms: Mapping[str, tuple[str, ...]], shifted: tuple[str, ...], link: str) -> Iterator[np.ndarray]:
-    """All sums of up to four terms, with and without floor, with one shift or an outer exponent or neither."""
-    for count in range(1, min(_TERMS, len(terms)) + 1):
-        for some in combinations(terms, count):
-            names = []
+def _masks(
+    library: TermLibrary,
+    terms: Mapping[str, tuple[str, ...]],
+    link: str,
+    shifted: tuple[str, ...],
+    breaks: tuple[str, ...],
+    bowls: tuple[str, ...],
+) -> Iterator[np.ndarray]:
+    """All sums of up to four terms, with and without floor, with one shift, break or outer exponent or none, times up to two bowls."""
+    for curved in (some for count in range(len(bowls) + 1) for some in combinations(bowls, count)):
+        outside = [name for z in curved for name in (f"w_{z}", f"k_{z}", f"best_{z}")]
+        left = [label for label, names in terms.items() if not set(names) & set(curved)]
+        for some in (some for count in range(1, min(_TERMS, len(left)) + 1) for some in combinations(left, count)):
+            names = [*outside]
             for label in some:
                 inside = terms[label]
                 names += [f"A_{label}", *([f"alpha_{label}"] if len(inside) == 1 else [f"alpha_{label}_{x}" for x in inside])]
             floors = [["E"]] if link == "linear" else [["E"], []]
-            bent = [[], *([f"s_{label}"] for label in some if label in shifted), *([["q"]] if count > 1 else [])]
+            bent = [[], *([f"s_{label}"] for label in some if label in shifted), *([["q"]] if len(some) > 1 else [])]
+            bent += [[f"d_{label}", f"c_{label}"] for label in some if label in breaks]
             for floor, bend in product(floors, bent):
                 yield library.mask(*floor, *names, *bend)
 

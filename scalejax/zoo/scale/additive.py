@@ -8,8 +8,9 @@ from functools import cache
 from ...core.errors import LawError
 from ...core.laws.domains import Domain
 from ...core.laws.law import Law, law
+from ...core.laws.sums import Factor, Structure, Term
 from .. import ranges
-from .terms import INPUTS, Factor, Structure, Term, function_of, plausible
+from .terms import INPUTS, function_of, plausible
 
 _TAKEN = ("E", "alpha", "q", "output", "output_axis", "reference", "published", "linear")
 

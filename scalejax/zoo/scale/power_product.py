@@ -7,8 +7,9 @@ from functools import cache
 from ...core.errors import LawError
 from ...core.laws.domains import Domain, Positive, Real
 from ...core.laws.law import Law, law
+from ...core.laws.sums import Factor, Structure, Term
 from .. import ranges
-from .terms import Factor, Structure, Term, function_of
+from .terms import function_of
 
 _INPUTS = {"N": ranges.N, "D": ranges.D, "C": ranges.C}
 COEFFICIENT = Positive(1e-8, 1e8)

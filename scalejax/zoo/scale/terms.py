@@ -3,168 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cache, cached_property, reduce
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from inspect import Parameter, Signature
 from itertools import combinations
 from types import MappingProxyType
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from ...core.errors import LawError, suggest
 from ...core.laws.domains import Domain, Positive, Real
 from ...core.laws.law import Law, law
-from ...core.numeric.powers import rising_factor
+from ...core.laws.sums import Factor, Structure, Term
 from .. import ranges
 
 INPUTS = {"N": ranges.N, "D": ranges.D, "C": ranges.C, "T": ranges.D}
 COEFFICIENT = Positive(1e-2, 1e8)
 FACTOR = Positive(1e-5, 1.0)
 OUTER = Positive(0.1, 1.5)
+CHANGE = Real(-0.5, 0.5)  # of an exponent at a break
+HEIGHT, STEEPNESS = Positive(1e-4, 0.3), Positive(0.2, 3.0)  # of a bowl
 _LOG_POWER = Real(-2.0, 2.0)
-_NOTHING = -1e4  # logarithm of a term that is not there: its exponential is exactly 0
 MASK = "present"
-
-
-@dataclass(frozen=True)
-class Factor:
-    """What one input x contributes to a term: (x + s)^-alpha ln(1 + x)^b, where only alpha need be there.
-
-    Attributes: names; `shift` and `log` are None where the factor has none. `rising`: the power is +alpha.
-    """
-
-    input: str
-    exponent: str | None
-    shift: str | None = None
-    log: str | None = None
-    rising: bool = False
-
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """Names of its parameters."""
-        return tuple(name for name in (self.exponent, self.shift, self.log) if name is not None)
-
-
-@dataclass(frozen=True)
-class Term:
-    """A coefficient times one factor an input."""
-
-    label: str
-    coefficient: str
-    factors: tuple[Factor, ...]
-
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """Names of its parameters, the coefficient first."""
-        return (self.coefficient, *(name for factor in self.factors for name in factor.parameters))
-
-
-@dataclass(frozen=True)
-class Structure:
-    r"""Static form of a sum of terms, hashable, so that equal structures are one function.
-
-        L = (E + (sum_k A_k prod_j (x_j + s_kj)^-alpha_kj ln(1 + x_j)^b_kj)^q) prod_i (1 + gamma_i y_i^kappa_i)
-
-    Attributes:
-        inputs: names of the inputs, in the order of the law.
-        terms: the sum. offset, outer: names of E and q, or None.
-        times: (y, gamma, kappa) of every factor outside.
-        order: names of the parameters, in the order of the law.
-    """
-
-    inputs: tuple[str, ...]
-    terms: tuple[Term, ...]
-    offset: str | None = "E"
-    outer: str | None = None
-    times: tuple[tuple[str, str, str], ...] = ()
-    order: tuple[str, ...] = ()
-
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """Names of the parameters."""
-        if self.order:
-            return self.order
-        inner = (name for term in self.terms for name in term.parameters)
-        outer = (name for _, *pair in self.times for name in pair)
-        return tuple(dict.fromkeys(n for n in (self.offset, *inner, self.outer, *outer) if n is not None))
-
-    def value(self, x: Mapping[str, Any], p: Mapping[str, Any], mask: Any = None) -> Any:
-        """The law at inputs and parameters by name; with `mask` (parameters,) only what is present counts, and only that has a derivative.
-
-        In logs: A_k may be as large and x^-alpha as small as degenerate fits make them.
-        """
-        place = {name: i for i, name in enumerate(self.parameters)}
-
-        def if_present(name: str, value: Any, otherwise: float) -> Any:
-            return value if mask is None else jnp.where(mask[place[name]] > 0, value, otherwise)
-
-        logs = []
-        for term in self.terms:
-            log = jnp.log(p[term.coefficient])
-            for factor in term.factors:
-                at = x[factor.input]
-                base = at if factor.shift is None else at + if_present(factor.shift, p[factor.shift], 0.0)
-                if factor.exponent is not None:
-                    power = if_present(factor.exponent, p[factor.exponent], 0.0) * jnp.log(base)
-                    log = log + power if factor.rising else log - power
-                if factor.log is not None:
-                    log = log + if_present(factor.log, p[factor.log], 0.0) * jnp.log(jnp.log1p(at))
-            logs.append(if_present(term.coefficient, log, _NOTHING))
-        if self.outer is None:
-            out = sum(jnp.exp(log) for log in logs)
-        else:
-            out = jnp.exp(if_present(self.outer, p[self.outer], 1.0) * reduce(jnp.logaddexp, logs))
-        if self.offset is not None:
-            out = if_present(self.offset, p[self.offset], 0.0) + out
-        for y, gamma, kappa in self.times:
-            out = out * rising_factor(if_present(gamma, p[gamma], 0.0), x[y], if_present(kappa, p[kappa], 0.0))
-        return out
-
-    @property
-    def formula(self) -> str:
-        """The law in a line."""
-        inner = " + ".join(" ".join([term.coefficient, *map(_factor_text, term.factors)]) for term in self.terms)
-        if self.outer is not None:
-            inner = f"({inner})^{self.outer}"
-        whole = inner if self.offset is None else f"{self.offset} + {inner}"
-        outside = "".join(f" (1 + {gamma} {y}^{kappa})" for y, gamma, kappa in self.times)
-        return f"({whole}){outside}" if outside else whole
-
-    def restricted(self, present: frozenset[str]) -> Structure:
-        """The structure with only these parameters."""
-
-        def kept(name: str | None) -> str | None:
-            return name if name in present else None
-
-        terms = []
-        for term in self.terms:
-            if term.coefficient in present:
-                parts = (replace(f, exponent=kept(f.exponent), shift=kept(f.shift), log=kept(f.log)) for f in term.factors)
-                terms.append(replace(term, factors=tuple(f for f in parts if f.parameters)))
-        used = {f.input for term in terms for f in term.factors} | {y for y, gamma, _ in self.times if gamma in present}
-        return replace(
-            self, inputs=tuple(x for x in self.inputs if x in used), terms=tuple(terms), offset=kept(self.offset), outer=kept(self.outer),
-            times=tuple(t for t in self.times if t[1] in present), order=tuple(n for n in self.order if n in present),
-        )  # fmt: skip
-
-    @property
-    def title(self) -> str:
-        """A name for its law."""
-        labels = [
-            "_".join(term.label for term in self.terms),
-            *(f"times_{y}" for y, _, _ in self.times),
-            *([self.outer] if self.outer else []),
-        ]
-        return "_".join(["terms", *labels])
-
-
-def _factor_text(factor: Factor) -> str:
-    base = factor.input if factor.shift is None else f"({factor.input} + {factor.shift})"
-    power = "" if factor.exponent is None else f"{base}^{'' if factor.rising else '-'}{factor.exponent}"
-    log = "" if factor.log is None else f"ln(1 + {factor.input})^{factor.log}"
-    return " ".join(part for part in (power, log) if part)
 
 
 @cache
@@ -265,8 +126,13 @@ class TermLibrary:
             for f in term.factors:
                 if f.shift is not None and f.exponent is not None:
                     problems.append((column[f.shift] & ~column[f.exponent], f"has {f.shift} without the exponent {f.exponent}"))
-        for _, gamma, kappa in self.structure.times:
-            problems.append((column[gamma] != column[kappa], f"has one of {gamma} and {kappa}, which belong together"))
+                if f.bend is not None and f.exponent is not None:
+                    problems.append((column[f.bend[1]] & ~column[f.exponent], f"has {f.bend[1]} without the exponent {f.exponent}"))
+        together = [(gamma, kappa) for _, gamma, kappa in self.structure.times]
+        together += [pair for _, w, k, best in self.structure.bowls for pair in ((w, k), (k, best))]
+        together += [f.bend for term in self.structure.terms for f in term.factors if f.bend is not None]
+        for one, other in together:
+            problems.append((column[one] != column[other], f"has one of {one} and {other}, which belong together"))
         for wrong, sentence in problems:
             if wrong.any():
                 raise LawError(f"Structure {int(np.flatnonzero(wrong)[0])} {sentence}.")
@@ -280,7 +146,11 @@ class TermLibrary:
         """
         present = frozenset(n for n, there in zip(self.parameters, self.check(mask)[0], strict=True) if there)
         part = self.structure.restricted(present)
-        linear = () if part.times else tuple(n for n in (part.offset, *(() if part.outer else (t.coefficient for t in part.terms))) if n)
+        linear = (
+            ()
+            if part.times or part.bowls
+            else tuple(n for n in (part.offset, *(() if part.outer else (t.coefficient for t in part.terms))) if n)
+        )
         domains = {name: self.domains[name] for name in (*part.inputs, *part.parameters)}
         sets = {} if params is None else {"fitted": {name: float(params[name]) for name in part.parameters}}
         return law(output=self.output, linear=linear, published=sets, **domains)(_plain(part))
@@ -291,17 +161,21 @@ def term_library(
     terms: Mapping[str, Sequence[str] | str] | None = None,
     outer: bool = False,
     shifted: Sequence[str] | str = (),
+    breaks: Sequence[str] | str = (),
     logs: Sequence[str] | str = (),
     times: Sequence[str] | str = (),
+    bowls: Sequence[str] | str = (),
     output: str = "loss",
     **domains: Domain,
 ) -> TermLibrary:
     r"""A library of terms, from which a mask chooses a law.
 
-        L = (E + (sum_k A_k prod_j (x_j + s_kj)^-alpha_kj ln(1 + x_j)^b_kj)^q) prod_i (1 + gamma_i y_i^kappa_i)
+        L = (E + (sum_k A_k prod_j (x_j + s_kj)^-alpha_kj (1 + x_j/d_kj)^-c_kj ln(1 + x_j)^b_kj)^q) prod_i (1 + gamma_i y_i^kappa_i)
+            prod_l (1 + w_l (cosh(k_l ln(z_l/best_l)) - 1))
 
     A mask says which of the parameters a law has. Without E it is 0, without A_k the term k, without an exponent alpha_kj its power is
-    missing, without s_kj the power is pure, without b_kj there is no logarithm, without q it is 1, without gamma_i and kappa_i the factor.
+    missing, without s_kj the power is pure, without d_kj and c_kj it does not break, without b_kj there is no logarithm, without q it is 1,
+    without gamma_i and kappa_i, or w_l, k_l and best_l, the factor.
     So E + A/N^a + B/D^b, (A/N^a + B/D^b)^q, E + A/(N^a D^b), E + A/(N + s)^a (which saturates below s) are all members of one library, and
     one compiled program fits thousands of them: `fit_terms`.
 
@@ -311,14 +185,16 @@ def term_library(
             and one for every pair.
         outer: with the exponent q.
         shifted: inputs that have an s in every term.
+        breaks: inputs whose power changes from alpha to alpha + c at d in every term.
         logs: inputs that have a power b of their logarithm in every term.
         times: names of the inputs y_i of the factors.
+        bowls: names of inputs z_l, such as a learning rate, of which there is a best: a factor whose sides rise like powers.
         output: the column that the laws predict.
         domains: domains of inputs and parameters by name, where the defaults do not suit.
 
     Returns:
-        TermLibrary. Its parameters are E; for every term A_label and, where it has one input, alpha_label, s_label, b_label, else
-        alpha_label_x, s_label_x, b_label_x for every input x; q; and gamma_y, kappa_y.
+        TermLibrary. Its parameters are E; for every term A_label and, where it has one input, alpha_label, s_label, d_label, c_label,
+        b_label, else alpha_label_x, s_label_x and so on for every input x; q; gamma_y, kappa_y; and w_z, k_z, best_z.
 
     Raises:
         LawError: if names are missing, twice, unknown or no names.
@@ -337,14 +213,17 @@ def term_library(
     References: Hoffmann et al. 2022, arXiv:2203.15556 (two terms); Kaplan et al. 2020, arXiv:2001.08361 (an outer exponent);
     Bian et al. 2025, arXiv:2501.18107 (a factor for the shape). The library as a whole is our own composition.
     """
-    shifts, logged, factors = ((names,) if isinstance(names, str) else tuple(names) for names in (shifted, logs, times))
+    shifts, broken, logged, factors, curved = (
+        (names,) if isinstance(names, str) else tuple(names) for names in (shifted, breaks, logs, times, bowls)
+    )
     if terms is None:
         terms = {x: x for x in inputs} | {"_".join(pair): pair for pair in combinations(inputs, 2)}
     chosen = {label: (names,) if isinstance(names, str) else tuple(names) for label, names in terms.items()}
-    _check_names(inputs, chosen, {"shifted": shifts, "logs": logged}, factors)
+    _check_names(inputs, chosen, {"shifted": shifts, "breaks": broken, "logs": logged}, factors, curved)
     structure = Structure(
-        (*inputs, *factors), tuple(_term(label, names, shifts, logged) for label, names in chosen.items()), "E", "q" if outer else None,
-        tuple((y, f"gamma_{y}", f"kappa_{y}") for y in factors),
+        tuple(dict.fromkeys((*inputs, *factors, *curved))),
+        tuple(_term(label, names, shifts, broken, logged) for label, names in chosen.items()), "E", "q" if outer else None,
+        tuple((y, f"gamma_{y}", f"kappa_{y}") for y in factors), tuple((z, f"w_{z}", f"k_{z}", f"best_{z}") for z in curved),
     )  # fmt: skip
     known = {name: INPUTS.get(name, Positive(1.0, 1e12)) for name in structure.inputs}
     full = {**known, **plausible(structure), **domains}
@@ -354,11 +233,17 @@ def term_library(
     return TermLibrary(structure, output, MappingProxyType(full))
 
 
-def _check_names(inputs: tuple[str, ...], terms: Mapping[str, tuple[str, ...]], options: Mapping[str, Any], times: tuple[str, ...]) -> None:
-    for name in (*inputs, *terms, *times):
+def _check_names(
+    inputs: tuple[str, ...],
+    terms: Mapping[str, tuple[str, ...]],
+    options: Mapping[str, Any],
+    times: tuple[str, ...],
+    bowls: tuple[str, ...],
+) -> None:
+    for name in (*inputs, *terms, *times, *bowls):
         if not (isinstance(name, str) and name.isidentifier()) or name in ("E", "q", MASK, "output", "reference", "published", "linear"):
             raise LawError(f"term_library() takes names such as 'N' and 'D', got {name!r}.")
-    if not inputs or not terms or len({*inputs, *times}) < len(inputs) + len(times):
+    if not inputs or not terms or len({*inputs, *times}) < len(inputs) + len(times) or len(set(bowls)) < len(bowls):
         raise LawError(f"term_library() needs inputs, each named once, and terms, got {[*inputs, *times]} and {list(terms)}.")
     used = [(f"terms[{label!r}]", names) for label, names in terms.items()] + list(options.items())
     for where, names in used:
@@ -373,10 +258,13 @@ def _check_names(inputs: tuple[str, ...], terms: Mapping[str, tuple[str, ...]], 
             raise LawError(f"The input {x!r} is in no term; add one, or leave it out.")
 
 
-def _term(label: str, names: tuple[str, ...], shifts: tuple[str, ...], logs: tuple[str, ...]) -> Term:
+def _term(label: str, names: tuple[str, ...], shifts: tuple[str, ...], breaks: tuple[str, ...], logs: tuple[str, ...]) -> Term:
     def factor(x: str) -> Factor:
         end = label if len(names) == 1 else f"{label}_{x}"
-        return Factor(x, f"alpha_{end}", f"s_{end}" if x in shifts else None, f"b_{end}" if x in logs else None)
+        return Factor(
+            x, f"alpha_{end}", f"s_{end}" if x in shifts else None, f"b_{end}" if x in logs else None,
+            bend=(f"d_{end}", f"c_{end}") if x in breaks else None,
+        )  # fmt: skip
 
     return Term(label, f"A_{label}", tuple(map(factor, names)))
 
@@ -390,6 +278,11 @@ def plausible(structure: Structure) -> dict[str, Domain]:
             inside = INPUTS.get(f.input, Positive(1.0, 1e12))
             for name, domain in ((f.exponent, ranges.EXPONENT), (f.shift, Positive(inside.low, inside.high)), (f.log, _LOG_POWER)):
                 out |= {} if name is None else {name: domain}
+            if f.bend is not None:
+                out |= dict(zip(f.bend, (Positive(inside.low, inside.high), CHANGE), strict=True))
     for _, gamma, kappa in structure.times:
         out |= {gamma: FACTOR, kappa: ranges.EXPONENT}
+    for z, w, k, best in structure.bowls:
+        inside = INPUTS.get(z, Positive(1.0, 1e12))
+        out |= {w: HEIGHT, k: STEEPNESS, best: Positive(inside.low, inside.high)}
     return {name: out[name] for name in structure.parameters}
