@@ -254,7 +254,8 @@ def test_groups_with_few_runs_borrow_from_the_rest():
         x = np.logspace(3, 7, 3 if g == 7 else 12)
         tables.append((x, sj.simulate(sj.laws.power_law, {**TRUTH, "alpha": alpha}, x=x, noise=0.01, seed=g)["loss"], [f"g{g}"] * len(x)))
     x, loss, group = (np.concatenate([t[i] for t in tables]) for i in range(3))
-    drawn = sj.sample("power_law", dict(x=x, loss=loss, g=group), by="g", share=("E", "A"), likelihood="normal")
+    one_noise = sj.likelihoods.normal()  # as it is; three runs leave a noise of their own so open that a draw or two in 4,000 may diverge
+    drawn = sj.sample("power_law", dict(x=x, loss=loss, g=group), by="g", share=("E", "A"), likelihood=one_noise)
     assert drawn.worst[0] <= 1.01
     low, high = drawn.interval(0.998)["alpha"]
     assert ((low < alphas) & (alphas < high)).all()
