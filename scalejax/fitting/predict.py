@@ -44,6 +44,9 @@ def arrange(request: Request, inputs: Mapping[str, Any]) -> Points:
     law = request.law
     inputs = dict(inputs)
     group = inputs.pop("group", None)
+    for column in request.columns:
+        if column in inputs and column not in law.inputs:
+            raise DataError(f"predict() takes the groups of column {column!r} as group=..., such as group={request.levels[0][0]!r}.")
     law.check_inputs(inputs)
     arrays = {name: _number(name, inputs[name]) for name in law.inputs}
     vector = {name: 1 if law.domains[name].axis else 0 for name in law.inputs}
