@@ -115,6 +115,6 @@ def test_the_column_of_the_groups_is_named_with_group():
     x = np.geomspace(1e3, 1e8, 12)
     table = {"x": np.tile(x, 2), "loss": np.concatenate([1 + x**-0.2, 2 + x**-0.2]), "curve": np.repeat(["a", "b"], 12)}
     fit = sj.fit("power_law", table, by="curve", starts=32)
-    with pytest.raises(sj.DataError, match="takes the groups of column 'curve' as group=..., such as group='a'"):
+    with pytest.raises(sj.DataError, match=r"takes the groups of column 'curve' as group=..., such as group='a'"):
         fit.predict(x=1e9, curve="a")
     assert fit.predict(x=1e9, group="a") < fit.predict(x=1e9, group="b")
