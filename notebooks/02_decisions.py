@@ -38,7 +38,6 @@ plan.within(0.01)["N"]
 
 # %%
 ax = sj.plot.valley(plan)
-ax.figure
 
 # %% [markdown]
 # What moves it: elasticities by the implicit function theorem, in per cent for one per cent.
@@ -77,7 +76,6 @@ pick
 
 # %%
 ax = sj.plot.choice(pick)
-ax.figure
 
 # %% [markdown]
 # In terms of compute: how much more the first recipe needs for what the second one reaches.
@@ -114,7 +112,6 @@ best.against({"uniform": [1 / 3] * 3})
 
 # %%
 ax = sj.plot.mixture(best, {"uniform": [1 / 3] * 3})
-ax.figure
 
 # %% [markdown]
 # ## The next runs
@@ -127,4 +124,3 @@ more
 
 # %%
 ax = sj.plot.design(more)
-ax.figure

@@ -38,7 +38,6 @@ before
 
 # %%
 ax = sj.plot.prior_predictive(before, runs)
-ax.figure
 
 # %% [markdown]
 # The observed losses lie in the lower half: the ranges of A and B were made for models a thousand times larger than these. Such priors are
@@ -59,7 +58,6 @@ posterior
 
 # %%
 axes = sj.plot.pairs(posterior, ["E", "A", "alpha", "B", "beta"])
-axes[0, 0].figure
 
 # %% [markdown]
 # ## The law, and a new run
@@ -75,7 +73,6 @@ for N, D in ((3e5, 1e7), (1e8, 1e10)):
 
 # %%
 ax = sj.plot.fan(posterior.fit, posterior)
-ax.figure
 
 # %% [markdown]
 # ## Is it the prior that speaks?
@@ -112,7 +109,6 @@ check
 
 # %%
 axes = sj.plot.predictive_check(check)
-axes[0, 0].figure
 
 # %% [markdown]
 # ## Which law?
@@ -168,7 +164,6 @@ calibration
 
 # %%
 ax = sj.plot.ranks(calibration)
-ax.figure
 
 # %% [markdown]
 # ## Decide with it

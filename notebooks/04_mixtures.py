@@ -65,7 +65,6 @@ best
 
 # %%
 ax = sj.plot.mixture(best.mixture, best.others)
-ax.figure
 
 # %% [markdown]
 # ## What a deviation costs

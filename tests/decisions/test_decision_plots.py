@@ -24,9 +24,9 @@ def draws():
 
 
 def drawn(ax):
-    """The picture renders, has labels, and pyplot knows nothing of it."""
+    """The picture renders, has labels, and pyplot knows it."""
     ax.figure.savefig(io.BytesIO(), format="png", dpi=40)
-    assert not plt.get_fignums()
+    assert plt.fignum_exists(ax.figure.number)
     assert ax.get_xlabel()
     return ax
 
