@@ -65,7 +65,8 @@ DESIGNS: dict[str, Callable[[np.random.Generator], Mapping[str, Any]]] = {
 QUICK = ("power_law", "kaplan", "chinchilla")
 
 each_law = pytest.mark.parametrize("law", LAWS, ids=[law.name for law in LAWS])
-# What `Law` does for all laws alike is tried on every eighth in the quick suite, on all others in the slow one.
+# What compiles a program for every law, or what `Law` does for all laws alike, is tried on every eighth in the quick suite, on all others
+# in the slow one.
 some_laws = pytest.mark.parametrize(
     "law", [pytest.param(w, id=w.name, marks=[] if i % 8 == 0 else pytest.mark.slow) for i, w in enumerate(LAWS)]
 )
@@ -107,7 +108,7 @@ def test_value_and_gradient_are_finite_over_the_plausible_ranges(law):
     assert_finite(law, arguments(law, POINTS))
 
 
-@each_law
+@some_laws
 def test_value_and_gradient_are_finite_at_the_corners_of_the_plausible_ranges(law):
     rng = random_of(law, "corners")
     rows = {}
@@ -117,7 +118,7 @@ def test_value_and_gradient_are_finite_at_the_corners_of_the_plausible_ranges(la
     assert_finite(law, rows)
 
 
-@each_law
+@some_laws
 def test_value_and_gradient_are_finite_at_the_edges(law):
     rows = arguments(law, POINTS, "edges")
     found = {name: edges(law.domains[name]) for name in rows}
@@ -136,7 +137,7 @@ def test_value_and_gradient_are_finite_at_the_edges(law):
 # (b), (c) arrays, rows, jit and vmap agree
 
 
-@each_law
+@some_laws
 def test_arrays_give_what_rows_give(law):
     inputs, parameters = some_inputs(law, 7), plausible_parameters(law)
     whole = law(*inputs, **parameters)
@@ -170,7 +171,7 @@ def test_python_and_numpy_in_gives_python_and_numpy_out(law):
     assert type(single) is np.ndarray and single.dtype == np.float64
 
 
-@each_law
+@some_laws
 @pytest.mark.parametrize("x64", [False, True])
 def test_jax_arrays_keep_their_dtype(law, x64):
     with jax.enable_x64(x64):
