@@ -60,7 +60,7 @@ def pass_at_k(N: Any, C: Any, k: Any) -> Computed:
 
 
 def _solved(n: float, c: float, k: np.ndarray) -> np.ndarray:
-    """(points,) chance that k of n samples, of which c are right, hold a right one; in logarithms, so that small chances keep their digits."""
+    """(points,) chance that k of n samples, of which c are right, hold a right one; in logarithms, where small ones keep their digits."""
     surely = k > n - c
     others = np.where(surely, 0.0, k)[:, None] / (n - np.arange(c))
-    return np.where(surely, 1.0, -np.expm1(np.log1p(-others).sum(axis=1)))
+    return np.where(surely, 1.0, 0.0 - np.expm1(np.log1p(-others).sum(axis=1)))

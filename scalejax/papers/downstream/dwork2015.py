@@ -23,7 +23,7 @@ def thresholdout(
     threshold's own noise is drawn anew after each of them.
 
     Args:
-        training, holdout: (questions,) means over each set, such as the error of a law or the accuracy of a classifier; numbers count as one.
+        training, holdout: (questions,) means over each set, such as the error of a law or the accuracy of a classifier; or one number each.
         threshold: how far both may be apart.
         noise: scale of the Laplace noise; a few times it is what an answer may be off.
         budget: answers from the hold-out in all; endless by default.

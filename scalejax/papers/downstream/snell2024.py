@@ -53,8 +53,8 @@ def best_strategies(correct: Any, difficulty: Any, *, bins: int | Sequence[float
         seed: of the parts.
 
     Returns:
-        "accuracy", (budgets,) of the choice by difficulty; "fixed", the same with one strategy for all questions, chosen likewise; "chosen",
-        (bins, budgets) index of the best strategy over all questions, hardest bin first; "bins", (bins,) questions in each.
+        "accuracy", (budgets,) of the choice by difficulty; "fixed", the same with one strategy for all questions, chosen likewise;
+        "chosen", (bins, budgets) index of the best strategy over all questions, hardest bin first; "bins", (bins,) questions in each.
 
     Raises:
         DataError: if shapes do not agree, a number is missing, or a bin is too small to be parted.
@@ -66,12 +66,13 @@ def best_strategies(correct: Any, difficulty: Any, *, bins: int | Sequence[float
         >>> found.accuracy.round(3).tolist(), found.fixed.round(3).tolist(), found.chosen.tolist()
         ([0.55, 0.725], [0.5, 0.65], [[1, 1], [0, 0]])
 
-    References: Snell et al. 2024, arXiv:2408.03314, section 3 (bins of equally many questions); Liu et al. 2025, arXiv:2502.06703 (edges, and
-        strategies with different reward models).
+    References: Snell et al. 2024, arXiv:2408.03314, section 3 (bins of equally many questions); Liu et al. 2025, arXiv:2502.06703 (edges,
+        and strategies with different reward models).
     """
     table, ease = np.asarray(correct, dtype=np.float64), np.asarray(difficulty, dtype=np.float64)
     if table.ndim != 3 or ease.shape != table.shape[2:] or not (np.isfinite(table).all() and np.isfinite(ease).all()):
-        raise DataError(f"correct must be (strategies, budgets, questions) and difficulty (questions,), got {table.shape} and {ease.shape}.")
+        shapes = f"{table.shape} and {ease.shape}"
+        raise DataError(f"correct must be (strategies, budgets, questions) and difficulty (questions,), both finite; got {shapes}.")
     edges = np.quantile(ease, np.arange(1, bins) / bins) if isinstance(bins, int) else np.asarray(bins, dtype=np.float64)
     which = np.searchsorted(edges, ease, side="right")
     sizes = np.bincount(which, minlength=len(edges) + 1)

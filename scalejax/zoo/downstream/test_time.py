@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import betaln
+from jax.scipy.special import gammaln
 
 from ...core.laws.domains import Interval, Positive, Real, Simplex, Unit
 from ...core.laws.formula import formula, require
@@ -75,7 +75,7 @@ def coverage_beta(k, *, u, v):
         >>> round(laws.coverage_beta(3, u=1.0, v=1.0), 6)  # uniform: k / (k + 1)
         0.75
     """
-    return -jnp.expm1(betaln(u, v + k) - betaln(u, v))
+    return -jnp.expm1(gammaln(v + k) - gammaln(u + v + k) + gammaln(u + v) - gammaln(v))
 
 
 @law(
@@ -94,8 +94,8 @@ def success_after(c, n, *, u, v):
     Symbols: c successes among n samples of the problem; u, v the beta distribution of the chances of all problems, as in `coverage_beta`.
 
     The likelihood of counts with varying difficulty, the beta-binomial one, is the product of these chances along the samples, in any
-    order. Hence `fit(laws.success_after, papers.attempts(N, C), loss=sj.binomial())` is its maximum, and
-    `sj.derive(fit, laws.coverage_beta, k=1e4)` the coverage with its interval.
+    order. Hence `sj.sample(laws.success_after, papers.attempts(N, C), likelihood="binomial", level_prior=False, method="laplace")` is the
+    posterior of u and v, and `sj.derive(it, laws.coverage_beta, k=1e4)` the coverage with its interval.
 
     Example:
         >>> from scalejax import laws
@@ -137,7 +137,7 @@ def resampling(K, *, p, r, c, s):
     Example:
         >>> from scalejax import laws
         >>> illustration = laws.resampling.published["stroebl2024_illustration"]
-        >>> [round(v, 3) for v in laws.resampling([1, 3, 1e4], **illustration)]
+        >>> laws.resampling([1, 3, 1e4], **illustration).round(3).tolist()
         [0.559, 0.672, 0.716]
     """
     return jnp.sum(p * c * r * _tries(jnp.asarray(K)[..., None], c * r + (1 - s) * (1 - r)), axis=-1)
