@@ -38,6 +38,8 @@ def inseparable_inputs(request: Request) -> str | None:
 def _on_one_line(law: Law, runs: Runs, rows: np.ndarray, group: str) -> str | None:
     scalar = [n for n in law.inputs if isinstance(law.domains[n], Positive) and runs[n].ndim == 1]
     for a, b in itertools.combinations(scalar, 2):
+        if not (runs[a][rows] > 0).all() or not (runs[b][rows] > 0).all():  # with a 0 there is no line in logarithms
+            continue
         x, y = np.log(runs[a][rows]), np.log(runs[b][rows])
         if np.ptp(x) < 1e-9 or np.ptp(y) < 1e-9 or 1 - np.corrcoef(x, y)[0, 1] ** 2 > _LINE or len(rows) < 3:
             continue

@@ -192,6 +192,29 @@ CASES = {
         {"D_F": 4.0, "N": 9.0},
         {"value": 4.0, "transferred": 12.0, "even": 36.0, "data_for_size": 10.0},
     ),
+    "best_attempts": (  # three tries: 1 + beta + beta^2 are drawn on average
+        (laws.resampling, {"p": [0.5, 0.5], "r": [0.8, 0.2], "c": 0.5, "s": 0.75}),
+        {"V_f": -0.5, "K": [3.0]},
+        {
+            "K": 3.0,
+            "reward": 0.5 * (0.4 - 0.025) * (1 + 0.55 + 0.3025) + 0.5 * (0.1 - 0.1) * (1 + 0.7 + 0.49),
+            "correct": 0.2 * 1.8525 + 0.05 * 2.19,
+            "wrong": 0.025 * 1.8525 + 0.1 * 2.19,
+            "drawn": 0.5 * (1.8525 + 2.19),
+            "limit": 0.2 / 0.45 + 0.05 / 0.3,
+            "precision": [0.4 / 0.45, 0.1 / 0.3],
+        },
+    ),
+    "best_attempts_beta": (  # a perfect verifier and uniform chances: 1 + 1/2 + 1/3 are drawn, 3 in 4 problems solved
+        (laws.success_after, {"u": 1.0, "v": 1.0}),
+        {"c": 1.0, "s": 1.0, "V_f": -1.0, "cost": 0.1, "K": [3.0]},
+        {"K": 3.0, "reward": 0.75 - 0.1 * 11 / 6, "correct": 0.75, "wrong": 0.0, "drawn": 11 / 6, "limit": 1.0},
+    ),
+    "coverage_loss": (
+        published("coverage_power"),
+        {"p": [0.5, 0.1, 1.0], "N": [2.0, 1.0, 1.0]},
+        {"coverage": [0.75, 0.1, 1.0], "loss": [-np.log(0.75), -np.log(0.1), 0.0], "factor": [2 / 3, 1.0, 1.0]},
+    ),
     "bottleneck_exponents": (
         (laws.bottlenecks, {"a": 1.5, "b": 2.0, "A_t": 1.0, "A_N": 1.0, "A_P": 1.0}),
         {},
@@ -214,7 +237,8 @@ CASES = {
 ROUNDED = {
     "ticket_crossover": 2e-14,
     "effective_parameters": 1e-14, "compute_efficient": 4e-15, "prediction_horizon": 4e-15, "critical_tokens": 3e-14, "float_layout": 1e-14,
-    "float_critical_tokens": 3e-14, "float_precision": 1e-12, "optimal_vocabulary": 1e-13,
+    "float_critical_tokens": 3e-14, "float_precision": 1e-12, "optimal_vocabulary": 1e-13, "best_attempts": 1e-14,
+    "best_attempts_beta": 1e-12, "coverage_loss": 1e-14,
 }  # fmt: skip
 
 
