@@ -167,24 +167,13 @@ def _fixed(task: Task) -> tuple[dict[str, float], tuple[str, ...]]:
 
 
 def _fitted(task: Task, loss: np.ndarray, accuracy: np.ndarray, seed: int) -> Fit:
-    fix, _ = _fixed(task)
     table = {"nll": loss, "accuracy": accuracy}
-    if task.items is None:
-        return fit(
-            laws.llama3_accuracy,
-            table,
-            loss=squared(),
-            on="linear",
-            fix=fix,
-            starts=_STARTS,
-            seed=seed,
-            unidentified="warn",
-            progress=False,
-        )
-    table["trials"] = np.full(len(loss), float(task.items))
-    return fit(
-        laws.llama3_accuracy, table, loss=beta_binomial("trials"), fix=fix, starts=_STARTS, seed=seed, unidentified="warn", progress=False
-    )
+    how: dict[str, Any] = {"loss": squared(), "on": "linear"}
+    if task.items is not None:
+        table["trials"] = np.full(len(loss), float(task.items))
+        how = {"loss": beta_binomial("trials")}
+    fix, _ = _fixed(task)
+    return fit(laws.llama3_accuracy, table, fix=fix, starts=_STARTS, seed=seed, unidentified="warn", progress=False, **how)
 
 
 def _tried(task: Task, loss: np.ndarray, accuracy: np.ndarray, whole: Fit, seed: int) -> tuple[float, float]:

@@ -171,7 +171,7 @@ def _forecast(
     laws: Any,
     seed: int,
     progress: Any,
-) -> Forecast:
+) -> Forecast:  # fmt: skip
     """The losses at the points: of one column, or of several as groups of one table."""
     for name in points:
         if name not in table:
