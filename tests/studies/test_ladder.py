@@ -34,6 +34,18 @@ def test_a_curve_is_found_again():
     assert learned.fit.params["L_0"] == pytest.approx(p["L_0"], abs=0.01)
 
 
+def test_a_curve_that_bends_otherwise_is_found_out():
+    """A sigmoid that stops half way: the curve of the runs before misses the last third, and the interval says so."""
+    loss = np.linspace(0.6, 1.2, 30)
+    p = {"L_0": 0.25, "k": 12.0, "x_0": 0.8}
+    stopped = np.minimum(laws.llama3_accuracy(loss, r=1.0, **p), 0.5)
+    whole = laws.llama3_accuracy(loss, r=1.0, **p)
+    curves = [task_curve(Task("t", "t", "l", 20_000, 0.25, 1.0), loss, counted(a, 20_000)) for a in (whole, stopped)]
+    assert curves[0].missed < 0.15 < 0.5 < curves[1].missed
+    widths = [np.ptp(np.quantile(c.drawn(np.full((2000, 1), 0.55), "run", 0), [0.05, 0.95])) for c in curves]
+    assert widths[1] > 3 * widths[0]
+
+
 def test_a_task_at_chance_gets_no_step():
     loss = np.linspace(0.9, 1.5, 16)
     guess = counted(np.full(16, 0.25), 1000, seed=3)

@@ -25,6 +25,7 @@ _TRIED = 8  # runs, of which a third can be left out to see what the curve misse
 _UNSURE = 0.1  # two-sided p of the trend above which accuracy is not taken to rise
 _ABOVE = 2.0  # standard errors by which the best runs must lie above chance
 _STARTS = 128
+_MISS, _COUNTED = 0.2, 4  # what curves of the runs of Gadre et al. missed so, on the scale of logits, and how many runs that counts as
 _EDGE = 1e-6  # how near accuracies come to 0 and 1 on the scale of logits
 
 
@@ -71,7 +72,7 @@ class TaskCurve:
         reason: why there is no curve, "" if there is one.
         fit: the sigmoid, None without a curve.
         missed: standard deviation, on the scale of logits and beyond noise, of what the curve of the other runs missed of the third with
-            the lowest losses; 0 if there are too few runs to try. span: how far below the others these losses lay.
+            the lowest losses, drawn towards what such curves missed in a public sweep. span: how far below the others these losses lay.
         notes: what the fit warned of.
     """
 
@@ -182,18 +183,20 @@ def _tried(task: Task, loss: np.ndarray, accuracy: np.ndarray, whole: Fit, seed:
     order = np.argsort(loss)
     low, rest = order[: count // 3], order[count // 3 :]
     span = float(np.median(loss[rest].min() - loss[low]))
+    untried = _MISS, float(np.ptp(loss)) / 3
     if count < _TRIED or span <= 0 or no_curve(task, loss[rest], accuracy[rest]):
-        return 0.0, 1.0
+        return untried
     try:
         earlier = TaskCurve(task, loss[rest], accuracy[rest], "", _fitted(task, loss[rest], accuracy[rest], seed))
     except IdentifiabilityError:
-        return 0.0, 1.0
+        return untried
     p = np.clip(earlier.at(loss[low]), _EDGE, 1 - _EDGE)
     square = (_logit(accuracy[low]) - _logit(p)) ** 2
     noise = noise_of(TaskCurve(task, loss, accuracy, "", whole))
     spread = p * (1 - p)
     variance = spread * (1 + (task.items - 1) * noise) / task.items if task.items else noise**2
-    return float(np.sqrt(max(np.mean(square - variance / spread**2), 0.0))), span
+    beyond = max(float(np.mean(square - variance / spread**2)), 0.0)
+    return float(np.sqrt((len(low) * beyond + _COUNTED * _MISS**2) / (len(low) + _COUNTED))), span
 
 
 def _logit(p: np.ndarray) -> np.ndarray:

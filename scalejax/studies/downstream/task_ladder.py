@@ -93,7 +93,8 @@ def ladder(
 
     The loss is an average of laws with the error that such averages have had when asked to look as far ahead. The curve is fitted to all
     runs by the likelihood of counted answers that scatter more than coin tosses do; what the curve of the runs with higher losses missed
-    of those with the lowest widens the interval, more the farther a loss lies beyond the runs. A task whose accuracy does not rise, or
+    of those with the lowest, drawn towards what curves of a public sweep missed, widens the interval, more the farther a loss lies beyond
+    the runs. A task whose accuracy does not rise, or
     whose best runs are not above chance, has no curve: its loss is forecast, and no accuracy.
 
     Args:
