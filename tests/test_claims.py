@@ -47,6 +47,11 @@ SPARED = {
 # Constants that claims read and none would miss, by law and set (or law), and why.
 UNMISSED = {
     ("autoscale", "kang2024", "ell"): "an additive constant: every statement is on what lies above it",
+    **{
+        ("chinchilla", f"bhagia2024_{task}", name): "its term is one or two hundredths of the loss at the size of the stated figures"
+        for task, names in (("arc_challenge", "A"), ("arc_easy", "AB"), ("social_iqa", "AB"), ("openbook_qa", "AB"))
+        for name in names
+    },
     ("chinchilla", "besiroglu2024_all"): "one exponent is stated of it; slow claims fit all five numbers again",
     ("critical_batch_growth", "power_lines", "c"): "an offset that is 0",
     ("data_constrained", "muennighoff2023_data_only", "R_N_star"): "as good as infinite",

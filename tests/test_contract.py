@@ -197,7 +197,7 @@ EXAMPLES |= {
 # Expensive to compute, or no more than tables of other results: looked at as classes only, run in the tests of their own.
 ELSEWHERE = {
     "CheckpointBacktest", "NewGroup", "Multiverse", "Calibration", "ChainFit", "TermFits", "NearOptimalLaws", "NormTrend", "Threshold",
-    "Translation",
+    "Translation", "Ladder",
     "MixingPipeline", "MixtureRecommendation", "ShapePlan",
     "AdaptiveSchedule", "Discontinuity", "OptimalUpdates", "Pools", "StudyCost", "TailConstants",
     "QuadraticSurface", "MergingFront", "PerformanceProjection", "TrainingDependency",

@@ -22,6 +22,7 @@ from .plots.checks import predictive_check, prior_predictive, ranks
 from .plots.curves import curves
 from .plots.decisions import break_even, choice, design, equivalent, front, mixture, multiplier, regret, valley
 from .plots.forecast import forecast, forecast_parts
+from .plots.ladder import ladder
 from .plots.posteriors import fan, pairs
 from .plots.schedules import schedule
 from .plots.uncertainty import intervals, profile
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "break_even", "choice", "curve", "curves", "design", "equivalent", "fan", "fit_against_observed", "forecast",
-    "forecast_parts", "front", "intervals", "iso_loss",
+    "forecast_parts", "front", "intervals", "iso_loss", "ladder",
     "loss_against_compute", "mixture", "multiplier", "optimal_sizes", "pairs", "predictive_check", "prior_predictive", "profile", "ranks",
     "regret", "residuals", "schedule", "valley",
 ]  # fmt: skip

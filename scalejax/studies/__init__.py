@@ -19,6 +19,8 @@ _HOMES = {
     "fit_link": "studies.downstream.loss_to_loss",
     "pair_runs": "studies.downstream.loss_to_loss",
     "translate": "studies.downstream.loss_to_loss",
+    "Ladder": "studies.downstream.task_ladder",
+    "ladder": "studies.downstream.task_ladder",
     "GridRegret": "studies.hyperparameters.grid_regret",
     "grid_regret": "studies.hyperparameters.grid_regret",
     "Drift": "studies.hyperparameters.lr_drift",

@@ -41,6 +41,7 @@ _HOMES = {
     "overtraining_from_chinchilla": "zoo.scale.overtraining",
     "prediction_horizon": "zoo.scale.learning_curves",
     "pruning_frontier": "zoo.mixtures.data_quality",
+    "pretraining_gain": "zoo.downstream.tasks",
     "transfer_multiplier": "zoo.downstream.transfer",
     "two_stage": "zoo.downstream.llama3",
     "tokens_per_parameter": "zoo.hyperparameters.minicpm",

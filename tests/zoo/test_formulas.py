@@ -144,6 +144,11 @@ CASES = {
             "exponent": [0.9628090029397794, 0.5353811769334406, 0.5136823902086776],
         },
     ),
+    "pretraining_gain": (  # log(A D_p^alpha) is 1 and 2
+        (laws.translation_log_law, {"A": 1.0, "alpha": 0.5, "beta": 2.0}),
+        {"D_p": [np.exp(2.0), np.exp(4.0)]},
+        {"value": [1.0, 2.0], "doubled": [(1 + np.log(2) / 2) ** 2 - 1, (2 + np.log(2) / 2) ** 2 - 4], "score": [1.0, 4.0]},
+    ),
     "two_stage": (
         {
             "first": (laws.llama3_nll, {"s": -0.2, "t": 5.5}),

@@ -111,8 +111,12 @@ def _missed(prior: Prior, past: Past, groups: int) -> np.ndarray:
 
 def half_width(parts: Mapping[str, np.ndarray], freedom: float, level: float, kind: str = "run") -> np.ndarray:
     """Half the width of the interval of Student's t with these variances."""
-    total = sum(variance for name, variance in parts.items() if kind == "run" or name != "noise")
-    return quantile_of(level, freedom) * np.sqrt(total)
+    return quantile_of(level, freedom) * deviation(parts, kind)
+
+
+def deviation(parts: Mapping[str, np.ndarray], kind: str = "run") -> np.ndarray:
+    """Scale of Student's t with these variances; kind "mean" leaves the noise out."""
+    return np.sqrt(sum(variance for name, variance in parts.items() if kind == "run" or name != "noise"))
 
 
 def _variance(prior: Prior, spread: Any, parameters: Any, reach: Any, noise: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from ...core.checks import check_count
 from ...core.errors import FitError, suggest
 from ...core.lazy import picture
 from ...core.numeric.precision import double
@@ -18,7 +19,7 @@ from ...fitting.result import Fit
 from .columns import Columns, Link
 from .fits import fits_of
 from .members import Candidates, returned
-from .misfit import half_width
+from .misfit import deviation, half_width
 from .refits import Refits
 
 _SHOWN = 20
@@ -101,11 +102,25 @@ class Forecast(LawAverage, Shown):
         Raises:
             FitError: if `kind` is neither.
         """
-        if kind not in ("run", "mean"):
-            raise FitError(f"kind={kind!r} is unknown; {suggest(str(kind), ['run', 'mean'])}")
+        _check_kind(kind)
         half = half_width(self.variances, self.freedom, level, kind)
         ends = self._back(self.centre - half), self._back(self.centre + half)
         return Interval(np.minimum(*ends), np.maximum(*ends))
+
+    def drawn(self, count: int = 2000, *, kind: Literal["run", "mean"] = "run", seed: int = 0) -> np.ndarray:
+        """(count, m) draws of what the points will show, for what follows from it; their percentiles are those of `interval`.
+
+        In a draw all points of a group are off by the same number of standard deviations: what laws miss far ahead they miss alike.
+
+        Raises:
+            FitError: if `kind` is unknown, or `count` is no whole number above 0.
+        """
+        _check_kind(kind)
+        check_count("count", count, 1)
+        groups = sorted(set(self.group)) or [""]
+        t = np.random.default_rng(seed).standard_t(self.freedom, (count, len(groups)))
+        of_point = [groups.index(name) for name in self.group] or [0] * len(self)
+        return self._back(self.centre + t[:, of_point] * deviation(self.variances, kind))
 
     @property
     def parts(self) -> dict[str, np.ndarray]:
@@ -178,3 +193,8 @@ class Forecast(LawAverage, Shown):
         if self.link == "linear":
             return centre * self.unit
         return returned(self.link, np.exp(centre))
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in ("run", "mean"):
+        raise FitError(f"kind={kind!r} is unknown; {suggest(str(kind), ['run', 'mean'])}")

@@ -87,16 +87,21 @@ def spearman(a: Any, b: Any) -> float:
     >>> spearman([1.0, 2.0, 3.0], [10.0, 30.0, 20.0])
     0.5
     """
-    ranks = [_ranks(np.asarray(values, dtype=np.float64)) for values in (a, b)]
-    if ranks[0].shape != ranks[1].shape or ranks[0].ndim != 1 or len(ranks[0]) < 2:
+    both = [ranks(np.asarray(values, dtype=np.float64)) for values in (a, b)]
+    if both[0].shape != both[1].shape or both[0].ndim != 1 or len(both[0]) < 2:
         raise DecisionError("spearman() needs two columns of the same length, two numbers or more.")
-    x, y = (r - r.mean() for r in ranks)
+    x, y = (r - r.mean() for r in both)
     if not x.any() or not y.any():
         raise DecisionError("spearman() needs columns whose values differ; one of them is constant.")
     return float(x @ y / np.sqrt((x @ x) * (y @ y)))
 
 
-def _ranks(values: np.ndarray) -> np.ndarray:
+def ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks of flat values from 1, ties with their mean.
+
+    >>> ranks(np.array([3.0, 1.0, 3.0])).tolist()
+    [2.5, 1.0, 2.5]
+    """
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     return (np.cumsum(counts) - 0.5 * (counts - 1))[inverse]
 

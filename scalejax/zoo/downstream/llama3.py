@@ -86,6 +86,7 @@ def llama3_nll(C, *, s, t):
     r=Unit(),
     k=Positive(0.5, 50.0),
     x_0=Positive(0.05, 5.0),
+    published="llama3.toml",
 )
 def llama3_accuracy(nll, *, L_0, r, k, x_0):
     r"""Second stage: accuracy of a benchmark from the normalised negative log-likelihood of its correct answers.
@@ -97,6 +98,10 @@ def llama3_accuracy(nll, *, L_0, r, k, x_0):
 
     Note: the paper names no constants. A sigmoid that rises with its argument has -k here: k is the positive magnitude, as accuracy falls
     with NLL. `formulas.two_stage` chains it with `llama3_nll`.
+
+    Bhagia et al. 2024, arXiv:2412.04403, write the same sigmoid as a / (1 + exp(-k (L - L0))) + b of the task loss L in bits per byte:
+    L_0 = a + b, L_0 + K = b. Their ladder is the chain of `chinchilla` and this law with the published sets of one name,
+    `sj.chain(loss=laws.chinchilla, accuracy=(laws.llama3_accuracy, {"nll": "loss"}))`; `studies.ladder` fits and extrapolates it.
 
     Example:
         >>> from scalejax import laws
