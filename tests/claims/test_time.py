@@ -140,7 +140,7 @@ CLAIMS = [
         "the samples are public as sets of gigabytes, the curves as figures",
     ),
     Unchecked(
-        "coverage_exp_power", "coverage of 10,000 samples from 100 of each problem", "the counts by problem have no licence to be kept here",
+        "coverage_exp_power", "coverage of 10,000 samples from 100 of each problem", "the counts by problem have no licence",
     ),
     Unchecked(
         "coverage_exp_power", "relative errors of exponents an order of magnitude lower than by least squares",
