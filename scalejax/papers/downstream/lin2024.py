@@ -49,12 +49,11 @@ def accept_then_stop(D: Any, loss: Any, target: float, *, k: int = 3, delta: flo
         raise DataError(f"loss must have a column for each of at least two sizes D; got shapes {y.shape} and {x.shape}.")
     if not ((x > 0).all() and (np.diff(x) > 0).all() and (y > 0).all() and np.isfinite(y).all() and target > 0 and delta > 0):
         raise DataError("accept_then_stop() needs sizes that are positive and rise, positive losses, and a positive target and delta.")
-    x, logs = np.log(x), np.log(y)
-    rows = []
-    for row in np.atleast_2d(logs):
-        used = _accepted(x, row, k, delta)
-        v, u = np.polyfit(x[-used:], row[-used:], 1)
-        rows.append([np.exp(u + v * np.log(target)), np.exp(x[-used]), v])
+    log_x, rows = np.log(x), []
+    for row in np.atleast_2d(np.log(y)):
+        used = _accepted(log_x, row, k, delta)
+        v, u = np.polyfit(log_x[-used:], row[-used:], 1)
+        rows.append([np.exp(u + v * np.log(target)), x[-used], v])
     values = zip(("predicted", "first", "v"), np.transpose(rows), strict=True)
     return Computed({name: float(v[0]) if y.ndim == 1 else v for name, v in values}, "accept, then stop")
 

@@ -124,7 +124,7 @@ def representative_families(S: Any, family: Any, count: int) -> Computed:
         >>> S = np.array([[1.0, 0.0], [0.9, 0.0], [0.0, 1.0], [0.0, 0.1], [0.2, 0.2]])
         >>> found = representative_families(S, ["a", "a", "b", "c", "c"], 3)
         >>> found.families, round(found.value, 3)
-        (('a', 'b'), 1.05)
+        (('a', 'b'), 1.036)
 
     References: Ruan, Maddison and Hashimoto 2024, arXiv:2405.10938, section 5.
     """
