@@ -158,6 +158,7 @@ EXAMPLES: dict[str, tuple[Callable[[Any], Any], Any, tuple[Any, ...]]] = {
         (NAN,),
     ),
     "ProxyCalibration": (lambda v: studies.proxy_calibration([v, 3.2, 3.5, 3.9], [2.0, 2.1, 2.25, 2.45]), 3.0, (NAN,)),
+    "FamilyLines": (lambda v: studies.family_lines([[0.0], [0.2], [0.4]], [v, 10.0, 100.0], ["a", "a", "a"]), 1.0, (-1.0,)),
     "Link": (lambda v: studies.fit_link([v, 2.5, 2.9, 3.3, 4.0], [1.1, 1.2, 1.5, 1.7, 2.1], E_0=1.9, E_1=0.8), 2.3, (NAN, -1.0)),
     "DataOptimum": (lambda v: studies.direct_data_optimisation([v, 1.0, 3.0], [[3.2, 2.4, 1.4], [2.9, 1.9, 1.2]]), 1 / 3, (NAN, -1.0)),
     "TemperatureMixture": (lambda v: studies.temperature_mixture([v, 1e9], 2.0, tokens=8e9), 9e9, (NAN, -1.0)),
@@ -192,12 +193,25 @@ EXAMPLES |= {
         0.5,
         (NAN, -1.0),
     ),
+    "accept_then_stop": (lambda v: papers.accept_then_stop([v, 400.0, 800.0, 1600.0], [3.0, 2.9, 2.7, 2.5], 1e5), 200.0, (NAN, -1.0)),
+    "selection_quality": (lambda v: papers.selection_quality([v, 0.9, 2.0], [1.1, 1.2, 2.0]), 1.0, (NAN,)),
+    "goodhart": (lambda v: papers.goodhart(3.0, mean=1.0, variance=v, noise_variance=3.0), 1.0, (NAN, -1.0)),
+    "capabilities": (
+        lambda v: studies.capabilities([[v, 0.3, 0.2], [0.4, 0.5, NAN], [0.6, 0.8, 0.5], [0.9, 0.9, 0.8]], components=2),
+        0.1,
+        (-1.0,),
+    ),
+    "representative_families": (
+        lambda v: studies.representative_families([[v, 0.0], [0.0, 1.0], [0.1, 0.1]], ["a", "a", "b"], 2),
+        1.0,
+        (NAN,),
+    ),
     "first_passage": (lambda v: papers.first_passage([v, 2e3, 3e3], [[0.0, 30.0, 50.0], [0.0, 10.0, 40.0]], [25.0]), 1e3, (NAN,)),
 }
 # Expensive to compute, or no more than tables of other results: looked at as classes only, run in the tests of their own.
 ELSEWHERE = {
     "CheckpointBacktest", "NewGroup", "Multiverse", "Calibration", "ChainFit", "TermFits", "NearOptimalLaws", "NormTrend", "Threshold",
-    "Translation", "Ladder",
+    "Translation", "Ladder", "ObservationalForecast",
     "MixingPipeline", "MixtureRecommendation", "ShapePlan",
     "AdaptiveSchedule", "Discontinuity", "OptimalUpdates", "Pools", "StudyCost", "TailConstants",
     "QuadraticSurface", "MergingFront", "PerformanceProjection", "TrainingDependency",

@@ -219,6 +219,8 @@ def test_a_recipe_that_a_bound_excludes_is_named():
 def test_choice_over_draws(fits):
     pick = sj.choose({"old": fits[0], "new": fits[1]}, compute=1e21)
     assert pick.best == "new" and pick.probability["new"] > 0.95 and sum(pick.probability.values()) == pytest.approx(1)
+    lost = {name: loss - pick.loss for name, loss in pick.losses.items()}  # what the point estimates say of it
+    assert pick.regret["new"] < 0.1 * pick.regret["old"] and pick.regret["old"] == pytest.approx(lost["old"], rel=0.5)
     low, high = pick.interval(0.9)["loss"]
     assert low < pick.loss < high and "P(best)" in repr(pick) and "<table" in pick._repr_html_()
 

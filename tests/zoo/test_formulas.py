@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from statistics import NormalDist
 from types import SimpleNamespace
 
 import numpy as np
@@ -36,6 +37,33 @@ def KEPT(P, *, A, alpha):
 
 # Formula to (source, what it is given, values to compare with: by the classes that were there before, all digits).
 CASES = {
+    "finetuning_phases": (
+        (laws.rectified, {"B": 8.0, "D_l": 4.0, "beta": 0.5, "E": 1.0}),
+        {"D": [16.0, 1.44]},
+        {"transition": 16.0, "start": 3.0, "slope": [0.5 * 4 / 8 * 1 / 2, 0.5 * 1.2 / 5.2 * (8 / 5.2) / (8 / 5.2 + 1)]},
+    ),
+    "bon_peak": (
+        (laws.reward_bon, {"alpha": 2.0, "beta": 1.0 / np.sqrt(np.log(4.0) - 0.75)}),
+        {},
+        {"value": np.sqrt(np.log(4.0) - 0.75), "kl": np.log(4.0) - 0.75, "n": 4.0, "reward": np.sqrt(np.log(4.0) - 0.75)},
+    ),
+    "rl_peak": (
+        (laws.reward_rl, {"alpha": 1.0, "beta": 0.5}),
+        {"k": [1.0, 3.0]},
+        {"value": [np.e, 3 * np.e], "kl": [np.e**2, 9 * np.e**2], "reward": [np.e / 2, 3 * np.e / 2]},
+    ),
+    "horizon": ((laws.task_success, {"h": 60.0, "beta": np.log(4.0)}), {"p": [0.8, 0.5, 0.2]}, {"value": [30.0, 60.0, 120.0]}),
+    "effective_compute": (
+        (laws.algorithmic_progress, {"a": 0.9, "alpha_year": 0.01, "alpha_param": 0.1, "b": 0.8, "beta_year": 0.02, "beta_data": 0.05}),
+        {},
+        {"value": np.log(2) / 0.5, "growth": np.exp(0.5)},
+    ),
+    "adoption_reach": (
+        (laws.adoption, {"m": 10.0, "lam": 2 * np.log(3.0), "mu": 2.0, "sigma": 1.5}),
+        {},
+        {"value": 80.0, "half": np.exp(2.0 + 1.5 * NormalDist().inv_cdf(np.log(5.0) / np.log(9.0)))},
+    ),
+    "attack_resistance": ((laws.controlled_tokens, {"kappa": 64.0}), {"d": [1024, 2048], "V": 65536}, {"value": [16.0, 32.0]}),
     "effective_parameters": (
         published("routed_lm", "s_base"),
         {"N": [5e6, 1e8, 1.3e9], "E": [128.0, 8.0, 512.0]},

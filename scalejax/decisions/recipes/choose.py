@@ -36,6 +36,7 @@ class Choice(Answer):
         loss: what it reaches: the lower envelope.
         losses: name of every recipe to its least loss, infinite where bounds and caps leave none.
         probability: name to the share of the draws in which the recipe is the best; empty without uncertainty.
+        regret: name to what the recipe loses on the best of the same draw, the mean over draws; empty without uncertainty.
         switches: where the best recipe changes between the least and the largest budget, each a `BreakEven` with one value.
         draws: "loss" with a leading draw axis.
     """
@@ -47,6 +48,7 @@ class Choice(Answer):
     loss: Any
     losses: Mapping[str, Any]
     probability: Mapping[str, Any]
+    regret: Mapping[str, Any]
     switches: tuple[BreakEven, ...]
     draws: Mapping[str, np.ndarray]
     _name: ClassVar[str] = "choice"
@@ -57,6 +59,7 @@ class Choice(Answer):
         columns: dict[str, tuple[Any, int]] = {"compute": (self.compute, 4), "best": (best, 0)}
         if self.probability:
             columns["P(best)"] = ([np.ravel(self.probability[name])[i] for i, name in enumerate(best)], 3)
+            columns["regret"] = ([np.ravel(self.regret[name])[i] for i, name in enumerate(best)], 2)
         columns |= {name: (values, 4) for name, values in self.inputs.items()}
         head, rows = self._rows({**columns, "loss": (self.loss, 5)}, level)
         notes = self._drawn
@@ -102,7 +105,7 @@ def choose(
         **given: values of inputs, for each recipe that knows them.
 
     Returns:
-        Choice with `.best`, `.inputs`, `.loss`, `.probability`, `.switches`, `.interval(level)`, `.table()`.
+        Choice with `.best`, `.inputs`, `.loss`, `.probability`, `.regret`, `.switches`, `.interval(level)`, `.table()`.
 
     Raises:
         DecisionError: if there are fewer than two recipes, a name is missing or unknown, or no recipe has an optimum for a budget.
@@ -131,12 +134,14 @@ def choose(
     inputs = dict.fromkeys(n for best in found for n in best.point if n != "answer")
     missing = np.full(len(C), np.nan)
     plan = {n: np.choose(winner, [best.point.get(n, missing) for best in found]) for n in inputs}
-    draws, probability = {}, {}
+    draws, probability, regret = {}, {}, {}
     if group[0].known.count:
         many = np.stack([best.draws["answer"] for best in found])
         least, which = many.min(axis=0), many.argmin(axis=0)
         draws = {"loss": shaped(least, shape)}
         probability = {n: shaped((np.isfinite(least) & (which == i)).mean(axis=0), shape) for i, n in enumerate(names)}
+        behind = many - np.where(np.isfinite(least), least, 0.0)  # a draw without any plan has an infinite regret, of all
+        regret = {n: shaped(behind[i].mean(axis=0), shape) for i, n in enumerate(names)}
     order = np.argsort(C)
     switches = [
         switch
@@ -147,8 +152,8 @@ def choose(
     return Choice(
         names=names, compute=shaped(C, shape), best=best if shape else str(best[()]),
         inputs={n: shaped(v, shape) for n, v in plan.items()}, loss=shaped(losses.min(axis=0), shape),
-        losses={n: shaped(row, shape) for n, row in zip(names, losses, strict=True)}, probability=probability, switches=tuple(switches),
-        draws=draws, kind=made_by(group),
+        losses={n: shaped(row, shape) for n, row in zip(names, losses, strict=True)}, probability=probability, regret=regret,
+        switches=tuple(switches), draws=draws, kind=made_by(group),
     )  # fmt: skip
 
 

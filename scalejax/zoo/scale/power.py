@@ -113,6 +113,13 @@ def hestness_size(m, *, sigma, beta_p):
             ("language_N", 0.0, 1.47e14, 0.07, "language, x = parameters"),
             ("language_C", 0.0, 3.47e8, 0.048, "language, x = compute in PF-days"),
         )
+    }
+    | {
+        key: Published({"L_inf": 0.0, "x_0": x_0, "alpha_x": alpha_x}, context, "Tian et al. 2024, arXiv:2404.02905", "recalled")
+        for key, x_0, alpha_x, context in (
+            ("var_last_scale_N", 5e8, 0.23, "images by next-scale prediction, loss of the last scale, x = parameters"),
+            ("var_all_scales_N", 4e8, 0.20, "images by next-scale prediction, mean loss of all scales, x = parameters"),
+        )
     },
 )  # fmt: skip
 def henighan(x, *, L_inf, x_0, alpha_x):
