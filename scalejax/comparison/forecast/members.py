@@ -204,7 +204,7 @@ def unit_of(link: Link, values: np.ndarray) -> float:
     return float(np.std(values)) or 1.0 if link == "linear" else 1.0
 
 
-def scaled_library(inputs: tuple[str, ...], pairs: Sequence[tuple[str, ...]], link: Link, **options: tuple[str, ...]) -> TermLibrary:
+def scaled_library(inputs: tuple[str, ...], pairs: Sequence[tuple[str, ...]], link: Link, **options: Any) -> TermLibrary:
     """Every input alone, these pairs, an outer exponent, with ranges for inputs and outputs of size one; options of `term_library`."""
     terms = {x: (x,) for x in inputs} | {"_".join(pair): pair for pair in pairs}
     plain = term_library(*inputs, terms=terms, outer=True, **options)
