@@ -29,7 +29,8 @@ _LEVEL = Real(-1.0, 2.0, unit="log(nats/word)")
     T=Positive(30.0, 1000.0, unit="days"),
     published={
         "kwa2025_horizon": Published(
-            {"y_0": 1.0, "T": 212.0}, "time horizon of the best agents, 2019 to 2025, relative to that at t = 0; days", f"{_KWA}, section on the trend",
+            {"y_0": 1.0, "T": 212.0}, "time horizon of the best agents, 2019 to 2025, relative to that at t = 0; days",
+            f"{_KWA}, section on the trend",
         ),
         "xiao2024_density": Published(
             {"y_0": 1.0, "T": 99.021025794}, "greatest capability density of open base models since 2023, relative to that at t = 0; days, "
