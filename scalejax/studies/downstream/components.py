@@ -58,9 +58,9 @@ def capabilities(scores: Any, *, train: Any = None, components: int = 3, factors
     rows = np.ones(len(Y), bool) if train is None else np.asarray(train, dtype=bool)
     if rows.shape != Y.shape[:1] or rows.sum() <= components:
         raise DataError(f"train must be true for more than {components} of the {len(Y)} models, got {rows.sum()}.")
-    if not ((Y >= 0) & (Y <= 1) | np.isnan(Y)).all():
+    if not (((Y >= 0) & (Y <= 1)) | np.isnan(Y)).all():
         raise DataError("Scores must lie between 0 and 1, NaN where they are missing; divide percentages by 100.")
-    none = np.isnan(Y).all(axis=1)
+    none = np.asarray(np.isnan(Y).all(axis=1))
     mean, spread = _moments(Y[rows & ~none])
     filled = np.clip(_filled((Y - mean) / spread, rows & ~none, factors) * spread + mean, 0.0, 1.0)
     filled = np.where(np.isnan(Y), filled, Y)
@@ -75,10 +75,10 @@ def _moments(Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     there = ~np.isnan(Y)
     if (there.sum(axis=0) < 2).any():
         raise DataError(f"Benchmark {int(np.argmin(there.sum(axis=0)))} has fewer than two scores of training models; leave it out.")
-    mean, spread = np.nanmean(Y, axis=0), np.nanstd(Y, axis=0)
-    if (spread == 0).any():
-        raise DataError(f"Benchmark {int(np.argmin(spread))} has the same score for all training models; leave it out.")
-    return mean, spread
+    same = np.nanmax(Y, axis=0) == np.nanmin(Y, axis=0)
+    if same.any():
+        raise DataError(f"Benchmark {int(np.argmax(same))} has the same score for all training models; leave it out.")
+    return np.nanmean(Y, axis=0), np.nanstd(Y, axis=0)
 
 
 def _filled(Z: np.ndarray, rows: np.ndarray, factors: int) -> np.ndarray:

@@ -95,7 +95,7 @@ def finetuning_phases(D, B, D_l, beta, E):
         >>> law = sj.laws.rectified
         >>> found = sj.derive((law, law.published["gpt2_flan"]), sj.formulas.finetuning_phases, D=1e6)
         >>> f"{found.transition:.3g} {found.start:.2f} {found.slope:.3f}"
-        '6.72e+04 4.53 0.140'
+        '6.73e+04 4.53 0.140'
 
     References: Lin et al. 2024, arXiv:2402.02314, section 4.
     """

@@ -29,12 +29,12 @@ _LEVEL = Real(-1.0, 2.0, unit="log(nats/word)")
     T=Positive(30.0, 1000.0, unit="days"),
     published={
         "kwa2025_horizon": Published(
-            {"y_0": 1.0, "T": 212.0}, "time horizon of the best agents, 2019 to 2025, relative to that at t = 0; days", f"{_KWA}, abstract",
-            "recalled",
+            {"y_0": 1.0, "T": 212.0}, "time horizon of the best agents, 2019 to 2025, relative to that at t = 0; days",
+            f"{_KWA}, section on the trend",
         ),
         "xiao2024_density": Published(
             {"y_0": 1.0, "T": 99.021025794}, "greatest capability density of open base models since 2023, relative to that at t = 0; days, "
-            "T = ln 2 / 0.007", f"{_XIAO}, figure 1", "verified",
+            "T = ln 2 / 0.007", f"{_XIAO}, figure 1",
         ),
     },
 )  # fmt: skip
@@ -71,7 +71,7 @@ def exponential_progress(t, *, y_0, T):
         "ho2024_wt103": Published(
             dict(a=0.912701, alpha_year=0.003938, alpha_param=0.067982, b=0.771409, beta_year=0.035620, beta_data=0.039587),
             "WikiText-103, nats/word; N, D and Y from the smallest and the first of 231 evaluations, 2012 to 2023",
-            f"{_HO}, table 2, model 7", "recalled",
+            f"{_HO}, table 2, model 7, with the digits of the authors' notebook",
         ),
     },
 )  # fmt: skip

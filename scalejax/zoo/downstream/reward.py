@@ -11,7 +11,7 @@ from ...core.numeric.powers import LEAST
 from ...core.numeric.roots import root
 
 _GAO = "Gao, Schulman and Hilton 2022, arXiv:2210.10760"
-_D = Positive(0.3, 10.0, zero=True, unit="sqrt(nats)")
+_D = Positive(1.0, 10.0, zero=True, unit="sqrt(nats)")
 _N = Positive(1e6, 1e10, unit="parameters of the reward model")
 _P, _Q = Real(-3.0, 3.0), Real(-0.3, 0.3)
 
