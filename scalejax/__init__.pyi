@@ -24,6 +24,8 @@ from .comparison.multiverse import Multiverse as Multiverse
 from .comparison.multiverse import multiverse as multiverse
 from .comparison.recipes import RecipeComparison as RecipeComparison
 from .comparison.recipes import compare_recipes as compare_recipes
+from .comparison.structures import TermFits as TermFits
+from .comparison.structures import fit_terms as fit_terms
 from .comparison.trend import Crossing as Crossing
 from .comparison.trend import MonotoneTrend as MonotoneTrend
 from .comparison.trend import SlopeComparison as SlopeComparison
@@ -100,8 +102,6 @@ from .fitting.solvers.gradient import Optax as Optax
 from .fitting.solvers.lm import LM as LM
 from .fitting.solvers.projection import VarPro as VarPro
 from .fitting.storage import load_fit as load_fit
-from .fitting.terms import TermFits as TermFits
-from .fitting.terms import fit_terms as fit_terms
 from .fitting.uncertainty.bootstrap import bootstrap as bootstrap
 from .fitting.uncertainty.draws import Draws as Draws
 from .fitting.uncertainty.profile import Profile as Profile

@@ -16,8 +16,8 @@ from ...core.numeric.precision import double
 from ...core.progress import Progress, reporter
 from ...core.table import Shown, Table
 from ...fitting.objective.losses import huber
-from ...fitting.terms import fit_terms
 from ...zoo.scale.terms import TermLibrary
+from ..structures import fit_terms
 from .averaging import forecast, on_scale, rises
 from .columns import SIZES, Columns, beyond, make_columns, table_of, words
 from .ensemble import past_errors, relative_errors

@@ -15,18 +15,18 @@ from ..core.numeric.precision import double
 from ..core.progress import Progress, reporter
 from ..core.runs import Runs
 from ..core.table import Shown, Table, number
+from ..fitting import criteria
+from ..fitting.fit import fit, make_request
+from ..fitting.objective.data import Batch
+from ..fitting.objective.losses import Loss
+from ..fitting.objective.problem import Data, Spec
+from ..fitting.request import Request
+from ..fitting.result import Fit
+from ..fitting.solvers.lm import LM, chunk_size
+from ..fitting.solvers.search import Found, agreement, default_count, minimise, ranked, refining_order, screen
+from ..fitting.solvers.starts import make_starts
+from ..fitting.status import CODES, Status
 from ..zoo.scale.terms import MASK, TermLibrary
-from . import criteria
-from .fit import fit, make_request
-from .objective.data import Batch
-from .objective.losses import Loss
-from .objective.problem import Data, Spec
-from .request import Request
-from .result import Fit
-from .solvers.lm import LM, chunk_size
-from .solvers.search import Found, agreement, default_count, minimise, ranked, refining_order, screen
-from .solvers.starts import make_starts
-from .status import CODES, Status
 
 _SHOWN = 10
 _SOLVER = LM(max_iterations=500)
