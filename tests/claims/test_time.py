@@ -15,7 +15,7 @@ PROVIDES = {
         "laws.coverage_power", "laws.coverage_beta", "laws.success_after", "papers.pass_at_k", "papers.attempts", "equivalent",
     ),
     "imperfect_verifier": ("laws.resampling", "formulas.best_attempts", "formulas.best_attempts_beta"),
-    "rag_allocation": ("laws.retrieval", "allocate"),
+    "rag_allocation": ("laws.rag_error", "allocate"),
     "tts_compute_optimal": ("papers.matched_inference", "papers.best_strategies", "allocate"),
     "pass_n_training": ("formulas.coverage_loss", "laws.coverage_beta"),
     "adaptive_data_analysis": ("papers.thresholdout", "papers.reused_holdout"),

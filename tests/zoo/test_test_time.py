@@ -5,7 +5,7 @@ import math
 import jax
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
 import scalejax as sj
 from scalejax import costs, formulas, laws, papers
@@ -44,6 +44,14 @@ def test_attempts_have_the_likelihood_of_beta_binomial_counts():
             rows = np.sum(table["trials"] * (table["success"] * np.log(p) + (1 - table["success"]) * np.log1p(-p)))
             differences.append(stats.betabinom.logpmf(C, n, u, v).sum() - rows)
         assert np.ptp(differences) < near
+
+
+def test_attempts_are_fitted_as_a_beta_binomial_is():
+    """The first rows have c = n = 0, which no logarithm has."""
+    C = np.random.default_rng(0).binomial(30, np.random.default_rng(1).beta(0.6, 3.0, 200))
+    found = sj.fit(laws.success_after, papers.attempts(30, C), loss=sj.binomial(), starts=8).params
+    best = optimize.minimize(lambda z: -stats.betabinom.logpmf(C, 30, *np.exp(z)).sum(), [0.0, 1.0], method="Nelder-Mead")
+    np.testing.assert_allclose([found["u"], found["v"]], np.exp(best.x), rtol=1e-3)
 
 
 @pytest.mark.slow
@@ -127,11 +135,11 @@ def test_retrieval_under_a_budget_of_tokens():
         return n * (1000.0 * k + 250.0 * m + 500.0)
 
     plan = sj.allocate(
-        (laws.retrieval, numbers), compute=1.28e5, cost=tokens, choices={"n": [1, 2, 3, 4, 5], "m": [1, 4, 16, 64]}, i_doc=0.1, i_shot=0.1,
+        (laws.rag_error, numbers), compute=1.28e5, cost=tokens, choices={"n": [1, 2, 3, 4, 5], "m": [1, 4, 16, 64]}, i_doc=0.1, i_shot=0.1,
     )  # fmt: skip
     m, n = np.meshgrid([1.0, 4.0, 16.0, 64.0], np.arange(1.0, 6.0))
     k = (1.28e5 / n - 250 * m - 500) / 1000
-    assert plan.loss == pytest.approx(laws.retrieval(k, m, n, 0.1, 0.1, **numbers).min(), rel=1e-6)
+    assert plan.loss == pytest.approx(laws.rag_error(k, m, n, 0.1, 0.1, **numbers).min(), rel=1e-6)
 
 
 def test_strategies_by_difficulty_are_scored_on_other_questions():

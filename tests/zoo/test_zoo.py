@@ -249,6 +249,7 @@ LOOSE = {
     "offset_power_law": "B is nothing beside the compute of the smallest run",
     "precision_unified": "21 numbers from 96 runs at random: the scale of the degradation and its exponents are hardly told apart",
     "sloth": "the level of one family and those of its benchmarks are one number; groups with anchors tell them apart",
+    "resampling": "accuracies do not tell r, c and s apart, as its docstring says",
     "rl_compute": "a_B scales all of it, and D_min and beta_J do together",
 }
 # Laws some of whose parameters the noise leaves open to a factor: errors are no measure of such a distance, the likelihood is.

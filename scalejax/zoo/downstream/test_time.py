@@ -250,7 +250,7 @@ def coverage_loss(p, N):
     Example:
         >>> found = coverage_loss([0.001, 0.5], 256)
         >>> found["factor"].round(3)
-        array([0.88, 0.  ])
+        array([0.878, 0.   ])
 
     References: Chen et al. 2025, arXiv:2502.07154.
     """
@@ -276,7 +276,7 @@ def coverage_loss(p, N):
     b_m=Real(-2.0, 2.0),
     c=Real(-3.0, 3.0),
 )
-def retrieval(k, m, n, i_doc, i_shot, *, a_k, a_m, a_n, b_k, b_m, c):
+def rag_error(k, m, n, i_doc, i_shot, *, a_k, a_m, a_n, b_k, b_m, c):
     r"""Error of answers with retrieved documents, from documents, demonstrations and steps of retrieval.
 
         1 - error = sigm( (a_k + b_k i_doc) ln(1 + k) + (a_m + b_m i_shot) ln(1 + m) + a_n ln n + c )
@@ -292,7 +292,7 @@ def retrieval(k, m, n, i_doc, i_shot, *, a_k, a_m, a_n, b_k, b_m, c):
     Example:
         >>> from scalejax import laws
         >>> numbers = dict(a_k=0.2, a_m=0.1, a_n=0.3, b_k=1.0, b_m=0.5, c=-1.0)
-        >>> round(laws.retrieval(50, 8, 1, 0.1, 0.1, **numbers), 4)
+        >>> round(laws.rag_error(50, 8, 1, 0.1, 0.1, **numbers), 4)
         0.3754
     """
     documents, demonstrations = (a_k + b_k * i_doc) * jnp.log1p(k), (a_m + b_m * i_shot) * jnp.log1p(m)
