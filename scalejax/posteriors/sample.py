@@ -84,7 +84,8 @@ def sample(
         level_prior: default priors come from plausible ranges of single parameters, which together may expect losses of 10^5. With True
             (default) the level of the observed outputs is prior knowledge, too: at the runs of a group the law's values are expected around
             their median, within a factor of 2.7 either way (and their own spread), all runs together counting as one such observation. It
-            is left out where every parameter of the law has a prior of yours. `Posterior.priors` tells it; `prior_predictive` shows it.
+            is left out where every parameter of the law has a prior of yours, and for counts, whose shares may all be 0 or 1.
+            `Posterior.priors` tells it; `prior_predictive` shows it.
         groups: a column whose equal values mark rows that are not independent, such as the checkpoints of a run, or runs of one size,
             corpus or seed. Every unit g has an effect on the residuals of its rows, u_g ~ Normal(0, unit_spread^2), beside their own
             noise. Intervals are then those that so many units, not so many rows, allow, and `predict(kind="run")` is of a new unit. Not

@@ -447,6 +447,7 @@ def counted(concentration: float | None, seed: int) -> sj.Runs:
 def test_an_accuracy_law_from_counts(name, concentration):
     posterior = sj.sample(accuracy, counted(concentration, 1), likelihood=name, method="laplace")
     assert holds(posterior, SHARES)
+    assert "not part of these priors" in posterior.priors.note  # the median of shares of 0 and 1 is no level
     new = posterior.predict(kind="run", C=10**22.5, trials=100)
     share = special.expit(1.2)
     assert np.mean(new) == pytest.approx(share, abs=0.02)

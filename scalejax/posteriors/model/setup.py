@@ -99,7 +99,8 @@ def set_up(
     _check_supports(model, used, priors or {})
     evidence = evidence_of(
         model, runs, rows, weight, request.codes, request.held, dict(used), columns,
-        padded_rows(len(rows), least=64) if padded else len(rows), level_prior and _has_defaults(model, priors or {}), of_unit,
+        padded_rows(len(rows), least=64) if padded else len(rows),
+        level_prior and not likelihood.counts and _has_defaults(model, priors or {}), of_unit,
     )  # fmt: skip
     return Setup(request, model, replace(used, note=sentence(evidence.level)), evidence)
 
