@@ -19,7 +19,7 @@ from .averaged import over_laws
 from .costs import six_nd
 from .diagnosis import explain, profile, slopes, unlimited, valley
 from .known import Known, Source, known
-from .question import Question, check_units, name_of, numbers, pose
+from .question import Question, check_direction, check_units, name_of, numbers, pose
 from .unvaried import hold_unvaried
 
 
@@ -320,6 +320,7 @@ def allocate(
     )  # fmt: skip
     question, kept = hold_unvaried(question, knowledge)
     check_units(knowledge.runs, cost, question.common["given"], targets if for_budget else None)
+    check_direction(knowledge.law, knowledge.point, knowledge.runs, cost, question.common["given"])
     point, draws = question.solve(knowledge)
     chosen = best_choice(question, point, targets.size)
     best = question.only(chosen[0])

@@ -15,6 +15,7 @@ import numpy as np
 from ..core.errors import DecisionError
 from ..core.laws.domains import Domain, Fixed, Integer, Interval, Ordered, Positive, Simplex
 from ..core.laws.law import Law
+from ..core.numeric.statistics import spearman
 from ..core.runs import Runs
 from ..optimum.many import Box, Optima, optimise
 from ..optimum.program import Condition, Program, Variable
@@ -23,6 +24,7 @@ from .known import Known
 _FAR = 1e14  # how far beyond the plausible range an input may go when nobody bounds it
 _BUDGET = 1e6  # a budget this many times below the cheapest run is meant in another unit
 _INPUT = 1e4  # the same for inputs, which scale less
+_TELLING, _RISING = 5, 0.9  # different costs and values, and their rank correlation, from which an outcome is said to rise
 _HINT = ", FLOPs (a PF-day is 8.64e19)"
 Cost = Callable[..., Any]
 _ENDLESS = 1e200  # stands for a cap that is infinite
@@ -106,6 +108,27 @@ def check_units(runs: Runs | None, cost: Callable[..., Any], given: Mapping[str,
             f"compute={lowest:g} is {least / lowest:.2g} times below the cheapest of the runs, {least:.3g} under {name}; give it in the "
             f"unit of the cost{_HINT if name.startswith('six_nd') else ''}."
         )
+
+
+def check_direction(law: Law, point: Mapping[str, Any], runs: Runs | None, cost: Callable[..., Any], given: Mapping[str, Any]) -> None:
+    """Raise a DecisionError if what the law predicts at the runs rises with their cost: the lowest value is then no aim.
+
+    Args:
+        law, point: a law and its parameters. runs: of the fit; None tells nothing. cost, given: as in `allocate`.
+    """
+    names = [n for n, a in inspect.signature(cost).parameters.items() if a.default is a.empty or (runs is not None and n in runs)]
+    if runs is None or any(n not in runs and n not in given for n in (*names, *law.inputs)):
+        return
+    rows = ~runs.excluded
+    here = {n: runs[n][rows] if n in runs else given[n] for n in {*names, *law.inputs}}
+    spent = np.broadcast_to(np.asarray(cost(**{n: here[n] for n in names}), dtype=np.float64), rows.sum())
+    value = np.asarray(law(**{n: here[n] for n in law.inputs}, **point))
+    if value.shape != spent.shape or min(len(np.unique(spent)), len(np.unique(value))) < _TELLING or spearman(spent, value) < _RISING:
+        return
+    raise DecisionError(
+        f"{law.output!r} rises with {name_of(cost)} at the runs, and the lowest value would be sought: of a chain ask for "
+        f"fit.of({law.output!r}, below=1.0) or a stage that falls; of another law fit the error in place of the score."
+    )
 
 
 class Question(NamedTuple):

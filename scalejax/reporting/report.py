@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ..core.errors import DataError
+from ..core.errors import DataError, FitError
 from ..core.files import write_bytes, write_text
+from ..core.laws.chain import Chain
 from ..decisions.allocate import Allocation
 from ..fitting.result import Fit
 from ..fitting.uncertainty.draws import Draws
@@ -57,12 +58,15 @@ def report(
 
     Raises:
         DataError: if the path ends in neither .html nor .md or cannot be written, or the posterior is of another law or other runs.
+        FitError: if the fit is of a chain.
 
     Example: `sj.report(sj.fit("chinchilla", runs), "report.html")`, `sj.report(sj.sample("chinchilla", runs), "report.html")`.
     """
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm", ".md"):
         raise DataError(f"report() writes .html or .md files, not {path.name!r}; rename it.")
+    if isinstance(getattr(fit, "law", None), Chain):
+        raise FitError("A report is of one law, and this fit is of a chain; fit a stage by itself, sj.fit(law, runs), and report that.")
     if isinstance(fit, Posterior):
         posterior = fit
         fit = posterior.fit

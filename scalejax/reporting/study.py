@@ -13,7 +13,7 @@ import numpy as np
 
 from ..comparison.forecast.averaging import forecast as forecast_of
 from ..comparison.forecast.result import Forecast
-from ..core.errors import DataError, IdentifiabilityError, ScalejaxError
+from ..core.errors import DataError, DecisionError, IdentifiabilityError, ScalejaxError
 from ..decisions.allocate import Allocation, allocate
 from ..decisions.known import known
 from ..fitting.result import Fit
@@ -41,6 +41,7 @@ class Study:
         without: plans of the fit without its outliers, by group; empty if it has none.
         beyond_runs: what a hold-out of the largest runs showed, None where there is none.
         forecast: what an average of laws says of the plan, point by point; None where it says nothing.
+        no_plan: why there is none, in a sentence; "" where there is one, or nobody asks.
     """
 
     fit: Fit
@@ -52,6 +53,7 @@ class Study:
     without: Mapping[str | None, Allocation] = field(default_factory=dict)
     beyond_runs: BeyondRuns | None = None
     forecast: Forecast | None = None
+    no_plan: str = ""
 
     @property
     def draws(self) -> Draws:
@@ -104,18 +106,23 @@ def make_study(
     sources = _sources(fit, bootstrap(fit, 1000) if draws is None else draws, posterior)
     others = fit.diagnosis.without
     plans: dict[str | None, Allocation] = {}
+    no_plan = ""
     without: dict[str | None, Allocation] = {}
     if allocation is not None:
         plans = {None: allocation}
     elif set(fit.law.inputs) == {"N", "D"}:
         budgets = default_budgets(fit) if compute is None else np.atleast_1d(np.asarray(compute, dtype=np.float64))
         relied = posterior or next(iter(sources.values()))
-        plans = {group: allocate(relied, compute=budgets, group=group) for group in points.chosen_groups(fit, None)}
-        if others is not None:
+        try:
+            plans = {group: allocate(relied, compute=budgets, group=group) for group in points.chosen_groups(fit, None)}
+        except DecisionError as error:
+            no_plan = str(error)
+        if others is not None and plans:
             without = {group: allocate(others, compute=budgets, group=group) for group in plans}
     return Study(
         fit=fit, sources=sources, plans=plans, level=level, posterior=posterior, comparison=comparison, without=without,
         beyond_runs=predict_largest(others or fit, level), forecast=_forecast(others or fit, plans) if forecast else None,
+        no_plan=no_plan,
     )  # fmt: skip
 
 

@@ -267,7 +267,7 @@ def _has_exponent(law: Law, name: str) -> bool:
 
 
 def _about_reach(study: Study) -> list[str]:
-    sentences, plans = [], list(study.plans.values())
+    sentences, plans = [f"Nothing is said of what to train. {study.no_plan}"] if study.no_plan else [], list(study.plans.values())
     if plans and {"N", "D"} <= set(study.fit.runs.names):
         largest = points.column(study.fit, "C").max()
         factor = max(float(np.max(plan.compute)) for plan in plans) / largest

@@ -307,6 +307,8 @@ def test_decisions_take_chains(joint):
     low, high = plan.interval(0.9)["N"]
     assert low < plan.N < high
     # Accuracy rises as the loss falls, so that the best allocation for both is the same.
+    with pytest.raises(sj.DecisionError, match=r"'accuracy' rises with six_nd at the runs.*fit.of\('accuracy', below=1.0\)"):
+        sj.allocate(joint, compute=1e22)
     best = sj.allocate(joint.of("accuracy", below=1.0), compute=1e22)
     assert best.N == pytest.approx(plan.N, rel=1e-4)
     assert 1 - best.loss == pytest.approx(joint.predict(N=best.N, D=best.D), rel=1e-9)
@@ -318,6 +320,13 @@ def test_decisions_take_chains(joint):
     more = joint.predict(N=1e9, D=1e11)
     size = sj.equivalent(joint, "N", like=more, D=8e10)
     assert joint.predict(N=size.value, D=8e10) == pytest.approx(more, rel=1e-6)
+
+
+def test_reports_and_posteriors_are_of_one_law(joint, tmp_path):
+    with pytest.raises(sj.FitError, match="A report is of one law, and this fit is of a chain; fit a stage by itself"):
+        sj.report(joint, tmp_path / "report.html")
+    with pytest.raises(sj.FitError, match="Posteriors are of one law, and this is a chain; sample a stage by itself"):
+        sj.sample(joint.law, joint.request.runs)
 
 
 def test_groups_of_one_column(table):

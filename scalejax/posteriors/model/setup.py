@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from ...core.errors import DataError, FitError, LawError, suggest
+from ...core.laws.chain import Chain
 from ...core.laws.law import Law
 from ...core.runs import Runs
 from ...fitting.fit import find_law, make_request
@@ -70,6 +71,8 @@ def set_up(
     padded: bool = True,
 ) -> Setup:
     """Check the arguments of `sample` and build model and evidence; `padded` lets data sets of similar size share a program."""
+    if isinstance(find_law(law), Chain):
+        raise FitError("Posteriors are of one law, and this is a chain; sample a stage by itself, or bootstrap the fit of the chain.")
     by, share = grouping(find_law(law), by, share)
     likelihood = as_likelihood(likelihood, by if isinstance(by, str) else None)
     on = "linear" if likelihood.counts else on
