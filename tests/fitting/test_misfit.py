@@ -73,6 +73,7 @@ def test_a_law_that_bends_is_told_from_its_misfit():
     assert low < TRUE["alpha"] < high
 
 
+@pytest.mark.slow
 def test_the_posterior_agrees_with_the_fit():
     runs = bent(0.003)
     fit = sj.fit(LAW, runs, misfit=True, loss=sj.squared())

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...core.table import Shown
 from .families import Family
 
 
-@dataclass(frozen=True)
-class Counted:
+@dataclass(frozen=True, eq=False, repr=False)
+class Counted(Shown):
     """The parts that every cost is made of, for one shape."""
 
     c: Mapping[str, Any]

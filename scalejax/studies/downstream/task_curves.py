@@ -12,6 +12,7 @@ import numpy as np
 from ...comparison.trend import monotone_trend
 from ...core.errors import ConvergenceWarning, DataError, IdentifiabilityError, IdentifiabilityWarning, suggest
 from ...core.numeric.precision import double
+from ...core.table import Shown
 from ...fitting.chained.result import ChainFit
 from ...fitting.fit import fit
 from ...fitting.objective.counts import beta_binomial
@@ -62,8 +63,8 @@ def tasks_of(given: Mapping[str, Mapping[str, Any]]) -> list[Task]:
     return found
 
 
-@dataclass(frozen=True)
-class TaskCurve:
+@dataclass(frozen=True, eq=False, repr=False)
+class TaskCurve(Shown):
     """Accuracy of a task from its loss.
 
     Attributes:
