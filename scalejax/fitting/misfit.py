@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..core.errors import FitError, LawError
-from ..core.laws.domains import Positive, Real
+from ..core.laws.domains import Data, Positive, Real
 from ..core.laws.law import Law
 from ..core.numeric.precision import double
 from ..core.runs import Runs
@@ -60,7 +60,7 @@ def with_misfit(law: Law, size: float = SIZE, on: str = "log") -> Law:
     half = 0.5 * CENTRAL * float(size)
     return replace(
         law, function=_with_knots(law.function, law.inputs, on), parameters=(*law.parameters, MISFIT, KNOTS), published={}, linear=(),
-        domains={**law.domains, MISFIT: Real(-half, half, axis=MISFIT), KNOTS: Real(axis=KNOTS)}, name=f"{law.name}_{MISFIT}",
+        domains={**law.domains, MISFIT: Real(-half, half, axis=MISFIT), KNOTS: Data(axis=KNOTS)}, name=f"{law.name}_{MISFIT}",
     )  # fmt: skip
 
 
@@ -90,6 +90,8 @@ def can_have_misfit(inputs: Iterable[np.ndarray]) -> bool:
 def _knots(law: Law, runs: Runs, on: str) -> tuple[np.ndarray, int]:
     """Middle and reach of the runs, knots, and coefficients of the kernels there, one behind the other; and how many knots there are."""
     rows = ~runs.excluded
+    if zeros := [x for x in law.inputs if (runs[x][rows] == 0).any()]:
+        raise FitError(f"A misfit is a function of logarithms, and {zeros[0]!r} is 0 in some runs; leave misfit= or these runs out.")
     logs = np.log(np.stack([runs[x][rows] for x in law.inputs], axis=1))
     points = np.unique(logs.round(9), axis=0)
     low, high = points.min(axis=0), points.max(axis=0)

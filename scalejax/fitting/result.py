@@ -19,7 +19,6 @@ from ..core.table import Shown, Table, number
 from ..core.version import __version__
 from .diagnosis import Diagnosis, Verdict
 from .identify import inseparable_inputs
-from .misfit import KNOTS
 from .objective.penalty import MISFIT
 from .predict import Points, evaluate, inputs_by_name
 from .request import Request, too_few
@@ -231,9 +230,7 @@ class Fit(Shown):
         """Estimates with standard errors, intervals, and the range over the starts that agree."""
         interval, errors = self.interval(level), self.standard_errors
         rows = []
-        for name in self.law.parameters:
-            if name == KNOTS:  # data rather than parameters
-                continue
+        for name in self.law.shown:
             values, errs = np.atleast_1d(self.params[name]), np.atleast_1d(errors[name])
             lows, highs = (np.atleast_1d(v) for v in interval[name])
             for index in np.ndindex(values.shape):

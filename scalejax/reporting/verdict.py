@@ -137,7 +137,7 @@ def _expected(study: Study) -> str:
     if found is None:
         return ""
     low, high = (end[-1] for end in found.interval(study.level))
-    beyond = f", {number(10 ** found.reach[-1], 2)} times beyond the runs in compute" if found.reach[-1] > 0 else ""
+    beyond = f", {number(10 ** found.reach[-1], 2)} times beyond the runs in {found.axis}" if found.reach[-1] > 0 else ""
     return (
         f"An average of {len(found.weights)} laws, whose band knows how wrong such forecasts were, expects a new run there to show a "
         f"loss of {number(found.prediction[-1], 4)} ({number(low, 4)} to {number(high, 4)}){beyond}. This law's own"

@@ -50,19 +50,6 @@ def paid_teacher() -> list[float]:
     return [float(v) for v in best.loss < laws.chinchilla_outer(1e9, np.array(budgets) / 6e9, **_ALONE)]
 
 
-def free_teacher() -> list[float]:
-    """Of students of 1, 3 and 10 billion parameters, whether they profit from their best free teacher at ever larger budgets: first and
-    last budget, then whether the number of budgets grows from one to the next."""
-    student = sj.chain(Lt=laws.chinchilla_outer, loss=laws.distilled)
-    constants = {called: (_TAUGHT if stage.name == "loss" else _ALONE)[own] for stage in student.stages for own, called in stage.parameters}
-    budgets, better = np.logspace(19, 25, 25), []
-    for N in (1e9, 3e9, 1e10):
-        best = sj.allocate((student, constants), compute=budgets, N=N, bounds={"D": (1e7, 1e17), "L_T": (1.25, 3.9)})
-        better.append(best.loss < laws.chinchilla_outer(N, budgets / (6 * N), **_ALONE))
-    counts = np.sum(better, axis=1)
-    return [float(better[0][0]), float(better[-1][-1]), *np.sign(np.diff(counts)).astype(float)]
-
-
 # DiLoCo: table 4, losses of data-parallel training and of M = 1, 2, 4, 8.
 
 _SIZES = np.array([35e6, 90e6, 180e6, 335e6, 550e6, 1.3e9, 2.4e9])
@@ -134,7 +121,7 @@ CLAIMS = [
         "(7.75B, 512e9, 2.0)", [2.5917, 2.8496, 2.2985, 2.3246, 2.2288, 2.2446, 2.0098, 1.9329],
         lambda: [
             *student(143e6, 3.7e9, 1.8953), *student(546e6, 98.5e9, 1.9318), *student(1.82e9, 38.9e9, 2.1689), *student(7.75e9, 512e9, 2.0),
-        ], 5e-5,
+        ], 5e-5, kind="identity", note="the printed constants by hand: the paper prints no losses",
     ),
     Claim(
         "distillation", "exponent of the best size, of supervised training and of the student's own term", [0.513, 0.664],
@@ -145,10 +132,9 @@ CLAIMS = [
         "distillation", "one student of 1B whose teacher must be trained: distillation better at 1e20, 1e21, 1e22, 1e23 FLOPs",
         [0, 0, 0, 0], paid_teacher, 0.0, kind="paper", slow=True,
     ),
-    Claim(
-        "distillation", "a teacher that is there: better at little compute (1: yes), no longer at much, up to a budget that grows with the "
-        "student (1: it does), 1B, 3B, 10B", [1, 0, 1, 1], free_teacher, 0.0, kind="paper", slow=True,
-        note="at 0.3B both are within 0.003 nats from 1e22 FLOPs on, which three digits do not decide",
+    Unchecked(
+        "distillation", "a teacher that is there is better up to a budget that grows with the student",
+        "so for students of 1B, 3B and 10B; for 0.3B the losses differ by 0.003 nats or less, which three digits do not decide",
     ),
     Unchecked(
         "distillation", "errors below 1 % for the paper's own runs", "the runs are not public; points read off its figures have no source"
@@ -160,9 +146,12 @@ CLAIMS = [
     Claim("diloco", "largest relative error of the lines at the losses of table 4: below 0.01", 0.005, table_off, 0.005, kind="repro"),
     Claim(
         "diloco", "data-parallel loss of 4B and 10B by the line without offset; 2.224 and 2.090 were measured", [2.204, 2.020],
-        lambda: [predicted(4e9), predicted(10e9)], 5e-4,
+        lambda: [predicted(4e9), predicted(10e9)], 5e-4, kind="identity", note="the printed constants by hand",
     ),
-    Claim("diloco", "billions of parameters from which M = 2, 4, 8 beat data-parallel training", [2.5, 4.0, 9.6], crossings, 0.05),
+    Claim(
+        "diloco", "billions of parameters from which M = 2, 4, 8 beat data-parallel training", [2.5, 4.0, 9.6], crossings, 0.05,
+        kind="identity",
+    ),
     Unchecked(
         "diloco", "held-out residuals of the four forms (table 13)",
         "the start was chosen by the residual itself, and exact sizes are not printed",

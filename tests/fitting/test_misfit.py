@@ -83,6 +83,12 @@ def test_the_posterior_agrees_with_the_fit():
     assert "knots" not in str(posterior) and "knots" not in str(fit) and "misfit[9]" in str(fit)
 
 
+def test_pictures_and_tables_leave_the_knots_out(fitted):
+    ax = sj.plot.intervals({"Laplace": sj.laplace(fitted, 50)})
+    labels = [label.get_text().split(" ")[0] for label in ax.get_yticklabels()]
+    assert labels == [*TRUE, *(f"misfit[{i}]" for i in range(10))] and "knots" not in str(fitted)
+
+
 def test_it_is_kept_on_disk(tmp_path, fitted):
     fitted.save(tmp_path / "fit.json")
     again = sj.load_fit(tmp_path / "fit.json")
@@ -100,6 +106,7 @@ def test_fits_of_other_runs_share_the_programs(fitted):
     ("law", "columns", "options", "error", "match"),
     [
         (LAW, {"x": X[:5], "loss": X[:5] ** -0.1}, {"misfit": True}, FitError, "takes 6 different runs or more, and there are 5"),
+        ("additive", {"x": np.r_[0.0, X], "loss": np.r_[2.0, 1 + X**-0.1]}, {"misfit": True}, FitError, "'x' is 0 in some runs"),
         (LAW, {"x": X, "loss": X**-0.1}, {"misfit": -1.0}, FitError, "must be True or a positive number"),
         (LAW, {"x": X, "loss": X**-0.1}, {"misfit": "yes"}, FitError, "must be True or a positive number"),
         (LAW, {"x": X, "loss": X**-0.1}, {"misfit": True, "on": "logit"}, FitError, "no recipe=, prior= or misfit="),
@@ -108,5 +115,6 @@ def test_fits_of_other_runs_share_the_programs(fitted):
     ],
 )
 def test_bad_input(law, columns, options, error, match):
+    law = sj.law(E=sj.Positive(0.1, 5), x=sj.Positive(1, 1e6, zero=True))(lambda x, *, E: E + 1 / (1 + x)) if law == "additive" else law
     with pytest.raises(error, match=match):
         sj.fit(law, columns, **options)

@@ -82,6 +82,11 @@ class Real(Domain):
 
 
 @dataclass(frozen=True)
+class Data(Domain):
+    """Numbers that a law is given with the runs, such as the places of knots: neither fitted nor shown."""
+
+
+@dataclass(frozen=True)
 class Positive(Domain):
     """A positive number; its logarithm is unconstrained. `zero=True` admits 0 itself (as an input or a fixed value)."""
 

@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import DataError, LawError, ScalejaxError, suggest
 from ..numeric.precision import double, plain
 from .arguments import checked, misshapen, named
-from .domains import Domain, Fixed, Interval, Positive
+from .domains import Data, Domain, Fixed, Interval, Positive
 from .published import Published, published_sets
 
 
@@ -79,6 +79,11 @@ class Law:
     def outcomes(self) -> tuple[str, ...]:
         """Columns that say what came out of a run, along which residuals follow from themselves."""
         return (self.output,)
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Names of the parameters that a reader asks about: all but `Data`."""
+        return tuple(name for name in self.parameters if not isinstance(self.domains[name], Data))
 
     @property
     def formula(self) -> str:

@@ -13,7 +13,6 @@ from ...core.laws.law import Law
 from ...core.numeric.precision import double
 from ...core.numeric.statistics import ends
 from ...core.table import Shown, Table, number, plain_value
-from ..misfit import KNOTS
 from ..predict import arrange, evaluate, inputs_by_name
 from ..request import Request
 from ..result import Fit
@@ -115,9 +114,8 @@ class Draws(Shown):
     def table(self, level: float = 0.9) -> Table:
         """Point estimate, standard error and interval of every parameter."""
         rows = []
-        for name, draws in self.params.items():
-            if name == KNOTS:
-                continue
+        for name in self.law.shown:
+            draws = self.params[name]
             low, high = ends(draws, level)
             point = np.asarray(self.center[name])
             for index in np.ndindex(point.shape):

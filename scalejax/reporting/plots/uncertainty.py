@@ -39,13 +39,14 @@ def intervals(sources: Mapping[str, Draws | Fit], *, level: float = 0.9, ax: Axe
     tables = {name: source.table(level).rows for name, source in sources.items()}
     first = next(iter(sources.values()))
     fit = first if isinstance(first, Fit) else first.fit
-    estimates = np.concatenate([np.ravel(fit.params[name]) for name in fit.law.parameters])
+    estimates = np.concatenate([np.ravel(fit.params[name]) for name in fit.law.shown])
     labels = [f"{row[0]} = {row[1]}" for row in next(iter(tables.values()))]
     ax = style.canvas(ax)
     ax.axvline(0, color=style.GREY, linewidth=1)
     place = np.arange(len(labels))
     for i, (name, source) in enumerate(sources.items()):
-        limits = source.interval(level).values()
+        found = source.interval(level)
+        limits = [found[n] for n in fit.law.shown]
         low, high = (np.concatenate([np.ravel(pair[end]) for pair in limits]) for end in (0, 1))
         offset = place + 0.22 * (i - (len(sources) - 1) / 2)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -54,7 +55,7 @@ def intervals(sources: Mapping[str, Draws | Fit], *, level: float = 0.9, ax: Axe
         ax.plot(np.stack([left, right]), np.stack([offset, offset]), **{"color": colour, "linewidth": 3, "solid_capstyle": "butt", **line})
         ax.plot([], [], color=colour, linewidth=3, label=name)
         center = source.params if isinstance(source, Fit) else source.center
-        middle = np.concatenate([np.ravel(center[n]) for n in fit.law.parameters])
+        middle = np.concatenate([np.ravel(center[n]) for n in fit.law.shown])
         with np.errstate(divide="ignore", invalid="ignore"):
             ax.plot(100 * (middle / estimates - 1), offset, "o", color="white", markeredgecolor=colour, markersize=5)
     ax.set_yticks(place, labels)
