@@ -46,6 +46,9 @@ SPARED = {
 }
 # Constants that claims read and none would miss, by law and set (or law), and why.
 UNMISSED = {
+    **{("chinchilla_outer", "busbridge2025", name): "the paper states exponents and comparisons, and prints no losses" for name in "ABEq"},
+    **{("distilled", "busbridge2025", name): "the same" for name in ("A", "B", "gamma")},
+    **{("efficiency_leverage", "tian2025", name): "the paper says more than 7 and about 12" for name in ("A_start", "beta", "d")},
     ("autoscale", "kang2024", "ell"): "an additive constant: every statement is on what lies above it",
     **{
         ("chinchilla", f"bhagia2024_{task}", name): "its term is one or two hundredths of the loss at the size of the stated figures"
