@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..core.errors import IdentifiabilityError
+from ..fitting.objective.penalty import MISFIT
 from ..fitting.result import Fit
 from ..fitting.uncertainty.bootstrap import bootstrap
 from ..fitting.uncertainty.draws import Draws
@@ -25,6 +27,11 @@ def default_draws(fit: Fit, draws: int = 1000) -> Draws:
     factor = float(np.max(nonlinearity(quick)))
     if factor <= MOST:
         return quick
+    if MISFIT in fit.law.parameters:
+        raise IdentifiabilityError(
+            f"Laplace's draws miss the law by a factor of {factor:.2g} at the runs, and a bootstrap does not know the prior of its misfit; "
+            "decide from sj.sample(..., misfit=True)."
+        )
     found = bootstrap(fit, draws, progress=False)
     why = "they leave what the law can say" if not np.isfinite(factor) else f"they miss the law by a factor of {factor:.2g} at the runs"
     return Draws(fit, found.theta, f"{found.kind}; Laplace's draws are not used: {why}", found.failed, found.units)

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from ..comparison.forecast.result import Forecast
 from ..core.errors import DataError, DecisionError, IdentifiabilityError, ScalejaxError
 from ..decisions.allocate import Allocation, allocate
 from ..decisions.known import known
+from ..fitting.objective.penalty import MISFIT
 from ..fitting.result import Fit
 from ..fitting.uncertainty.bootstrap import bootstrap
 from ..fitting.uncertainty.draws import Draws
@@ -103,7 +104,8 @@ def make_study(
     """Draw and allocate what was not given; see `report`."""
     if isinstance(draws, Posterior) and posterior is None:
         draws, posterior = None, draws
-    sources = _sources(fit, bootstrap(fit, 1000) if draws is None else draws, posterior)
+    usual = laplace if MISFIT in fit.law.parameters else partial(bootstrap, replicates=1000)
+    sources = _sources(fit, usual(fit) if draws is None else draws, posterior)
     others = fit.diagnosis.without
     plans: dict[str | None, Allocation] = {}
     no_plan = ""

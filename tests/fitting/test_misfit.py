@@ -89,6 +89,11 @@ def test_pictures_and_tables_leave_the_knots_out(fitted):
     assert labels == [*TRUE, *(f"misfit[{i}]" for i in range(10))] and "knots" not in str(fitted)
 
 
+def test_a_bootstrap_does_not_know_the_prior(fitted):
+    with pytest.raises(FitError, match="its intervals would be too narrow"):
+        sj.bootstrap(fitted, 20)
+
+
 def test_it_is_kept_on_disk(tmp_path, fitted):
     fitted.save(tmp_path / "fit.json")
     again = sj.load_fit(tmp_path / "fit.json")

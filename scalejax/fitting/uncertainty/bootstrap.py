@@ -16,6 +16,7 @@ from ...core.progress import Progress, reporter
 from ..chained.result import ChainFit
 from ..chained.staged import bootstrap_staged
 from ..objective.data import Batch
+from ..objective.penalty import MISFIT
 from ..result import Fit
 from ..runaways import noted, refit
 from ..solvers.gradient import Solver, as_solver
@@ -82,7 +83,7 @@ def bootstrap(
 
     Raises:
         IdentifiabilityError: if the runs do not determine a parameter, or leave no degree of freedom.
-        FitError: if fewer than ten units would be resampled.
+        FitError: if fewer than ten units would be resampled, or the law has a misfit, whose prior no refit knows to vary.
 
     Example:
         >>> import numpy as np, scalejax as sj
@@ -95,6 +96,11 @@ def bootstrap(
     if kind not in (None, *_KINDS):
         raise FitError(f"kind={kind!r} is not a bootstrap; {suggest(kind, _KINDS)}")
     check_count("replicates", replicates, 2)
+    if MISFIT in fit.law.parameters:
+        raise FitError(
+            "A bootstrap resamples runs, and not what is known beforehand of a misfit: its intervals would be too narrow. Take "
+            "sj.laplace(fit), or sj.sample(..., misfit=True)."
+        )
     if kind == "groups" and groups is None:
         raise FitError("kind='groups' needs the column that names the groups: groups='...'.")
     if groups is not None and kind not in (None, "groups", "residual"):
