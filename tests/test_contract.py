@@ -6,9 +6,12 @@ found by `results` and must get an example.
 
 from __future__ import annotations
 
+import csv
 import functools
 import inspect
+import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -257,9 +260,17 @@ def test_results_keep_the_contract(name):
     assert "array(" not in repr(result) and len(repr(result)) > 20
     assert "<table" in result._repr_html_() and "<table" in table.html()
     plain = result.to_dict()
-    assert plain and json.loads(json.dumps(plain))
+    assert plain and json.loads(json.dumps(plain, allow_nan=False))
     frame = pytest.importorskip("pandas") and result.to_pandas()
-    assert frame.shape == (len(table.rows), len(table.header)) and frame.columns.is_unique
+    assert len(frame) == len(table.rows) and frame.shape[1] >= len(table.header) and frame.columns.is_unique
+    texts = [cell for column in frame.columns[1:] if frame[column].dtype.kind not in "iuf" for cell in frame[column]]
+    assert not any(isinstance(cell, str) and re.fullmatch(r"[-\d.e+]+|[-\d.e+∞]+ – [-\d.e+∞]+", cell) for cell in texts), (
+        texts
+    )  # numbers are numbers
+    read = list(csv.reader(io.StringIO(table.csv())))
+    assert read[0] == list(frame.columns) and len(read) == 1 + len(frame) and {len(row) for row in read} == {len(read[0])}
+    assert json.loads(json.dumps(table.to_dict(), allow_nan=False))["rows"] == table.records()
+    assert all(text.count("\n") >= 2 for text in (table.markdown(), table.latex()))
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

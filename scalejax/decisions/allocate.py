@@ -13,7 +13,7 @@ import numpy as np
 from ..core.answer import Answer
 from ..core.errors import DecisionError
 from ..core.numeric.precision import double
-from ..core.table import Table, number
+from ..core.table import Table, formatted, number, span
 from ..optimum.many import Optima
 from .averaged import over_laws
 from .costs import six_nd
@@ -227,8 +227,8 @@ class Allocation(Answer):
             for name, parts in columns.items():
                 digits = 5 if name == "loss" else 4
                 value, *ends_ = (np.atleast_1d(part)[i] for part in parts)
-                row.append(f"{value:.3g}" if name == "compute" and self.for_budget else number(value, digits))
-                row += [" – ".join(number(end, digits) for end in ends_)] if ends_ else []
+                row.append(formatted(value, ".3g") if name == "compute" and self.for_budget else number(value, digits))
+                row += [span(*ends_, digits)] if ends_ else []
             rows.append(row)
         head = [cell for name, parts in columns.items() for cell in ([name, f"{100 * level:g} %"] if len(parts) > 1 else [name])]
         return Table(head, rows, notes=self._notes())

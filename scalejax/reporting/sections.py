@@ -13,7 +13,7 @@ import numpy as np
 
 from ..comparison.forecast.result import Forecast
 from ..core.checks import rows_text
-from ..core.table import Table, number
+from ..core.table import Cell, Table, number
 from ..decisions.allocate import Allocation
 from ..posteriors.checks.diagnostics import Chains
 from ..posteriors.priors import describe
@@ -58,6 +58,12 @@ def law(study: Study) -> Section:
     return Section("Law", [Text([f"{fitted.name}: {fitted.summary}"]), Code(fitted.formula), Text([*symbols, *held, *reference])])
 
 
+def _between(low: str, high: str) -> str:
+    """An interval from the cells of its ends."""
+    text = f"{low} – {high}"
+    return Cell(text, (low.value, high.value)) if isinstance(low, Cell) and isinstance(high, Cell) else text
+
+
 def estimates(study: Study) -> Section:
     """Parameters with intervals, one row for each source."""
     tables = {name: source.table(study.level).rows for name, source in study.sources.items()}
@@ -65,7 +71,7 @@ def estimates(study: Study) -> Section:
     for i, (label, *_, remark) in enumerate(study.fit.table(study.level).rows):
         for name, table in tables.items():
             center, error, low, high = table[i][1:5]
-            rows.append([label, name, center, f"{low} – {high}", error, remark])
+            rows.append([label, name, center, _between(low, high), error, remark])
     head = ["parameter", "source", "centre", f"{study.percent} interval", "std. error", "remark"]
     width = len(head) if any(row[-1] for row in rows) else len(head) - 1
     others = [name for name, source in study.sources.items() if source is not study.posterior]

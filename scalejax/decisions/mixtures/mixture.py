@@ -13,7 +13,7 @@ from ...core.answer import drawn_by, without
 from ...core.errors import DecisionError
 from ...core.numeric.precision import double
 from ...core.numeric.statistics import ends
-from ...core.table import Shown, Table, number
+from ...core.table import Cell, Shown, Table, formatted, number, percent, span
 from ..question import numbers
 from ..unvaried import note
 from .program import MixtureProblem, evaluated
@@ -150,10 +150,10 @@ class Mixture(Shown):
                 row = [
                     name if self.single else f"{name}, {self._label(s)}",
                     number(total[s], 6),
-                    f"{total[s] - np.atleast_1d(self.objective)[s]:+.4g}",
+                    formatted(total[s] - np.atleast_1d(self.objective)[s], "+.4g"),
                 ]
                 if spread is not None:
-                    row.append("—" if name == "optimum" else f"{number(spread[0][s], 3)} – {number(spread[1][s], 3)}")
+                    row.append("—" if name == "optimum" else span(spread[0][s], spread[1][s], 3))
                 rows.append([*row, *(number(loss) for loss in losses[0, s])])
                 breaks.append(", ".join(self.broken(here[s], s)))
         head = ["mixture", "objective", "above the optimum", *([f"{100 * level:g} %"] if self.draws is not None else []), *self.targets]
@@ -180,13 +180,13 @@ class Mixture(Shown):
         rows = []
         for s in range(len(np.atleast_2d(self.h))):
             for i, name in enumerate(self.domains):
-                row = [name if self.single else f"{self._label(s)}: {name}", f"{np.atleast_2d(self.h)[s, i]:.4f}"]
+                row = [name if self.single else f"{self._label(s)}: {name}", formatted(np.atleast_2d(self.h)[s, i], ".4f")]
                 if limits:
                     low, high = (np.atleast_1d(end)[s] for end in limits[name])
                     at_zero = np.mean(np.asarray(self._known_draws()).reshape(-1, *np.atleast_2d(self.h).shape)[:, s, i] < _AT)
-                    row += [f"{low:.4f} – {high:.4f}", f"{100 * at_zero:.0f} %"]
+                    row += [Cell(f"{low:.4f} – {high:.4f}", (low, high)), percent(at_zero, 0)]
                 cap = self.problem.high[i, s]
-                rows.append([*row, "—" if cap >= 1 else f"{cap:.4f}"])
+                rows.append([*row, "—" if cap >= 1 else formatted(cap, ".4f")])
         head = ["domain", "weight", *([f"{100 * level:g} %", "at zero"] if limits else []), "cap"]
         gap, total = np.atleast_1d(self.gap), np.atleast_1d(self.objective)
         notes = [f"objective {', '.join(number(v, 7) for v in total)}; at most {gap.max():.1g} above the least, if the losses are convex"]
