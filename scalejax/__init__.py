@@ -28,6 +28,7 @@ _HOMES = {
     "IdentifiabilityWarning": "core.errors",
     "LawError": "core.errors",
     "ScalejaxError": "core.errors",
+    "ScalejaxWarning": "core.errors",
     "Law": "core.laws.law",
     "Published": "core.laws.published",
     "law": "core.laws.law",

@@ -41,6 +41,7 @@ from .core.errors import IdentifiabilityError as IdentifiabilityError
 from .core.errors import IdentifiabilityWarning as IdentifiabilityWarning
 from .core.errors import LawError as LawError
 from .core.errors import ScalejaxError as ScalejaxError
+from .core.errors import ScalejaxWarning as ScalejaxWarning
 from .core.laws.chain import Chain as Chain
 from .core.laws.chain import chain as chain
 from .core.laws.domains import Fixed as Fixed

@@ -203,7 +203,7 @@ def _apply(runs: Runs, roles: Collection[str], on_bad: OnBad) -> Runs:
     excluded = gone | _rows_of(low, len(runs))
     odd = remarks(runs.columns, excluded)
     for flag in [*odd, *(low if on_bad == "raise" else [])]:
-        warnings.warn(flag.message, DataWarning, stacklevel=3)
+        warnings.warn(DataWarning(flag.message, flag.code), stacklevel=3)
     if on_bad == "drop" and lost:
         kept = replace(runs, excluded=excluded, flags=(*low, *later, *odd)).take(np.flatnonzero(~gone))
         return replace(kept, flags=(*(replace(flag, rows=()) for flag in lost), *kept.flags))

@@ -77,7 +77,7 @@ class Derived(Named, Answer):
 
     @staticmethod
     def _range(limits: tuple[Any, Any], at: tuple[int, ...]) -> str:
-        return span(*(np.asarray(end)[at] for end in limits), _DIGITS)
+        return span(np.asarray(limits[0])[at], np.asarray(limits[1])[at], _DIGITS)
 
 
 RESERVED = frozenset({*dir(Answer), *Derived.__dataclass_fields__, "kind", "draws"})

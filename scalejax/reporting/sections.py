@@ -58,10 +58,10 @@ def law(study: Study) -> Section:
     return Section("Law", [Text([f"{fitted.name}: {fitted.summary}"]), Code(fitted.formula), Text([*symbols, *held, *reference])])
 
 
-def _between(low: str, high: str) -> str:
+def _joined(low: str, high: str) -> str:
     """An interval from the cells of its ends."""
-    text = f"{low} – {high}"
-    return Cell(text, (low.value, high.value)) if isinstance(low, Cell) and isinstance(high, Cell) else text
+    ends = [cell.value for cell in (low, high) if isinstance(cell, Cell) and isinstance(cell.value, float)]
+    return Cell(f"{low} – {high}", (ends[0], ends[1])) if len(ends) == 2 else f"{low} – {high}"
 
 
 def estimates(study: Study) -> Section:
@@ -71,7 +71,7 @@ def estimates(study: Study) -> Section:
     for i, (label, *_, remark) in enumerate(study.fit.table(study.level).rows):
         for name, table in tables.items():
             center, error, low, high = table[i][1:5]
-            rows.append([label, name, center, _between(low, high), error, remark])
+            rows.append([label, name, center, _joined(low, high), error, remark])
     head = ["parameter", "source", "centre", f"{study.percent} interval", "std. error", "remark"]
     width = len(head) if any(row[-1] for row in rows) else len(head) - 1
     others = [name for name, source in study.sources.items() if source is not study.posterior]
