@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,25 +12,76 @@ import numpy as np
 from ..core.arithmetic import parse, value
 from ..core.errors import ScalejaxError, suggest
 
+_QUOTED = re.compile(r"`([^`]*)`")
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "log": np.log, "log10": np.log10, "exp": np.exp, "sqrt": np.sqrt, "abs": np.abs, "min": np.minimum, "max": np.maximum,
+}  # fmt: skip
+# What a distribution says of arguments that it cannot use, besides sentences of our own.
+_UNUSABLE = (ArithmeticError, TypeError, ValueError, AttributeError, AssertionError, LookupError, NotImplementedError, RecursionError)
 
-def source(text: str) -> str | Callable[[Mapping[str, np.ndarray]], np.ndarray]:
-    """A column name as it is, or a function for arithmetic on columns."""
-    return expression(text) if any(sign in text for sign in "*/+()") else text
+
+def source(text: str) -> str | float | Callable[[Mapping[str, np.ndarray]], np.ndarray]:
+    """A column name as it is, a number, or a function for arithmetic on columns, which prefers a column of exactly that name."""
+    if re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", text, re.IGNORECASE):
+        return float(text)
+    if not re.search(r"[-*/+()`]", text):
+        return text
+    whole = re.fullmatch(r"`([^`]*)`", text)
+    if whole:
+        return whole[1]
+
+    def column(columns: Mapping[str, np.ndarray]) -> np.ndarray:
+        return columns[text] if text in columns else expression(text)(columns)
+
+    return column
 
 
 def expression(text: str) -> Callable[[Mapping[str, np.ndarray]], Any]:
-    """Arithmetic and one comparison on columns."""
-    tree = parse(text, f"{text!r} is not arithmetic on columns; write for instance flops/(6*params).")
+    """Arithmetic and comparisons on columns; names that are none of Python's stand in back-quotes: `eval/loss` - 1."""
+    quoted: dict[str, str] = {}
+
+    def stand_in(match: re.Match[str]) -> str:
+        return quoted.setdefault(match[1], f"quoted_{len(quoted)}_")
+
+    wrong = f"{text!r} is not arithmetic on columns; write for instance flops/(6*params), with names such as eval/loss in back-quotes."
+    tree = parse(_QUOTED.sub(stand_in, text).strip(), wrong)
+    allowed = f"{text!r} may use columns, numbers, + - * / **, comparisons with and, or, not, and {', '.join(_FUNCTIONS)} only."
+
+    def call(name: str, args: list[Any], keywords: dict[str, Any]) -> Any:
+        if name not in _FUNCTIONS or keywords or not args:
+            raise ScalejaxError(allowed)
+        return _FUNCTIONS[name](*args)
 
     def evaluate(columns: Mapping[str, np.ndarray]) -> Any:
+        names = _Named(columns, {short: name for name, short in quoted.items()})
         try:
-            return value(tree, columns, None, f"{text!r} may use columns, numbers, + - * / ** and one comparison only.")
+            with np.errstate(all="ignore"):  # what is not finite is found where columns are checked
+                return value(tree, names, call, allowed)
         except KeyError as error:
-            raise ScalejaxError(f"{text!r} uses {error}, which is not a column; {suggest(error.args[0], columns)}") from None
-        except (ArithmeticError, TypeError) as error:
+            near = suggest(error.args[0], columns)
+            raise ScalejaxError(f"{text!r} uses {error}, which is not a column; {near}") from None
+        except (ArithmeticError, TypeError, ValueError, RecursionError) as error:
+            if isinstance(error, ScalejaxError):
+                raise
             raise ScalejaxError(f"{text!r} cannot be computed: {error}; look at the columns and constants that it uses.") from None
 
     return evaluate
+
+
+class _Named(Mapping[str, np.ndarray]):
+    """Columns, also by what stands in for names in back-quotes."""
+
+    def __init__(self, columns: Mapping[str, np.ndarray], names: Mapping[str, str]) -> None:
+        self._columns, self._names = columns, names
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self._columns[self._names.get(name, name)]
+
+    def __iter__(self) -> Any:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
 
 
 def distribution(text: str) -> Any:
@@ -40,19 +92,23 @@ def distribution(text: str) -> Any:
 
 
 def _distribution(text: str) -> Any:
+    import jax
+
     wrong = f"{text!r} is not a distribution with numbers as arguments; write for instance LogNormal(-1, 0.3)."
     tree = parse(text, wrong)
     try:
         made = value(tree, {}, _make, wrong)
-    except KeyError:
-        raise ScalejaxError(wrong) from None
+        if not isinstance(made, float | str | np.ndarray):
+            made.log_prob(made.sample(jax.random.key(0)))  # of an abstract one, or with a text for a number, it fails here at the latest
+            return made
     except ScalejaxError:
         raise
-    except (ArithmeticError, TypeError, ValueError) as error:
-        raise ScalejaxError(f"{text!r} is not a distribution: {error}") from None
-    if isinstance(made, float | str | np.ndarray):
-        raise ScalejaxError(wrong)
-    return made
+    except KeyError:
+        raise ScalejaxError(wrong) from None
+    except _UNUSABLE as error:
+        said = " ".join(str(error).split())[:150] or type(error).__name__
+        raise ScalejaxError(f"{text!r} is not a distribution with numbers as arguments: {said}") from None
+    raise ScalejaxError(wrong)
 
 
 def _make(name: str, args: list[Any], keywords: dict[str, Any]) -> Any:

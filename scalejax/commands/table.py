@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,26 +19,95 @@ if TYPE_CHECKING:
 
 def table_options(parser: argparse.ArgumentParser) -> None:
     """The table and what it calls its columns."""
-    parser.add_argument("table", help="csv, tsv, jsonl, json or parquet file (csv, jsonl and json also gzipped)")
-    parser.add_argument("--columns", nargs="+", default=[], metavar="ROLE=SOURCE", help="which column is N, D, loss, ...")
+    file_option(parser)
+    parser.add_argument(
+        "--columns", nargs="+", default=[], metavar="ROLE=SOURCE", help="which column, or arithmetic on columns, is N, D, loss, ..."
+    )
     parser.add_argument("--scale", nargs="+", default=[], metavar="ROLE=FACTOR", help="factors, such as N=1e9 for billions")
-    parser.add_argument("--where", help="keep only runs for which this comparison of roles holds, such as 'D/N >= 1'")
     parser.add_argument("--on-bad", choices=["raise", "flag", "drop"], default="raise", help="rows with unusable values (default raise)")
+
+
+def file_option(parser: argparse.ArgumentParser) -> None:
+    """The table, and which rows of it."""
+    parser.add_argument("table", help="table of runs: csv, tsv, json, jsonl, parquet, npz or a log, also packed (gz, bz2, xz, zip)")
+    parser.add_argument(
+        "--where", metavar="CONDITION", help="keep only such rows, by roles or columns: 'D/N >= 1 and state == \"finished\"'"
+    )
 
 
 def runs_of(options: argparse.Namespace) -> Runs:
     """The runs that `table_options` ask for."""
     from ..data.readers import read_runs
 
-    roles = {name: source(text) for name, text in pairs(options.columns, "--columns").items()}
+    roles = roles_of(options)
     scale = {name: number(text, "--scale") for name, text in pairs(options.scale, "--scale").items()}
-    runs = read_runs(options.table, on_bad=options.on_bad, scale=scale, **roles)
-    return runs.where(np.asarray(expression(options.where)(runs.columns))) if options.where else runs
+    return read_runs(rows_of(options, roles, scale), on_bad=options.on_bad, scale=scale, **roles)
+
+
+def roles_of(options: argparse.Namespace) -> dict[str, Any]:
+    """Role to column, number or arithmetic."""
+    return {name: _source(text) for name, text in pairs(options.columns, "--columns").items()}
+
+
+def _source(text: str) -> Any:
+    """A column, a number, arithmetic, or several columns for a vector: h=web,code."""
+    parts = text.split(",")
+    return parts if len(parts) > 1 and not re.search(r"[`()]", text) and all(parts) else source(text)
+
+
+def rows_of(options: argparse.Namespace, roles: Mapping[str, Any] | None = None, scale: Mapping[str, float] | None = None) -> Any:
+    """The table that `file_option` asks for: its path, or the columns of the rows that --where keeps.
+
+    Rows are chosen before anything is checked, by roles, with their factors, and by any column.
+    """
+    if not options.where:
+        return options.table
+    from ..data.readers import read_table
+
+    raw = read_table(options.table, {name for name in (roles or {}).values() if isinstance(name, str)})
+    columns = {name: _comparable(column) for name, column in raw.items()}
+    rows = max(map(len, columns.values()), default=0)
+    kept = np.asarray(expression(options.where)(_WithRoles(columns, roles or {}, scale or {})))
+    if kept.dtype != bool or kept.shape not in ((), (rows,)):
+        raise ScalejaxError(f"--where {options.where!r} is no comparison of columns; write for instance 'D/N >= 1'.")
+    at = np.flatnonzero(np.broadcast_to(kept, rows))
+    if not len(at):
+        raise ScalejaxError(f"--where {options.where!r} keeps none of the {rows} rows; loosen the condition.")
+    return {name: [column[i] for i in at] for name, column in raw.items()}
+
+
+class _WithRoles(Mapping[str, np.ndarray]):
+    """Columns of a table by their names, and by the roles that they have, which go first."""
+
+    def __init__(self, columns: Mapping[str, np.ndarray], roles: Mapping[str, Any], scale: Mapping[str, float]) -> None:
+        self._columns, self._roles, self._scale = columns, roles, scale
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        given = self._roles.get(name, name)
+        if not isinstance(given, str):
+            column = given(self._columns) if callable(given) else given
+        else:
+            column = self._columns[given]
+        return column * self._scale[name] if name in self._scale else column
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._roles, **self._columns})
+
+    def __len__(self) -> int:
+        return len({**self._roles, **self._columns})
+
+
+def _comparable(column: Any) -> np.ndarray:
+    """A column as numbers, empty ones as NaN, or as texts."""
+    try:
+        return np.asarray([np.nan if value is None or value == "" else float(value) for value in column])
+    except (TypeError, ValueError):
+        return np.asarray(["" if value is None else str(value) for value in column])
 
 
 def law_option(parser: argparse.ArgumentParser) -> None:
     """One law."""
-    parser.add_argument("--law", help="name of a law (default chinchilla)")
+    parser.add_argument("--law", help="name of a law, or FILE.py:NAME for one of your own (default chinchilla)")
 
 
 def model_options(parser: argparse.ArgumentParser) -> None:

@@ -137,6 +137,26 @@ def cyclic(steps: int, peak: Any = 1.0, end: Any = 0.0, cycles: int = 2, shape: 
     return _fall(_steps(steps) * cycles / steps % 1.0, shape, end, peak)
 
 
+def to_optax(schedule: Any) -> Callable[[Any], Any]:
+    """A schedule as optax takes it: the rate as a function of the step, that of the last step afterwards.
+
+    Args:
+        schedule: (steps,) rates.
+
+    Raises:
+        DataError: if it is no array of rates.
+
+    Example:
+        >>> rate = to_optax(linear(4, 1.0))
+        >>> float(rate(1)), float(rate(10))
+        (0.75, 0.25)
+    """
+    eta = jnp.asarray(schedule, float)
+    if eta.ndim != 1 or not eta.size or not bool(jnp.isfinite(eta).all()):
+        raise DataError("to_optax() needs a schedule: one finite learning rate for every step.")
+    return lambda step: eta[jnp.clip(jnp.asarray(step), 0, eta.size - 1)]
+
+
 @numpy_or_jax
 def join(*parts: Any) -> Any:
     """Schedules one after the other: a trunk and a branch, say.

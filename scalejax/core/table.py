@@ -184,13 +184,7 @@ class Table:
 
     def csv(self) -> str:
         """The values as csv: numbers in full, empty where there is none; without title and notes."""
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        columns = self.columns()
-        writer.writerow(columns)
-        for row in zip(*columns.values(), strict=True):
-            writer.writerow(["" if isinstance(value, float) and math.isnan(value) else value for value in row])
-        return out.getvalue()
+        return csv_of(self.columns())
 
     def to_dict(self) -> dict[str, Any]:
         """Title, rows as mappings and notes in the types of JSON; a note with a code is a mapping with "code", "severity", "message"."""
@@ -208,6 +202,16 @@ class Table:
 
 
 _LEVEL = re.compile(r"(?:.*, )?([\d.]+ %)")  # a header of intervals, which belong to the column before
+
+
+def csv_of(columns: Mapping[str, Any]) -> str:
+    """Columns of equal lengths as csv, NaN as an empty cell."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    for row in zip(*(np.asarray(column, object).tolist() for column in columns.values()), strict=True):
+        writer.writerow(["" if isinstance(value, float) and math.isnan(value) else value for value in row])
+    return out.getvalue()
 
 
 def frame(columns: Mapping[str, Any]) -> Any:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...core.answer import drawn_by, without
+from ...core.documents import write_document
 from ...core.errors import DecisionError
 from ...core.numeric.precision import double
 from ...core.numeric.statistics import ends
@@ -52,6 +55,17 @@ class Mixture(Shown):
     def weights(self) -> dict[str, Any]:
         """Domain to weight."""
         return {name: float(w) if self.single else w for name, w in zip(self.domains, np.moveaxis(self.h, -1, 0), strict=True)}
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the weights by domain as .yaml or .json, or as .csv with a row a domain.
+
+        Raises:
+            DecisionError: if this is a path of mixtures; a file holds one.
+        """
+        if not self.single:
+            raise DecisionError("A file of weights holds one mixture, and this is a path of them; ask for one.")
+        weights = {name: float(weight) for name, weight in self.weights.items()}
+        return write_document(path, weights, {"domain": list(weights), "weight": list(weights.values())})
 
     @cached_property
     def _at_h(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
