@@ -102,8 +102,8 @@ def build_parser() -> argparse.ArgumentParser:
     for group in (fit, sample, predict, forecast, compare, decide, plan, studies, recommend):
         group.add_verbs(verbs)
     verb(
-        verbs, "report", "write an HTML (or Markdown) report of a saved fit or posterior", _run_report, _report, level_option, own_law_option,
-        epilog=_REPORT_EPILOG,
+        verbs, "report", "write an HTML (or Markdown) report of a saved fit or posterior", _run_report, _report, level_option,
+        own_law_option, epilog=_REPORT_EPILOG,
     )  # fmt: skip
     verb(verbs, "demo", "the whole path on embedded real runs: fit, hold-out, posterior, plan, report", _run_demo, _demo)
     examples.add_verbs(verbs)

@@ -24,7 +24,7 @@ posteriors of the same runs, from `scalejax sample --out`; their names are those
 
 HOLDOUT_EPILOG = """\
   scalejax holdout runs.csv --laws chinchilla kaplan --columns N=params D=tokens loss=loss --largest 0.2
-  scalejax holdout archs.csv --laws chinchilla mylaw.py:compressed --columns N=params D=tokens loss=loss arch=arch --groups arch
+  scalejax holdout archs.csv --laws chinchilla mylaw.py:one_power --columns N=params D=tokens loss=loss arch=arch --groups arch
   scalejax holdout runs.csv --laws chinchilla --columns N=params D=tokens loss=loss --largest 0.2 0.4 --size N --method laplace
 
 every law is fitted without some runs, and asked to predict them.

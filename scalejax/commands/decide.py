@@ -215,7 +215,8 @@ def _run_break_even(options: argparse.Namespace) -> None:
 
     found = break_even(
         _source(options.a, options), _source(options.b, options), options.over, options.between, cost=cost_of(options.cost),
-        names=(options.a.stem, options.b.stem), bounds=ranges(options.bounds, "--bounds"), **asked(break_even, values(options.given, "--given"), "--given"),
+        names=(options.a.stem, options.b.stem), bounds=ranges(options.bounds, "--bounds"), 
+        **asked(break_even, values(options.given, "--given"), "--given"),
     )  # fmt: skip
     show(found, options, lambda: plot.break_even(found, level=options.level), found.table(options.level))
 

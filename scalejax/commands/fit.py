@@ -17,7 +17,7 @@ EPILOG = """\
   scalejax fit runs.csv --columns N=params D="flops/(6*params)" loss=loss --where "flops < 1e20" --bootstrap 200
   scalejax fit archs.csv --columns N=params D=tokens loss=loss arch=arch --by arch --share alpha beta E --out archs.json
   scalejax fit wandb.csv --columns N=model/params D="`data/tokens`*1e9" loss=eval/loss --where "State == 'finished'"
-  scalejax fit runs.csv --columns N=params D=tokens loss=loss --law mylaw.py:compressed --out mine.json
+  scalejax fit runs.csv --columns N=params D=tokens loss=loss --law mylaw.py:one_power --out mine.json
 
 columns are ROLE=SOURCE: the name that the law uses (see `scalejax laws chinchilla`), then the name in your table, or arithmetic on columns
 with + - * / ** log log10 exp sqrt abs min max; a column of exactly that name goes first, and names such as eval/loss stand in back-quotes.

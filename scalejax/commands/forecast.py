@@ -97,7 +97,7 @@ def _run_search(options: argparse.Namespace) -> None:
 def _run_forecast(options: argparse.Namespace) -> None:
     from ..comparison.forecast.averaging import forecast
 
-    at = options.points if options.points else _point(options.at)
+    at = options.points if options.points else point_of(options.at)
     found = forecast(rows_of(options), at, laws=options.laws, **_asked(options))
     show(found, options, lambda: found.plot(level=options.level), found.table(options.level))
     if options.out:
@@ -107,7 +107,7 @@ def _run_forecast(options: argparse.Namespace) -> None:
         options.output.wrote(options.out)
 
 
-def _point(given: list[str]) -> dict[str, Any]:
+def point_of(given: list[str]) -> dict[str, Any]:
     """Inputs by name, with one value or several."""
     out: dict[str, Any] = {}
     for name, text in pairs(given, "--at").items():

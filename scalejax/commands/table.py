@@ -84,10 +84,7 @@ class _WithRoles(Mapping[str, np.ndarray]):
 
     def __getitem__(self, name: str) -> np.ndarray:
         given = self._roles.get(name, name)
-        if not isinstance(given, str):
-            column = given(self._columns) if callable(given) else given
-        else:
-            column = self._columns[given]
+        column = self._columns[given] if isinstance(given, str) else given(self._columns) if callable(given) else given
         return column * self._scale[name] if name in self._scale else column
 
     def __iter__(self) -> Iterator[str]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 
 # Keywords whose options have other names, and functions whose verbs have.
-_OPTIONS = {"scale": "larger-in", "by": "by", "names": "names"}
+_OPTIONS = {"scale": "larger_in", "kl": "kl_weight"}
 _VERBS = {"compute_multiplier": "multiplier", "pareto": "front", "optimal_mixture": "mixture", "optimal_schedule": "schedule"}
 _PHRASES = (
     (re.compile(r"(?:sj\.)?load_fit\(path, law=(\w+)\)"), r"--law FILE.py:\1"),
@@ -29,10 +29,10 @@ def in_options(message: str, parser: argparse.ArgumentParser, verbs: Mapping[str
         message: a sentence, such as "allocate() takes either compute= or loss=".
         parser: of the verb. verbs: name to parser of all verbs.
     """
-    known = {a.dest: max(a.option_strings, key=len) for a in parser._actions if a.option_strings}
+    texts = {text.removeprefix("--").replace("-", "_"): text for action in parser._actions for text in action.option_strings}
 
     def option(name: str) -> str | None:
-        return known.get(name) or known.get(_OPTIONS.get(name, "").replace("-", "_"))
+        return texts.get(name) or texts.get(_OPTIONS.get(name, ""))
 
     def mapping(m: re.Match[str]) -> str:
         value = m[3].strip("()").replace(", ", ":") if m[3].startswith("(") else m[3].strip("'")
