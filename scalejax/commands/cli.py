@@ -15,7 +15,7 @@ from . import compare, decide, fit, forecast, plan, predict, recommend, sample, 
 from .options import level_option, quantity, saved, verb
 from .shell import completion, examples
 from .shell.language import in_options
-from .shell.output import Output, emit
+from .shell.output import Output
 from .shell.own_laws import own_law_option, own_laws
 
 _EPILOG = """\
@@ -61,7 +61,7 @@ _REPORT_EPILOG = """\
 """
 
 
-def run_line(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status. Errors are one sentence on standard error, status 2."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     parser = build_parser()
@@ -69,7 +69,9 @@ def run_line(arguments: Sequence[str] | None = None) -> int:
     if not hasattr(options, "run"):
         parser.print_help()
         return 0
-    options.output = output = Output(options.verb, options.form)
+    verbs = _verbs(parser)
+    output = Output(options.verb, options.form, lambda message: in_options(message, verbs[options.verb], verbs))
+    options.output = output
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, category, *_, **__: output.warn(message, category)
         try:
@@ -77,10 +79,7 @@ def run_line(arguments: Sequence[str] | None = None) -> int:
                 options.run(options)
             output.close()
         except ScalejaxError as error:
-            verbs = _verbs(parser)
-            message = in_options(str(error), verbs[options.verb], verbs)
-            emit(f"scalejax: {message}", file=sys.stderr)
-            output.close(error, message)
+            output.fail(error)
             return 2
         except BrokenPipeError:
             sys.stderr.close()

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import ScalejaxError
-from .expressions import source
 from .fit import loss_of, loss_option
 from .options import quantity, saved, seed_option, show, verb
 from .sample import posterior_of, posterior_options
@@ -76,6 +75,7 @@ def _holdout(parser: argparse.ArgumentParser) -> None:
 
 def _run_holdout(options: argparse.Namespace) -> None:
     from ..comparison.holdout import holdout
+    from .expressions import source
 
     bayes, loss = posterior_of(options), loss_of(options)
     if options.method == "fit" and bayes:

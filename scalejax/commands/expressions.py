@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -77,11 +77,53 @@ class _Named(Mapping[str, np.ndarray]):
     def __getitem__(self, name: str) -> np.ndarray:
         return self._columns[self._names.get(name, name)]
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[str]:
         return iter(self._columns)
 
     def __len__(self) -> int:
         return len(self._columns)
+
+
+def rows_where(table: str, condition: str, roles: Mapping[str, Any], scale: Mapping[str, float]) -> dict[str, list[Any]]:
+    """The columns of a table in the rows for which a condition on roles, with their factors, and on any columns holds."""
+    from ..data.readers import read_table
+
+    raw = read_table(table, {name for name in roles.values() if isinstance(name, str)})
+    columns = {name: _comparable(column) for name, column in raw.items()}
+    rows = max(map(len, columns.values()), default=0)
+    kept = np.asarray(expression(condition)(_WithRoles(columns, roles, scale)))
+    if kept.dtype != bool or kept.shape not in ((), (rows,)):
+        raise ScalejaxError(f"--where {condition!r} is no comparison of columns; write for instance 'D/N >= 1'.")
+    at = np.flatnonzero(np.broadcast_to(kept, rows))
+    if not len(at):
+        raise ScalejaxError(f"--where {condition!r} keeps none of the {rows} rows; loosen the condition.")
+    return {name: [column[i] for i in at] for name, column in raw.items()}
+
+
+class _WithRoles(Mapping[str, np.ndarray]):
+    """Columns of a table by their names, and by the roles that they have, which go first."""
+
+    def __init__(self, columns: Mapping[str, np.ndarray], roles: Mapping[str, Any], scale: Mapping[str, float]) -> None:
+        self._columns, self._roles, self._scale = columns, roles, scale
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        given = self._roles.get(name, name)
+        column = self._columns[given] if isinstance(given, str) else given(self._columns) if callable(given) else given
+        return column * self._scale[name] if name in self._scale else column
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._roles, **self._columns})
+
+    def __len__(self) -> int:
+        return len({**self._roles, **self._columns})
+
+
+def _comparable(column: Any) -> np.ndarray:
+    """A column as numbers, empty ones as NaN, or as texts."""
+    try:
+        return np.asarray([np.nan if value is None or value == "" else float(value) for value in column])
+    except (TypeError, ValueError):
+        return np.asarray(["" if value is None else str(value) for value in column])
 
 
 def distribution(text: str) -> Any:

@@ -81,7 +81,8 @@ def _points(options: argparse.Namespace, inputs: tuple[str, ...]) -> dict[str, A
         return values(options.inputs, "input")
     from ..data.readers import read_runs
 
-    table = read_runs(options.points, **{name: name for name in inputs})
+    roles: dict[str, Any] = {name: name for name in inputs}
+    table = read_runs(options.points, **roles)
     return {name: table[name] for name in inputs}
 
 

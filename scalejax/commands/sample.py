@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import ScalejaxError
-from .expressions import distribution
 from .options import count, level_option, made, pairs, quantity, seed_option, show, verb
 from .table import law_option, model_of, model_options, runs_of, table_options
 
@@ -53,6 +52,8 @@ def posterior_options(parser: argparse.ArgumentParser) -> None:
 
 def posterior_of(options: argparse.Namespace) -> dict[str, Any]:
     """Arguments of `sample` that `posterior_options` ask for; those that were not given are left out."""
+    from .expressions import distribution
+
     given = {
         "likelihood": _likelihood(options), "pool": options.pool, "covariates": options.covariates,
         "priors": {name: distribution(text) for name, text in pairs(options.prior, "--prior").items()} or None,

@@ -116,8 +116,8 @@ def _run_schedule(options: argparse.Namespace) -> None:
 
 def saved_point(options: argparse.Namespace) -> Any:
     """The law at the parameters of a saved fit, without uncertainty."""
-    fit = draws_of(options.fit, options)
-    return fit if fit.groups else (fit.law, fit.params)
+    found: Any = draws_of(options.fit, options)
+    return found if hasattr(found, "theta") and found.request.groups else (found.law, found.params)
 
 
 def _isoflop(parser: argparse.ArgumentParser) -> None:
@@ -157,7 +157,11 @@ def _run_downstream(options: argparse.Namespace) -> None:
     from ..studies.downstream.task_ladder import ladder
 
     tasks: dict[str, dict[str, Any]] = {name: {} for name in options.tasks}
-    told = {"loss": pairs(options.losses, "--losses"), "chance": _by_task(options, "chance"), "items": _by_task(options, "items")}
+    told: dict[str, dict[str, Any]] = {
+        "loss": pairs(options.losses, "--losses"),
+        "chance": _by_task(options, "chance"),
+        "items": _by_task(options, "items"),
+    }
     for key, known in told.items():
         for name, value in known.items():
             if name not in tasks:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..core.errors import ScalejaxError
-from .expressions import expression, source
 from .options import number, pairs, values
 
 if TYPE_CHECKING:
@@ -51,6 +48,8 @@ def roles_of(options: argparse.Namespace) -> dict[str, Any]:
 
 def _source(text: str) -> Any:
     """A column, a number, arithmetic, or several columns for a vector: h=web,code."""
+    from .expressions import source  # brings numpy, which help does not need
+
     parts = text.split(",")
     return parts if len(parts) > 1 and not re.search(r"[`()]", text) and all(parts) else source(text)
 
@@ -62,44 +61,9 @@ def rows_of(options: argparse.Namespace, roles: Mapping[str, Any] | None = None,
     """
     if not options.where:
         return options.table
-    from ..data.readers import read_table
+    from .expressions import rows_where
 
-    raw = read_table(options.table, {name for name in (roles or {}).values() if isinstance(name, str)})
-    columns = {name: _comparable(column) for name, column in raw.items()}
-    rows = max(map(len, columns.values()), default=0)
-    kept = np.asarray(expression(options.where)(_WithRoles(columns, roles or {}, scale or {})))
-    if kept.dtype != bool or kept.shape not in ((), (rows,)):
-        raise ScalejaxError(f"--where {options.where!r} is no comparison of columns; write for instance 'D/N >= 1'.")
-    at = np.flatnonzero(np.broadcast_to(kept, rows))
-    if not len(at):
-        raise ScalejaxError(f"--where {options.where!r} keeps none of the {rows} rows; loosen the condition.")
-    return {name: [column[i] for i in at] for name, column in raw.items()}
-
-
-class _WithRoles(Mapping[str, np.ndarray]):
-    """Columns of a table by their names, and by the roles that they have, which go first."""
-
-    def __init__(self, columns: Mapping[str, np.ndarray], roles: Mapping[str, Any], scale: Mapping[str, float]) -> None:
-        self._columns, self._roles, self._scale = columns, roles, scale
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        given = self._roles.get(name, name)
-        column = self._columns[given] if isinstance(given, str) else given(self._columns) if callable(given) else given
-        return column * self._scale[name] if name in self._scale else column
-
-    def __iter__(self) -> Iterator[str]:
-        return iter({**self._roles, **self._columns})
-
-    def __len__(self) -> int:
-        return len({**self._roles, **self._columns})
-
-
-def _comparable(column: Any) -> np.ndarray:
-    """A column as numbers, empty ones as NaN, or as texts."""
-    try:
-        return np.asarray([np.nan if value is None or value == "" else float(value) for value in column])
-    except (TypeError, ValueError):
-        return np.asarray(["" if value is None else str(value) for value in column])
+    return rows_where(options.table, options.where, roles or {}, scale or {})
 
 
 def law_option(parser: argparse.ArgumentParser) -> None:

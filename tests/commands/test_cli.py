@@ -7,7 +7,8 @@ import pytest
 
 import scalejax as sj
 from scalejax.commands import cli, compare, demo, fit, sample
-from scalejax.commands.cli import build_parser, main
+from scalejax.commands import main
+from scalejax.commands.cli import build_parser
 from scalejax.commands.expressions import distribution
 
 COLUMNS = ["--columns", "N=params_m", "D=flops/(6*params_m*1e6)", "loss=val_loss", "--scale", "N=1e6"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import scalejax as sj
-from scalejax.commands.cli import main
+from scalejax.commands import main
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...core.errors import ScalejaxError, ScalejaxWarning
@@ -35,10 +35,11 @@ class Output:
     Args:
         verb: its name.
         form: "text", "markdown", "csv" or "json".
+        worded: puts messages into the language of the command line.
     """
 
-    def __init__(self, verb: str, form: str = "text") -> None:
-        self.verb, self.form = verb, form
+    def __init__(self, verb: str, form: str = "text", worded: Callable[[str], str] = str) -> None:
+        self.verb, self.form, self.worded = verb, form, worded
         self.answer: Any = None
         self.tables: list[Table] = []
         self.warnings: list[dict[str, str]] = []
@@ -51,7 +52,9 @@ class Output:
 
     def show(self, answer: Any, table: Table | None = None) -> None:
         """A result with a table, or a table alone."""
-        table = table or (answer if hasattr(answer, "rows") else answer.table())
+        from ...core.table import Table
+
+        table = table or (answer if isinstance(answer, Table) else answer.table())
         if self.answer is None:
             self.answer = answer.to_dict()
         first = not self.tables
@@ -61,7 +64,7 @@ class Output:
         elif self.form == "csv" and first:
             emit(table.csv(), end="")
 
-    def listing(self, header: list[str], found: list[tuple[str, ...]]) -> None:
+    def listing(self, header: list[str], found: Sequence[tuple[str, ...]]) -> None:
         """Rows of texts, printed in columns."""
         self.answer = [dict(zip(header, row, strict=True)) for row in found]
         widths = [max(len(row[i]) for row in found) for i in range(len(header))]
@@ -70,7 +73,7 @@ class Output:
             self.line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
         self.rows(header, found)
 
-    def rows(self, header: list[str], found: list[tuple[str, ...]]) -> None:
+    def rows(self, header: list[str], found: Sequence[tuple[str, ...]]) -> None:
         """Rows of texts for --csv alone."""
         if self.form == "csv":
             import csv
@@ -85,21 +88,25 @@ class Output:
     def warn(self, message: Warning | str, category: type[Warning]) -> None:
         """A warning, said on standard error and kept for JSON."""
         code, severity = (message.code, message.severity) if isinstance(message, ScalejaxWarning) else (category.__name__, "warning")
-        self.warnings.append({"code": code, "severity": severity, "message": str(message)})
-        emit(f"note: {message}", file=sys.stderr)
+        said = self.worded(str(message))
+        self.warnings.append({"code": code, "severity": severity, "message": said})
+        emit(f"note: {said}", file=sys.stderr)
 
-    def close(self, error: ScalejaxError | None = None, message: str = "") -> None:
+    def fail(self, error: ScalejaxError) -> None:
+        """The end of a verb that has no answer: one sentence on standard error."""
+        said = self.worded(str(error))
+        emit(f"scalejax: {said}", file=sys.stderr)
+        self.close({"error": {"type": type(error).__name__, "message": said}})
+
+    def close(self, ending: dict[str, Any] | None = None) -> None:
         """The document, if it is JSON that is wanted."""
         if self.form != "json":
             return
         from ...core.table import Note, noted
 
         coded = [noted(note) for table in self.tables for note in table.notes if isinstance(note, Note)]
-        ending = {"error": {"type": type(error).__name__, "message": message}} if error else {"answer": self.answer}
-        document = {
-            "scalejax": __version__, "verb": self.verb, **ending, "tables": [table.to_dict() for table in self.tables],
-            "warnings": [*self.warnings, *coded], "files": self.files,
-        }  # fmt: skip
+        document = {"scalejax": __version__, "verb": self.verb, **(ending or {"answer": self.answer})}
+        document |= {"tables": [t.to_dict() for t in self.tables], "warnings": [*self.warnings, *coded], "files": self.files}
         emit(json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1))
 
 

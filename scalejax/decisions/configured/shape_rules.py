@@ -52,13 +52,14 @@ class ShapeFamily:
         """Parameters of configurations, in double precision."""
         config = self.config(*self.members[0])
         keys = {k: np.asarray(v, float) for k, v in self.config(depth, width, heads, inner).items() if not isinstance(v, str)}
-        keys |= {"vocab_size": 0.0, "max_position_embeddings": 0.0} if count == "nonembedding" else {}
+        if count == "nonembedding":
+            keys |= {"vocab_size": np.zeros(()), "max_position_embeddings": np.zeros(())}
         return np.asarray(from_config(config).params(**keys), float)
 
     def size(self, config: Mapping[str, Any], count: Count) -> float:
         """Parameters of a configuration."""
-        keys = ("num_hidden_layers", "hidden_size", "num_attention_heads", "intermediate_size")
-        return float(self.sizes(*(config[key] for key in keys), count))
+        depth, width = config["num_hidden_layers"], config["hidden_size"]
+        return float(self.sizes(depth, width, config["num_attention_heads"], config["intermediate_size"], count))
 
     def with_vocabulary(self, vocab: int | None) -> ShapeFamily:
         """The family with another vocabulary."""

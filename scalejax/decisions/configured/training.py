@@ -197,10 +197,11 @@ def configure(
         steps = max(round(float(d) / (sequences * sequence)), 1)
         configs.append(config)
         found.append((run.N, lr, sequences, steps))
-    N, lr, batch, steps = (np.asarray(column, float) for column in zip(*found, strict=True))
+    columns = np.asarray(found, float).T
     return TrainingPlan(
-        shapes=shapes, hyperparameters=hyperparameters, planned=sizes, N=N, D=steps * batch * sequence, configs=tuple(configs), lr=lr,
-        batch=batch, sequence=sequence, steps=steps, rule=laws[lr_law].published[constants].context,
+        shapes=shapes, hyperparameters=hyperparameters, planned=sizes, N=columns[0], D=columns[3] * columns[2] * sequence,
+        configs=tuple(configs), lr=columns[1], batch=columns[2], sequence=sequence, steps=columns[3],
+        rule=laws[lr_law].published[constants].context,
     )  # fmt: skip
 
 

@@ -67,7 +67,7 @@ class OptimalSchedule(Shown):
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the rate of every step as .csv, or with the predicted loss as .json or .yaml."""
         document = {"steps": len(self.eta), "warmup": self.warmup, "predicted_loss": self.loss, "lr": self.eta.tolist()}
-        return write_document(path, document, {"step": range(len(self.eta)), "lr": self.eta})
+        return write_document(path, document, {"step": range(len(self.eta)), "lr": self.eta.tolist()})
 
     def interval(self, level: float = 0.9) -> dict[str, tuple[float, float]]:
         """(low, high) from the draws: "loss", "decay", "exponent" as in `.draws`, and what this schedule gains on each of the others."""
