@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ..core.errors import ScalejaxError
 from ..core.version import __version__
@@ -15,7 +15,7 @@ from . import compare, decide, fit, forecast, plan, predict, recommend, sample, 
 from .options import level_option, quantity, saved, verb
 from .shell import completion, examples
 from .shell.language import in_options
-from .shell.output import Output
+from .shell.output import Output, emit
 from .shell.own_laws import own_law_option, own_laws
 
 _EPILOG = """\
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser with all verbs."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         "scalejax",
         description="Neural scaling laws: fit them, know how sure you are, decide what to train next.",
         epilog=_EPILOG,
@@ -108,6 +108,14 @@ def build_parser() -> argparse.ArgumentParser:
     examples.add_verbs(verbs)
     completion.add_verbs(verbs, build_parser)
     return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with a line in one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        emit(f"{self.prog}: {message}; see {self.prog} --help.", file=sys.stderr)
+        raise SystemExit(2)
 
 
 def _verbs(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:

@@ -142,7 +142,7 @@ def _distribution(text: str) -> Any:
         made = value(tree, {}, _make, wrong)
         if not isinstance(made, float | str | np.ndarray):
             made.log_prob(made.sample(jax.random.key(0)))  # of an abstract one, or with a text for a number, it fails here at the latest
-            return made
+            return value(tree, {}, _make, wrong)  # as new: some keep what they computed, in its precision
     except ScalejaxError:
         raise
     except KeyError:

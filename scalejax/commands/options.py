@@ -238,5 +238,5 @@ def asked(function: Callable[..., Any], given: Mapping[str, Any], option: str, r
     own = {n for n, p in inspect.signature(function).parameters.items() if p.kind is not p.VAR_KEYWORD} | {*reserved}
     for name in given:
         if name in own:
-            raise ScalejaxError(f"{option} {name}=... names no input of a law or a cost: {name} is an option of this verb; see its --help.")
+            raise ScalejaxError(f"{option} {name!r} is no input of a law or a cost, but what this verb has an argument of its own for.")
     return given

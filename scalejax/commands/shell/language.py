@@ -16,9 +16,12 @@ _PHRASES = (
     (re.compile(r"(?:sj\.)?(?:fit|draws)\.save\(path\)"), "scalejax fit --out PATH"),
     (re.compile(r"(?:sj\.)?posterior\.save\(path\)"), "scalejax sample --out PATH"),
     (re.compile(r"\bprint\(fit\)"), "the printed fit"),
+    (re.compile(r", or a mapping from run names to tables, such as \{[^}]*\}"), ""),
+    (re.compile(r"candidates \(a table of runs\)"), "candidates="),
+    (re.compile(r" An optax transformation works too\."), ""),
 )
 _MAPPING = re.compile(r"\b(\w+)=\{'(\w+)': ([^{}()]*|\([^{}()]*\))\}")
-_KEYWORD = re.compile(r"(?<![\w.'-])(\w+)=(?:'([^']*)'|([\w.+-]+(?<!\.)|\.\.\.)?)")
+_KEYWORD = re.compile(r"(?<![\w.'-])(?<!--columns )(\w+)=(?:'([^']*)'|([\w.+-]+(?<!\.)|\.\.\.)?)")
 _CALL = re.compile(r"(?<![\w.])(?:sj\.)?([a-z_]+)\(\)")
 
 
@@ -40,7 +43,8 @@ def in_options(message: str, parser: argparse.ArgumentParser, verbs: Mapping[str
 
     def keyword(m: re.Match[str]) -> str:
         value = (m[2] if m[2] is not None else m[3] or "").removesuffix("...")
-        return f"{option(m[1])} {value}".rstrip() if option(m[1]) else m[0]
+        bare = not value and m.string[m.end() : m.end() + 1] not in ("[", "{", "(")
+        return f"{option(m[1])} {value}".rstrip() + ("" if value or bare else " ") if option(m[1]) else m[0]
 
     def call(m: re.Match[str]) -> str:
         name = _VERBS.get(m[1], m[1].replace("_", "-"))
