@@ -170,7 +170,7 @@ def configure(
         >>> plan = sj.allocate((law, law.published["hoffmann2022"]), compute=1e21)
         >>> run = sj.configure(plan).runs()[0]
         >>> run["model"]["num_hidden_layers"], run["model"]["hidden_size"], run["training"]["batch_sequences"]
-        (20, 2560, 232)
+        (18, 2560, 232)
 
     References: those of the shapes in `shapes.toml`; Li et al. 2025, arXiv:2503.04715; Bi et al. 2024, arXiv:2401.02954; Liu et al. 2025,
         arXiv:2502.16982; Porian et al. 2024, arXiv:2406.19146.
