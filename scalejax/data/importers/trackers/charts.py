@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...core.errors import DataError
+from ....core.errors import DataError
 
 _BETWEEN = " - "
 _NO_RUNS = ("__MIN", "__MAX")  # the band around a smoothed line
