@@ -37,8 +37,12 @@ def read_files(folder: Path, read: Callable[[Path], Any], progress: bool | Progr
     runs: list[LoggedRun] = []
     tables: list[dict[str, Any]] = []
     for i, (path, name) in enumerate(zip(paths, names, strict=True)):
-        found = read(path)
-        columns = dict(found.columns) if isinstance(found, Logged) else oriented(found, str(path))
+        try:
+            found = read(path)
+            columns = dict(found.columns) if isinstance(found, Logged) else oriented(found, str(path))
+        except DataError as error:
+            inner = str(error).replace(str(path), str(path.relative_to(folder)))
+            raise DataError(f"In the folder {folder}: {inner}") from error
         if isinstance(found, Logged) or _STEPS & set(columns):
             runs.append(_run(name, columns, _config(path)))
         else:

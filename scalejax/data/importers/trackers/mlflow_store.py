@@ -89,6 +89,7 @@ def _from_folder(place: Path) -> LoggedRun | None:
     tags = place / "tags" / "mlflow.runName"
     name = meta.get("run_name") or (tags.read_text(encoding="utf-8", errors="replace").strip() if tags.is_file() else "")
     run = LoggedRun(name or meta.get("run_id") or place.name, state=_STATES.get(meta.get("status", ""), meta.get("status", "").lower()))
+    run.config["experiment"] = meta.get("experiment_id", "")
     for path in _files(place / "params"):
         run.config[path.relative_to(place / "params").as_posix()] = path.read_text(encoding="utf-8", errors="replace").strip()
     observed = []

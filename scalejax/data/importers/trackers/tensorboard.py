@@ -87,10 +87,8 @@ def _event(record: bytes, config: dict[str, Any]) -> tuple[int, dict[str, float]
     for summary in every(record, 5):
         for value in every(summary, 1):
             name = text(value, 1)
-            if text(first(value, 9), 1) == "" and name.startswith("_hparams_/"):
-                continue
             if name.startswith("_hparams_/"):
-                config |= _hyperparameters(first(first(value, 9), 1))
+                config |= _hyperparameters(first(first(first(value, 9), 1), 2))
             elif (number := _scalar(value)) is not None:
                 found[name] = number
     return whole(record, 2), found
@@ -114,9 +112,9 @@ def _scalar(value: bytes) -> float | None:
 
 
 def _hyperparameters(plugin: bytes) -> dict[str, Any]:
-    """Of a session: its second field is the start, whose first is a mapping to values of JSON."""
+    """Of a session: the third field is its start, whose first is a mapping to values of JSON."""
     found: dict[str, Any] = {}
-    for pair in every(first(first(plugin, 2), 2), 1):
+    for pair in every(first(plugin, 3), 1):
         for number, value in fields(first(pair, 2)):
             if number == 2 and isinstance(value, bytes):
                 found[text(pair, 1)] = decimal(value)

@@ -11,6 +11,7 @@ from typing import Any
 
 from ....core.errors import DataError
 from ..content import Content, Format, Logged, LoggedRun, logged
+from ..orient import flat
 from .messages import decimal, every, fields, first, text, whole
 
 _HEAD = b":W&B\xe1\xbe\x00"
@@ -74,9 +75,9 @@ def _run(data: bytes, path: Path) -> LoggedRun:
         except (ValueError, struct.error) as error:
             raise DataError(f"Cannot read {path}: a record of this W&B file is damaged; copy the file again.") from error
     run.state = state
-    run.config = _flat({name: value for name, value in run.config.items() if name not in _HIDDEN})
     logged_names = {name for row in run.rows for name in row}
-    run.config |= {name: value for name, value in _flat(summary).items() if name not in logged_names and name not in _HIDDEN}
+    last = {name: value for name, value in flat(summary).items() if name not in logged_names}
+    run.config = {k: v for k, v in (flat(run.config) | last).items() if not (isinstance(v, list) or k.split(".")[0] in _HIDDEN)}
     return run
 
 
@@ -84,7 +85,7 @@ def _add_step(run: LoggedRun, body: bytes) -> None:
     row = _items(body)
     step = row.pop("_step", None)
     step = whole(first(body, 2), 1) if step is None else step
-    values = _flat({name: value for name, value in row.items() if name not in _HIDDEN and not isinstance(value, list)})
+    values = {k: v for k, v in flat(row).items() if not (isinstance(v, list) or k.split(".")[0] in _HIDDEN)}
     run.rows.append({"step": step, **values})
 
 
@@ -106,16 +107,6 @@ def _items(body: bytes) -> dict[str, Any]:
             elif number == 4 and isinstance(value, int):
                 found[name] = bool(value)
     return found
-
-
-def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{before}{name}.")
-        elif not isinstance(value, list):
-            flat[f"{before}{name}"] = value
-    return flat
 
 
 def holds(folder: Path) -> bool:
