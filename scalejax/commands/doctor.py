@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from .importing import reading_of, reading_options
-from .options import show, verb
+from .options import verb
 
 EPILOG = """\
 which columns are known, which inputs vary and on which rays, which laws the runs can tell, what is missing, how noisy the loss is, which
@@ -26,10 +26,10 @@ def add_verbs(verbs: Any) -> None:
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target", default="loss", metavar="COLUMN", help="column to explain (default loss)")
     parser.add_argument("--markdown", action="store_true", help="print Markdown")
-    parser.set_defaults(plot=None)
 
 
 def _run(options: argparse.Namespace) -> None:
     from ..studies.examination import diagnose
 
-    show(diagnose(options.table, options.target, **reading_of(options)).table(), options)
+    found = diagnose(options.table, options.target, **reading_of(options))
+    print(found.table().markdown() if options.markdown else found)

@@ -165,7 +165,7 @@ def _settled(
             return (
                 values,
                 wrong,
-                f"row {i}: {shown(column[i])} has a unit and row {j}: {shown(column[j])} has none; say which unit={{...: 'B'}}",
+                f"row {i}: {shown(column[i])} has a unit and row {j}: {shown(column[j])} none; say it with unit={{...: 'B'}}",
             )
     if "percent" in kinds and (bare or "prefix" in kinds):
         i, j = kinds["percent"][0], (bare or kinds["prefix"])[0]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.arithmetic import parse, value
-from ..core.checks import COUNTS, NUMERIC
+from ..core.checks import COUNTS, NUMERIC, POSITIVE
 from ..core.errors import DataError, ScalejaxError, suggest
 from .cells import PREFIXES, numbers_of
 from .importers.content import said, shown
@@ -105,7 +105,10 @@ def of_columns(text: str) -> Callable[[Mapping[str, np.ndarray]], Any]:
     wrong = f"{shown(text)} is no column and no arithmetic on columns; write for instance flops/(6*params)."
     if len(text) > 1000:
         raise DataError(wrong)
-    tree = parse(re.sub(r"`([^`]+)`", named, text).strip(), wrong)
+    try:
+        tree = parse(re.sub(r"`([^`]+)`", named, text).strip(), wrong)
+    except (ValueError, RecursionError, MemoryError):  # what the parser of Python refuses
+        raise DataError(wrong) from None
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, int) and node.value.bit_length() > 1000:
             raise DataError(wrong)
@@ -180,6 +183,8 @@ def numeric_column(column: Any, role: str, name: str, text_allowed: bool, unit: 
         return np.stack([numeric_column(part, role, name, text_allowed, unit) for part in parts], axis=-1).reshape(array.shape)
     cells = array.tolist() if array.dtype.kind in "US" else list(array)
     values, wrong, unclear = numbers_of(cells, unit, count=role in _WHOLE or name in _WHOLE)
+    # Without roles a column of text is one, but a quantity by its name with numbers in it has cells to mend.
+    text_allowed &= not (role in POSITIVE and np.isfinite(values).sum() > len(wrong))
     labels = text_allowed and (bool(wrong) or (role == "group" and any(isinstance(cell, str) for cell in cells)))
     if labels or (text_allowed and unclear):
         return np.asarray(["" if cell is None else str(cell) for cell in cells])

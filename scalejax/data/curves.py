@@ -160,8 +160,9 @@ def _tables(
     flag = unfinished(columns) if keep is None else None
     if flag:  # of rows, and not yet of runs
         names = dict.fromkeys(str(columns[run or "run"][i]) for i in flag.rows) if (run or "run") in columns else {}
-        shown_names = ", ".join(map(repr, list(names)[:5]))
-        which = f"{len(names)} runs did not finish ({shown_names}{', ...' if len(names) > 5 else ''})"
+        shown_names = ", ".join(map(repr, list(names)[:5])) + (", ..." if len(names) > 5 else "")
+        kinds = ", ".join(dict.fromkeys(str(columns[flag.column][i]).lower() for i in flag.rows))
+        which = f"{len(names)} run{'s' * (len(names) > 1)} did not finish ({kinds}: {shown_names})"
         flag = replace(flag, rows=(), message=f"{which}; leave them out with keep='finished', or keep='all' to say that they count.")
     columns, left_out = kept(columns, keep)
     flags = tuple(f for f in (flag, left_out) if f)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from ..data.summary import STEPS
 from ..zoo import laws as registry
 
 _SIZES = ("N", "D", "C", "U", "lr", "batch")
+_FIRST = ("chinchilla", "kaplan")
 _LINE = 1e-4  # one minus the squared correlation of logarithms below which two inputs lie on one line
 _FAR = 8.0  # robust standard deviations off a smooth surface that make a row suspicious
 
@@ -63,11 +64,13 @@ class TableDiagnosis(Shown):
         """A row a question."""
         rows = [["runs", f"{self.rows}, of which a fit can use {self.used}"]]
         rows += [["loss", self.target or "not known"]]
-        rows += [[f"column {name}", _range(name, values, self.roles)] for name, values in self.varies.items()]
-        rows += [["constant", ", ".join(self.constant)]] if self.constant else []
+        known = [*self.roles.values()]
+        rows += [[f"column {name}", _range(name, self.varies[name], self.roles)] for name in known if name in self.varies]
+        others = [name for name in self.varies if name not in known]
+        rows += [["also varying", _some(others)]] if others else []
+        rows += [["constant", _some(self.constant)]] if self.constant else []
         rows += [["inputs", text] for text in self.rays]
-        shown = ", ".join(self.laws[:8]) + (f" and {len(self.laws) - 8} more" if len(self.laws) > 8 else "")
-        rows += [["laws", shown or "none"]]
+        rows += [["laws", _some(self.laws) or "none"]]
         rows += [["missing", text] for text in self.missing]
         noise = (
             "not known: no setting was run twice"
@@ -77,6 +80,12 @@ class TableDiagnosis(Shown):
         rows += [["noise", noise]]
         rows += [["suspicious", text] for text in self.suspicious]
         return Table(["what", "found"], [*rows, ["next", self.next]])
+
+    def __repr__(self) -> str:
+        """Sentences, which a table would align to the right."""
+        rows = self.table().rows
+        width = max(len(row[0]) for row in rows)
+        return "\n".join(f"{what:{width}}  {found}" for what, found in rows)
 
 
 def diagnose(table: Any, target: str = "loss", **options: Any) -> TableDiagnosis:
@@ -113,7 +122,7 @@ def diagnose(table: Any, target: str = "loss", **options: Any) -> TableDiagnosis
     y = runs[target]
     usable = ~runs.excluded & np.isfinite(y)
     roles = _roles(columns)
-    used = usable & np.all([np.isfinite(columns[name]) & (columns[name] > 0) for name in roles.values()], axis=0)
+    used = usable & np.all([np.isfinite(columns[name]) & (columns[name] > 0) for role, name in roles.items() if role in "NDC"], axis=0)
     varies = {
         name: _spread(c[used])
         for name, c in columns.items()
@@ -121,10 +130,14 @@ def diagnose(table: Any, target: str = "loss", **options: Any) -> TableDiagnosis
     }
     constant = tuple(name for name in columns if name not in varies)
     moving = {role: columns[name][used] for role, name in roles.items() if name in varies}
-    rays, tied = _rays(moving, roles)
+    if {"N", "C"} <= set(moving) and "D" not in roles:  # C = 6 N D, until somebody says otherwise
+        moving["D"] = moving["C"] / (6 * moving["N"])
+    rays, tied = _rays(moving)
     laws = _laws(moving, tied, int(used.sum())) if (y[used] > 0).all() else ()
     noise, replicates = _noise(runs, target, used)
-    suspicious = tuple(flag.message for flag in runs.flags if flag.code not in ("constant", "not-finite")) + _far(moving, y[used], used)
+    suspicious = tuple(flag.message for flag in runs.flags if flag.code not in ("constant", "not-finite")) + _far(
+        moving, y[used], used, runs
+    )
     return TableDiagnosis(
         len(runs), int(used.sum()), target, roles, varies, constant, rays, laws, _missing(runs, columns, roles, target, usable, varies),
         noise, replicates, suspicious, _next(path, roles, target, laws, tied, moving, isinstance(table, Runs)),
@@ -154,6 +167,10 @@ def _range(name: str, values: tuple[float, float, int], roles: Mapping[str, str]
     return f"{low:.4g} to {high:.4g}{factor}, {count} values{role}"
 
 
+def _some(names: Sequence[str], most: int = 8) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
 def _roles(columns: Mapping[str, Any]) -> dict[str, str]:
     """What laws call the columns, the first of several that mean the same."""
     found: dict[str, str] = {}
@@ -169,7 +186,7 @@ def _spread(values: np.ndarray) -> tuple[float, float, int]:
     return float(values.min()), float(values.max()), len(np.unique(values))
 
 
-def _rays(moving: Mapping[str, np.ndarray], roles: Mapping[str, str]) -> tuple[tuple[str, ...], set[str]]:
+def _rays(moving: Mapping[str, np.ndarray]) -> tuple[tuple[str, ...], set[str]]:
     """Inputs that move together, and budgets that several sizes share."""
     said, tied = [], set()
     for a, b in itertools.combinations([x for x in ("N", "D", "U", "lr", "batch") if x in moving], 2):
@@ -200,7 +217,7 @@ def _laws(moving: Mapping[str, np.ndarray], tied: set[str], rows: int) -> tuple[
         scalar = all(isinstance(law.domains[x], Positive) for x in law.inputs)
         apart = len(tied & set(law.inputs)) < 2
         if scalar and law.output == "loss" and set(law.inputs) <= set(moving) and apart and free == len(law.parameters) < rows:
-            found.append((-len(law.inputs), free, law.name))
+            found.append((law.name not in _FIRST, -len(law.inputs), free, law.name))
     return tuple(name for *_, name in sorted(found))
 
 
@@ -215,7 +232,7 @@ def _noise(runs: Runs, target: str, used: np.ndarray) -> tuple[float | None, int
     return float(np.sqrt(sum(((group - group.mean()) ** 2).sum() for group in groups) / free)), sum(map(len, groups))
 
 
-def _far(moving: Mapping[str, np.ndarray], y: np.ndarray, used: np.ndarray) -> tuple[str, ...]:
+def _far(moving: Mapping[str, np.ndarray], y: np.ndarray, used: np.ndarray, runs: Runs) -> tuple[str, ...]:
     """Rows far off a surface of second order in the logarithms, fitted with the least sum of absolute residuals."""
     names = [x for x in ("N", "D") if x in moving] or [x for x in ("C",) if x in moving]
     x = [np.log(moving[name]) for name in names]
@@ -233,6 +250,12 @@ def _far(moving: Mapping[str, np.ndarray], y: np.ndarray, used: np.ndarray) -> t
     rows = np.flatnonzero(used)[np.abs(residual) > np.maximum(_FAR * scale, 0.05)]
     if not len(rows):
         return ()
+    kinds = [
+        name for name, column in runs.columns.items() if column.dtype.kind not in "fO" and 1 < len(set(column.tolist())) <= len(runs) / 4
+    ]
+    if len(rows) > len(y) / 20 and kinds:
+        share = f"{len(rows)} of {len(y)} rows lie far off what sizes alone explain"
+        return (f"{share}; the runs may be of several kinds: fit with by={kinds[0]!r}.",)
     return (f"{rows_text(rows).capitalize()}: the loss lies far off what runs of similar size show; look at these runs before a fit.",)
 
 
@@ -266,8 +289,12 @@ def _next(
 ) -> str:
     """The call that follows from what was found."""
     wanted = {role: name for role, name in roles.items() if role in moving}
-    named = [f"{role}={name!r}" for role, name in wanted.items()] + [f"loss={target!r}"]
-    plain = read or all(role == name for role, name in [*wanted.items(), ("loss", target)])
+    named = [f"{role}={name!r}" for role, name in wanted.items()]
+    if "D" in moving and "D" not in roles:
+        named.append(f"D='`{roles['C']}` / (6 * `{roles['N']}`)'")
+        read = False
+    named.append(f"loss={target!r}")
+    plain = read or (len(named) == len(wanted) + 1 and all(role == name for role, name in [*wanted.items(), ("loss", target)]))
     runs = "runs" if read else f"sj.read_runs({path})" if plain else f"sj.read_runs({path}, {', '.join(named)})"
     if not wanted:
         return f"sj.forecast({runs}, at={{...}}, target={target!r})"
