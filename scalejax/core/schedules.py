@@ -180,7 +180,7 @@ def from_optax(schedule: Callable[[Any], Any], steps: int) -> np.ndarray:
     count = len(_steps(steps))
     if not callable(schedule):
         raise DataError(f"An optax schedule is a function of the step, got {type(schedule).__name__}; pass an array of rates as it is.")
-    with jax.enable_x64():
+    with jax.enable_x64(True):
         try:
             rates = np.asarray(schedule(jnp.arange(count)), dtype=np.float64)
         except (TypeError, ValueError):  # it asks of one step whether it is this or that

@@ -217,7 +217,7 @@ def _laws(moving: Mapping[str, np.ndarray], tied: set[str], rows: int) -> tuple[
         scalar = all(isinstance(law.domains[x], Positive) for x in law.inputs)
         apart = len(tied & set(law.inputs)) < 2
         if scalar and law.output == "loss" and set(law.inputs) <= set(moving) and apart and free == len(law.parameters) < rows:
-            found.append((law.name not in _FIRST, -len(law.inputs), free, law.name))
+            found.append((_FIRST.index(law.name) if law.name in _FIRST else len(_FIRST), -len(law.inputs), free, law.name))
     return tuple(name for *_, name in sorted(found))
 
 

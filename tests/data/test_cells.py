@@ -26,7 +26,9 @@ def test_numbers_as_people_write_them(cell):
     assert not wrong and not unclear and values[0] == pytest.approx(WRITTEN[cell], rel=1e-15)
 
 
-@pytest.mark.parametrize("cell", ["high", "1-2", "12:30", "2026-01-01", "~70B", "3 nats", "1.2.3", "B", "0x1f", "1,23,456", "10^999", "3.1 ± 0.1"])
+@pytest.mark.parametrize(
+    "cell", ["high", "1-2", "12:30", "2026-01-01", "~70B", "3 nats", "1.2.3", "B", "0x1f", "1,23,456", "10^999", "3.1 ± 0.1"]
+)
 def test_what_is_no_number_is_none(cell):
     assert numbers_of(["1.5", cell])[1] == [(1, cell)]
 
@@ -82,7 +84,9 @@ def test_losses_become_nats(unit):
     assert curves["loss"][0] == pytest.approx([nats, nats], rel=1e-14)
 
 
-@pytest.mark.parametrize(("unit", "words"), [("bit", None), ("byts", "did you mean 'bits'"), (("bits", 4.0), "only bits_per_byte"), (3, "must be a name")])
+@pytest.mark.parametrize(
+    ("unit", "words"), [("bit", None), ("byts", "did you mean 'bits'"), (("bits", 4.0), "only bits_per_byte"), (3, "must be a name")]
+)
 def test_units_that_are_none(unit, words):
     if words is None:
         sj.read_runs({"loss": [2.0]}, unit=unit)
@@ -95,7 +99,7 @@ def test_arithmetic_on_columns():
     table = {"steps": [1000, 2000], "batch": [256, 256], "length": [2048, 2048], "eval/loss": [3.0, 2.8], "n/a": [1.0, 2.0]}
     runs = sj.read_runs(table, D="steps * batch * length", loss="eval/loss", M="log(`eval/loss`) + `n/a`", x="n/a")
     assert runs["D"].tolist() == [1000 * 256 * 2048.0, 2000 * 256 * 2048.0] and runs["x"].tolist() == [1.0, 2.0]
-    np.testing.assert_allclose(runs["M"], np.log([3.0, 2.8]) + [1.0, 2.0])
+    np.testing.assert_allclose(runs["M"], np.log([3.0, 2.8]) + np.array([1.0, 2.0]))
     for wrong, words in (("steps * bach", "'bach', which is not a column; did you mean 'batch'"), ("steps *", "no arithmetic"),
                          ("open(steps)", "no function 'open'"), ("steps ** 9**9**9", "cannot be computed|no arithmetic")):  # fmt: skip
         with pytest.raises(sj.DataError, match=words):
@@ -233,7 +237,9 @@ def test_rows_with_one_metric_each_are_joined_on_their_step():
     assert runs["loss"].tolist() == [2.8] and runs["lr"].tolist() == [1e-3]
 
 
-@pytest.mark.parametrize(("metric", "value"), [("metricName", "metricValue"), ("metric.name", "value"), ("tag", "value"), ("metric", "value")])
+@pytest.mark.parametrize(
+    ("metric", "value"), [("metricName", "metricValue"), ("metric.name", "value"), ("tag", "value"), ("metric", "value")]
+)
 def test_tables_with_a_measurement_a_row(metric, value):
     """As Comet and Aim export them, and as tables of tags and values are passed on."""
     rows = [{"run": "a", "step": s, metric: name, value: str(v)} for s in (0, 10) for name, v in (("loss", 3.0 - s / 10), ("lr", 1e-3))]
@@ -273,7 +279,7 @@ def test_arguments_of_curves_that_cannot_be(case):
 
 
 def test_steps_and_schedules_that_are_text():
-    with pytest.raises(sj.DataError, match="'step' for step is not numeric.*'ten'"):
+    with pytest.raises(sj.DataError, match=r"'step' for step is not numeric.*'ten'"):
         sj.read_curves({"a": {"step": [0, "ten"], "loss": [3.0, 2.9], "lr": [1.0, 1.0]}}, lr="lr")
     for wrong in ({"a": "cosine"}, "cosine", 3):
         with pytest.raises(sj.DataError, match=r"schedule(s=| is )'?(cosine|3).*array"):

@@ -225,20 +225,29 @@ def test_results_of_the_evaluation_harness(tmp_path):
                  "n-samples": {"hellaswag": {"original": 10042, "effective": 10042}}}  # fmt: skip
         (tmp_path / name).mkdir()
         (tmp_path / name / "results_2026-01-01T00-00-00.json").write_text(json.dumps(found))
-    runs = sj.read_runs(tmp_path, run="run", acc="hellaswag/acc", stderr="hellaswag/acc_stderr", count="hellaswag/samples", N="model_num_parameters")
+    runs = sj.read_runs(
+        tmp_path, run="run", acc="hellaswag/acc", stderr="hellaswag/acc_stderr", count="hellaswag/samples", N="model_num_parameters"
+    )
     assert sorted(runs["acc"]) == [0.31, 0.62] and runs["count"].tolist() == [10042, 10042] and set(runs["run"]) == {"small", "large"}
     assert sj.read_runs(tmp_path, m="gsm8k/exact_match,strict-match")["m"].max() == 0.31
 
 
 def test_a_project_through_the_api(monkeypatch):
     """Against a stand-in for the package: nothing here asks the service."""
-    rows = [{"_step": s, "_timestamp": 1.0, "train/loss": loss, "lr": lr, "x": None} for s, loss, lr in zip(STEPS, LOSSES, RATES, strict=True)]
-    run = SimpleNamespace(name="a", id="x", state="finished", config={"n_params": 1e8, "opt": {"lr": 1e-3}, "_wandb": {}}, scan_history=lambda: rows)
+    rows = [
+        {"_step": s, "_timestamp": 1.0, "train/loss": loss, "lr": lr, "x": None} for s, loss, lr in zip(STEPS, LOSSES, RATES, strict=True)
+    ]
+    run = SimpleNamespace(
+        name="a", id="x", state="finished", config={"n_params": 1e8, "opt": {"lr": 1e-3}, "_wandb": {}}, scan_history=lambda: rows
+    )
     monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(Api=lambda: SimpleNamespace(runs=lambda project: [run])))
     runs = sj.read_runs("wandb:team/study", N="n_params", loss="train/loss", lr="opt.lr")
     assert runs["N"].tolist() == [1e8] and runs["loss"].tolist() == [LOSSES[-1]] and runs["lr"].tolist() == [1e-3]
     monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(Api=lambda: 1 / 0))
-    for source, words in (("wandb:team/study", "does not give the runs of 'team/study': division"), ("wandb:team", "must read wandb:entity/project")):
+    for source, words in (
+        ("wandb:team/study", "does not give the runs of 'team/study': division"),
+        ("wandb:team", "must read wandb:entity/project"),
+    ):
         with pytest.raises(sj.DataError, match=words):
             sj.read_runs(source)
 
@@ -246,7 +255,8 @@ def test_a_project_through_the_api(monkeypatch):
 NEMO = [
     "Training epoch 0, iteration {s}/99 | lr: {lr:.6g} | global_batch_size: 8 | global_step: {s} | reduced_train_loss: {loss:.4f} | "
     "train_step_timing in s: 5.6 | consumed_samples: 80",
-    "Epoch 0: : 10%|#  | {s}/100 [00:30<00:10, v_num=0, reduced_train_loss={loss:.4f}, global_step={s}.0, lr={lr:.6g}, train_step_timing in s=0.3]",
+    "Epoch 0: : 10%|#  | {s}/100 [00:30<00:10, v_num=0, reduced_train_loss={loss:.4f}, global_step={s}.0, lr={lr:.6g}, "
+    "train_step_timing in s=0.3]",
 ]
 
 
@@ -348,7 +358,7 @@ def test_offline_runs_by_wandb(tmp_path):
     done = subprocess.run([sys.executable, "-c", WANDB, str(tmp_path)], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     check(tmp_path, atol=1e-12)
-    assert sj.read_runs(tmp_path, lr="opt.lr", keep="finished")["lr"].tolist() == [1e-3] * 2
+    assert sj.read_runs(tmp_path, run="run", lr="opt.lr", keep="finished")["lr"].tolist() == [1e-3] * 2
 
 
 @pytest.mark.slow
