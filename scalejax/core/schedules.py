@@ -208,4 +208,5 @@ def to_optax(schedule: Any) -> Callable[[Any], Any]:
     rates = np.asarray(schedule, dtype=np.float64)
     if rates.ndim != 1 or not len(rates) or not np.isfinite(rates).all():
         raise DataError(f"A schedule is an array of one finite rate a step, got shape {rates.shape}.")
-    return lambda step: jnp.asarray(rates)[jnp.clip(step, 0, len(rates) - 1)]
+    # An explicit type, since JAX remembers the precision in which it first saw an array.
+    return lambda step: jnp.asarray(rates, dtype=float)[jnp.clip(step, 0, len(rates) - 1)]
