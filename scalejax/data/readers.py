@@ -20,6 +20,7 @@ from .columns import Role, columns_of, resolve, row_count
 from .importers import read_source
 from .importers.content import Logged, shown
 from .importers.orient import oriented
+from .importers.trackers.charts import runs_of_chart, stacked
 from .rows import Keep, compute_remarks, kept, merged, unfinished
 from .summary import Summary, one_row_each, step_name, untidied
 
@@ -198,6 +199,8 @@ def _rows_to_read(
     raw, observations = load(table, _wanted(roles), form, progress)
     if summary is not None or observations:
         run = roles.get("run", "run")
+        if not observations and run not in raw and (charts := runs_of_chart(raw, step, str(roles.get("loss", "loss")))):
+            raw = dict(stacked(charts).columns)
         if not isinstance(run, str) or run not in raw:
             raise DataError(f"summary= needs to know which rows are of one run; pass run='column', {suggest(str(run), raw)}")
         counted = step_name(raw, step) if step in raw or summary is not None or len(set(raw[run])) < len(raw[run]) else None
