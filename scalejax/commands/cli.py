@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from ..core.errors import ScalejaxError
 from ..core.version import __version__
-from . import compare, decide, fit, forecast, plan, predict, recommend, sample, studies
+from . import compare, decide, doctor, fit, forecast, importing, plan, predict, recommend, sample, studies
 from .options import level_option, quantity, saved, verb
 from .shell import completion, examples
 from .shell.language import in_options
@@ -27,6 +27,11 @@ the main job, from a table of runs to a plan (`scalejax examples` writes the fil
   scalejax allocate fit.json --compute 1e21 1e22 1e23
   scalejax plan fit.json --compute 1e21 --shapes llama3 --out plan.yaml
   scalejax report fit.json report.html
+
+from what trackers and logs hold to such a table, and what it can answer (also wandb/, mlruns/, folders of logs):
+
+  scalejax import wandb.csv --columns N=model/params loss=eval/loss --keep finished --out study.csv
+  scalejax doctor runs.csv
 
 with priors, and posterior draws in place of the bootstrap:
 
@@ -98,7 +103,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"scalejax {__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB")
     verb(verbs, "laws", "list the laws, or explain one", _run_laws, _laws, epilog=_LAWS_EPILOG)
-    for group in (fit, sample, predict, forecast, compare, decide, plan, studies, recommend):
+    for group in (importing, doctor, fit, sample, predict, forecast, compare, decide, plan, studies, recommend):
         group.add_verbs(verbs)
     verb(
         verbs, "report", "write an HTML (or Markdown) report of a saved fit or posterior", _run_report, _report, level_option,

@@ -19,15 +19,14 @@ from ..core.runs import Runs
 from ..core.table import Note, Shown, Table, number
 from ..core.version import __version__
 from .diagnosis import Diagnosis, Verdict
-from .identify import inseparable_inputs
-from .objective.penalty import MISFIT
 from .predict import Points, evaluate, inputs_by_name
 from .request import Request, too_few
 from .runaways import doubts
 from .solvers.gradient import Solver
 from .solvers.search import Found, StartTable
-from .status import CODES, Status, failures
-from .summary import as_dict, by_group
+from .status import CODES, Status
+from .summary import as_dict, by_group, notes_of
+from .uncertainty.bent import reaches
 from .uncertainty.covariance import Curvature
 from .uncertainty.intervals import interval_end, quantile_of, standard_errors
 from .uncertainty.noise import new_noise
@@ -210,7 +209,8 @@ class Fit(Shown):
                 s^2 = RSS / (n - p), as regression programs print it; for other losses see `rows.model_covariance`.
                 "clustered": those of one unit go together: rows with the same entry in the column `groups` (checkpoints of a run, runs of
                 a size or a seed), or neighbours on a loss curve.
-                Default: "clustered" for loss curves and where `diagnosis` finds that the residuals cluster strongly, else "sandwich".
+                "wider": for every parameter the one of the first two that gives the wider interval.
+                Default: "clustered" for loss curves and where `diagnosis` finds that the residuals cluster strongly, else "wider".
             groups: the column that names the units, or several that do together, for "clustered" (which it implies).
         """
         return _stack(self, standard_errors(self.request, self.theta, spread(self, covariance, groups).matrix))
@@ -219,10 +219,11 @@ class Fit(Shown):
     def interval(
         self, level: float = 0.9, covariance: Covariance | None = None, groups: str | Sequence[str] | None = None
     ) -> dict[str, tuple[Any, Any]]:
-        """(low, high) of every parameter at this confidence `level`: Student's t on the unconstrained scale.
+        """(low, high) of every parameter at this confidence `level`: Student's t on the unconstrained scale, or the profile's ends.
 
-        Every parameter has the degrees of freedom that its variance is known from. Where there are none, because there are as many
-        parameters as observations or the runs do not determine it, the interval is infinite (or the whole support).
+        Where the law bends within the interval, its ends are those of the profile of the objective (see `bent.reaches`). Every parameter
+        has the degrees of freedom that its variance is known from. Where there are none, because there are as many parameters as
+        observations or the runs do not determine it, the interval is infinite (or the whole support).
 
         Args:
             level: such as 0.9.
@@ -231,10 +232,18 @@ class Fit(Shown):
         Example: `fit.interval(0.9)["alpha"]`.
         """
         found = self._spread if covariance is None and groups is None else spread(self, covariance, groups)
-        z = quantile_of(level, found.freedom)
+        asked = (level, covariance, groups if isinstance(groups, str | None) else tuple(groups))
+        if asked not in self._reached:
+            self._reached[asked] = reaches(self, found.matrix, quantile_of(level, found.freedom))
+        ends = self._reached[asked]
         with np.errstate(over="ignore"):
-            low, high = (_stack(self, interval_end(self.request, self.theta, found.matrix, s * z)) for s in (-1, 1))
+            low, high = (_stack(self, interval_end(self.request, self.theta, found.matrix, end)) for end in ends)
         return {name: (low[name], high[name]) for name in self.law.parameters}
+
+    @cached_property
+    def _reached(self) -> dict[Any, np.ndarray]:
+        """What `reaches` said, by level, covariance and groups."""
+        return {}
 
     @cached_property
     @double
@@ -288,35 +297,7 @@ class Fit(Shown):
         return "at boundary" if label in shape.boundary else "not determined" if label in shape.flat else ""
 
     def _notes(self) -> list[str]:
-        shape, starts = self.curvature[0], self.starts
-        rows, plain = len(self.runs), self.observed.ndim == 1
-        counted = f"{len(self.observed)} observations" if plain else self.diagnosis.counted
-        notes = [
-            f"objective {self.objective:.8g} ({type(self.request.loss).__name__.lower()} on {self.request.on}), R² {self.r_squared:.5f}, "
-            f"median |residual| {np.median(np.abs(self.residuals[self._seen])):.3g}",
-            f"{starts.agreeing} of {starts.refined} refined starts agree ({starts.screened:,} screened), {starts.optima} distinct optima",
-            counted + (f", {rows - self.runs.used} runs left out" if rows > self.runs.used else "")
-            + f", data {self.runs.digest}; {self.solver} in {self.seconds:.2f} s",
-        ]  # fmt: skip
-        notes += [Note(f"uncertain: {doubt}", "uncertain") for doubt in self.doubts[0]] if len(self.statuses) == 1 else []
-        if self.request.spec.prior:
-            known = " and of the prior of the misfit" if MISFIT in self.law.parameters else " alone"
-            notes.append(f"held by a weak prior on the plausible ranges; intervals are those of the runs{known}")
-        failed = failures(self.groups, self.statuses) if len(self.statuses) > 1 else ""
-        notes += [Note(f"without an answer: {failed}; the other groups do not depend on them", "failed-groups")] if failed else []
-        if self.request.weights is None and self.runs.weighted_by:
-            notes.append(f"weighted by column {self.runs.weighted_by!r}")
-        size = self.request.layout.size
-        labels, names = self.request.layout.labels, self.request.entry_names
-        strong = [
-            f"{names[labels[i]]}–{names[labels[j]]} {shape.correlation[i, j]:+.3f}"
-            for i in range(size) for j in range(i) if abs(shape.correlation[i, j]) > 0.95
-        ]  # fmt: skip
-        if strong and len(self.curvature) == 1:
-            notes.append("strong correlations: " + ", ".join(strong[:6]))
-        warning = inseparable_inputs(self.request)
-        notes += [Note(f"NOT IDENTIFIED: {warning}", "not-identified", "error")] if warning else []
-        return notes + [Note(f"flag {note.code}: {note}", note.code, note.severity) for note in self.remarks]
+        return notes_of(self)
 
     @property
     def remarks(self) -> tuple[Note, ...]:

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.errors import ScalejaxError
-from ..core.table import Table, entry, formatted, noted, number, plain_value, span
+from ..core.table import Note, Table, entry, formatted, noted, number, plain_value, span
+from .identify import inseparable_inputs
+from .objective.penalty import MISFIT
+from .status import failures
 
 if TYPE_CHECKING:
     from .result import Fit
@@ -84,3 +87,36 @@ def as_dict(fit: Fit) -> dict[str, Any]:
         **{name: plain_value(getattr(fit, name)) for name in ("solver", "recipe", "seed", "seconds")},
         "versions": dict(fit.versions),
     }
+
+
+def notes_of(fit: Fit) -> list[str]:
+    """What stands below the estimates: how good they are, how they were found, and what speaks against them."""
+    shape, starts = fit.curvature[0], fit.starts
+    rows, plain = len(fit.runs), fit.observed.ndim == 1
+    counted = f"{len(fit.observed)} observations" if plain else fit.diagnosis.counted
+    notes = [
+        f"objective {fit.objective:.8g} ({type(fit.request.loss).__name__.lower()} on {fit.request.on}), R² {fit.r_squared:.5f}, "
+        f"median |residual| {np.median(np.abs(fit.residuals[fit._seen])):.3g}",
+        f"{starts.agreeing} of {starts.refined} refined starts agree ({starts.screened:,} screened), {starts.optima} distinct optima",
+        counted + (f", {rows - fit.runs.used} runs left out" if rows > fit.runs.used else "")
+        + f", data {fit.runs.digest}; {fit.solver} in {fit.seconds:.2f} s",
+    ]  # fmt: skip
+    notes += [Note(f"uncertain: {doubt}", "uncertain") for doubt in fit.doubts[0]] if len(fit.statuses) == 1 else []
+    if fit.request.spec.prior:
+        known = " and of the prior of the misfit" if MISFIT in fit.law.parameters else " alone"
+        notes.append(f"held by a weak prior on the plausible ranges; intervals are those of the runs{known}")
+    failed = failures(fit.groups, fit.statuses) if len(fit.statuses) > 1 else ""
+    notes += [Note(f"without an answer: {failed}; the other groups do not depend on them", "failed-groups")] if failed else []
+    if fit.request.weights is None and fit.runs.weighted_by:
+        notes.append(f"weighted by column {fit.runs.weighted_by!r}")
+    size = fit.request.layout.size
+    labels, names = fit.request.layout.labels, fit.request.entry_names
+    strong = [
+        f"{names[labels[i]]}–{names[labels[j]]} {shape.correlation[i, j]:+.3f}"
+        for i in range(size) for j in range(i) if abs(shape.correlation[i, j]) > 0.95
+    ]  # fmt: skip
+    if strong and len(fit.curvature) == 1:
+        notes.append("strong correlations: " + ", ".join(strong[:6]))
+    warning = inseparable_inputs(fit.request)
+    notes += [Note(f"NOT IDENTIFIED: {warning}", "not-identified", "error")] if warning else []
+    return notes + [Note(f"flag {note.code}: {note}", note.code, note.severity) for note in fit.remarks]

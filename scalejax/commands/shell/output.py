@@ -50,6 +50,13 @@ class Output:
         if self.form in ("text", "markdown"):
             emit(text)
 
+    def text(self, text: str) -> None:
+        """A text that is the answer itself, such as a csv; in JSON it is the answer, too."""
+        if self.form == "json":
+            self.answer = {"text": text}
+        else:
+            emit(text, end="")
+
     def show(self, answer: Any, table: Table | None = None) -> None:
         """A result with a table, or a table alone."""
         from ...core.table import Table
