@@ -95,6 +95,7 @@ EXAMPLES: dict[str, tuple[Callable[[Any], Any], Any, tuple[Any, ...]]] = {
     "Profile": (lambda v: sj.profile(fitted(), ["alpha"], level=v), 0.9, (NAN, -1.0)),
     "Derived": (lambda v: sj.derive(draws(), lambda alpha, beta: {"a": beta / (alpha + beta)}) if v else sj.derive(draws(), 3), True, ()),
     "Allocation": (lambda v: sj.allocate(draws(), compute=v), 1e21, (NAN, -1.0)),
+    "TrainingPlan": (lambda v: sj.configure({"N": v, "D": 1e11}), 7e9, (NAN, -1.0)),
     "Mixture": (lambda v: sj.optimal_mixture(TARGETS, kl_weight=v), 0.01, (NAN, -1.0)),
     "NextRuns": (
         lambda v: sj.next_runs(fitted(), {"N": [1e8, 3e8, 1e9], "D": [2e9, 6e9, 2e10]}, target={"N": 7e9, "D": 1.4e11}, budget=v),
@@ -224,7 +225,19 @@ ELSEWHERE = {
     "AdaptiveSchedule", "Discontinuity", "OptimalUpdates", "Pools", "StudyCost", "TailConstants",
     "QuadraticSurface", "MergingFront", "PerformanceProjection", "TrainingDependency",
 }  # fmt: skip
-TOOLS = {"Law", "Published", "Chain", "Runs", "Flag", "TermLibrary", "Loss", "LM", "VarPro", "Optax"}  # what is given, not what comes back
+TOOLS = {
+    "Law",
+    "Published",
+    "Chain",
+    "Runs",
+    "Flag",
+    "TermLibrary",
+    "Loss",
+    "LM",
+    "VarPro",
+    "Optax",
+    "ScalingLawRegressor",
+}  # what is given, not what comes back
 
 
 def results() -> Iterator[str]:

@@ -75,17 +75,18 @@ def _holdout(parser: argparse.ArgumentParser) -> None:
 
 def _run_holdout(options: argparse.Namespace) -> None:
     from ..comparison.holdout import holdout
-    from .expressions import source
+    from ..data.columns import of_columns
 
     bayes, loss = posterior_of(options), loss_of(options)
     if options.method == "fit" and bayes:
         raise ScalejaxError(f"Point fits have no {' and no '.join(bayes)}; choose --method laplace, nuts or svi.")
     if options.method != "fit" and loss is not None:
         raise ScalejaxError(f"--loss is of point fits; --method {options.method} takes a --likelihood.")
-    size = source(options.size) if options.size else None
+    size = options.size
+    scale = None if size is None else lambda runs: runs[size] if size in runs else of_columns(size)(runs.columns)
     found = holdout(
         {name: name for name in options.laws}, runs_of(options), groups=options.groups, largest=options.largest,
-        scale=(lambda runs: size(runs.columns)) if callable(size) else size, method=options.method, seed=options.seed,
+        scale=scale, method=options.method, seed=options.seed,
         **({"loss": loss} if options.method == "fit" else bayes), **model_of(options),
     )  # fmt: skip
     show(found, options)

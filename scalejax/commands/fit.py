@@ -20,7 +20,7 @@ EPILOG = """\
   scalejax fit runs.csv --columns N=params D=tokens loss=loss --law mylaw.py:one_power --out mine.json
 
 columns are ROLE=SOURCE: the name that the law uses (see `scalejax laws chinchilla`), then the name in your table, or arithmetic on columns
-with + - * / ** log log10 exp sqrt abs min max; a column of exactly that name goes first, and names such as eval/loss stand in back-quotes.
+with + - * / ** log exp sqrt min max; a column of exactly that name goes first, and names such as eval/loss stand in back-quotes.
 """
 
 

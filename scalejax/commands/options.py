@@ -42,16 +42,17 @@ def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
     return found
 
 
-_UNITS = {"k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
-
-
 def number(text: str, option: str) -> float:
-    """A number, such as 7e9, 1_000 or 7B, or a sentence."""
-    unit = text.strip()[-1:].lower()
+    """A number, such as 7e9, or as people write them, 7B, or a sentence."""
     try:
-        return float(text.strip()[:-1]) * _UNITS[unit] if unit in _UNITS else float(text)
+        return float(text)
     except ValueError:
-        raise ScalejaxError(f"{option}: {text!r} is not a number.") from None
+        from ..data.cells import read_cell  # takes a while
+
+        found = read_cell(text)
+        if found is None:
+            raise ScalejaxError(f"{option}: {text!r} is not a number.") from None
+        return found.value
 
 
 def quantity(text: str) -> float:

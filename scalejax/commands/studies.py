@@ -66,10 +66,7 @@ def _run_curves(options: argparse.Namespace) -> None:
     from ..data.curves import read_curves
     from ..fitting.fit import fit
 
-    roles = roles_of(options)
-    for name, column in roles.items():
-        if not isinstance(column, str):
-            raise ScalejaxError(f"--columns {name}=...: roles of curves are columns, with one value a run.")
+    roles: dict[str, Any] = roles_of(options)
     curves = read_curves(
         rows_of(options), step=options.step, loss=options.target, run=options.run_column, lr=options.lr, warmup=options.warmup,
         convention=options.convention, first=options.first, every=options.every, **roles,

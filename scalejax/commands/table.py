@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import ScalejaxError
-from .options import number, pairs, values
+from .importing import column_options, reading_of
+from .options import pairs, values
 
 if TYPE_CHECKING:
     from ..core.runs import Runs
@@ -17,16 +17,12 @@ if TYPE_CHECKING:
 def table_options(parser: argparse.ArgumentParser) -> None:
     """The table and what it calls its columns."""
     file_option(parser)
-    parser.add_argument(
-        "--columns", nargs="+", default=[], metavar="ROLE=SOURCE", help="which column, or arithmetic on columns, is N, D, loss, ..."
-    )
-    parser.add_argument("--scale", nargs="+", default=[], metavar="ROLE=FACTOR", help="factors, such as N=1e9 for billions")
-    parser.add_argument("--on-bad", choices=["raise", "flag", "drop"], default="raise", help="rows with unusable values (default raise)")
+    column_options(parser)
 
 
 def file_option(parser: argparse.ArgumentParser) -> None:
     """The table, and which rows of it."""
-    parser.add_argument("table", help="table of runs: csv, tsv, json, jsonl, parquet, npz or a log, also packed (gz, bz2, xz, zip)")
+    parser.add_argument("table", help="table of runs: csv, tsv, json, jsonl, parquet, npz, a log, or what trackers write, also packed")
     parser.add_argument(
         "--where", metavar="CONDITION", help="keep only such rows, by roles or columns: 'D/N >= 1 and state == \"finished\"'"
     )
@@ -36,25 +32,16 @@ def runs_of(options: argparse.Namespace) -> Runs:
     """The runs that `table_options` ask for."""
     from ..data.readers import read_runs
 
-    roles = roles_of(options)
-    scale = {name: number(text, "--scale") for name, text in pairs(options.scale, "--scale").items()}
-    return read_runs(rows_of(options, roles, scale), on_bad=options.on_bad, scale=scale, **roles)
+    asked = reading_of(options)
+    return read_runs(rows_of(options, roles_of(options), asked.get("scale", {})), **asked)
 
 
-def roles_of(options: argparse.Namespace) -> dict[str, Any]:
-    """Role to column, number or arithmetic."""
-    return {name: _source(text) for name, text in pairs(options.columns, "--columns").items()}
+def roles_of(options: argparse.Namespace) -> dict[str, str]:
+    """Role to column or arithmetic."""
+    return pairs(options.columns, "--columns")
 
 
-def _source(text: str) -> Any:
-    """A column, a number, arithmetic, or several columns for a vector: h=web,code."""
-    from .expressions import source  # brings numpy, which help does not need
-
-    parts = text.split(",")
-    return parts if len(parts) > 1 and not re.search(r"[`()]", text) and all(parts) else source(text)
-
-
-def rows_of(options: argparse.Namespace, roles: Mapping[str, Any] | None = None, scale: Mapping[str, float] | None = None) -> Any:
+def rows_of(options: argparse.Namespace, roles: Mapping[str, str] | None = None, scale: Mapping[str, float] | None = None) -> Any:
     """The table that `file_option` asks for: its path, or the columns of the rows that --where keeps.
 
     Rows are chosen before anything is checked, by roles, with their factors, and by any column.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from .errors import DataError, suggest
 from .files import write_text
 from .table import csv_of
 
+_UNSEEN = re.compile("[\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff]")
 _ENDINGS = (".json", ".yaml", ".yml", ".csv")
 
 
@@ -44,7 +46,7 @@ def yaml_of(value: Any, indent: int = 0) -> str:
         lines = []
         for key, item in value.items():
             nested = isinstance(item, Mapping | list | tuple) and len(item) > 0
-            lines.append(f"{pad}{json.dumps(str(key))}:" + (f"\n{yaml_of(item, indent + 2)}" if nested else f" {_scalar(item)}"))
+            lines.append(f"{pad}{_scalar(str(key))}:" + (f"\n{yaml_of(item, indent + 2)}" if nested else f" {_scalar(item)}"))
         return "\n".join(lines)
     if isinstance(value, list | tuple) and value:
         return "\n".join(f"{pad}- {yaml_of(item, indent + 2).lstrip()}" for item in value)
@@ -56,4 +58,5 @@ def _scalar(value: Any) -> str:
         text = repr(value)
         mantissa, e, exponent = text.partition("e")  # 1e-05 is a text in YAML 1.1, 1.0e-05 is a number
         return f"{mantissa}.0e{exponent}" if e and "." not in mantissa else text
-    return json.dumps(value)
+    # YAML knows no pairs of surrogates, and takes fewer signs as they are than JSON.
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))

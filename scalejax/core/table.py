@@ -206,12 +206,15 @@ _LEVEL = re.compile(r"(?:.*, )?([\d.]+ %)")  # a header of intervals, which belo
 
 def csv_of(columns: Mapping[str, Any]) -> str:
     """Columns of equal lengths as csv, NaN as an empty cell."""
+    rows = zip(*(np.asarray(column, object).tolist() for column in columns.values()), strict=True)
+    cells = ([*columns], *(["" if isinstance(value, float) and math.isnan(value) else value for value in row] for row in rows))
+    return "".join(map(_csv_line, cells))
+
+
+def _csv_line(cells: Sequence[Any]) -> str:
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    for row in zip(*(np.asarray(column, object).tolist() for column in columns.values()), strict=True):
-        writer.writerow(["" if isinstance(value, float) and math.isnan(value) else value for value in row])
-    return out.getvalue()
+    csv.writer(out, lineterminator="\r\n").writerow(cells)  # by which cells with either sign are quoted
+    return out.getvalue().removesuffix("\r\n") + "\n"
 
 
 def frame(columns: Mapping[str, Any]) -> Any:
