@@ -9,6 +9,8 @@ from typing import Any, ParamSpec, TypeVar
 import jax
 import numpy as np
 
+from .programs import keep_programs
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -18,6 +20,7 @@ def double(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        keep_programs()
         with jax.enable_x64(True):
             return function(*args, **kwargs)
 

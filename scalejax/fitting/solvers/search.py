@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...core.numeric.batching import in_parallel, over_devices, over_hosts, traced
+from ...core.numeric.programs import compiled
 from ..objective.data import Batch
 from ..objective.problem import Data, Spec, data_axes
 from ..request import Request
@@ -115,7 +116,7 @@ class StartTable:
         return max(counts)
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@compiled(0, 1)
 def _screen(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> Any:
     traced("screen")
     value = over_devices(lambda t, d: objective(spec, batched, d, t), (theta, data), (-1, data_axes(batched)))

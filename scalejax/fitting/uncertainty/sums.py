@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from statistics import NormalDist
 from typing import Any
 
-import jax
 import numpy as np
 
+from ...core.numeric.programs import compiled
 from ..objective.losses import Loss
 
 _NORMAL = np.asarray([NormalDist().inv_cdf((k + 0.5) / 200) for k in range(200)])
@@ -349,11 +349,11 @@ def _spare(p: int, weight: np.ndarray) -> np.ndarray:
     return np.maximum((weight > 0).sum(axis=1) - p, 1)
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled(0)
 def _psi(loss: Loss, r: Any) -> Any:
     return loss.psi(r)
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled(0)
 def _mean_curvature(loss: Loss, r: Any, width: Any) -> Any:
     return loss.mean_curvature(r, width)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -10,6 +9,7 @@ import numpy as np
 
 from ...core.numeric.batching import traced
 from ...core.numeric.precision import double
+from ...core.numeric.programs import compiled
 from ...core.table import Table
 from ..model.density import Evidence, Model
 from . import psis
@@ -69,7 +69,7 @@ def draws_of(posterior: Posterior) -> tuple[dict[str, np.ndarray], dict[str, np.
     return params, {name: posterior.sites[name] for name in posterior.model.noise}
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
+@compiled(0, 1, 2)
 def _densities(model: Model, batch: int, left_out: bool, params: Any, noise: Any, evidence: Evidence) -> Any:
     traced("densities")
 
@@ -161,7 +161,7 @@ def log_prior(posterior: Posterior) -> np.ndarray:
     return total + np.asarray(_levels(posterior.model, draws_of(posterior)[0], posterior.evidence._replace(priors={})))
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled(0)
 def _levels(model: Model, params: Any, evidence: Evidence) -> Any:
     return jax.lax.map(lambda own: model.log_level({**evidence.fixed, **own}, evidence), params)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -13,6 +13,7 @@ import numpy as np
 from ...core.errors import FitError
 from ...core.numeric.batching import traced
 from ...core.numeric.precision import double
+from ...core.numeric.programs import compiled
 from ...core.numeric.statistics import evenly
 from ...core.table import Shown, Table, number
 from ..model.density import Evidence, Model
@@ -126,7 +127,7 @@ def replicates(posterior: Posterior, seed: int = 0, draws: int | None = None) ->
     return np.asarray(predicted)[:, : len(rows)], np.asarray(drawn)[:, : len(rows)]
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@compiled(0, 1)
 def _replicates(model: Model, batch: int, params: Any, noise: Any, keys: Any, evidence: Evidence) -> tuple[Any, Any]:
     traced("replicates")
 

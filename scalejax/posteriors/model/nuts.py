@@ -17,6 +17,7 @@ import jax
 import numpy as np
 
 from ...core.numeric.batching import traced
+from ...core.numeric.programs import compiled
 from .coordinates import Groups, Place, energy, transport
 from .density import Evidence, Model
 from .mode import SETS, local
@@ -71,7 +72,7 @@ def _kernel(
     return state, lambda state: move(state, arguments, {})
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@compiled(0, 1)
 def _begin(model: Model, settings: Settings, accept: Any, z: Any, value: Any, slope: Any, keys: Any) -> Any:
     from numpyro.infer.util import ParamInfo
 
@@ -81,7 +82,7 @@ def _begin(model: Model, settings: Settings, accept: Any, z: Any, value: Any, sl
     return jax.vmap(one)(z, value, slope, keys)
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
+@compiled(0, 1, 2)
 def _advance(
     model: Model, settings: Settings, count: int, accept: Any, states: Any, place: Place, groups: tuple[Groups, ...], evidence: Evidence
 ) -> Any:  # fmt: skip
@@ -191,7 +192,7 @@ def _potential(local: Callable[[np.ndarray], Any], place: Place, z: np.ndarray) 
     return value - np.sum(np.log(rate), axis=2), np.einsum("bij,bci->bcj", place.root, slope)
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled(0)
 def sites(model: Model, place: Place, groups: tuple[Groups, ...], evidence: Evidence, z: Any) -> dict[str, Any]:
     """All sites, computed ones included, of draws z (draws, size) of one data set."""
     from numpyro.infer.util import constrain_fn
