@@ -118,7 +118,7 @@ def by_sample(
     return Scores(rows, lpd - y if on == "log" else lpd, share - np.median(predicted, axis=0), pit, on)
 
 
-@compiled(0)
+@compiled(0, once=True)
 def _linearised(spec: Spec, theta: Any, inputs: tuple[Any, ...], group: Any, fixed: dict[str, Any]) -> tuple[Any, Any]:
     """Predictions at all rows, logarithms if the fit is on logs, and their derivatives: (rows * T,) and (rows * T, size)."""
     traced("linearised")

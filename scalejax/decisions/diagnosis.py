@@ -129,7 +129,7 @@ def profile(question: Question, known: Known, point: Optima, name: str, values: 
     return np.where(found.ok[0], found.f[0], np.nan).reshape(count, len(values))
 
 
-@compiled(0)
+@compiled(0, once=True)
 def _slopes(program: Program, x: Any, lam: Any, low: Any, high: Any, each: Any, common: Any) -> Any:
     """Derivatives of (packed inputs, objective) with respect to everything the problem depends on."""
 

@@ -143,7 +143,7 @@ class _Said:
     calls: tuple[str, ...]
 
 
-@compiled(0, 1, 2, 3, 4)
+@compiled(0, 1, 2, 3, 4, once=True)
 def _program(
     function: Any, options: Any, laws: Any, grouped: Any, run: bool, rows: Any, numbers: Any, noise: Any
 ) -> tuple[Any, Any, _Said, Any]:

@@ -92,7 +92,7 @@ def evaluate(request: Request, theta: np.ndarray, inputs: Mapping[str, Any] | Po
     return out
 
 
-@compiled(0)
+@compiled(0, once=True)
 def _predict_draws(spec: Any, theta: Any, inputs: tuple[Any, ...], group: Any, fixed: dict[str, Any]) -> Any:
     return jax.vmap(lambda t: predictions(spec, t, inputs, group, fixed), in_axes=-1)(theta)
 

@@ -306,14 +306,14 @@ def _weight_column(runs: Runs, name: str) -> np.ndarray:
     return runs[name]
 
 
-@compiled(0, 1)
+@compiled(0, 1, once=True)
 def _predict_sets(spec: Spec, batched: tuple[bool, ...], theta: Any, inputs: tuple[Any, ...], group: Any, fixed: dict[str, Any]) -> Any:
     """Predictions of every set at its theta, (sets, rows) or (sets, rows, T)."""
     axes = tuple(-1 if b else None for b in batched)
     return jax.vmap(lambda t, xs: predictions(spec, t, xs, group, fixed), in_axes=(-1, axes))(theta, inputs)
 
 
-@compiled(0)
+@compiled(0, once=True)
 def _natural(layout: Layout, theta: Any, fixed: dict[str, Any]) -> dict[str, Any]:
     """Natural parameters of many theta, (members, size)."""
     return jax.vmap(lambda t: layout.forward(t, fixed))(theta)

@@ -56,7 +56,7 @@ def over_members(program: Program, x: Any, lam: Any, each: Any, common: Any) -> 
     return jax.vmap(lambda x, lam, own: evaluate(program, x, lam, {**own, **common}), in_axes=-1, out_axes=-1)(x, lam, each)
 
 
-@compiled(0)
+@compiled(0, once=True)
 def solve(program: Program, x: Any, low: Any, high: Any, each: dict[str, Any], common: dict[str, Any], near: Any) -> Solution:
     """Optimum of every member from the starts x (width, members).
 

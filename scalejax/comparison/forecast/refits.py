@@ -81,7 +81,7 @@ class Refits(Shown):
         return {name: np.asarray(value) for name, value in self.request.layout.forward(theta, self.request.batch.fixed).items()}
 
 
-@compiled(0)
+@compiled(0, once=True)
 def _values(spec: Spec, theta: Any, inputs: tuple[Any, ...], fixed: dict[str, Any], own: dict[str, Any]) -> Any:
     """The law at every theta (size, members) and row, (members, rows)."""
     group = np.zeros((len(inputs[0]), 1), int)

@@ -189,7 +189,7 @@ def losses(laws: tuple[Law, ...], weights: tuple[str, ...]) -> Condition:
     return predicted
 
 
-@compiled(0, 1)
+@compiled(0, 1, once=True)
 def evaluated(
     laws: tuple[Law, ...], weights: tuple[str, ...], h: Any, slope_of: Any, params: Any, path: Any, values: Any
 ) -> tuple[Any, ...]:

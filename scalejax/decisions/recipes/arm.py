@@ -131,7 +131,7 @@ class Arm(NamedTuple):
         return np.asarray(jax.vmap(lambda row: self.cost(**row, **rest))(at), dtype=np.float64)
 
 
-@compiled(0)
+@compiled(0, once=True)
 def _values(law: Law, params: Any, inputs: Any, given: Any) -> Any:
     """The law for sets of parameters and points, (sets, points)."""
     value = law_condition(law)

@@ -163,7 +163,7 @@ def _points(arm: Arm, chosen: tuple[str, ...]) -> tuple[dict[str, np.ndarray], t
     return {n: np.broadcast_to(v, shape).reshape(-1) for n, v in values.items()}, shape
 
 
-@compiled(0)
+@compiled(0, once=True)
 def _elasticities(law: Law, params: Any, inputs: Any, given: Any) -> Any:
     """-dL / dlog N and -dL / dlog D for sets of parameters and points, (2, sets, points)."""
     value = law_condition(law)

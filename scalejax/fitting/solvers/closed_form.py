@@ -93,7 +93,7 @@ def _columns(spec: Spec, batch: Batch, sets: np.ndarray) -> tuple[np.ndarray, np
     return np.asarray(offset), np.moveaxis(np.asarray(design), -1, 1)
 
 
-@compiled(0, 1, 3)
+@compiled(0, 1, 3, once=True)
 def _linearised(spec: Spec, batched: tuple[bool, ...], data: Data, sets: int) -> tuple[Any, Any]:
     """Offset (sets, rows) and derivatives (sets, size, rows) on the natural scale, about theta = 0, where c is of the order of one."""
     theta = jnp.zeros((spec.layout.size, sets))

@@ -206,7 +206,7 @@ def block_derivatives(request: Request, theta: np.ndarray) -> Iterator[tuple[sli
         yield part, r[:, :kept], np.where(w > 0, jac, 0.0)[..., :kept], np.moveaxis(bending, 0, -1)[..., :kept]
 
 
-@compiled(0)
+@compiled(0, once=True)
 def loss_terms(loss: Loss, r: Any) -> tuple[Any, Any, Any]:
     """rho(r), psi(r), rho''(r)."""
     return loss.rho(r), loss.psi(r), loss.curvature(r)
@@ -224,7 +224,7 @@ def derivatives(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -
     return np.where(lost, 0.0, r), np.where(lost, 0.0, jac), np.where(bendings[:, None, None], bending, 0.0)
 
 
-@compiled(0, 1)
+@compiled(0, 1, once=True)
 def _derivatives(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> tuple[Any, Any, Any]:
     r, columns = jacobian(spec, batched, theta, data)
     slope = data.weight * spec.loss.psi(r)

@@ -349,11 +349,11 @@ def _spare(p: int, weight: np.ndarray) -> np.ndarray:
     return np.maximum((weight > 0).sum(axis=1) - p, 1)
 
 
-@compiled(0)
+@compiled(0, once=True)
 def _psi(loss: Loss, r: Any) -> Any:
     return loss.psi(r)
 
 
-@compiled(0)
+@compiled(0, once=True)
 def _mean_curvature(loss: Loss, r: Any, width: Any) -> Any:
     return loss.mean_curvature(r, width)

@@ -16,6 +16,7 @@ from ...core.numeric.precision import double
 from ...core.numeric.programs import compiled
 from ...core.numeric.statistics import evenly
 from ...core.table import Shown, Table, number
+from ..model.arguments import PriorArguments
 from ..model.density import Evidence, Model
 from .influence import draws_of
 
@@ -122,7 +123,7 @@ def replicates(posterior: Posterior, seed: int = 0, draws: int | None = None) ->
     params, noise = jax.tree.map(lambda v: np.asarray(v)[some], draws_of(posterior))
     batch = min(max(_NUMBERS // np.size(posterior.evidence.target), 1), len(some))
     keys = jax.random.split(jax.random.key(seed), len(some))
-    evidence = posterior.evidence._replace(priors={})
+    evidence = posterior.evidence._replace(priors=PriorArguments())
     predicted, drawn = _replicates(posterior.model, batch, params, noise, keys, evidence)
     return np.asarray(predicted)[:, : len(rows)], np.asarray(drawn)[:, : len(rows)]
 

@@ -63,7 +63,7 @@ def _quantities(model: Model, evidence: Evidence, inner: dict[str, Any]) -> dict
     return {**{name: v for name, v in sites.items() if not name.endswith(hidden)}, "log likelihood": density}
 
 
-@compiled(0)
+@compiled(0, once=True)
 def _of_flat(model: Model, many: Evidence, flat: Any) -> dict[str, Any]:
     return jax.vmap(lambda evidence, w: _quantities(model, evidence, unravel(model, evidence, w)), in_axes=(SETS, 0))(many, flat)
 

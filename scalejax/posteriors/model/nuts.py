@@ -72,7 +72,7 @@ def _kernel(
     return state, lambda state: move(state, arguments, {})
 
 
-@compiled(0, 1)
+@compiled(0, 1, once=True)
 def _begin(model: Model, settings: Settings, accept: Any, z: Any, value: Any, slope: Any, keys: Any) -> Any:
     from numpyro.infer.util import ParamInfo
 
@@ -192,7 +192,7 @@ def _potential(local: Callable[[np.ndarray], Any], place: Place, z: np.ndarray) 
     return value - np.sum(np.log(rate), axis=2), np.einsum("bij,bci->bcj", place.root, slope)
 
 
-@compiled(0)
+@compiled(0, once=True)
 def sites(model: Model, place: Place, groups: tuple[Groups, ...], evidence: Evidence, z: Any) -> dict[str, Any]:
     """All sites, computed ones included, of draws z (draws, size) of one data set."""
     from numpyro.infer.util import constrain_fn
