@@ -61,7 +61,9 @@ def densities(posterior: Posterior, evidence: Evidence, left_out: bool = False) 
     """Weighted log densities of padded evidence in every draw, (draws, rows) or (draws, rows, T); `left_out`: given the other runs."""
     batch = max(_NUMBERS // max(np.size(evidence.target), 1), 1)
     numbers = draws_of(posterior)
-    return np.asarray(_densities(posterior.model, min(batch, len(posterior)), left_out, *numbers, evidence._replace(priors=PriorArguments())))
+    return np.asarray(
+        _densities(posterior.model, min(batch, len(posterior)), left_out, *numbers, evidence._replace(priors=PriorArguments()))
+    )
 
 
 def draws_of(posterior: Posterior) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
