@@ -242,7 +242,7 @@ class Request:
         """
         draws = theta.reshape(theta.shape[0], theta.shape[1], -1)
         flat = np.moveaxis(draws, 0, -1)  # (sets, draws, size)
-        values = _natural(self.layout, flat.reshape(-1, theta.shape[0]), self.held)
+        values = self.layout.natural(flat.reshape(-1, theta.shape[0]), self.held)
         result = {}
         for name in self.law.parameters:
             value = np.asarray(values[name], dtype=np.float64)
@@ -311,9 +311,3 @@ def _predict_sets(spec: Spec, batched: tuple[bool, ...], theta: Any, inputs: tup
     """Predictions of every set at its theta, (sets, rows) or (sets, rows, T)."""
     axes = tuple(-1 if b else None for b in batched)
     return jax.vmap(lambda t, xs: predictions(spec, t, xs, group, fixed), in_axes=(-1, axes))(theta, inputs)
-
-
-@compiled(0, once=True)
-def _natural(layout: Layout, theta: Any, fixed: dict[str, Any]) -> dict[str, Any]:
-    """Natural parameters of many theta, (members, size)."""
-    return jax.vmap(lambda t: layout.forward(t, fixed))(theta)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from .programs import keep_programs
@@ -25,6 +26,11 @@ def double(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
 
     return wrapper
+
+
+def namespace(value: Any) -> Any:
+    """The module that computes with this number or array: JAX's NumPy for arrays of JAX, else NumPy, which needs no compiled programs."""
+    return jnp if isinstance(value, jax.Array) else np
 
 
 def plain(value: Any) -> Any:

@@ -14,7 +14,7 @@ import numpy as np
 from ...core.numeric.programs import compiled
 from ..objective.data import Blocks, make_blocks
 from ..objective.layout import one_group
-from ..objective.losses import Loss
+from ..objective.losses import loss_terms
 from ..objective.penalty import CENTRAL, MISFIT, penalty, ranges
 from ..objective.problem import Data, Spec, data_axes, jacobian, residuals
 from ..request import Request
@@ -92,7 +92,7 @@ def _apart(request: Request, theta: np.ndarray) -> _Point:
     batch, sets = request.batch, np.arange(theta.shape[1])
     r, jac, bending = derivatives(request.spec, batch.batched, theta, batch.gather(sets))
     weight = batch.weight.T
-    rho, psi, rho2 = (np.asarray(a).T for a in loss_terms(request.loss, r))
+    rho, psi, rho2 = (a.T for a in loss_terms(request.loss, r))
     jac = np.where((weight > 0)[..., None], np.moveaxis(jac, 0, -1).swapaxes(0, 1), 0.0)  # (sets, rows, size)
     turned = np.swapaxes(jac, 1, 2)
 
@@ -131,7 +131,7 @@ def _in_blocks(request: Request, theta: np.ndarray) -> _Point:
     objective = 0.0
     for part, here, jac, bending in block_derivatives(request, theta):
         w = weight[:, part]
-        rho, psi, rho2 = (np.asarray(a) for a in loss_terms(request.loss, here))
+        rho, psi, rho2 = loss_terms(request.loss, here)
         objective += np.sum(w * rho)
         r[:, part], bendings[..., part], newton[..., part] = here, bending, gram(jac, w * rho2)
         np.add.at(gradient, place[:, part], np.einsum("irb,rb->ib", jac, w * psi))
@@ -204,12 +204,6 @@ def block_derivatives(request: Request, theta: np.ndarray) -> Iterator[tuple[sli
         found = derivatives(local, (True,) * (len(inputs) + 1), theta[place[:, which], 0], cut)
         r, jac, bending = found
         yield part, r[:, :kept], np.where(w > 0, jac, 0.0)[..., :kept], np.moveaxis(bending, 0, -1)[..., :kept]
-
-
-@compiled(0, once=True)
-def loss_terms(loss: Loss, r: Any) -> tuple[Any, Any, Any]:
-    """rho(r), psi(r), rho''(r)."""
-    return loss.rho(r), loss.psi(r), loss.curvature(r)
 
 
 def derivatives(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

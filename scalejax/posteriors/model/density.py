@@ -250,6 +250,6 @@ def evidence_of(model: Model, runs: Runs, index: np.ndarray, weight: np.ndarray,
     expected = level_of(predicted, table.weight > 0, codes[:, model.spec.layout.main], model.spec.on == "log") if level else None
     return Evidence(
         inputs=table.inputs, target=target, weight=table.weight, group=codes,
-        fixed={k: np.asarray(v, dtype=np.float64) for k, v in fixed.items()}, rows=rows, covariates=covariates, priors=PriorArguments(priors),
-        level=expected,
+        fixed={k: np.asarray(v, dtype=np.float64) for k, v in fixed.items()}, rows=rows, covariates=covariates,
+        priors=PriorArguments(priors), level=expected,
     )  # fmt: skip
