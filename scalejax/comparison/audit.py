@@ -16,7 +16,7 @@ from ..core.runs import Runs
 from ..core.table import Shown
 from ..fitting.fit import fit
 from ..fitting.objective.losses import loss_terms
-from ..fitting.objective.problem import residuals
+from ..fitting.objective.problem import residuals_at
 from ..fitting.result import Fit
 from ..fitting.status import Status
 
@@ -98,6 +98,6 @@ def _objective(found: Fit, params: Mapping[str, Any]) -> float:
     request = found.request
     theta = request.layout.inverse(params)[:, None]
     data = request.batch.gather(np.zeros(1, int))
-    residual = np.asarray(residuals(request.spec, request.batch.batched, theta, data))
+    residual = np.asarray(residuals_at(request.spec, request.batch.batched, theta, data))
     counts = data.weight > 0  # beyond the end of a curve nothing was observed
     return float(np.sum(data.weight[counts] * loss_terms(request.loss, residual[counts])[0]))

@@ -77,8 +77,8 @@ class Refits(Shown):
 
     def params(self, structure: int, group: int, weighting: int) -> dict[str, Any]:
         """Natural parameters of one optimum."""
-        theta = self.theta[:, structure, group, weighting]
-        return {name: np.asarray(value) for name, value in self.request.layout.forward(theta, self.request.batch.fixed).items()}
+        found = self.request.layout.natural(self.theta[None, :, structure, group, weighting], self.request.batch.fixed)
+        return {name: value[0] for name, value in found.items()}
 
 
 @compiled(0, once=True)

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 
 from ...core.laws.law import Law
 from ...core.numeric.batching import UNROLLED
+from ...core.numeric.programs import compiled
 from .layout import Layout
 from .losses import Loss
 
@@ -83,6 +84,12 @@ def residuals(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> 
         return _residuals_of_one(spec, vector, inputs, target, data, own)
 
     return jax.vmap(member, in_axes=(-1, axes[:-1], axes[-1], -1), out_axes=-1)(theta, data.inputs, data.target, data.own)
+
+
+@compiled(0, 1, once=True)
+def residuals_at(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> Any:
+    """`residuals` where no program is made of them."""
+    return residuals(spec, batched, theta, data)
 
 
 def predictions(spec: Spec, vector: Any, inputs: tuple[Any, ...], group: Any, fixed: dict[str, Any]) -> Any:

@@ -73,13 +73,13 @@ def _kernel(
 
 
 @compiled(0, 1, once=True)
-def _begin(model: Model, settings: Settings, accept: Any, z: Any, value: Any, slope: Any, keys: Any) -> Any:
+def _begin(model: Model, settings: Settings, accept: Any, z: Any, value: Any, slope: Any, seed: Any) -> Any:
     from numpyro.infer.util import ParamInfo
 
     def one(z: Any, value: Any, slope: Any, key: Any) -> Any:
         return _kernel(model, settings, accept, (None, None, None), ParamInfo(z, value, slope), key)[0]
 
-    return jax.vmap(one)(z, value, slope, keys)
+    return jax.vmap(one)(z, value, slope, jax.random.split(jax.random.key(seed), len(z)))
 
 
 @compiled(0, 1, 2)
@@ -115,9 +115,8 @@ class Walk:
         sets, size = place.center.shape
         z = np.random.default_rng(seed).standard_normal((sets, chains, size)) if z is None else z
         value, slope = _potential(local(model, groups, evidence), place, z)
-        keys = jax.random.split(jax.random.key(seed), sets * chains)
         self.place, self.accept, self.shape = place, accept, (sets, chains)
-        self._states = _begin(model, settings, accept, z.reshape(-1, size), value.reshape(-1), slope.reshape(-1, size), keys)
+        self._states = _begin(model, settings, accept, z.reshape(-1, size), value.reshape(-1), slope.reshape(-1, size), seed)
         # One axis of all chains traces in half the time of two nested ones.
         each, groups, inputs, target = jax.tree.map(
             lambda v: np.repeat(v, chains, axis=0), (place, groups, evidence.inputs, evidence.target)
