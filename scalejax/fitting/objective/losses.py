@@ -7,7 +7,7 @@ nothing but makes quasi-Newton methods stop early, which is how a famous fit wen
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import jax
@@ -221,6 +221,29 @@ def _of_numbers(names: tuple[str, ...], loss: Loss, *r: np.ndarray) -> Any:
 @compiled(0, 1, once=True)
 def _program(names: tuple[str, ...], loss: Loss, *r: Any) -> Any:
     return tuple(getattr(loss, name)(*r) for name in names)
+
+
+@jax.tree_util.register_pytree_node_class
+class LossArgument:
+    """A loss as an argument of compiled programs: its numbers are arrays, so that losses that differ in them alone share a program."""
+
+    def __init__(self, loss: Loss) -> None:
+        self.loss = loss
+
+    def tree_flatten(self) -> tuple[tuple[Any, ...], Any]:
+        """Numbers and further losses; those of a class of the user's, which may look at them, are part of the program."""
+        if not self.loss.closed:
+            return (), self.loss
+        parts = {f.name: getattr(self.loss, f.name) for f in fields(self.loss)}
+        return tuple(LossArgument(v) if isinstance(v, Loss) else v for v in parts.values()), (type(self.loss), tuple(parts))
+
+    @classmethod
+    def tree_unflatten(cls, known: Any, parts: tuple[Any, ...]) -> LossArgument:
+        """The inverse."""
+        if isinstance(known, Loss):
+            return cls(known)
+        kind, names = known
+        return cls(kind(**{n: v.loss if isinstance(v, LossArgument) else v for n, v in zip(names, parts, strict=True)}))
 
 
 def huber(delta: float = RELATIVE_DELTA) -> Loss:

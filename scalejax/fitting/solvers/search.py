@@ -14,7 +14,7 @@ import numpy as np
 from ...core.numeric.batching import in_parallel, over_devices, over_hosts, traced
 from ...core.numeric.programs import compiled
 from ..objective.data import Batch
-from ..objective.problem import Data, Spec, data_axes
+from ..objective.problem import Data, Spec, arguments, data_axes
 from ..request import Request
 from ..status import Ends, Status, code
 from .closed_form import is_linear
@@ -132,7 +132,9 @@ def screen(spec: Spec, batch: Batch, theta: np.ndarray, sets: np.ndarray) -> np.
     def work(start: int) -> None:
         chunk = np.arange(start, min(start + size, len(values)))
         padded = np.resize(chunk, size)
-        values[chunk] = np.asarray(_screen(spec, batch.batched, theta[:, padded], source.gather(sets[padded])))[: len(chunk)]
+        values[chunk] = np.asarray(_screen(spec, batch.batched, theta[:, padded], arguments(spec, source.gather(sets[padded]))))[
+            : len(chunk)
+        ]
 
     in_parallel(work, range(0, len(values), size))
     return values
@@ -161,7 +163,7 @@ def minimise(
     def share(mine: np.ndarray) -> Ends:
         def gather(members: np.ndarray) -> Data:
             which = mine[members]
-            return source.gather(sets[which], None if weight is None else weight[:, which])
+            return arguments(spec, source.gather(sets[which], None if weight is None else weight[:, which]))
 
         begin, floor = theta[:, mine], rounding_floor(spec, batch)
         if isinstance(solver, LM):

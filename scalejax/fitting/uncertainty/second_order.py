@@ -16,7 +16,7 @@ from ..objective.data import Blocks, make_blocks
 from ..objective.layout import one_group
 from ..objective.losses import loss_terms
 from ..objective.penalty import CENTRAL, MISFIT, penalty, ranges
-from ..objective.problem import Data, Spec, data_axes, jacobian, residuals
+from ..objective.problem import Data, Spec, arguments, data_axes, jacobian, residuals
 from ..request import Request
 from ..solvers.search import rounding_level
 from ..solvers.system import places
@@ -66,7 +66,7 @@ def second_order(request: Request, theta: np.ndarray) -> tuple[np.ndarray, list[
 
 def _penalised(request: Request, point: _Point) -> _Point:
     """The point with the penalty's part. The covariances are those of the runs alone: what only the penalty decides is not known."""
-    value, slope, curved = (np.asarray(a) for a in penalty(request.layout, request.batch.penalty_weight, point.theta))
+    value, slope, curved = (np.asarray(a) for a in penalty(ranges(request.layout), request.batch.penalty_weight, point.theta))
     newton = point.newton + np.eye(len(slope)) * curved.T[:, :, None]
     return replace(point, objective=point.objective + value, gradient=point.gradient + slope.T, newton=newton)
 
@@ -212,7 +212,7 @@ def derivatives(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -
     A set without finite derivatives gets zeros, as if nothing were determined there, so that it does not spoil the others; one without
     finite second derivatives, where a parameter has run off to the last number that its transform can hold, gets zeros for these alone.
     """
-    r, jac, bending = (np.asarray(a) for a in _derivatives(spec, batched, theta, data))
+    r, jac, bending = (np.asarray(a) for a in _derivatives(spec, batched, theta, arguments(spec, data)))
     lost = ((data.weight > 0) & ~(np.isfinite(r) & np.isfinite(jac).all(axis=0))).any(axis=0)
     bendings = np.isfinite(bending).all(axis=(1, 2)) & ~lost
     return np.where(lost, 0.0, r), np.where(lost, 0.0, jac), np.where(bendings[:, None, None], bending, 0.0)
@@ -221,7 +221,7 @@ def derivatives(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -
 @compiled(0, 1, once=True)
 def _derivatives(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> tuple[Any, Any, Any]:
     r, columns = jacobian(spec, batched, theta, data)
-    slope = data.weight * spec.loss.psi(r)
+    slope = data.weight * data.loss.psi(r)
 
     def one(vector, slope, member):
         return jax.hessian(lambda t: jnp.sum(slope * residuals(spec, (False,) * len(batched), t[:, None], member)[:, 0]))(vector)
