@@ -132,9 +132,8 @@ def screen(spec: Spec, batch: Batch, theta: np.ndarray, sets: np.ndarray) -> np.
     def work(start: int) -> None:
         chunk = np.arange(start, min(start + size, len(values)))
         padded = np.resize(chunk, size)
-        values[chunk] = np.asarray(_screen(spec, batch.batched, theta[:, padded], arguments(spec, source.gather(sets[padded]))))[
-            : len(chunk)
-        ]
+        data = arguments(spec, source.gather(sets[padded]))
+        values[chunk] = np.asarray(_screen(spec, batch.batched, theta[:, padded], data))[: len(chunk)]
 
     in_parallel(work, range(0, len(values), size))
     return values
