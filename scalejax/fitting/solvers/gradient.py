@@ -17,7 +17,7 @@ from ...core.numeric.batching import over_devices, traced
 from ...core.numeric.linear import cholesky, solve_damped, solve_transposed
 from ...core.numeric.programs import compiled
 from ..objective.layout import Layout
-from ..objective.problem import Data, Spec, data_axes
+from ..objective.problem import Data, Spec, arguments, data_axes
 from ..status import Ends, Status, code, no_ends
 from .lm import LM, chunk_size
 from .projection import VarPro
@@ -216,7 +216,7 @@ def descend(
     for start in range(0, members, size):
         chunk = np.arange(start, min(start + size, members))
         padded = np.resize(chunk, size)
-        data, place, total = gather(padded), theta[:, padded], np.zeros(size, int)
+        data, place, total = arguments(spec, gather(padded)), theta[:, padded], np.zeros(size, int)
         for _ in range(settings.rounds):
             found = _descend(spec, batched, settings, place, data)
             place, total = np.asarray(found[0]), total + np.asarray(found[2])

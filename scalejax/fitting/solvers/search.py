@@ -162,7 +162,7 @@ def minimise(
     def share(mine: np.ndarray) -> Ends:
         def gather(members: np.ndarray) -> Data:
             which = mine[members]
-            return arguments(spec, source.gather(sets[which], None if weight is None else weight[:, which]))
+            return source.gather(sets[which], None if weight is None else weight[:, which])
 
         begin, floor = theta[:, mine], rounding_floor(spec, batch)
         if isinstance(solver, LM):
