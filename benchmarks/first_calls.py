@@ -1,7 +1,8 @@
 """Calls of a session in one process, each with the programs that it compiles; `first_answers` and a test run it in fresh ones.
 
 `python -m benchmarks.first_calls` prints a line of JSON for every call: its name, seconds of clock and CPU, how many programs were needed,
-and how many of them were compiled because none was kept from an earlier process.
+how many of them were compiled because none was kept from an earlier process, and the CPU seconds of the same call again. With "quick" or
+"further" it makes other calls; "verb" and a line of the command line do the same for that.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from typing import Any
 
 import jax
 import numpy as np
-import numpyro.distributions as dist
 
 import scalejax as sj
 
 _PROGRAM, _MISS = "/jax/core/compile/backend_compile_duration", "/jax/compilation_cache/cache_misses"
 SEEN: Counter[str] = Counter()
+AGAIN: list[bool] = []  # is every call made twice?
 
 
 def watch() -> None:
@@ -38,7 +39,12 @@ def counted(call: Callable[[], Any]) -> tuple[Any, dict[str, float]]:
     wall, cpu = time.perf_counter(), time.process_time()
     answer = call()
     took = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
-    return answer, {**took, "programs": SEEN[_PROGRAM], "compiled": SEEN[_MISS]}
+    took |= {"programs": SEEN[_PROGRAM], "compiled": SEEN[_MISS]}
+    if AGAIN:
+        cpu = time.process_time()
+        call()
+        took["again"] = time.process_time() - cpu
+    return answer, took
 
 
 def runs(count: int = 240) -> sj.Runs:
@@ -80,6 +86,8 @@ def next_runs(fit: sj.Fit) -> sj.NextRuns:
 
 def further(table: sj.Runs) -> Iterator[tuple[str, dict[str, float]]]:
     """Calls of all other kinds of programs, of which a test looks whether they are the same in every process."""
+    import numpyro.distributions as dist
+
     some = table.take(np.arange(48)).with_columns(lab=np.repeat(["a", "b", "c"], 16), unit=np.repeat(np.arange(12), 4))
     fit = sj.fit("chinchilla", some)
     quick = {"draws": 50, "warmup": 50, "chains": 2, "budget": 1}
@@ -107,6 +115,12 @@ def further(table: sj.Runs) -> Iterator[tuple[str, dict[str, float]]]:
 if __name__ == "__main__":
     watch()
     warnings.simplefilter("ignore")
+    if sys.argv[1:2] == ["verb"]:
+        from scalejax.commands.cli import main
+
+        print(json.dumps({"call": sys.argv[2], **counted(lambda: main(sys.argv[2:]))[1]}), file=sys.stderr)
+        sys.exit()
+    AGAIN.extend([True] * (len(sys.argv) == 1))
     with tempfile.TemporaryDirectory() as folder:
         found = further(runs()) if "further" in sys.argv else calls(runs(), Path(folder), quick="quick" in sys.argv)
         for name, took in found:
