@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import zlib
@@ -125,6 +126,12 @@ def test_losses_that_differ_in_their_numbers_share_programs(runs):
         expected = np.where(size < delta, size**2 / 2, delta * (size - delta / 2)).sum()
         assert fit.objective == pytest.approx(expected, rel=1e-9)
     assert trace_counts() == before
+
+
+def test_programs_take_the_loss_from_their_data():
+    """`Spec` is equal whatever the numbers of its loss, so that a program that looked at them there would keep the first ones for ever."""
+    for path in Path(sj.__file__).parent.rglob("*.py"):
+        assert not re.search(r"spec\.loss\.(rho|psi|curvature|mean_curvature|majorizer)\b", path.read_text()), path
 
 
 def test_plausible_ranges_share_programs(runs):

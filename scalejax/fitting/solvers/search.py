@@ -14,6 +14,7 @@ import numpy as np
 from ...core.numeric.batching import in_parallel, over_devices, over_hosts, traced
 from ...core.numeric.programs import compiled
 from ..objective.data import Batch
+from ..objective.losses import loss_terms
 from ..objective.problem import Data, Spec, arguments, data_axes
 from ..request import Request
 from ..status import Ends, Status, code
@@ -192,7 +193,7 @@ def _stragglers(sets: np.ndarray) -> Late:
 def rounding_floor(spec: Spec, batch: Batch) -> float:
     """Objective below which only rounding is left: residuals of 1e-15, relative to the target's size."""
     size = 1.0 if spec.on == "log" else float(np.max(np.abs(batch.target)))
-    return float(spec.loss.rho(1e-15 * size)) * batch.rows
+    return float(loss_terms(spec.loss, np.asarray(1e-15 * size))[0]) * batch.rows
 
 
 def rounding_level(spec: Spec, batch: Batch) -> float:
