@@ -41,6 +41,8 @@ _NARROWEST = 1e-14  # share of the objective
 _WARM_TOLERANCE = 1e-11  # replicates are noise: their sixth digit is none
 _MEMORY = 2**28  # bytes that the states of members may take at once
 _ROUND = 4  # iterations between two compactions
+_LONG = 200  # iterations after which the last few members are worth a program for a smaller chunk,
+_SMALLER = 16  # by this factor
 
 Late = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]  # see `solve`
 
@@ -227,14 +229,18 @@ def _solve_slab(
     arguments = tuple(map(float, (settings.max_iterations, settings.tolerance, settings.near, settings.damping)))
 
     def work(chunk: np.ndarray) -> None:
-        padded = np.resize(chunk, size)  # repeats members to fill the chunk; the copies are dropped
+        padded = np.resize(chunk, here_size)  # repeats members to fill the chunk; the copies are dropped
         part = advance(spec, batched, inner, jax.tree.map(lambda a: a[..., padded], state), gather(here[padded]), arguments, floor)
         for whole, piece in zip(jax.tree.leaves(state), jax.tree.leaves(part), strict=True):
             whole[..., chunk] = np.asarray(piece)[..., : len(chunk)]
 
     active = np.arange(len(here))
+    devices = jax.local_device_count()
+    few = max(size // devices // _SMALLER, 1) * devices
     while len(active):
-        in_parallel(work, [active[start : start + size] for start in range(0, len(active), size)])
+        tail = late is not None and len(active) <= 2 * few and state.iterations[active].min() >= _LONG
+        here_size = few if tail else size
+        in_parallel(work, [active[start : start + here_size] for start in range(0, len(active), here_size)])
         if late is not None:
             state.status[late(here, state.objective, state.iterations, state.status)] = code(Status.GIVEN_UP)
         active = np.flatnonzero(state.status == 0)
