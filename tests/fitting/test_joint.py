@@ -1,5 +1,6 @@
 """Joint fits by the arrow of their normal equations, rows in blocks, and waves of starts give what the plain ways give."""
 
+import importlib
 import warnings
 
 import numpy as np
@@ -138,3 +139,13 @@ def test_many_groups_cost_no_cube(monkeypatch):
     np.testing.assert_allclose(found.inverse() @ matrix, np.eye(120), atol=1e-10)
     matrix[0, 0] = 1e-9
     assert sparse.factored(matrix) is None and sparse.factored(np.ones((120, 120))) is None
+
+
+def test_replicates_in_several_calls_are_those_of_one(monkeypatch):
+    """Units keep their random numbers, so that draws stay paired however many are made at a time."""
+    table, _, _ = grouped(12, 8, seed=5)
+    fit = sj.fit(LAW, table, starts=8, unidentified="warn")
+    whole = sj.bootstrap(fit, 150, groups="lab", seed=3)
+    monkeypatch.setattr(importlib.import_module("scalejax.fitting.uncertainty.bootstrap"), "_NUMBERS", 1)
+    np.testing.assert_allclose(sj.bootstrap(fit, 150, groups="lab", seed=3).theta, whole.theta, rtol=1e-5, atol=1e-6)
+    assert sj.bootstrap(fit, 150, kind="cases").theta.shape == whole.theta.shape
