@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -40,6 +40,7 @@ _ENDLESS = 1e-2  # a step shortened by more than this raises the damping
 _NARROWEST = 1e-14  # share of the objective
 _WARM_TOLERANCE = 1e-11  # replicates are noise: their sixth digit is none
 _MEMORY = 2**28  # bytes that the states of members may take at once
+_PART = 16  # of a GPU's memory that the derivatives of one call may take is the inverse of this
 _ROUND = 4  # iterations between two compactions
 _LONG = 200  # iterations after which the last few members are worth a program for a smaller chunk,
 _SMALLER = 16  # by this factor
@@ -168,9 +169,16 @@ def damping_unit(diagonal: Any) -> Any:
 
 
 def chunk_size(rows: int, parameters: int) -> int:
-    """Members that one compiled call works on, on one device: what stays in the CPU's cache, or fills a GPU."""
-    budget = 2**15 if jax.default_backend() == "cpu" else 2**30 // (8 * (parameters + 8))
-    return int(2 ** np.clip(np.floor(np.log2(budget / rows)), 0, 8 if jax.default_backend() == "cpu" else 16))
+    """Members that one compiled call works on, on one device: what stays in the CPU's cache, or fills a part of a GPU's memory."""
+    cpu = jax.default_backend() == "cpu"
+    budget = 2**15 if cpu else _device_bytes() // _PART // (8 * (parameters + 8))
+    return int(2 ** np.clip(np.floor(np.log2(budget / rows)), 0, 8 if cpu else 16))
+
+
+@lru_cache
+def _device_bytes() -> int:
+    """Memory of one device, or what small ones have where it does not say."""
+    return int((jax.local_devices()[0].memory_stats() or {}).get("bytes_limit", 2**34))
 
 
 def solve(
