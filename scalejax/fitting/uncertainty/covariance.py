@@ -10,6 +10,7 @@ import numpy as np
 
 from ...core.laws.domains import Interval, Positive
 from ..objective.layout import Layout
+from .sparse import Factored, factored
 
 _VANISHED = 1e-6  # relative influence on the prediction of an e-fold of a parameter, below which it has left the law
 _SINGULAR = 1e-13
@@ -91,6 +92,9 @@ def _stack(layout: Layout, edge: np.ndarray, rows: Rows) -> list[Curvature]:
     free, size, sets = np.flatnonzero(~edge), len(edge), len(rows.n)
     gauss_newton, bending = rows.hessian()
     hessian = gauss_newton + bending
+    large = factored(hessian[0]) if sets == 1 and rows.n[0] > size else None
+    if large is not None:
+        return [_of_many(layout, edge, rows, large)]
     # Away from an optimum, or on noise-free runs, where rounding rules:
     indefinite = np.linalg.eigvalsh(hessian).min(axis=1, initial=np.inf) <= 0
     hessian = np.where(indefinite[:, None, None], gauss_newton, hessian)
@@ -126,6 +130,20 @@ def _stack(layout: Layout, edge: np.ndarray, rows: Rows) -> list[Curvature]:
         )
         for i in range(sets)
     ]
+
+
+def _of_many(layout: Layout, edge: np.ndarray, rows: Rows, hessian: Factored) -> Curvature:
+    """As `_stack`, of one joint fit of many parameters all of which are determined."""
+    free, size = np.flatnonzero(~edge), len(edge)
+    whole, freedom = np.full((2, size, size), np.nan), np.full(size, float(rows.n[0] - size))
+    for full, part in zip(whole, (hessian.around(rows.scatter()[0]), rows.model()[0]), strict=True):
+        full[free[:, None], free] = part
+    freedom[free] = np.minimum(rows.freedom(hessian.inverse()[None])[0], freedom[free])
+    deviation = np.sqrt(np.diagonal(whole[0]))
+    return Curvature(
+        covariance=whole[0], model_covariance=whole[1], freedom=freedom, condition=hessian.condition,
+        boundary=tuple(np.asarray(layout.labels)[edge]), flat=(), correlation=whole[0] / (deviation[:, None] * deviation),
+    )  # fmt: skip
 
 
 def _root(scatter: np.ndarray) -> np.ndarray:
