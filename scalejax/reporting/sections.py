@@ -19,7 +19,7 @@ from ..posteriors.checks.diagnostics import Chains
 from ..posteriors.priors import describe
 from . import plot
 from .page import Block, Bullets, Code, Heading, Numbers, Picture, Section, Text, Verdict
-from .plots import points
+from .plots import marks, points
 from .plots.curves import MOST
 from .plots.style import GREEN, flops, listed, quantity
 from .study import FACTORS, Study, compute_wasted, wrong_sizes
@@ -106,7 +106,7 @@ def quality(study: Study) -> list[Section]:
     ]
     if points.default_scale(fit) is not None:
         caption = "Residuals by scale. A trend at the right end is a warning for every extrapolation."
-        if len(fit.observed) >= plot.ENOUGH_FOR_A_MEDIAN:
+        if len(fit.observed) >= marks.ENOUGH_FOR_A_MEDIAN:
             caption += " The line is the running median; the band is 1.48 median absolute deviations wide on each side."
         pictures.append(Picture(partial(plot.residuals, fit), caption))
     return [Section("How well it fits", pictures)]

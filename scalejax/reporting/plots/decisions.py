@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +10,6 @@ import numpy as np
 from ...core.errors import DecisionError
 from ...decisions.allocate import Allocation
 from ...decisions.design.next_runs import NextRuns
-from ...decisions.mixtures.mixture import Mixture
 from ...decisions.recipes.break_even import BreakEven
 from ...decisions.recipes.choose import Choice
 from ...decisions.recipes.equivalent import Equivalent
@@ -63,60 +62,6 @@ def valley(allocation: Allocation, name: str = "N", *, span: float = 30.0, ax: A
     ax.set(ylim=(0, min(top, _SHOWN)), ylabel=f"{'loss' if allocation.for_budget else 'cost'} above its least (%)")
     style.log_axis(ax, "x", *style.unit_of(name))
     ax.legend(frameon=False)
-    return style.finish(ax)
-
-
-def mixture(best: Mixture, others: Mapping[str, Any] | None = None, *, level: float = 0.9, ax: Axes | None = None, **mark: Any) -> Axes:
-    """Weights of every domain with their intervals, caps, and other mixtures beside them; along a path, the weights as stacked areas.
-
-    Args:
-        best: from `optimal_mixture`.
-        others: name to weights, such as what is used today.
-        level: of the intervals.
-        ax: where to draw.
-        **mark: for `Axes.plot`.
-
-    Returns:
-        The axes.
-
-    Example: `sj.plot.mixture(best, {"uniform": np.full(5, 0.2)})`.
-    """
-    ax = style.canvas(ax)
-    if not best.single:
-        return _along_path(ax, best)
-    place = np.arange(len(best.domains))
-    if best.draws is not None:
-        limits = best.interval(level)
-        low, high = (np.asarray([limits[name][end] for name in best.domains]) for end in (0, 1))
-        ax.plot(np.stack([low, high]), np.stack([place, place]), color=style.BLUE, linewidth=5, alpha=0.3, solid_capstyle="butt")
-        ax.plot([], [], color=style.BLUE, linewidth=5, alpha=0.3, label=f"{100 * level:g} % interval")
-    ax.plot(best.h, place, "o", **{"color": style.BLUE, "markersize": 6, "label": "optimum", **mark})
-    for i, (name, h) in enumerate((others or {}).items()):
-        values = np.asarray(list(h.values()) if isinstance(h, Mapping) else h, dtype=np.float64)
-        ax.plot(values, place + 0.18 + 0.12 * i, "d", color=style.PALETTE[1 + i], markersize=5, label=name)
-    caps = best.problem.high[:, 0]
-    held = caps < 1
-    if held.any():
-        ax.plot(caps[held], place[held], "|", color=style.BLACK, markersize=14, label="cap")
-    ax.set_yticks(place, best.domains)
-    ax.margins(y=0.12)
-    ax.invert_yaxis()
-    ax.set(xlabel="weight", xlim=(-0.01, None))
-    ax.legend(frameon=False)
-    return style.finish(ax)
-
-
-def _along_path(ax: Axes, best: Mixture) -> Axes:
-    scales = {n: a for n, a in best.problem.path["given"].items() if a.ndim == 1 and len(set(a)) > 1}
-    if not scales:
-        raise DecisionError("mixture() draws a path along an input of one number; this one has none.")
-    name, x = next(iter(scales.items()))
-    order = np.argsort(x)
-    colours = [style.PALETTE[i % len(style.PALETTE)] for i in range(len(best.domains))]
-    ax.stackplot(x[order], best.h[order].T, labels=best.domains, colors=colours, alpha=0.75)
-    ax.set(ylim=(0, 1), xlim=(x.min(), x.max()), ylabel="weight")
-    style.log_axis(ax, "x", *style.unit_of(name))
-    ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), reverse=True)
     return style.finish(ax)
 
 

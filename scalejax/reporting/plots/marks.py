@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...fitting.objective.groups import label as label_of
 from ...fitting.result import Fit
 from . import points, style
+from .interactive import named
+
+ENOUGH_FOR_A_MEDIAN = 12  # runs; fewer show no trend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,15 +25,53 @@ def runs(ax: Axes, fit: Fit, x: np.ndarray, y: np.ndarray, by: str | None, marks
     if fit.groups:
         for g in np.unique(points.group_of(fit)[keep]):
             mine = keep & (points.group_of(fit) == g)
-            ax.scatter(x[mine], y[mine], **{"color": style.PALETTE[g % len(style.PALETTE)], "label": fit.groups[g], **look})
-        ax.legend(frameon=False, fontsize="small")
+            dots = {"color": style.PALETTE[g % len(style.PALETTE)], "label": style.inert(fit.groups[g]), **look}
+            name_runs(ax.scatter(x[mine], y[mine], **dots), fit, mine)
+        style.legend(ax)
         return
     value = points.column(fit, by) if by is not None else None
     if by is None or value is None or value.min() <= 0 or value.min() == value.max() or {"c", "color"} & set(marks):
-        ax.scatter(x[keep], y[keep], **{"color": style.BLUE} | look if not {"c", "color"} & set(marks) else look)
+        plain = ax.scatter(x[keep], y[keep], **{"color": style.BLUE} | look if not {"c", "color"} & set(marks) else look)
+        name_runs(plain, fit, keep)
         return
     drawn = ax.scatter(x[keep], y[keep], **{"c": value[keep], "cmap": "viridis", "norm": colour_norm(value.min(), value.max()), **look})
+    name_runs(drawn, fit, keep)
     style.colour_bar(ax, drawn, *style.unit_of(by))
+
+
+def name_runs(dots: Any, fit: Fit, keep: np.ndarray) -> None:
+    """Let points know which runs they are, for charts under whose pointer they tell it."""
+    named(dots, [run_name(fit, int(row)) for row in points.used_rows(fit)[keep]])
+
+
+def run_name(fit: Fit, row: int) -> str:
+    """What a run is called: by its columns of words, else by its row."""
+    text = [name for name in fit.runs.names if fit.runs[name].dtype.kind in "OUS" and name not in fit.request.columns]
+    return label_of(fit.runs[text[0]][row]) if text else f"row {row}"
+
+
+def legend_below(ax: Axes) -> None:
+    """A legend in a row below axes without an axis."""
+    handles, labels = ax.get_legend_handles_labels()
+    ax.legend(handles, labels, loc="upper center", bbox_to_anchor=(0.5, -0.04), ncols=min(len(labels), 3), frameon=False, fontsize="small")
+
+
+def residuals(ax: Axes, fit: Fit, against: str, look: Mapping[str, Any]) -> None:
+    """Relative residuals over a column, in per cent, with their running median and its deviations to both ends."""
+    x, percent = points.column(fit, against), 100 * points.relative_errors(fit)
+    ax.axhline(0, color=style.GREY, linewidth=1)
+    runs(ax, fit, x, percent, "N" if "N" in fit.law.inputs and against != "N" else None, look)
+    if len(x) >= ENOUGH_FOR_A_MEDIAN:
+        centre, median, spread = running(x, percent)
+        ax.fill_between(centre, median - spread, median + spread, color=style.GREY, **style.BAND)
+        ax.plot(centre, median, color=style.BLACK, linewidth=1.8, label="running median")
+    label, text = style.unit_of(against)
+    ax.margins(y=0.12)
+    ax.set(xlabel=label, ylabel="residual, observed − predicted (%)")
+    if x.min() > 0:
+        style.log_axis(ax, "x", label, text)
+    ax.text(0.98, 0.98, "law too low", transform=ax.transAxes, ha="right", va="top", color=style.GREY, fontsize="small")
+    ax.text(0.98, 0.02, "law too high", transform=ax.transAxes, ha="right", color=style.GREY, fontsize="small")
 
 
 def colour_norm(low: float, high: float) -> Any:

@@ -20,6 +20,10 @@ GREY = "#666666"
 BAND: dict[str, Any] = {"alpha": 0.2, "linewidth": 0}
 PAPER = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1.5}  # behind labels that lie on lines
 
+LONGEST = 40  # letters of a name in a picture
+HAIR = "\u200a"  # a hair space: legends leave out labels that begin with an underscore
+_ROW = 62  # letters of a legend in a row above the axes
+
 _UNREGISTERED: ContextVar[bool] = ContextVar("unregistered", default=False)
 _SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
 
@@ -62,6 +66,17 @@ def power_of_ten(value: float) -> str:
     return f"$10^{{{exponent}}}$" if abs(lead - 1) < 1e-6 else rf"${lead:.3g}{{\times}}10^{{{exponent}}}$"
 
 
+def inert(name: object) -> str:
+    r"""A name of the user's as it stands: no formula begins at a dollar, nothing hides a label from a legend, and long ones are cut.
+
+    >>> inert(r"$\input{x}$"), inert("web")
+    ('\\$\\input{x}\\$', 'web')
+    """
+    text = "".join(c if c.isprintable() else " " for c in " ".join(str(name).split()))
+    text = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    return (HAIR if text[:1] == "_" else "") + text.replace("$", r"\$")
+
+
 def listed(words: Sequence[str], most: int = 8) -> str:
     """Words with commas and an "and", the first few of many.
 
@@ -86,7 +101,7 @@ def unit_of(name: str) -> tuple[str, Callable[[float], str]]:
         "D": ("tokens D", quantity),
         "loss": ("loss", plain),
     }
-    return known.get(name, (name, plain))
+    return known.get(name, (inert(name), plain))
 
 
 def canvas(ax: Axes | None) -> Axes:
@@ -113,6 +128,47 @@ def unregistered() -> Iterator[None]:
         yield
     finally:
         _UNREGISTERED.reset(token)
+
+
+def below(ax: Axes, share: float = 0.32) -> Axes:
+    """Axes below these, with the same horizontal axis; they take this share of the height."""
+    spec = ax.get_subplotspec()
+    if spec is None:
+        from mpl_toolkits.axes_grid1 import make_axes_locatable
+
+        return make_axes_locatable(ax).append_axes("bottom", f"{100 * share:g}%", pad=0.15, sharex=ax)
+    upper, lower = spec.subgridspec(2, 1, height_ratios=(1 - share, share), hspace=0.04)
+    ax.set_subplotspec(upper)
+    under = ax.figure.add_subplot(lower, sharex=ax)
+    ax.tick_params(labelbottom=False)
+    ax.set_xlabel("")
+    return under
+
+
+def legend(ax: Axes, **options: Any) -> None:
+    """A legend off the points: in rows above the axes where it is short, else beside them."""
+    handles, labels = ax.get_legend_handles_labels()
+    if not labels:
+        return
+    look = {"frameon": False, "fontsize": "small", "borderaxespad": 0.2, **options}
+    widest = max(len(label) for label in labels) + 5
+    columns = min(len(labels), max(1, _ROW // widest))
+    if -(-len(labels) // columns) <= 2 and "title" not in look and not any("\n" in label for label in labels):
+        ax.legend(handles, labels, loc="lower left", bbox_to_anchor=(0.0, 1.01), ncols=columns, columnspacing=1.2, **look)
+    else:
+        ax.legend(handles, labels, loc="upper left", bbox_to_anchor=(1.01, 1.0), **look)
+
+
+def scale_letters(figure: Figure, factor: float) -> None:
+    """Make all letters of a figure larger, or smaller; nobody else's settings change."""
+    from matplotlib.text import Text
+
+    ticks = [(ax, which, axis.get_ticklabels()) for ax in figure.axes for which, axis in (("x", ax.xaxis), ("y", ax.yaxis))]
+    sizes = [(ax, which, labels[0].get_size()) for ax, which, labels in ticks if labels]
+    for text in figure.findobj(Text):
+        text.set_fontsize(factor * text.get_fontsize())
+    for ax, which, size in sizes:  # for ticks that are yet to come, too
+        ax.tick_params(axis=which, labelsize=factor * size)
 
 
 def finish(ax: Axes) -> Axes:
@@ -168,3 +224,19 @@ def colour_bar(ax: Axes, points: Any, label: str, text: Callable[[float], str]) 
     ticks = log_ticks(low, high, most=6).tolist()
     bar.set_ticks(ticks, labels=[text(tick) for tick in ticks])
     bar.ax.minorticks_off()
+
+
+def steps(ax: Axes, colours: Sequence[Any], values: Sequence[float], label: str, text: Callable[[float], str]) -> None:
+    """A colour bar of a few values, each in its own colour; of many, every other one is named."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import BoundaryNorm, ListedColormap
+
+    count = len(values)
+    shades = ScalarMappable(BoundaryNorm(np.arange(count + 1) - 0.5, count), ListedColormap(list(colours)))
+    bar = ax.figure.colorbar(shades, ax=ax, pad=0.02, aspect=32)
+    bar.outline.set_visible(False)
+    shown = range(0, count, -(-count // 12))
+    bar.set_ticks([float(i) for i in shown], labels=[text(values[i]) for i in shown])
+    bar.ax.minorticks_off()
+    bar.ax.tick_params(length=0)
+    bar.set_label(label, labelpad=8)
