@@ -45,7 +45,8 @@ def svg(ax: Axes, prefix: str, caption: str) -> str:
     text = _rendered(_figure(ax))
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = text[text.index("<svg") :]
-    places = {name: f"{prefix}-{i}" for i, name in enumerate(dict.fromkeys(re.findall(r'\bid="([^"]+)"', text)))}  # the same bytes every time
+    found = dict.fromkeys(re.findall(r'\bid="([^"]+)"', text))
+    places = {name: f"{prefix}-{i}" for i, name in enumerate(found)}  # the same bytes every time
     text = re.sub(r'\bid="([^"]+)"', lambda m: f'id="{places[m[1]]}"', text)
     text = re.sub(r'(href="#|url\(#)([^")]+)', lambda m: m[1] + places[m[2]], text)
     text = re.sub(r"'[^']*'(?:, (?:'[^']*'|[\w-]+))*, sans-serif", "sans-serif", text)  # no list of fonts at every word

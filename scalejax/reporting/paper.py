@@ -80,6 +80,12 @@ def _fit_to_page(figure: Figure, width: float, height: float | None, factor: flo
     usual_width, usual_height = figure.get_size_inches()
     figure.set_size_inches(width, height if height is not None else width * usual_height / usual_width)
     style.scale_letters(figure, factor)
+    for ax in figure.axes:
+        made = ax.get_legend()
+        if ax.get_label() != "<colorbar>":
+            style.thin_ticks(ax, USUAL * factor)
+        if made is not None and made.get_gid() == style.LEGEND:
+            style.legend(ax, fontsize=made.get_texts()[0].get_fontsize())
     for line in figure.findobj(Line2D):
         line.set_linewidth(factor * line.get_linewidth())
         line.set_markersize(factor * line.get_markersize())

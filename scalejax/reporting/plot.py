@@ -127,7 +127,7 @@ def residuals_by_input(fit: Fit, *, columns: int = 3, **look: Any) -> np.ndarray
     names = [name for name in points.scalar_inputs(fit) if np.ptp(points.column(fit, name)) > 0]
     names += ["C"] if points.has_sizes(fit) and "C" not in names else []
     if not names:
-        raise FitError(f"Law {fit.law.name!r} has no scalar input that varies; name a numeric column in sj.plot.residuals(fit, against=...).")
+        raise FitError(f"Law {fit.law.name!r} has no scalar input that varies; name a column in sj.plot.residuals(fit, against=...).")
     across = min(columns, len(names))
     rows = -(-len(names) // across)
     figure = style.new_figure(figsize=(0.6 + 3.1 * across, 0.5 + 2.9 * rows), layout="constrained")
@@ -287,7 +287,10 @@ def loss_against_compute(
         ax.fill_between(budgets, *plan.interval(level)["loss"], color=colour, **style.BAND)
         ax.plot(budgets, plan.loss, color=colour, linewidth=2, label="compute-optimal" + (f", {style.inert(name)}" if name else ""))
     marks.extrapolated(ax, C.max(), end)
-    if not fit.groups:
+    if fit.groups:
+        said = {"transform": ax.transAxes, "color": style.GREY, "fontsize": "small"}
+        ax.text(0.02, 0.03, "lines: the best split of each budget", **said)
+    else:
         marks.note(ax, "compute-optimal", budgets[20], plan.loss[20], (-4, -6), va="top", color=colour)
     style.log_axis(ax, "x", *style.unit_of("C"))
     style.log_axis(ax, "y", style.inert(fit.law.output), style.plain)

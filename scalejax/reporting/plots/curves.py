@@ -54,8 +54,8 @@ def curves(
             continue
         observed = fit.runs[fit.law.output][rows.row[i]][seen]
         predicted = observed * np.exp(-r) if log else observed - r
-        ax.plot(x, observed, ".", color=colour, markersize=3, alpha=0.45)
-        ax.plot(x, predicted, **{**look, "linewidth": 1.6, **line})
+        ax.plot(x, observed, "o", color=colour, markersize=4.5, alpha=0.3, markeredgewidth=0)
+        ax.plot(x, predicted, **{**look, "linewidth": 1.2, **line})
         if rates is not None:
             eta = fit.runs["eta"][rows.row[i]][: int(x.max()) + 1]
             rates.plot(np.arange(len(eta)), eta, color=colour, linewidth=1.2)

@@ -61,7 +61,7 @@ def valley(allocation: Allocation, name: str = "N", *, span: float = 30.0, ax: A
     ax.text(0.99, 100 * _TOLERANCE, "within 1 %", transform=ax.get_yaxis_transform(), ha="right", va="bottom", color=style.GREY)
     ax.set(ylim=(0, min(top, _SHOWN)), ylabel=f"{'loss' if allocation.for_budget else 'cost'} above its least (%)")
     style.log_axis(ax, "x", *style.unit_of(name))
-    ax.legend(frameon=False)
+    style.legend(ax)
     return style.finish(ax)
 
 
@@ -119,7 +119,11 @@ def choice(found: Choice, *, level: float = 0.9, ax: Axes | None = None, **line:
     for i, (name, losses) in enumerate(found.losses.items()):
         above = 100 * (np.asarray(losses) / found.loss - 1)
         shown = np.isfinite(above)
-        ax.plot(compute[shown], above[shown], **{"color": style.PALETTE[i % len(style.PALETTE)], "linewidth": 1.8, "label": name, **line})
+        ax.plot(
+            compute[shown],
+            above[shown],
+            **{"color": style.PALETTE[i % len(style.PALETTE)], "linewidth": 1.8, "label": style.inert(name), **line},
+        )
     for switch in found.switches:
         if switch.draws:
             low, high = (float(end[0]) for end in switch.interval(level)["compute"])
@@ -129,7 +133,7 @@ def choice(found: Choice, *, level: float = 0.9, ax: Axes | None = None, **line:
     ax.margins(x=0.02)
     style.log_axis(ax, "x", "budget (FLOP)", style.power_of_ten)
     ax.set(ylabel="loss above the best recipe's (%)", ylim=(0, None))
-    ax.legend(frameon=False)
+    style.legend(ax)
     return style.finish(ax)
 
 
@@ -160,7 +164,7 @@ def break_even(found: BreakEven, *, level: float = 0.9, ax: Axes | None = None, 
             ax.axvspan(left, right, color=style.GREY, **style.BAND)
         ax.axvline(value, color=style.GREY, linewidth=1)
         marks.note(ax, style.flops(value), value, 1.25, (-4, 0), color=style.GREY)
-    ax.set_yticks([0, 1], [f"{name} better" for name in found.names])
+    ax.set_yticks([0, 1], [f"{style.inert(name)} better" for name in found.names])
     ax.set(ylim=(1.5, -0.5), xlim=(low, high), xlabel=found.over)
     if low > 0:
         style.log_axis(ax, "x", *style.unit_of({"compute": "C"}.get(found.over, found.over)))
@@ -195,7 +199,7 @@ def equivalent(found: Equivalent, *, level: float = 0.9, ax: Axes | None = None,
     ax.set_xlabel("loss to be reached")
     if (value > 0).all():
         style.log_axis(ax, "y", *style.unit_of(found.name))
-    ax.legend(frameon=False)
+    style.legend(ax)
     return style.finish(ax)
 
 
@@ -221,7 +225,7 @@ def regret(found: Regret, *, labels: Sequence[str] | None = None, level: float =
     if found.draws:
         low, high = (100 * np.ravel(end) for end in found.interval(level)["wasted"])
         ax.plot(np.stack([low, high]), np.stack([place, place]), color=style.BLACK, linewidth=1.5)
-    ax.set_yticks(place, [style.flops(c) for c in cost] if labels is None else labels)
+    ax.set_yticks(place, [style.flops(c) for c in cost] if labels is None else [style.inert(one) for one in labels])
     ax.invert_yaxis()
     ax.set(xlabel=f"share of the cost wasted (%), {found.cost}", xlim=(0, None))
     return style.finish(ax)

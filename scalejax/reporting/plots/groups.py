@@ -45,7 +45,8 @@ def compared(
         points.need_sizes(fit, "groups", six_nd, at)
     name = "C" if sizes else scalars[0]
     scale, source = points.column(fit, name), points.thinned(fit, draws)
-    grid = np.geomspace(scale.min(), scale.max() * 10**decades, PLACES) if scale.min() > 0 else np.linspace(scale.min(), scale.max(), PLACES)
+    low, high = scale.min(), scale.max()
+    grid = np.geomspace(low, high * 10**decades, PLACES) if low > 0 else np.linspace(low, high, PLACES)
     curves = {}
     for group in fit.groups:
         if sizes:

@@ -37,11 +37,15 @@ def engines(draw: Callable[..., Axes]) -> Callable[..., Any]:
     others = list(signature.parameters.values())
     place = next((i for i, p in enumerate(others) if p.kind is p.VAR_KEYWORD), len(others))
     drawn.__signature__ = signature.replace(parameters=[*others[:place], extra, *others[place:]])  # type: ignore[attr-defined]
-    drawn.__doc__ = (draw.__doc__ or "").replace(
-        "\n    Returns:\n        The axes.",
-        '\n        engine: "altair" for a chart of Altair, where it is installed, in which the pointer tells the name of a run.'
-        "\n\n    Returns:\n        The axes, or the chart.",
-    ).replace("\n\n        engine:", "\n        engine:")
+    drawn.__doc__ = (
+        (draw.__doc__ or "")
+        .replace(
+            "\n    Returns:\n        The axes.",
+            '\n        engine: "altair" for a chart of Altair, where it is installed, in which the pointer tells the name of a run.'
+            "\n\n    Returns:\n        The axes, or the chart.",
+        )
+        .replace("\n\n        engine:", "\n        engine:")
+    )
     return drawn
 
 
@@ -93,7 +97,8 @@ class _Marks:
         kind = "log" if scale == "log" else "linear"
         limits = {"type": kind, "domain": sorted((low, high)), "nice": False, "clamp": False, "reverse": low > high, "zero": False}
         label = getattr(self.ax, f"get_{which}label")().replace(r"\$", "$")
-        return {"scale": self.alt.Scale(**limits), "title": label, "axis": self.alt.Axis(format="~s" if max(abs(low), abs(high)) >= 1e4 else "~g")}
+        digits = "~s" if max(abs(low), abs(high)) >= 1e4 else "~g"
+        return {"scale": self.alt.Scale(**limits), "title": label, "axis": self.alt.Axis(format=digits)}
 
     def _place(self, field: str, which: str) -> Any:
         return getattr(self.alt, which.upper())(f"{field}:Q", **(self.x if which == "x" else self.y))

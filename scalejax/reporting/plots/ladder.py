@@ -11,7 +11,6 @@ from ...core.numeric.statistics import ends
 from ...decisions.allocate import allocate
 from ...decisions.costs import six_nd
 from ...fitting.chained.result import ChainFit
-from ...fitting.chained.stacking import observed
 from ...fitting.uncertainty.draws import Draws
 from ...studies.downstream.task_ladder import Ladder
 from . import marks, points, style
@@ -112,17 +111,18 @@ def stages(
         ax.fill_between(grid, *ends(source.predict(output=name, **sizes), level), color=VERMILION, **BAND)
         ax.plot(grid, fit.predict(output=name, **sizes), color=VERMILION, linewidth=1.8)
         marks.extrapolated(ax, C.max(), grid[-1])
-        label, text = unit_of("C")
-        log_axis(ax, "x", "compute 6ND (FLOP)", text)
+        log_axis(ax, "x", "compute 6ND (FLOP)", unit_of("C")[1])
         ax.set_ylabel(inert(name))
-    seen = columns[observed(first.name)][two]
+    shown, loss_of = fit.rows(second.name), dict(zip(fit.rows(first.name).row.tolist(), fit.rows(first.name).observed, strict=True))
+    both = np.asarray([row in loss_of for row in shown.row.tolist()])
+    seen = np.asarray([loss_of[row] for row in shown.row[both].tolist()])
     x = np.linspace(seen.max(), min(float(np.nanmin(fit.predict(output=first.name, **sizes))), seen.min()), 120)
 
     def along(params: Any) -> np.ndarray:
         own = {n: np.asarray(params[called])[..., None] for n, called in second.parameters}
         return np.asarray(second.law(x, **own))
 
-    axes[1].plot(seen, fit.rows(second.name).observed, **dots)
+    axes[1].plot(seen, shown.observed[both], **dots)
     axes[1].fill_between(x, *ends(along(source.params), level), color=VERMILION, **BAND)
     axes[1].plot(x, np.ravel(along(fit.params)), color=VERMILION, linewidth=1.8)
     axes[1].axvspan(seen.min(), x[-1], color=GREY, alpha=0.08, linewidth=0)

@@ -120,7 +120,7 @@ def triangle(
             ax.plot(*np.stack([a, b]).T, color="white", linewidth=0.7, alpha=0.8)
     if best.draws is not None:
         cloud = best.draws[~np.isnan(best.draws).any(axis=1)][:500]
-        ax.plot(*(cloud @ CORNERS).T, ".", color=style.BLACK, markersize=3, alpha=0.3, label="optimum in the draws", markeredgewidth=0)
+        ax.plot(*(cloud @ CORNERS).T, ".", color=style.BLACK, markersize=4, alpha=0.5, label="optimum in the draws", markeredgewidth=0)
     if runs is not None:
         h = np.asarray(runs, dtype=np.float64)
         ax.plot(*(h / h.sum(axis=1, keepdims=True) @ CORNERS).T, "x", color=style.GREY, markersize=5, label="runs")
@@ -128,7 +128,8 @@ def triangle(
         colour = style.PALETTE[1 + i % (len(style.PALETTE) - 1)]
         ax.plot(*(_weights(h) @ CORNERS), "d", color=colour, markeredgecolor="white", markersize=9, label=style.inert(name), zorder=4)
     optimum = best.h @ CORNERS
-    ax.plot(*optimum, **{"marker": "*", "linestyle": "none", "color": style.VERMILION, "markeredgecolor": "white", "markersize": 17, "label": "optimum", "zorder": 5, **mark})  # fmt: skip
+    star: dict[str, Any] = {"marker": "*", "linestyle": "none", "color": style.VERMILION, "markeredgecolor": "white", "markersize": 17}
+    ax.plot(*optimum, **{**star, "label": "optimum", "zorder": 5, **mark})
     for i, (shift, ha, va) in enumerate((((0, -6), "left", "top"), ((0, -6), "right", "top"), ((0, 5), "center", "bottom"))):
         ax.annotate(style.inert(best.domains[i]), CORNERS[i], shift, textcoords="offset points", ha=ha, va=va)
     for i, (j, shift, ha) in enumerate(((1, (0, -4), "center"), (2, (5, 0), "left"), (0, (-5, 0), "right"))):

@@ -165,7 +165,7 @@ def pairs(posterior: Draws, names: Sequence[str] | None = None) -> np.ndarray:
             ax.set_axis_off()
             continue
         if i == j:
-            _histogram(ax, chosen[i], groups)
+            _histogram(ax, chosen[i], groups, "posterior" if isinstance(posterior, Posterior) else "draws")
         elif groups:
             _clouds(ax, chosen[j], chosen[i])
         else:
@@ -237,7 +237,7 @@ class _Scaled:
         return places.tolist(), [style.quantity(v) if v >= 1e4 else style.plain(v) for v in self.natural(places)]
 
 
-def _histogram(ax: Axes, one: _Scaled, groups: Sequence[str]) -> None:
+def _histogram(ax: Axes, one: _Scaled, groups: Sequence[str], what: str) -> None:
     if groups:
         for g, draws in enumerate(one.every):
             several = len(one.every) > 1
@@ -245,7 +245,7 @@ def _histogram(ax: Axes, one: _Scaled, groups: Sequence[str]) -> None:
             label = style.inert(groups[g]) if several else "all groups"
             ax.hist(draws, bins=24, range=one.range, density=True, histtype="step", color=colour, linewidth=1.4, label=label)
     else:
-        ax.hist(one.draws, bins=24, range=one.range, density=True, color=style.BLUE, alpha=0.55, label="posterior")
+        ax.hist(one.draws, bins=24, range=one.range, density=True, color=style.BLUE, alpha=0.55, label=what)
     grid = np.linspace(*one.range, 200)
     density = one.prior(grid)
     if density is not None:
@@ -261,7 +261,7 @@ def _clouds(ax: Axes, x: _Scaled, y: _Scaled) -> None:
         one, other = x.every[g % len(x.every)], y.every[g % len(y.every)]
         step = max(1, len(one) // CLOUD)
         colour = style.PALETTE[g % len(style.PALETTE)] if count > 1 else style.GREY
-        ax.plot(one[::step], other[::step], ".", color=colour, markersize=2.2, alpha=0.45, markeredgewidth=0)
+        ax.plot(one[::step], other[::step], ".", color=colour, markersize=3, alpha=0.55, markeredgewidth=0)
     ax.set_ylim(y.range)
 
 

@@ -20,6 +20,7 @@ GREY = "#666666"
 BAND: dict[str, Any] = {"alpha": 0.2, "linewidth": 0}
 PAPER = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1.5}  # behind labels that lie on lines
 
+LEGEND = "scalejax-legend"  # mark of a legend that can be made again
 LONGEST = 40  # letters of a name in a picture
 HAIR = "\u200a"  # a hair space: legends leave out labels that begin with an underscore
 _ROW = 62  # letters of a legend in a row above the axes
@@ -146,17 +147,24 @@ def below(ax: Axes, share: float = 0.32) -> Axes:
 
 
 def legend(ax: Axes, **options: Any) -> None:
-    """A legend off the points: in rows above the axes where it is short, else beside them."""
+    """A legend off the points: in rows above the axes where it is short, else beside them. Called again, it fits what has changed."""
+    from matplotlib.font_manager import FontProperties
+
     handles, labels = ax.get_legend_handles_labels()
     if not labels:
         return
     look = {"frameon": False, "fontsize": "small", "borderaxespad": 0.2, **options}
     widest = max(len(label) for label in labels) + 5
-    columns = min(len(labels), max(1, _ROW // widest))
-    if -(-len(labels) // columns) <= 2 and "title" not in look and not any("\n" in label for label in labels):
-        ax.legend(handles, labels, loc="lower left", bbox_to_anchor=(0.0, 1.01), ncols=columns, columnspacing=1.2, **look)
+    size = FontProperties(size=look["fontsize"]).get_size_in_points()
+    across = sum(other.get_position().y1 > 0.5 for other in ax.figure.axes if other.get_label() != "<colorbar>")
+    bars = any(other.get_label() == "<colorbar>" for other in ax.figure.axes)
+    row = int(_ROW * ax.figure.get_figwidth() / 6.4 * 8.33 / size / max(across, 1)) - 14 * bars
+    columns = min(len(labels), max(1, row // widest))
+    if -(-len(labels) // columns) <= 3 and "title" not in look and not any("\n" in label for label in labels):
+        made = ax.legend(handles, labels, loc="lower left", bbox_to_anchor=(0.0, 1.01), ncols=columns, columnspacing=1.2, **look)
     else:
-        ax.legend(handles, labels, loc="upper left", bbox_to_anchor=(1.01, 1.0), **look)
+        made = ax.legend(handles, labels, loc="upper left", bbox_to_anchor=(1.01, 1.0), **look)
+    made.set_gid(LEGEND)
 
 
 def scale_letters(figure: Figure, factor: float) -> None:
@@ -188,10 +196,29 @@ def log_axis(ax: Axes, which: str, label: str, text: Callable[[float], str]) -> 
     if text is plain and high > 1e4 * low:
         text = power_of_ten
     axis = getattr(ax, f"{which}axis")
-    axis.set_major_locator(FixedLocator(log_ticks(low, high, most=6 if text is power_of_ten else 8).tolist()))
+    most = min(6 if text is power_of_ten else 8, _room(ax, which))
+    axis.set_major_locator(FixedLocator(log_ticks(low, high, most=most).tolist()))
     axis.set_major_formatter(FuncFormatter(lambda value, _: text(value)))
     axis.set_minor_formatter(NullFormatter())
     axis.set_label_text(label)
+
+
+def _room(ax: Axes, which: str) -> int:
+    """How many labels an axis has room for, as long as its figure is laid out by default."""
+    place, (width, height) = ax.get_position(), ax.figure.get_size_inches()
+    return max(3, int(1.7 * place.width * width if which == "x" else 3.0 * place.height * height))
+
+
+def thin_ticks(ax: Axes, letters: float) -> None:
+    """Leave out labels of axes that have become too short for them."""
+    from matplotlib.ticker import FixedLocator
+
+    for which, axis in (("x", ax.xaxis), ("y", ax.yaxis)):
+        places = axis.get_major_locator()
+        if getattr(ax, f"get_{which}scale")() == "log" and isinstance(places, FixedLocator):
+            low, high = sorted(getattr(ax, f"get_{which}lim")())
+            most = max(3, min(len(places.locs), int(_room(ax, which) * 10.0 / letters)))
+            axis.set_major_locator(FixedLocator(log_ticks(low, high, most=most).tolist()))
 
 
 def log_ticks(low: float, high: float, most: int = 8) -> np.ndarray:
@@ -201,16 +228,20 @@ def log_ticks(low: float, high: float, most: int = 8) -> np.ndarray:
     [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0]
     """
     first, last = int(np.floor(np.log10(low))), int(np.ceil(np.log10(high)))
-    for step, leads in ((1, (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8)), (1, (1, 2, 5)), (1, (1, 3)), (1, (1,)), (2, (1,)), (4, (1,))):
+    known: list[np.ndarray] = []
+    for step, leads in ((1, (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8)), (1, (1, 2, 5)), (1, (1, 3)), (1, (1,)), (2, (1,)), (4, (1,)), (10, (1,))):
         ticks = np.asarray([lead * 10.0**k for k in range(first, last + 1, step) for lead in leads])
         ticks = ticks[(ticks >= low * (1 - 1e-9)) & (ticks <= high * (1 + 1e-9))]
+        known.append(ticks)
         if len(ticks) <= most:
             break
-    if len(ticks) >= 3:
-        return ticks
+    if len(known[-1]) >= 3:
+        return known[-1]
+    if high > 20 * low:  # two labels are better than many, and many better than one
+        return next(ticks for ticks in reversed(known) if len(ticks) >= 2)
     from matplotlib.ticker import MaxNLocator
 
-    ticks = np.asarray(MaxNLocator(5).tick_values(low, high))
+    ticks = np.asarray(MaxNLocator(min(5, most)).tick_values(low, high))
     return ticks[(ticks > 0) & (ticks >= low) & (ticks <= high)]
 
 

@@ -140,6 +140,8 @@ def _interpolated(ax: Axes, x: np.ndarray, y: np.ndarray, loss: np.ndarray) -> d
     colours = {"cmap": "viridis_r", "norm": marks.colour_norm(loss.min(), loss.max())}
     filled = ax.tricontourf(x[keep], y[keep], loss[keep], levels=np.unique([loss.min(), *levels, loss.max()]), alpha=0.4, **colours)
     ax.tricontour(x[keep], y[keep], loss[keep], levels=levels, linewidths=0.7, **colours)
+    ax.use_sticky_edges = False
+    ax.margins(0.04)
     bar = ax.figure.colorbar(filled, ax=ax, pad=0.02, aspect=32, format=lambda v, _: f"{v:.4g}")
     bar.outline.set_visible(False)
     bar.set_label("loss", labelpad=8)

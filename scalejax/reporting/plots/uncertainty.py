@@ -131,7 +131,7 @@ def profiles(found: Profile, *, columns: int = 4) -> np.ndarray:
         ax.tick_params(labelsize="small")
     for ax in axes.flat[len(entries) :]:
         ax.set_axis_off()
-    figure.supylabel("root of the rise, in units of the threshold", fontsize="medium")
+    figure.supylabel("root of the rise", fontsize="medium")
     return axes
 
 
