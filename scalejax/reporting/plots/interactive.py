@@ -97,8 +97,9 @@ class _Marks:
         kind = "log" if scale == "log" else "linear"
         limits = {"type": kind, "domain": sorted((low, high)), "nice": False, "clamp": False, "reverse": low > high, "zero": False}
         label = getattr(self.ax, f"get_{which}label")().replace(r"\$", "$")
-        digits = "~s" if max(abs(low), abs(high)) >= 1e4 else "~g"
-        return {"scale": self.alt.Scale(**limits), "title": label, "axis": self.alt.Axis(format=digits)}
+        top, expression = max(abs(low), abs(high)), "replace(format(datum.value, '~s'), 'G', 'B')"  # billions, as people say them
+        axis = self.alt.Axis(format="~e") if top >= 1e15 else self.alt.Axis(labelExpr=expression) if top >= 1e4 else self.alt.Axis()
+        return {"scale": self.alt.Scale(**limits), "title": label, "axis": axis}
 
     def _place(self, field: str, which: str) -> Any:
         return getattr(self.alt, which.upper())(f"{field}:Q", **(self.x if which == "x" else self.y))
@@ -108,8 +109,8 @@ class _Marks:
         return self.alt.Chart(self.alt.Data(values=rows, name=f"marks{self.number}"))
 
     def _data(self, points: np.ndarray, transform: Any) -> np.ndarray:
-        """Places in data, of artists that may be placed by other means, such as lines across the axes."""
-        if transform is not None and transform.contains_branch(self.ax.transData) and transform != self.ax.transData:
+        """Places in data, of artists that are placed by other means, such as lines across the axes."""
+        if transform is not None and transform != self.ax.transData:
             points = self.ax.transData.inverted().transform(transform.transform(points))
         return points
 
@@ -129,7 +130,7 @@ class _Marks:
             layers.append(mark.encode(self._place("x", "x"), self._place("y", "y"), order="i:Q", **({"tooltip": tips} if tips else {})))
         if line.get_marker() not in ("None", "", " ", None):
             names = getattr(line, _NAMES, None)
-            layers.append(self._circles(rows, [colour] * len(rows), 3.0 * float(line.get_markersize()), names))
+            layers.append(self._circles(rows, [colour] * len(rows), 1.4 * float(line.get_markersize()) ** 2, names))
         return layers
 
     def points(self, points: Any) -> list[Any]:
