@@ -12,7 +12,7 @@ from ..core.numeric.statistics import ends
 from ..core.table import Table, number
 from . import plot
 from .digits import estimate, interval
-from .headline import groups_by_loss
+from .headline import groups_by_loss, share
 from .page import Block, Heading, Numbers, Picture, Section, Text
 from .plots import points
 from .plots.groups import compared
@@ -70,56 +70,39 @@ def _parameters(study: Study) -> Table:
 
 
 def _standings(study: Study) -> Table:
-    """For some budgets (or places) every group's prediction, its distance from the best one, and the probability that it is the best."""
-    output = study.fit.law.output
-    rows: list[list[str]] = []
+    """For some budgets, or places, every group's prediction, its distance from the lowest, and the probability that it is the lowest."""
+    output, head = study.fit.law.output, ["group", "above the lowest", "probability of being the lowest"]
     if len(study.plans) > 1:
+        rows = []
         first = next(iter(study.plans.values()))
         budgets = np.atleast_1d(first.compute)
         for i in _some(len(budgets)):
-            losses = {
-                group: plan.draws["loss"].reshape(len(plan.draws["loss"]), -1)[:, i] for group, plan in study.plans.items() if plan.draws
-            }
+            drawn = {g: plan.draws["loss"].reshape(len(plan.draws["loss"]), -1)[:, i] for g, plan in study.plans.items() if plan.draws}
             best = groups_by_loss(study, i)
             for one in best:
-                gap = losses[one.group] - losses[best[0].group] if losses else None
-                rows.append(
-                    [
-                        study.budget(first, float(budgets[i])),
-                        one.group,
-                        number(one.loss, 4),
-                        *_gap(study, gap, one.loss - best[0].loss, one.best),
-                    ]
-                )
-        head = ["budget", "group", f"best {output}", "above the lowest", "probability of being the best"]
-        return Table(head, rows, notes=["Every group with its own best split of the budget into parameters and tokens."])
-    scale = points.default_scale(study.fit)
-    if study.plans or points.has_sizes(study.fit) or scale is None:
+                gap = drawn[one.group] - drawn[best[0].group] if drawn else None
+                cells = _gap(study, gap, one.loss - best[0].loss, one.best)
+                rows.append([study.budget(first, float(budgets[i])), one.group, number(one.loss, 4), *cells])
+        note = "Every group with its own best split of the budget into parameters and tokens."
+        return Table(["budget", head[0], output, *head[1:]], rows, notes=[note])
+    if study.plans or points.has_sizes(study.fit):
         return Table([], [])
     name, grid, curves = compared(study.fit, study.draws, 1.0, None)
     show = quantity if grid[-1] >= 1e4 else flops
+    names, rows = list(curves), []
     for i in np.linspace(0, len(grid) - 1, PLACES).astype(int)[1:]:
-        drawn = np.stack([curve.draws[:, i] for curve in curves.values()])
-        order = np.argsort([curve.point[i] for curve in curves.values()])
-        names = list(curves)
-        lowest = int(order[0])
-        for g in order.tolist():
-            point = float(curves[names[g]].point[i])
-            gap = drawn[g] - drawn[lowest]
-            share = float(np.mean(np.argmin(drawn, axis=0) == g))
-            rows.append(
-                [
-                    f"{name} = {show(float(grid[i]))}",
-                    names[g],
-                    number(point, 4),
-                    *_gap(study, gap, point - float(curves[names[lowest]].point[i]), share),
-                ]
-            )
-    return Table([name, "group", output, "above the lowest", "probability of being the lowest"], rows)
+        drawn_here = np.stack([curve.draws[:, i] for curve in curves.values()])
+        value = np.asarray([curve.point[i] for curve in curves.values()])
+        lowest = int(np.argmin(value))
+        for g in np.argsort(value).tolist():
+            chance = float(np.mean(np.argmin(drawn_here, axis=0) == g))
+            cells = _gap(study, drawn_here[g] - drawn_here[lowest], float(value[g] - value[lowest]), chance)
+            rows.append([f"{name} = {show(float(grid[i]))}", names[g], number(float(value[g]), 4), *cells])
+    return Table([name, head[0], output, *head[1:]], rows)
 
 
-def _gap(study: Study, gap: np.ndarray | None, point: float, share: float | None) -> list[str]:
-    chance = "—" if share is None else f"{100 * share:.0f} %"
+def _gap(study: Study, gap: np.ndarray | None, point: float, chance_of: float | None) -> list[str]:
+    chance = "—" if chance_of is None else share(chance_of)
     if point == 0:
         return ["lowest", chance]
     if gap is None:

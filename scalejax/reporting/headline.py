@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..comparison.forecast.result import Forecast
 from ..core.table import number
 from ..decisions.allocate import Allocation
 from ..fitting.status import Status
@@ -32,15 +33,20 @@ def found(study: Study) -> str:
             ends = f"{plain(low, 2)} to {plain(high, 2)}"
             return f"At {budget} these runs do not determine the best size: {ends} tokens per parameter are possible."
         N, D, loss = (_with_ends(study, plan, name) for name in ("N", "D", "loss"))
-        of = f" of {group}" if group else ""
-        return f"At {budget} the best model{of} has {N} parameters and sees {D} tokens, for a predicted {study.fit.law.output} of {loss}."
+        of, output = f" of {group}" if group else "", study.fit.law.output
+        what = (
+            f"a predicted {output} of {loss}"
+            if study.forecast is None
+            else f"an expected {output} of {_forecast_text(study.forecast, study.level)}"
+        )
+        return f"At {budget} the best model{of} has {N} parameters and sees {D} tokens, for {what}."
     best = groups_by_loss(study)
     if not best:
         return f"The best sizes of the {len(study.plans)} groups differ; they are listed below."
     plan = study.plans[best[0].group]
     budget = study.budget(plan, float(np.atleast_1d(plan.compute)[-1]))
     first, second = best[:2]
-    chance = f", the best of all {len(best)} in {100 * first.best:.0f} % of the draws" if first.best is not None else ""
+    chance = f", the best of all {len(best)} in {share(first.best)} of the draws" if first.best is not None else ""
     return (
         f"At {budget} {first.group} reaches the lowest {study.fit.law.output}, {number(first.loss, 4)} against {number(second.loss, 4)} of "
         f"{second.group}{chance}."
@@ -66,7 +72,7 @@ def _of_law(study: Study) -> str:
 def sure(study: Study) -> str:
     """How well the law holds at the runs, what it did when asked to look ahead, and how far the answer lies beyond the runs."""
     errors = np.concatenate([np.abs(rows.residual[rows.weight > 0]) for rows in study.fit.diagnosis.rows])
-    parts = [f"nine in ten of the {study.fit.diagnosis.counted} lie within {size(study, float(np.quantile(errors, 0.9)))} of it"]
+    parts = [f"nine in ten of the {study.fit.diagnosis.counted} lie within {size(study, float(np.quantile(errors, 0.9)))} of the law"]
     largest = study.beyond_runs
     if largest is not None:
         parts.append(
@@ -88,8 +94,20 @@ def opening(study: Study, against: Sequence[str]) -> str:
         return f"{ended}, but it is of no use as it stands, for the reasons below."
     if against:
         count = "one thing speaks" if len(against) == 1 else f"{len(against)} things speak"
-        return f"{ended}, but believe it with care: {count} against it, below."
+        return f"{ended}, but believe it with care: {count} against it ({_words(study)}), see below."
     return f"{ended}, and nothing was found that speaks against it: no outliers, no clusters of residuals, and a hold-out that held."
+
+
+def _words(study: Study) -> str:
+    """What speaks against the fit, in a word each."""
+    words, ahead = [code.replace("-", " ") for code in study.fit.verdict.codes], study.beyond_runs
+    words += ["no hold-out"] if ahead is None else ["hold-out"] if ahead.failed else []
+    return ", ".join([*words, *(["draws"] if study.posterior is not None and study.posterior.complaints else [])])
+
+
+def share(value: float) -> str:
+    """A share of draws, which are too few to tell a certainty."""
+    return "> 99 %" if value > 0.99 else "< 1 %" if value < 0.01 else f"{100 * value:.0f} %"
 
 
 class Standing(NamedTuple):
@@ -156,13 +174,19 @@ def _expected(study: Study) -> str:
     average = study.forecast
     if average is None:
         return ""
-    ends = (float(end[-1]) for end in average.interval(study.level))
-    middle, low, high = estimate(float(average.prediction[-1]), *ends)
     beyond = f", {plain(10 ** average.reach[-1], 2)} times beyond the runs in {average.axis}" if average.reach[-1] > 0 else ""
     return (
         f"An average of {len(average.weights)} laws, whose band knows how wrong such forecasts were, expects a new run at the largest "
-        f"budget to show a {study.fit.law.output} of {middle} ({low} to {high}){beyond}."
+        f"budget to show a {study.fit.law.output} of {_forecast_text(average, study.level)}{beyond}; this law alone "
+        f"says {_with_ends(study, study.plans[None], 'loss')}, and its interval does not know how wrong the law may be."
     )
+
+
+def _forecast_text(average: Forecast, level: float) -> str:
+    """The expected value at the largest budget with its interval."""
+    ends = (float(end[-1]) for end in average.interval(level))
+    middle, low, high = estimate(float(average.prediction[-1]), *ends)
+    return f"{middle} ({low} to {high})"
 
 
 def ratio(study: Study, group: str | None) -> tuple[float, float]:
@@ -185,7 +209,10 @@ def facts(study: Study) -> list[tuple[str, str, str]]:
         names = ("N", "D", "loss") if len(study.plans) == 1 else ("loss",)
         for name in names:
             label = {"N": "Parameters N", "D": "Tokens D", "loss": f"Predicted {fit.law.output}"}[name]
-            value, _, ends = _with_ends(study, plan, name).partition(" (")
+            text = _with_ends(study, plan, name)
+            if name == "loss" and group is None and study.forecast is not None:  # knows how wrong laws are beyond the runs
+                label, text = f"Expected {fit.law.output}", _forecast_text(study.forecast, study.level)
+            value, _, ends = text.partition(" (")
             listed.append((f"{label} {where}", value, _remark(study, ends.rstrip(")"), _factor(study, plan, name))))
         value = float(np.atleast_1d(plan.tokens_per_parameter)[-1])
         shown, first, second = estimate(value, low, high) if plan.draws else (number(value, 3), "", "")

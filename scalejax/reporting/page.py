@@ -211,7 +211,7 @@ def _labelled(table: Table) -> str:
         label = labels[count % len(labels)]
         count += 1
         text = re.sub(r"^(\S+) (\(.+\))$", r"\1 <span class='ends'>\2</span>", match[1])
-        return f"<td data-label='{label}'>{text}</td>"
+        return f"<td data-label='{label}'><span>{text}</span></td>"
 
     return re.sub(r"<td>(.*?)</td>", cell, table.html(), flags=re.DOTALL) if labels else table.html()
 

@@ -82,7 +82,7 @@ def fit_against_observed(fit: Fit, *, ax: Axes | None = None, **look: Any) -> Ax
 
 @engines
 def residuals(fit: Fit, against: str | None = None, *, ax: Axes | None = None, **look: Any) -> Axes:
-    """Relative residuals (observed minus predicted) by scale, with the running median and 1.48 median absolute deviations around it.
+    """Relative residuals (observed minus predicted) by scale, with a smooth trend to both ends and 1.48 median deviations about it.
 
     Args:
         fit: a fit with one output a run.
@@ -109,7 +109,7 @@ def residuals(fit: Fit, against: str | None = None, *, ax: Axes | None = None, *
 def residuals_by_input(fit: Fit, *, columns: int = 3, **look: Any) -> np.ndarray:
     """Residuals (observed minus predicted) along every input that varies, and along compute for laws of N and D, with smooth trends.
 
-    The black lines are running medians that go to both ends: a trend at the right end is what extrapolations suffer from.
+    The black lines are smooth trends that go to both ends: a slope at the right end is what extrapolations suffer from.
 
     Args:
         fit: a fit with one output a run.

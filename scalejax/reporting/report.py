@@ -38,12 +38,14 @@ def report(
     title: str | None = None,
     level: float = 0.9,
 ) -> Path:
-    """Write a report of a fit: the verdict in plain words, then question, data, law, estimates, pictures, groups compared, what to train, how to repeat it, and a planner with sliders.
+    """Write a report of a fit: the verdict in plain words, then question, data, law, groups compared, estimates, pictures, what to train.
+
+    At its end stand what is needed to repeat it, and a planner with sliders for laws of N and D.
 
     Args:
         fit: a fit, or a posterior, which brings its own.
-        path: a name ending in .html gives one self-contained file, whose only script is the planner at its end; one in .md gives Markdown with its pictures in the
-            folder `<stem>_files` beside it.
+        path: a name ending in .html gives one self-contained file, whose only script is the planner; one in .md gives Markdown with its
+            pictures in the folder `<stem>_files` beside it.
         posterior: from `sample` with the same law and runs. Given, all intervals and bands are the posterior's.
         draws: for all intervals and bands if there is no posterior, else only shown beside it; default 1,000 bootstrap replicates. Laplace
             intervals are shown too.

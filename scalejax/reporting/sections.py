@@ -45,6 +45,9 @@ def data(study: Study) -> Section:
         values = points.column(study.fit, name)
         show = quantity if name in ("N", "D") else flops if name == "C" else partial(number, digits=4)
         rows.append([f"{name} = 6ND" if name == "C" and name not in runs else name, *map(show, np.quantile(values, [0, 0.5, 1]))])
+    if study.fit.request.curves:
+        values = study.fit.observed[study.fit._seen]
+        rows.append([study.fit.law.output, *(number(v, 4) for v in np.quantile(values, [0, 0.5, 1]))])
     blocks: list[Block] = [Text([text]), Numbers(Table(["column", "smallest", "median", "largest"], rows))]
     if study.fit.groups:
         blocks.append(Numbers(study.fit.diagnosis.table()))
@@ -134,8 +137,8 @@ def quality(study: Study) -> list[Section]:
     ]
     if points.default_scale(fit) is not None:
         caption = "Residuals by scale. A trend at the right end is a warning for every extrapolation."
-        if len(fit.observed) >= marks.ENOUGH_FOR_A_MEDIAN:
-            caption += " The line is the running median; the band is 1.48 median absolute deviations wide on each side."
+        if len(fit.observed) >= marks.ENOUGH_FOR_A_TREND:
+            caption += " The line is a smooth trend to both ends; the band is 1.48 median absolute deviations wide on each side."
         pictures.append(Picture(partial(plot.residuals, fit), caption))
     return [Section("How well it fits", pictures)]
 
@@ -221,7 +224,7 @@ def advice(study: Study) -> list[Section]:
             blocks.append(Picture(partial(plot.optimal_sizes, plan, level=study.level), caption))
         if study.drawable(group):
             wrong = _wrong_choice(study, plan, group)
-            blocks += [Details(f"What a wrong size costs, {group}", wrong)] if group else wrong
+            blocks += [Details(f"What a wrong size costs, {group}", wrong[1:])] if group else wrong
     return [Section("What to train", blocks)] if blocks else []
 
 
@@ -280,7 +283,7 @@ def _wrong_choice(study: Study, plan: Allocation, group: str | None) -> list[Blo
                 f"At {flops(np.max(plan.compute))} FLOP this is as bad as losing a part of the budget: {wasted}.",
             ]
         ),
-        Numbers(Table(["compute (FLOP)", "best loss", *FACTORS], rows)),
+        Numbers(Table(["budget", "best loss", *FACTORS], rows)),
     ]
 
 

@@ -75,7 +75,7 @@ class Study:
             return "a posterior says what the runs and the priors leave open together"
         if len(self.sources) > 1 and self.source == "bootstrap":
             return "refits of resampled runs follow the law where it bends, as Laplace's approximation does not"
-        return self.draws.kind
+        return "no others were asked for"
 
     def point(self, group: str | None) -> dict[str, Any]:
         """The parameters that these draws surround, those of one group if there are groups."""

@@ -23,11 +23,11 @@ def verdict(study: Study) -> Section:
     against = speaks_against(study)
     blocks: list[Block] = [Verdict([headline.found(study), headline.sure(study), headline.opening(study, against)], care=bool(against))]
     if against:
-        blocks += [Heading("What speaks against it"), Bullets(against)]
+        blocks += [Heading("What speaks against it"), Bullets([*against, *_without(study)])]
     numbers = headline.facts(study)
     if numbers:
         blocks.append(Facts(numbers))
-    more = [*_goodness(study), *headline.advice(study), *_without(study)]
+    more = [*_goodness(study), *([study.beyond_runs.sentence] if study.beyond_runs else []), *headline.advice(study)]
     if more:
         blocks += [Heading("In more detail"), Text(more)]
     warnings = cautions(study)

@@ -57,10 +57,11 @@
   // Numbers as people say them.
   const digits = (v, n = 3) => (v >= 1000 || Number.isInteger(v) ? String(Number(v.toPrecision(n))) : v.toPrecision(n));
   const scientific = (v) => { const [lead, power] = v.toExponential(1).split("e"); return `${Number(lead)}e${Number(power)}`; };
+  const short = (v) => String(Number(v.toPrecision(3)));
   const quantity = (v) => {
     for (const [size, letter] of [[1e12, "T"], [1e9, "B"], [1e6, "M"], [1e3, "K"]])
-      if (v >= 0.9995 * size && v < 999.5e12) return digits(v / size) + letter;
-    return v >= 1e6 || v < 1e-3 ? scientific(v) : digits(v);
+      if (v >= 0.9995 * size && v < 999.5e12) return short(v / size) + letter;
+    return v >= 1e6 || v < 1e-3 ? scientific(v) : short(v);
   };
   const money = (v) => (v < 0.01 ? `$${scientific(v)}` : v < 1000 ? `$${digits(v)}` : `$${quantity(v)}`);
   const times = (v) => (v < 1000 ? digits(v, 2) : scientific(v));
@@ -188,6 +189,7 @@
   choice.value = asked.group;
   choice.closest("label").hidden = data.groups.length < 2;
   choice.addEventListener("change", () => { asked.group = choice.value; soon(); });
+  $("output").textContent = `Predicted ${data.output}`;
   root.hidden = false;
   show();
 })();

@@ -1,4 +1,4 @@
-"""Marks that several pictures share: runs, running medians, contour labels, what lies beyond the runs."""
+"""Marks that several pictures share: runs, smooth trends, contour labels, what lies beyond the runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from ...fitting.result import Fit
 from . import points, style
 from .interactive import named
 
-ENOUGH_FOR_A_MEDIAN = 12  # runs; fewer show no trend
+ROBUST = 4  # rounds in which runs far from the trend lose their weight
+ENOUGH_FOR_A_TREND = 12  # runs; fewer show no trend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,14 +58,14 @@ def legend_below(ax: Axes) -> None:
 
 
 def residuals(ax: Axes, fit: Fit, against: str, look: Mapping[str, Any]) -> None:
-    """Relative residuals over a column, in per cent, with their running median and its deviations to both ends."""
+    """Relative residuals over a column, in per cent, with a smooth trend to both ends and the deviations about it."""
     x, percent = points.column(fit, against), 100 * points.relative_errors(fit)
     ax.axhline(0, color=style.GREY, linewidth=1)
     runs(ax, fit, x, percent, "N" if "N" in fit.law.inputs and against != "N" else None, look)
-    if len(x) >= ENOUGH_FOR_A_MEDIAN:
-        centre, median, spread = running(x, percent)
-        ax.fill_between(centre, median - spread, median + spread, color=style.GREY, **style.BAND)
-        ax.plot(centre, median, color=style.BLACK, linewidth=1.8, label="running median")
+    if len(x) >= ENOUGH_FOR_A_TREND:
+        centre, trend, spread = running(x, percent)
+        ax.fill_between(centre, trend - spread, trend + spread, color=style.GREY, **style.BAND)
+        ax.plot(centre, trend, color=style.BLACK, linewidth=1.8, label="smooth trend")
     label, text = style.unit_of(against)
     ax.margins(y=0.12)
     ax.set(xlabel=label, ylabel="residual, observed − predicted (%)")
@@ -87,24 +88,37 @@ def group_colour(fit: Fit, group: str | None) -> str:
 
 
 def running(x: np.ndarray, y: np.ndarray, places: int = 60) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Places from the smallest to the largest x (every x if they are few), and there the median and 1.4826 median absolute deviations of y.
+    """Places from the smallest to the largest x (every x if they are few), there a smooth robust trend of y, and 1.4826 median deviations.
 
-    Medians of the nearest sixth of the runs (seven at least) by rank, weighed down towards the rim of the window, so that the line is
-    smooth and goes to both ends, also where many runs share an x.
+    Local lines through the nearest third of the runs (nine at least), in the logarithm of positive x, that outliers hardly pull
+    (Cleveland 1979, JASA 74, 829): smooth, and unbiased by a slope up to both ends.
     """
-    order = np.argsort(x, kind="stable")
-    x, y, n = x[order], y[order], len(x)
-    width = min(max(n // 6, 7), n)
-    known, first, count = np.unique(x, return_index=True, return_counts=True)
-    middle = first + (count - 1) / 2
-    rank = np.repeat(middle, count)  # runs with one x share their rank
-    spread_out = np.linspace if x[0] <= 0 else np.geomspace
-    centre = known if len(known) <= places else spread_out(x[0], x[-1], places)
-    far = np.abs(rank - np.interp(centre, known, middle)[:, None])  # (places, runs)
-    reach = np.partition(far, width - 1, axis=1)[:, width - 1 : width] + 1
-    weight = np.clip(1 - (far / reach) ** 3, 0, None) ** 3
-    median = _weighted_medians(y, weight)
-    return centre, median, 1.4826 * _weighted_medians(np.abs(y - median[:, None]), weight)
+    known = np.unique(x)
+    positive = x.min() > 0
+    centre = known if len(known) <= places else (np.geomspace if positive else np.linspace)(known[0], known[-1], places)
+    u, at = (np.log(x), np.log(centre)) if positive else (x, centre)
+    trust = np.ones(len(x))
+    for _ in range(ROBUST):
+        trend, weight = _local_lines(u, y, trust, at)
+        miss = y - np.interp(u, at, trend)
+        scale = max(float(np.median(np.abs(miss))), 1e-300)
+        trust = np.clip(1 - (miss / (6 * scale)) ** 2, 0, None) ** 2
+    return centre, trend, 1.4826 * _weighted_medians(np.abs(y - np.interp(u, at, trend)), weight)
+
+
+def _local_lines(u: np.ndarray, y: np.ndarray, trust: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(places,) values of weighted lines through the runs near each place, and (places, runs) how near they are."""
+    width = min(max(len(u) // 3, 9), len(u))
+    far = np.abs(u - at[:, None])
+    reach = 1.001 * np.partition(far, width - 1, axis=1)[:, width - 1 : width] + 1e-12 * (1 + np.ptp(u))
+    near = np.clip(1 - (far / reach) ** 3, 0, None) ** 3
+    w = near * np.maximum(trust, 1e-6)
+    total = w.sum(axis=1)
+    middle, level = w @ u / total, w @ y / total
+    spread = np.sum(w * (u - middle[:, None]) ** 2, axis=1) / total
+    lean = np.sum(w * (u - middle[:, None]) * y, axis=1) / total
+    slope = np.where(spread > 1e-6 * np.ptp(u) ** 2, lean / np.where(spread > 0, spread, 1.0), 0.0)
+    return level + slope * (at - middle), near
 
 
 def _weighted_medians(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
