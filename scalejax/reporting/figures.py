@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..core.errors import DataError
 from ..core.files import write_bytes
-from .plots.style import scale_letters, unregistered
+from .plots.style import scale_letters, unregistered, whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,15 +23,8 @@ def drawn(draw: Callable[[], Axes]) -> Axes:
     """The axes that `draw` returns, with letters that are large enough for a phone."""
     with unregistered():
         ax = draw()
-    scale_letters(_figure(ax), READABLE)
+    scale_letters(whole(ax), READABLE)
     return ax
-
-
-def _figure(ax: Axes) -> Figure:
-    """The whole figure, for axes of a part of one too."""
-    from matplotlib.figure import Figure
-
-    return ax.figure if isinstance(ax.figure, Figure) else ax.figure.figure
 
 
 def svg(ax: Axes, prefix: str, caption: str) -> str:
@@ -42,7 +35,7 @@ def svg(ax: Axes, prefix: str, caption: str) -> str:
         prefix: put before every id, so that several pictures can share a page.
         caption: id of the element that says what is seen.
     """
-    text = _rendered(_figure(ax))
+    text = _rendered(whole(ax))
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = text[text.index("<svg") :]
     found = dict.fromkeys(re.findall(r'\bid="([^"]+)"', text))
@@ -60,7 +53,7 @@ def _rendered(figure: Figure) -> str:
     from matplotlib.backends.backend_svg import RendererSVG
 
     class Words(RendererSVG):
-        def draw_text(self, gc, x, y, s, prop, angle, ismath=False, mtext=None):  # type: ignore[no-untyped-def]
+        def draw_text(self, gc, x, y, s, prop, angle, ismath=False, mtext=None):
             self._draw_text_as_text(gc, x, y, s, prop, angle, ismath, mtext)
 
     figure.set_dpi(72)
@@ -75,7 +68,7 @@ def _rendered(figure: Figure) -> str:
 def png(ax: Axes) -> bytes:
     """The figure of these axes as a PNG of twice the screen's resolution."""
     buffer = io.BytesIO()
-    _figure(ax).savefig(buffer, format="png", dpi=160)
+    whole(ax).savefig(buffer, format="png", dpi=160)
     return buffer.getvalue()
 
 
@@ -90,5 +83,5 @@ def save(draw: Callable[[], Axes], path: Path) -> Path:
         raise DataError(f"A picture called {path.name} is of no known kind; end its name in .png, .svg or .pdf.")
     buffer = io.BytesIO()
     with unregistered():
-        _figure(draw()).savefig(buffer, format=kind, dpi=160)
+        whole(draw()).savefig(buffer, format=kind, dpi=160)
     return write_bytes(path, buffer.getvalue())

@@ -214,15 +214,16 @@ def facts(study: Study) -> list[tuple[str, str, str]]:
                 label, text = f"Expected {fit.law.output}", _forecast_text(study.forecast, study.level)
             value, _, ends = text.partition(" (")
             listed.append((f"{label} {where}", value, _remark(study, ends.rstrip(")"), _factor(study, plan, name))))
-        value = float(np.atleast_1d(plan.tokens_per_parameter)[-1])
-        shown, first, second = estimate(value, low, high) if plan.draws else (number(value, 3), "", "")
+        per = float(np.atleast_1d(plan.tokens_per_parameter)[-1])
+        first, second = estimate(per, low, high)[1:] if plan.draws else ("", "")
+        shown = number(per, 3)
         listed.append((f"Tokens per parameter {where}", shown, _remark(study, f"{first} to {second}" if plan.draws else "", 0.0)))
     half = float(np.median(np.concatenate([np.abs(rows.residual[rows.weight > 0]) for rows in fit.diagnosis.rows])))
     listed.append(("Median error", size(study, half), f"over {study.fit.diagnosis.counted}"))
     for name in FLOOR:
         if name in fit.params and np.ndim(fit.params[name]) == 0 and name not in fit.curvature[0].boundary:
-            value_, first, second = estimate(float(study.draws.center[name]), *map(float, study.limits[name]))
-            listed.append((f"Irreducible loss {name}", value_, _remark(study, f"{first} to {second}", 0.0)))
+            floor, first, second = estimate(float(study.draws.center[name]), *map(float, study.limits[name]))
+            listed.append((f"Irreducible loss {name}", floor, _remark(study, f"{first} to {second}", 0.0)))
     return listed
 
 

@@ -288,7 +288,7 @@ def loss_against_compute(
         ax.plot(budgets, plan.loss, color=colour, linewidth=2, label="compute-optimal" + (f", {style.inert(name)}" if name else ""))
     marks.extrapolated(ax, C.max(), end)
     if fit.groups:
-        said = {"transform": ax.transAxes, "color": style.GREY, "fontsize": "small"}
+        said: dict[str, Any] = {"transform": ax.transAxes, "color": style.GREY, "fontsize": "small"}
         ax.text(0.02, 0.03, "lines: the best split of each budget", **said)
     else:
         marks.note(ax, "compute-optimal", budgets[20], plan.loss[20], (-4, -6), va="top", color=colour)

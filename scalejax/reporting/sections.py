@@ -241,6 +241,7 @@ def _plan_table(study: Study, plan: Allocation, forecast: Forecast | None = None
                 continue
             low, high = (float(np.atleast_1d(end)[i]) for end in limits[name])
             show = tuple(map(quantity, (one, low, high))) if name in ("N", "D") else estimate(one, low, high)
+            show = (number(one, 3), *show[1:]) if name == "D/N" else show  # as many digits as its two parts
             row.append("{} ({}–{})".format(*show))
         if forecast is not None:
             low, high = (float(end[i]) for end in forecast.interval(study.level))

@@ -148,6 +148,7 @@ def test_contours_of_runs_and_of_a_law(budgets):
         plot.contours(budgets, "rate", "N")
 
 
+@pytest.mark.slow  # a chain is compiled
 def test_two_stages():
     rng = np.random.default_rng(1)
     N, D = (v.ravel() for v in np.meshgrid([1.9e8, 3.7e8, 7.6e8, 1.28e9], [1e10, 2e10, 5e10, 1e11]))
@@ -192,7 +193,7 @@ def test_paper_sets_size_and_letters(found, tmp_path):
 
 
 def _line():
-    return sj.simulate("power_law", {"E": 1.0, "A": 20.0, "alpha": 0.3}, x=np.logspace(3, 8, 20), noise=0.01)
+    return sj.simulate(sj.laws.power_law, {"E": 1.0, "A": 20.0, "alpha": 0.3}, x=np.logspace(3, 8, 20), noise=0.01)
 
 
 def test_threads_draw_alike_and_no_setting_is_touched(found, monkeypatch):

@@ -133,7 +133,9 @@ def test_no_other_script_may_run(page):
 def test_laws_that_a_browser_cannot_compute_have_no_planner(draws):
     with pytest.raises(sj.LawError, match="cannot do in a browser"):
         javascript(lambda N: jnp.sum(jnp.arange(3.0) * N), ["N"])
-    one = sj.fit("power_law", sj.simulate("power_law", {"E": 1.0, "A": 20.0, "alpha": 0.3}, x=np.logspace(3, 8, 20), noise=0.01), starts=16)
+    one = sj.fit(
+        "power_law", sj.simulate(sj.laws.power_law, {"E": 1.0, "A": 20.0, "alpha": 0.3}, x=np.logspace(3, 8, 20), noise=0.01), starts=16
+    )
     assert planner(make_study(one, sj.laplace(one, 20), None, None, 0.9)) == []
     study = make_study(draws.fit, draws, None, [1e22], 0.9, forecast=False)
     data = planner(study)[0].blocks[1].data

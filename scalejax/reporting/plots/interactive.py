@@ -134,7 +134,7 @@ class _Marks:
         return layers
 
     def points(self, points: Any) -> list[Any]:
-        places = np.ma.filled(np.ma.asarray(points.get_offsets(), dtype=float), np.nan)
+        places: np.ndarray = np.ma.filled(np.ma.asarray(points.get_offsets(), dtype=float), np.nan)
         colours = points.get_facecolor() if points.get_array() is None else points.to_rgba(points.get_array())
         colours = [_hex(c) for c in np.broadcast_to(np.atleast_2d(colours), (len(places), 4))]
         rows = _rows(places)

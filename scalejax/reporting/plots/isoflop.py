@@ -64,7 +64,7 @@ def isoflop(found: Frontier, *, fit: Fit | None = None, ax: Axes | None = None, 
             ax.plot(grid, slices, color=colour, linewidth=1.1, linestyle="--")
     best = np.isfinite(found.N)
     ax.plot(found.N[found.used], found.loss[found.used], color=style.VERMILION, linewidth=1.4, label="minima", zorder=2.8)
-    for i in np.flatnonzero(best):
+    for i in np.flatnonzero(best).tolist():
         face = style.VERMILION if found.used[i] else "white"
         ax.plot(found.N[i], found.loss[i], "D", color=style.VERMILION, markerfacecolor=face, markersize=5.5, zorder=3)
     ax.plot([], [], color=style.GREY, linewidth=1.2, label=found.method.split(" (")[-1].rstrip(")") + " through the runs")

@@ -134,16 +134,24 @@ def unregistered() -> Iterator[None]:
 def below(ax: Axes, share: float = 0.32) -> Axes:
     """Axes below these, with the same horizontal axis; they take this share of the height."""
     spec = ax.get_subplotspec()
-    if spec is None:
-        from mpl_toolkits.axes_grid1 import make_axes_locatable
-
-        return make_axes_locatable(ax).append_axes("bottom", f"{100 * share:g}%", pad=0.15, sharex=ax)
-    upper, lower = spec.subgridspec(2, 1, height_ratios=(1 - share, share), hspace=0.04)
-    ax.set_subplotspec(upper)
-    under = ax.figure.add_subplot(lower, sharex=ax)
+    if spec is None:  # axes that were put somewhere by hand
+        left, bottom, width, height = ax.get_position().bounds
+        ax.set_position((left, bottom + share * height, width, (1 - share) * height))
+        under = ax.figure.add_axes((left, bottom, width, 0.88 * share * height), sharex=ax)
+    else:
+        grid = spec.subgridspec(2, 1, height_ratios=(1 - share, share), hspace=0.04)
+        ax.set_subplotspec(grid[0])
+        under = ax.figure.add_subplot(grid[1], sharex=ax)
     ax.tick_params(labelbottom=False)
     ax.set_xlabel("")
     return under
+
+
+def whole(ax: Axes) -> Figure:
+    """The whole figure, for axes of a part of one too."""
+    from matplotlib.figure import Figure
+
+    return ax.figure if isinstance(ax.figure, Figure) else ax.figure.figure
 
 
 def legend(ax: Axes, **options: Any) -> None:
@@ -158,7 +166,7 @@ def legend(ax: Axes, **options: Any) -> None:
     size = FontProperties(size=look["fontsize"]).get_size_in_points()
     across = sum(other.get_position().y1 > 0.5 for other in ax.figure.axes if other.get_label() != "<colorbar>")
     bars = any(other.get_label() == "<colorbar>" for other in ax.figure.axes)
-    row = int(_ROW * ax.figure.get_figwidth() / 6.4 * 8.33 / size / max(across, 1)) - 14 * bars
+    row = int(_ROW * whole(ax).get_figwidth() / 6.4 * 8.33 / size / max(across, 1)) - 14 * bars
     columns = min(len(labels), max(1, row // widest))
     if -(-len(labels) // columns) <= 3 and "title" not in look and not any("\n" in label for label in labels):
         made = ax.legend(handles, labels, loc="lower left", bbox_to_anchor=(0.0, 1.01), ncols=columns, columnspacing=1.2, **look)
@@ -171,12 +179,13 @@ def scale_letters(figure: Figure, factor: float) -> None:
     """Make all letters of a figure larger, or smaller; nobody else's settings change."""
     from matplotlib.text import Text
 
-    ticks = [(ax, which, axis.get_ticklabels()) for ax in figure.axes for which, axis in (("x", ax.xaxis), ("y", ax.yaxis))]
-    sizes = [(ax, which, labels[0].get_size()) for ax, which, labels in ticks if labels]
+    ticks = [(axis, axis.get_ticklabels()) for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)]
+    sizes = [(axis, float(labels[0].get_fontsize())) for axis, labels in ticks if labels]
     for text in figure.findobj(Text):
-        text.set_fontsize(factor * text.get_fontsize())
-    for ax, which, size in sizes:  # for ticks that are yet to come, too
-        ax.tick_params(axis=which, labelsize=factor * size)
+        assert isinstance(text, Text)
+        text.set_fontsize(factor * float(text.get_fontsize()))
+    for axis, size in sizes:  # for ticks that are yet to come, too
+        axis.set_tick_params(labelsize=factor * size)
 
 
 def finish(ax: Axes) -> Axes:
@@ -205,7 +214,7 @@ def log_axis(ax: Axes, which: str, label: str, text: Callable[[float], str]) -> 
 
 def _room(ax: Axes, which: str) -> int:
     """How many labels an axis has room for, as long as its figure is laid out by default."""
-    place, (width, height) = ax.get_position(), ax.figure.get_size_inches()
+    place, (width, height) = ax.get_position(), whole(ax).get_size_inches()
     return max(3, int(1.7 * place.width * width if which == "x" else 3.0 * place.height * height))
 
 
@@ -217,7 +226,7 @@ def thin_ticks(ax: Axes, letters: float) -> None:
         places = axis.get_major_locator()
         if getattr(ax, f"get_{which}scale")() == "log" and isinstance(places, FixedLocator):
             low, high = sorted(getattr(ax, f"get_{which}lim")())
-            most = max(3, min(len(places.locs), int(_room(ax, which) * 10.0 / letters)))
+            most = max(3, min(len(places()), int(_room(ax, which) * 10.0 / letters)))
             axis.set_major_locator(FixedLocator(log_ticks(low, high, most=most).tolist()))
 
 

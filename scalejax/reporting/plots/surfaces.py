@@ -70,8 +70,8 @@ def contours(
         edge = row in (0, PLACES - 1) or column in (0, PLACES - 1)
     else:
         colours = _interpolated(ax, across, up, loss)
-        row = int(np.argmin(loss))
-        best, low, edge = (across[row], up[row]), float(loss[row]), False
+        first = int(np.argmin(loss))
+        best, low, edge = (across[first], up[first]), float(loss[first]), False
     ax.scatter(across, up, **{"c": loss, "s": 22, "edgecolors": "#222222", "linewidths": 0.5, "zorder": 2.5, **colours, **look})
     what = ("lowest in view" if edge else "best") if fit is not None else "best run"
     ax.plot(*best, "*", color=style.VERMILION, markeredgecolor="white", markersize=15, zorder=4, label=f"{what}: {low:.4g}", clip_on=False)
