@@ -227,10 +227,10 @@ def to_markdown(title: str, sections: Sequence[Section], folder: str) -> tuple[s
 
 
 def _cells(row: Sequence[str]) -> list[str]:
-    """Cells of a table of Markdown: no tag begins in them, and none breaks its row."""
-    return [" ".join(cell.split()).replace("<", "&lt;") for cell in row]
+    """Cells of a table of Markdown: no tag and no formula begins in them, and none breaks its row."""
+    return [" ".join(cell.split()).replace("<", "&lt;").replace("$", r"\$") for cell in row]
 
 
 def _markdown(text: str) -> str:
     """Text whose characters mean nothing to Markdown."""
-    return re.sub(r"([\\*_<>`\[\]])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([\\*_<>`$\[\]])", r"\\\1", " ".join(text.split()))

@@ -237,7 +237,7 @@ def optimal_sizes(allocation: Allocation, *, level: float = 0.9, ax: Axes | None
     ax.margins(x=0.02)
     if allocation.observed:
         ax.text(0.98, 0.03, "dashed: beyond the largest run", transform=ax.transAxes, ha="right", color=style.GREY, fontsize="small")
-    label = style.unit_of("C")[0] if allocation.cost == "six_nd" else f"budget, {allocation.cost} (FLOP)"
+    label = style.unit_of("C")[0] if allocation.cost == "six_nd" else f"budget ({style.unit_of_cost(allocation.cost)})"
     style.log_axis(ax, "x", label, style.power_of_ten)
     style.log_axis(ax, "y", "parameters, tokens", style.quantity)
     return style.finish(ax)

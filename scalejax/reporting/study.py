@@ -25,7 +25,7 @@ from ..posteriors.laplace import laplace
 from ..posteriors.posterior import Posterior
 from .beyond_runs import FEWEST, BeyondRuns, predict_largest
 from .plots import points
-from .plots.style import flops, quantity
+from .plots.style import flops, quantity, unit_of_cost
 
 FACTORS = {"half the best N": 0.5, "twice the best N": 2.0, "4 times the best N": 4.0}  # wrong choices
 
@@ -112,14 +112,6 @@ class Study:
         """Can the plane of N and D be drawn for this plan? Not for other costs, further inputs, or a group that nobody named."""
         sizes_only = set(self.fit.law.inputs) == {"N", "D"} and self.plans[group].cost == "six_nd"
         return sizes_only and self.one_output and (group is not None or not self.fit.groups)
-
-
-def unit_of_cost(cost: str) -> str:
-    """The unit of budgets that this cost counts."""
-    for unit in ("dollars", "seconds"):
-        if cost.startswith(unit):
-            return unit
-    return "FLOP" if cost.startswith(("six_nd", "distillation")) else f"of {cost}"
 
 
 def make_study(

@@ -55,7 +55,7 @@
   const question = (s) => ({ compute: flop(s), served: s.served ?? 0, unique: s.unique });
 
   // Numbers as people say them.
-  const digits = (v, n = 3) => (v >= 1000 || Number.isInteger(v) ? String(Number(v.toPrecision(n))) : v.toPrecision(n));
+  const digits = (v, n = 3) => (v >= 10 ** n || Number.isInteger(v) ? String(Number(v.toPrecision(n))) : v.toPrecision(n));
   const scientific = (v) => { const [lead, power] = v.toExponential(1).split("e"); return `${Number(lead)}e${Number(power)}`; };
   const short = (v) => String(Number(v.toPrecision(3)));
   const quantity = (v) => {

@@ -53,7 +53,7 @@ def valley(allocation: Allocation, name: str = "N", *, span: float = 30.0, ax: A
         worse = 100 * (values[i][inside] / np.atleast_1d(found)[i] - 1)
         shown = np.isfinite(worse)
         colour = style.PALETTE[i % len(style.PALETTE)]
-        what = f"{style.flops(target)} FLOP" if allocation.for_budget else f"loss {target:g}"
+        what = f"{style.flops(target)} {style.unit_of_cost(allocation.cost)}" if allocation.for_budget else f"loss {target:g}"
         ax.plot(every[inside][shown], worse[shown], **{"color": colour, "linewidth": 1.8, "label": what, **line})
         ax.plot(b, 0, "o", color=colour, markersize=5, clip_on=False, zorder=3)
         top = max(top, float(np.quantile(worse[shown], 0.9)))

@@ -105,6 +105,14 @@ def unit_of(name: str) -> tuple[str, Callable[[float], str]]:
     return known.get(name, (inert(name), plain))
 
 
+def unit_of_cost(cost: str) -> str:
+    """The unit of budgets that this cost counts."""
+    for unit in ("dollars", "seconds"):
+        if cost.startswith(unit):
+            return unit
+    return "FLOP" if cost.startswith(("six_nd", "distillation")) else f"of {cost}"
+
+
 def canvas(ax: Axes | None) -> Axes:
     """The axes given, or those of a new figure."""
     return new_figure(figsize=(6.4, 4.4), layout="constrained").subplots() if ax is None else ax
