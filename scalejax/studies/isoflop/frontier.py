@@ -14,7 +14,7 @@ import numpy as np
 
 from ...core.checks import check_count
 from ...core.errors import DataWarning, FitError, suggest
-from ...core.numeric.statistics import ends, lower_hull
+from ...core.numeric.statistics import akima, ends, lower_hull
 from ...core.runs import Runs
 from ...core.table import Shown, Table, number
 from ...data.readers import read_runs
@@ -53,6 +53,22 @@ class Frontier(Shown):
     draws: dict[str, np.ndarray]
     method: str
     notes: tuple[str, ...]
+    _sizes: tuple[Sizes, ...] = ()
+    _degree: int = 0
+
+    @property
+    def sizes(self) -> tuple[Sizes, ...]:
+        """(budgets,) what went into every budget's minimum: sizes, tokens and losses; empty for an envelope."""
+        return self._sizes
+
+    def curve(self, index: int, N: Any) -> np.ndarray:
+        """The curve over N whose minimum counts at the budget number `index`: the polynomial, or Akima's interpolation of log L."""
+        log_n, loss, x = self._sizes[index].log_n, self._sizes[index].loss, np.log(np.asarray(N, dtype=np.float64))
+        if not self._degree:
+            return np.exp(akima(log_n, np.log(loss)[None], x)[0])
+        center, scale = (log_n[0] + log_n[-1]) / 2, (log_n[-1] - log_n[0]) / 2
+        degree = min(self._degree, len(log_n) - 1)
+        return np.polyval(np.polyfit((log_n - center) / scale, loss, degree), (x - center) / scale)
 
     def allocate(self, compute: Any) -> tuple[Any, Any]:
         """(N, D) on the regressed lines at one or more budgets."""
@@ -190,7 +206,7 @@ def isoflop(
     return Frontier(
         compute=compute, N=np.exp(logs[:, 0]), D=np.exp(logs[:, 1]), loss=loss, used=used, reasons=tuple(m.reason for m in found),
         a=float(a), b=float(b), k_N=float(np.exp(k_n)), k_D=float(np.exp(k_d)), draws=draws, method=f"isoFLOP ({label})",
-        notes=tuple(notes),
+        notes=tuple(notes), _sizes=tuple(near if chosen == "polynomial" else sizes), _degree=degree if chosen == "polynomial" else 0,
     )  # fmt: skip
 
 
