@@ -57,7 +57,7 @@ class Slot:
         """Values of all groups along `axis`, from those of the copies and, where groups are anchored, `held` with those of all groups."""
         if not self.anchored:
             return values
-        lead = (slice(None),) * axis
+        lead: tuple[Any, ...] = (slice(None),) * axis
         shape = (*values.shape[:axis], self.groups, *values.shape[axis + 1 :])
         if isinstance(values, jax.Array):
             return jnp.broadcast_to(held, shape).at[(*lead, self.members)].set(values)

@@ -193,7 +193,8 @@ def model_kappa(fit: Fit) -> np.ndarray:
     sets, request = np.arange(fit.theta.shape[1]), fit.request
     loss, p, weight = request.loss, request.layout.size, request.batch.weight.T
     r = np.asarray(residuals_at(request.spec, request.batch.batched, fit.theta, request.batch.gather(sets))).T
-    return mean_score(loss, p, weight, r) / mean_curvature(loss, p, weight, r)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return mean_score(loss, p, weight, r) / mean_curvature(loss, p, weight, r)
 
 
 @lru_cache(maxsize=256)
