@@ -83,7 +83,8 @@ def _options(effort: int) -> dict[str, Any]:
 @lru_cache(maxsize=1)
 def keep_programs() -> Path | None:
     """See to it that compiled programs are kept; the folder, or None where JAX's own settings hold or nothing can be kept."""
-    if jax.config.read("jax_compilation_cache_dir") or not jax.config.read("jax_enable_compilation_cache"):
+    settings: Any = jax.config
+    if settings.jax_compilation_cache_dir or not settings.jax_enable_compilation_cache:
         return None
     root = _root()
     if root is None:
