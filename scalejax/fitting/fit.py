@@ -210,8 +210,8 @@ def make_request(
     whole = {name: value for name, value in (fix or {}).items() if not isinstance(value, Mapping)}
     anchors = {name: dict(value) for name, value in (fix or {}).items() if isinstance(value, Mapping)}
     request = Request(
-        law=law, runs=runs, loss=loss, on=on, fix=whole, tie=dict(tie or {}), bounds=_bounds(bounds), by=by, share=share, weights=weights,
-        sizes=dict(sizes or {}), anchors=anchors,
+        law=law, runs=runs, loss=loss, on=on, fix=whole, tie=dict(tie or {}), bounds=checked_bounds(bounds), by=by, share=share,
+        weights=weights, sizes=dict(sizes or {}), anchors=anchors,
     )  # fmt: skip
     if request.share and by is None:
         raise FitError("share names parameters that groups have in common; say which column names the groups with by=...")
@@ -291,7 +291,8 @@ def find_law(law: Law | str | None) -> Law:
     raise FitError(f"{law!r} is not a law; pass sj.laws.chinchilla, its name, or a function decorated with @sj.law(...).")
 
 
-def _bounds(bounds: Mapping[str, tuple[float, float]] | None) -> dict[str, tuple[float, float]]:
+def checked_bounds(bounds: Mapping[str, tuple[float, float]] | None) -> dict[str, tuple[float, float]]:
+    """Two numbers for every parameter."""
     checked = {}
     for name, pair in (bounds or {}).items():
         try:
