@@ -20,7 +20,7 @@ class Frozen(dict[str, V]):
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError("What was found cannot be changed; make a copy with other values, such as dict(fit.params, E=1.7).")
 
-    __setitem__ = __delitem__ = __ior__ = update = setdefault = pop = popitem = clear = _refuse  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __ior__ = update = setdefault = pop = popitem = clear = _refuse
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Frozen, (dict(self),))

@@ -38,10 +38,9 @@ def from_json(text: str | bytes) -> Any:
 
     def unpack(found: dict[str, Any]) -> Any:
         nonlocal left
-        if found.keys() == _SYMMETRIC and isinstance(found["half"], np.ndarray):
-            size = math.isqrt(2 * len(found["half"]))
-            left -= 8 * size**2
-            return _whole(found["half"], size) if left >= 0 else found
+        if found.keys() == _SYMMETRIC and isinstance(found["half"], np.ndarray | list):
+            left -= 8 * len(found["half"])
+            return _whole(np.asarray(found["half"], dtype=np.float64))
         if found.keys() == _TEXTS and isinstance(found["codes"], np.ndarray):
             return np.asarray(found["levels"])[found["codes"]]
         if found.keys() != _NUMBERS or not isinstance(found["array"], str):
@@ -88,8 +87,9 @@ def signed_document(raw: bytes, version: Callable[[dict[str, Any]], None]) -> di
     return document
 
 
-def _whole(half: np.ndarray, size: int) -> np.ndarray:
+def _whole(half: np.ndarray) -> np.ndarray:
     """The symmetric matrix of an upper triangle."""
+    size = math.isqrt(2 * len(half))
     matrix = np.empty((size, size), half.dtype)
     rows, columns = np.triu_indices(size)
     matrix[rows, columns] = matrix[columns, rows] = half
@@ -126,7 +126,8 @@ def _packed(value: Any) -> Any:
             return {"levels": levels.tolist(), "codes": codes.astype(np.int32)} if 2 * len(levels) < value.size else value.tolist()
         if value.size <= _SHORT or value.dtype.kind not in _KINDS:
             return value.tolist()
-        if value.ndim == 2 and value.shape[0] == value.shape[1] and value.tobytes() == value.T.tobytes():
+        square = value.ndim == 2 and value.shape[0] == value.shape[1] and value.dtype == np.float64
+        if square and value.tobytes() == value.T.tobytes():
             return {"half": value[np.triu_indices(len(value))]}
         kind = value.dtype.newbyteorder("<")
         raw = np.ascontiguousarray(value, kind).reshape(-1).view(np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,8 +26,8 @@ def check_consistent(fit: Fit) -> None:
     size, sets = fit.request.layout.size, len(fit.request.tables)
     parts = {
         "theta": (fit.theta.shape, (size, sets)),
-        "statuses": (np.shape(fit.statuses), (sets,)),
-        "curvature": (np.shape(fit.curvature), (sets,)),
+        "statuses": ((len(fit.statuses),), (sets,)),
+        "curvature": ((len(fit.curvature),), (sets,)),
         "starts.objective": (fit.starts.objective.shape, (sets, fit.starts.objective.shape[-1])),
         "starts.status": (fit.starts.status.shape, fit.starts.objective.shape),
         "starts.iterations": (fit.starts.iterations.shape, fit.starts.objective.shape),
@@ -36,15 +37,15 @@ def check_consistent(fit: Fit) -> None:
         if tuple(shape) != tuple(wanted):
             raise FitError(f"A fit of {fit.law.name!r} to these runs has {name} of shape {wanted}, not {shape}; fit the runs again.")
     names = [f" of group {name!r}" for name in fit.groups] if sets > 1 else [""]
-    for i, (name, shape, status) in enumerate(zip(names, fit.curvature, fit.statuses, strict=True)):
+    for i, (name, curvature, status) in enumerate(zip(names, fit.curvature, fit.statuses, strict=True)):
         if status.usable and not (np.isfinite(fit.theta[:, i]).all() and np.isfinite(fit.starts.objective[i, 0])):
             raise FitError(f"The fit of {fit.law.name!r} is {status.value}, but its parameters{name} are not finite; fit the runs again.")
-        wrong = _wrong(shape, size, fit.request.layout.labels)
+        wrong = _wrong(curvature, size, fit.request.layout.labels)
         if wrong:
             raise FitError(f"The fit of {fit.law.name!r} has {wrong}{name}; fit the runs again.")
 
 
-def _wrong(shape: Curvature, size: int, labels: tuple[str, ...]) -> str:
+def _wrong(shape: Curvature, size: int, labels: Sequence[str]) -> str:
     """What cannot be of a covariance, "" if nothing."""
     for name in ("covariance", "model_covariance"):
         matrix = getattr(shape, name)
