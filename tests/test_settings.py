@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import warnings
@@ -25,6 +26,8 @@ SETTINGS = {
     "other random bits": {"jax_default_prng_impl": "rbg", "jax_threefry_partitionable": False},
     "coarse products": {"jax_default_matmul_precision": "bfloat16"},
 }
+EACH = [pytest.param(name, marks=pytest.mark.slow) for name in SETTINGS]
+SETTINGS["all at once"] = {name: value for changes in SETTINGS.values() for name, value in changes.items()}
 RNG = np.random.default_rng(4)
 N, D = 10 ** RNG.uniform(7, 9, 40), 10 ** RNG.uniform(9, 11, 40)
 TRUE = sj.laws.chinchilla.published["besiroglu2024"]
@@ -103,6 +106,36 @@ def same(found, wanted):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("setting", SETTINGS, indirect=True)
+@pytest.mark.parametrize("setting", ["all at once", *EACH], indirect=True)
 def test_the_whole_path_under_each_setting(path, setting, expected, tmp_path):
     same(list(path(tmp_path)), expected(path))
+
+
+def test_reports_from_threads_are_those_of_one_thread_and_leave_matplotlib_alone(tmp_path):
+    fit = sj.fit("power_law", {"x": N, "loss": RUNS["loss"]}, starts=32)
+    draws, before = sj.laplace(fit, 50), dict(mpl.rcParams)
+    with ThreadPoolExecutor(2) as pool:
+        paths = [tmp_path / f"{i}.html" for i in range(2)]
+        written = set(pool.map(lambda path: sj.report(fit, path, draws=draws).read_text(), paths))
+    assert written == {sj.report(fit, tmp_path / "alone.html", draws=draws).read_text()}
+    assert dict(mpl.rcParams) == before
+
+
+_FORKED = """
+import os, warnings, scalejax as sj
+sj.laws.power_law(1e6, E=1.0, A=20.0, alpha=0.3)
+warnings.simplefilter("ignore")  # JAX's own, of forks
+if (child := os.fork()) == 0:
+    try:
+        sj.laws.power_law(1e6, E=1.0, A=20.0, alpha=0.3)
+    except sj.ScalejaxError as error:
+        os.write(1, str(error).encode())
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_fork_after_a_computation_is_told_what_to_do():
+    out = subprocess.run([sys.executable, "-c", _FORKED], capture_output=True, text=True, check=True, timeout=120)
+    assert "multiprocessing.get_context('spawn')" in out.stdout and not out.stderr

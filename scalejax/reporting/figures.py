@@ -1,12 +1,14 @@
-"""Axes to SVG and PNG, without windows and without global state."""
+"""Axes to SVG and PNG, without windows, one thread at a time, and with Matplotlib's settings as they were before."""
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import RLock
+from typing import TYPE_CHECKING, Any
 
 from ..core.errors import DataError
 from ..core.files import write_bytes
@@ -16,15 +18,28 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_DRAWING = RLock()
 READABLE = 12.5  # size of letters in points on a picture 460 wide: a phone shows three quarters of it
 
 
 def drawn(draw: Callable[[], Axes]) -> Axes:
     """The axes that `draw` returns, with letters that are large enough for a phone."""
+    with _alone({"font.size": READABLE}), unregistered():
+        return draw()
+
+
+@contextmanager
+def _alone(settings: Mapping[str, Any]) -> Iterator[None]:
+    """Matplotlib with these settings, which are those of the whole process; nobody else here draws meanwhile, and no other is touched."""
     import matplotlib
 
-    with matplotlib.rc_context({"font.size": READABLE}), unregistered():
-        return draw()
+    with _DRAWING:
+        before = {name: matplotlib.rcParams[name] for name in settings}
+        try:
+            matplotlib.rcParams.update(settings)
+            yield
+        finally:
+            matplotlib.rcParams.update(before)
 
 
 def _figure(ax: Axes) -> Figure:
@@ -42,11 +57,9 @@ def svg(ax: Axes, prefix: str, caption: str) -> str:
         prefix: put before every id, so that several pictures can share a page.
         caption: id of the element that says what is seen.
     """
-    import matplotlib
-
     buffer = io.StringIO()
     # text stays text; the same picture gives the same bytes
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "scalejax"}):
+    with _alone({"svg.fonttype": "none", "svg.hashsalt": "scalejax"}):
         _figure(ax).savefig(buffer, format="svg", metadata={"Date": None})
     text = re.sub(r"<metadata>.*?</metadata>", "", buffer.getvalue(), flags=re.DOTALL)
     text = text[text.index("<svg") :]
@@ -62,7 +75,8 @@ def svg(ax: Axes, prefix: str, caption: str) -> str:
 def png(ax: Axes) -> bytes:
     """The figure of these axes as a PNG of twice the screen's resolution."""
     buffer = io.BytesIO()
-    _figure(ax).savefig(buffer, format="png", dpi=160)
+    with _alone({}):
+        _figure(ax).savefig(buffer, format="png", dpi=160)
     return buffer.getvalue()
 
 
@@ -76,6 +90,6 @@ def save(draw: Callable[[], Axes], path: Path) -> Path:
     if kind not in ("png", "svg", "pdf"):
         raise DataError(f"A picture called {path.name} is of no known kind; end its name in .png, .svg or .pdf.")
     buffer = io.BytesIO()
-    with unregistered():
+    with _alone({}), unregistered():
         _figure(draw()).savefig(buffer, format=kind, dpi=160)
     return write_bytes(path, buffer.getvalue())
