@@ -21,6 +21,7 @@ from ..core.version import __version__
 from .consistency import check_consistent
 from .diagnosis import Diagnosis, Verdict
 from .identify import inseparable_inputs
+from .no_value import overflowing
 from .objective.penalty import MISFIT
 from .predict import Points, evaluate, inputs_by_name
 from .request import Request, too_few
@@ -332,7 +333,10 @@ class Fit(Shown):
 
 def finish(request: Request, found: Found, solver: Solver, recipe: str | None, seed: int, seconds: float) -> Fit:
     """The `Fit` of a search: statuses, covariance, provenance."""
-    best, shapes, expected_falls = second_order(request, found.best)
+    try:
+        best, shapes, expected_falls = second_order(request, found.best)
+    except np.linalg.LinAlgError as error:
+        raise overflowing(request, found.best) from error
     names = np.asarray([s.value if s else "" for s in CODES], dtype=object)[found.status]
     starts = StartTable(found.objective, names, found.iterations, found.theta, found.screened)
     ends = zip(found.status[:, 0], shapes, expected_falls, strict=True)
