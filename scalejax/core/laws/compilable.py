@@ -25,11 +25,18 @@ _ADVICE: tuple[tuple[type[Exception], str], ...] = (
         "makes a Python number of what JAX traces; leave out float() and int(), and use jax.numpy, such as jnp.exp for math.exp",
     ),
 )
+_KEPT = "_scalejax_compilable"
 _LETTERS = 120  # of a line that are shown
 
 
 def compilable(function: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """The function of a law; where it cannot be compiled, it raises LawError with the line and what to write instead."""
+    """The function of a law; where it cannot be compiled, it raises LawError with the line and what to write instead.
+
+    The same for the same function, by which laws are known.
+    """
+    made = getattr(function, _KEPT, None)
+    if made is not None and made.__wrapped__ is function:
+        return made
 
     @functools.wraps(function)
     def told(*inputs: Any, **parameters: Any) -> Any:
@@ -42,6 +49,7 @@ def compilable(function: Callable[..., Any], name: str) -> Callable[..., Any]:
             raise LawError(f"Law {name!r} returns {type(value).__name__}, not numbers; end it with return and an expression of jax.numpy.")
         return value
 
+    setattr(function, _KEPT, told)
     return told
 
 
