@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 import jax
@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..core.errors import DecisionError
+from ..core.numeric.programs import compiled
 from ..optimum.implicit import attached
 from ..optimum.many import Optima, optimise
 from ..optimum.program import Condition, Program
@@ -128,7 +129,7 @@ def profile(question: Question, known: Known, point: Optima, name: str, values: 
     return np.where(found.ok[0], found.f[0], np.nan).reshape(count, len(values))
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled(0, once=True)
 def _slopes(program: Program, x: Any, lam: Any, low: Any, high: Any, each: Any, common: Any) -> Any:
     """Derivatives of (packed inputs, objective) with respect to everything the problem depends on."""
 

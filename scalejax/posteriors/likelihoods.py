@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -88,6 +89,11 @@ class Likelihood(ABC):
         `rows` may also hold the "weight" of every observation: terms of the density times their weights add up to the joint one.
         """
 
+    def new(self, noise: Mapping[str, np.ndarray], predicted: np.ndarray, rows: Mapping[str, Any], rng: np.random.Generator) -> np.ndarray:
+        """What new runs show: draws of `distribution`, one of every prediction, in NumPy where the likelihood says how."""
+        key = jax.random.key(rng.integers(2**32))
+        return np.asarray(self.distribution(noise, predicted, rows).sample(key))
+
     def left_out(self, noise: Mapping[str, Any], predicted: Any, rows: Mapping[str, Any], value: Any) -> Any:
         """Log density of every observation given all others: its own, unless runs depend on each other."""
         return self.distribution(noise, predicted, rows).log_prob(value)
@@ -135,6 +141,13 @@ class _Scale(Likelihood):
         sigma = beside(noise["sigma"][rows["noise_group"]]) if "noise_group" in rows else noise["sigma"]
         return jnp.sqrt(sigma**2 + beside(rows["evaluation"]) ** 2) if "evaluation" in rows else sigma
 
+    def new(self, noise: Mapping[str, np.ndarray], predicted: np.ndarray, rows: Mapping[str, Any], rng: np.random.Generator) -> np.ndarray:
+        return predicted + noise["sigma"] * self._unit(noise, predicted.shape, rng)
+
+    def _unit(self, noise: Mapping[str, np.ndarray], shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        """Residuals of new runs in units of sigma."""
+        return rng.standard_normal(shape)
+
 
 @dataclass(frozen=True)
 class Normal(_Scale):
@@ -166,6 +179,10 @@ class Normal(_Scale):
             return dist.Normal(predicted, jnp.hypot(scale, noise["tau"]))
         return replicated_normal(predicted, scale, noise["tau"], rows["configuration"], rows.get("weight", 1.0))
 
+    def _unit(self, noise: Mapping[str, np.ndarray], shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        louder = 1.0 if self.replicates is None else np.hypot(1.0, noise["tau"] / noise["sigma"])  # a new run is of a new configuration
+        return louder * super()._unit(noise, shape, rng)
+
     def left_out(self, noise: Mapping[str, Any], predicted: Any, rows: Mapping[str, Any], value: Any) -> Any:
         density = self.distribution(noise, predicted, rows)
         return density.log_prob(value) if self.replicates is None else density.log_prob_left_out(value)
@@ -193,6 +210,9 @@ class StudentT(_Scale):
 
         return dist.StudentT(self.nu or noise["nu"], predicted, self.scale(noise, predicted, rows))
 
+    def _unit(self, noise: Mapping[str, np.ndarray], shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        return rng.standard_t(self.nu or noise["nu"], shape)
+
 
 @dataclass(frozen=True)
 class Huber(_Scale):
@@ -204,6 +224,15 @@ class Huber(_Scale):
         from .model.densities import huber_density
 
         return huber_density(predicted, self.scale(noise, predicted, rows), self.delta)
+
+    def _unit(self, noise: Mapping[str, np.ndarray], shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        from scipy.special import ndtr, ndtri
+
+        edge = self.delta / noise["sigma"]
+        middle, tails = np.sqrt(2 * np.pi) * (2 * ndtr(edge) - 1), 2 / edge * np.exp(-0.5 * edge**2)
+        near = ndtri(0.5 + (ndtr(edge) - 0.5) * rng.uniform(-1, 1, shape))
+        far = (edge + rng.exponential(size=shape) / edge) * rng.choice([-1.0, 1.0], shape)
+        return np.where(rng.uniform(size=shape) * (middle + tails) < middle, near, far)
 
 
 @dataclass(frozen=True)
@@ -241,6 +270,12 @@ class Binomial(Likelihood):
             k = noise["concentration"]
             return dist.BetaBinomial(p * k, (1 - p) * k, trials)
         return dist.BinomialProbs(p, trials)
+
+    def new(self, noise: Mapping[str, np.ndarray], predicted: np.ndarray, rows: Mapping[str, Any], rng: np.random.Generator) -> np.ndarray:
+        p = np.clip(predicted, 1e-9, 1 - 1e-9)
+        if self.overdispersed:
+            p = rng.beta(p * noise["concentration"], (1 - p) * noise["concentration"])
+        return rng.binomial(rows["trials"].astype(int), p)
 
 
 def normal(*, evaluation: str | None = None, replicates: str | None = None, by: str | None = None) -> Likelihood:

@@ -24,6 +24,7 @@ from ..fitting.objective.problem import Spec
 from ..fitting.storage import check_format, fit_document, fit_from_document, reading
 from . import likelihoods
 from .checks.diagnostics import Chains, Importance
+from .model.arguments import PriorArguments
 from .model.density import Evidence, Model
 from .model.level import Level, sentence
 from .model.setup import group_layout
@@ -99,6 +100,7 @@ def load_posterior(path: str | os.PathLike[str], law: Law | None = None) -> Post
             raise DataError(f"{path} is cut short or was changed after it was saved; load another copy, or sample again.")
         fit = fit_from_document(document["fit"], law)
         parts = _unpack(document["posterior"], members)
+        parts["evidence"] = parts["evidence"]._replace(priors=PriorArguments(parts["evidence"].priors))
         spec = Spec(fit.law, group_layout(fit.request), fit.request.loss, fit.request.on)
         model, priors = Model(spec, **parts.pop("model")), Priors(parts.pop("priors"), sentence(parts["evidence"].level))
         if np.shape(parts["theta"])[:2] != fit.theta.shape or not np.isfinite(parts["theta"]).all():

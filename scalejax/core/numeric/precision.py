@@ -9,9 +9,11 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, ParamSpec, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from ..errors import ScalejaxError
+from .programs import keep_programs
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -45,6 +47,7 @@ def inside() -> Iterator[None]:
             "This process was forked after JAX had started its threads, and would wait for them for ever; start workers with "
             "multiprocessing.get_context('spawn'), or fork before the first fit."
         )
+    keep_programs()
     with ExitStack() as stack:
         for name, value, setting in _INSIDE:
             if getattr(jax.config, name) not in (value, "allow"):
@@ -61,6 +64,11 @@ def double(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
 
     return wrapper
+
+
+def namespace(value: Any) -> Any:
+    """The module that computes with this number or array: JAX's NumPy for arrays of JAX, else NumPy, which needs no compiled programs."""
+    return jnp if isinstance(value, jax.Array) else np
 
 
 def plain(value: Any) -> Any:

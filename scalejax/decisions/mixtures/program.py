@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
@@ -13,6 +13,7 @@ import numpy as np
 from ...core.errors import DecisionError
 from ...core.laws.domains import Simplex
 from ...core.laws.law import Law
+from ...core.numeric.programs import compiled
 from ...fitting.result import Fit
 from ...fitting.uncertainty.draws import Draws
 from ...optimum.program import Condition, Program, Variable
@@ -188,7 +189,7 @@ def losses(laws: tuple[Law, ...], weights: tuple[str, ...]) -> Condition:
     return predicted
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@compiled(0, 1, once=True)
 def evaluated(
     laws: tuple[Law, ...], weights: tuple[str, ...], h: Any, slope_of: Any, params: Any, path: Any, values: Any
 ) -> tuple[Any, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, Literal, get_args
 
 import jax
@@ -16,6 +16,7 @@ from jax.flatten_util import ravel_pytree
 from ...core.errors import FitError, suggest
 from ...core.numeric.batching import over_devices, traced
 from ...core.numeric.linear import cholesky, solve_damped, solve_transposed
+from ...core.numeric.programs import compiled
 from ..objective.layout import Layout
 from ..objective.problem import Data, Spec, data_axes
 from ..status import Ends, Status, code, no_ends
@@ -113,7 +114,7 @@ def as_solver(solver: Solver | str | optax.GradientTransformation) -> Solver:
     raise FitError(f"solver={solver!r} is unknown; {suggest(solver, ['lm', 'varpro', 'lbfgs', 'adam'])} An optax transformation works too.")
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
+@compiled(0, 1, 2)
 def _descend(spec: Spec, batched: tuple[bool, ...], solver: Optax, theta: Any, data: Data) -> tuple[Any, Any, Any, Any]:
     """Theta, objective, iterations and convergence of a chunk of members, each on its own path."""
     traced("optax")

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -29,6 +28,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...core.numeric.batching import in_parallel, over_devices, traced
+from ...core.numeric.programs import compiled
 from ..objective.layout import Layout
 from ..objective.problem import Data, Spec, data_axes
 from ..status import Ends, Status, code, no_ends
@@ -94,7 +94,7 @@ def fresh(layout: Layout, theta: np.ndarray, blocks: bool = False) -> State:
     )  # fmt: skip
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
+@compiled(0, 1, 2)
 def advance(spec: Spec, batched: tuple[bool, ...], inner: Any, state: State, data: Data, settings: Any, floor: Any) -> State:
     """Up to `_ROUND` iterations of every unfinished member; `settings` is (max_iterations, tolerance, near, damping)."""
     traced("solve")

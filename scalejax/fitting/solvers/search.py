@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -13,8 +13,9 @@ import numpy as np
 
 from ...core.numeric.batching import in_parallel, over_devices, over_hosts, traced
 from ...core.numeric.precision import double
+from ...core.numeric.programs import compiled
 from ..objective.data import Batch
-from ..objective.problem import Data, Spec, data_axes
+from ..objective.problem import Data, Spec, arguments, data_axes
 from ..request import Request
 from ..status import Ends, Status, code
 from .closed_form import is_linear
@@ -116,7 +117,7 @@ class StartTable:
         return max(counts)
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@compiled(0, 1)
 def _screen(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> Any:
     traced("screen")
     value = over_devices(lambda t, d: objective(spec, batched, d, t), (theta, data), (-1, data_axes(batched)))
@@ -132,7 +133,9 @@ def screen(spec: Spec, batch: Batch, theta: np.ndarray, sets: np.ndarray) -> np.
     def work(start: int) -> None:
         chunk = np.arange(start, min(start + size, len(values)))
         padded = np.resize(chunk, size)
-        values[chunk] = np.asarray(_screen(spec, batch.batched, theta[:, padded], source.gather(sets[padded])))[: len(chunk)]
+        values[chunk] = np.asarray(_screen(spec, batch.batched, theta[:, padded], arguments(spec, source.gather(sets[padded]))))[
+            : len(chunk)
+        ]
 
     in_parallel(work, range(0, len(values), size))
     return values
@@ -161,7 +164,7 @@ def minimise(
     def share(mine: np.ndarray) -> Ends:
         def gather(members: np.ndarray) -> Data:
             which = mine[members]
-            return source.gather(sets[which], None if weight is None else weight[:, which])
+            return arguments(spec, source.gather(sets[which], None if weight is None else weight[:, which]))
 
         begin, floor = theta[:, mine], rounding_floor(spec, batch)
         if isinstance(solver, LM):

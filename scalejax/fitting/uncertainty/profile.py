@@ -5,10 +5,9 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial, wraps
+from functools import lru_cache, wraps
 from typing import Any, Literal
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -20,7 +19,7 @@ from ...core.progress import Progress, reporter
 from ...core.table import Shown, Table, number
 from ..objective.layout import Layout, Slot
 from ..objective.losses import Squared
-from ..objective.problem import Data, residuals
+from ..objective.problem import Data, residuals_at
 from ..result import Fit
 from ..solvers.gradient import Solver, as_solver, descend
 from ..solvers.lm import LM, chunk_size
@@ -261,7 +260,7 @@ class _Curves:
         """kappa (curves,) if all residuals of a set are draws from one distribution; then it is the same for all parameters."""
         sets = np.arange(self.fit.theta.shape[1])
         loss, weight, request = self.spec.loss, self.batch.weight.T, self.fit.request
-        r = np.asarray(_residuals(request.spec, self.batch.batched, self.fit.theta, self.batch.gather(sets))).T
+        r = np.asarray(residuals_at(request.spec, self.batch.batched, self.fit.theta, self.batch.gather(sets))).T
         p = request.layout.size
         return (mean_score(loss, p, weight, r) / mean_curvature(loss, p, weight, r))[self.set]
 
@@ -326,9 +325,6 @@ class _Curves:
         u = np.concatenate(list(self.centre[:, None] + _SIDES * distance), axis=1)
         known = [np.moveaxis(self.theta[:, curve, i], 1, 2) for i in begin]  # (size, curves, 2)
         self.add(u, *(np.repeat(k, distance.shape[2], axis=2) for k in known))
-
-
-_residuals = partial(jax.jit, static_argnums=(0, 1))(residuals)
 
 
 @lru_cache(maxsize=256)

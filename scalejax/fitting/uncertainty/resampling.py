@@ -11,7 +11,7 @@ from ...core.errors import FitError, IdentifiabilityError
 from ...core.runs import Runs
 from ..identify import anchor_advice, listed_labels
 from ..objective.data import Batch
-from ..objective.problem import residuals
+from ..objective.problem import residuals_at
 from ..request import Request
 from ..result import Fit
 from .clustered import sets_of, unit_sizes
@@ -163,7 +163,7 @@ def blocks(used: np.ndarray, count: int, correlation: float, rng: np.random.Gene
 def noise_drawn(fit: Fit, batch: Batch, some: np.ndarray, count: int, columns: tuple[str, ...], rng: np.random.Generator) -> Batch:
     """The runs of these sets with residuals drawn anew, a data set a replicate."""
     request = fit.request
-    r = np.asarray(residuals(request.spec, batch.batched, fit.theta[:, some], batch.gather(some)))
+    r = np.asarray(residuals_at(request.spec, batch.batched, fit.theta[:, some], batch.gather(some)))
     if columns:
         drawn = [_of_units(fit, int(i), columns, count, batch.rows, rng) for i in some]
     else:

@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..objective.losses import loss_terms
 from ..request import Request
 from ..solvers.system import places
-from .second_order import block_derivatives, blocks_of, derivatives, loss_terms
+from .second_order import block_derivatives, blocks_of, derivatives
 from .sums import row_curvature
 
 _WINSOR = 3.0  # robust standard deviations
@@ -169,7 +170,7 @@ def _of_loss(request: Request, r: np.ndarray, weight: np.ndarray) -> tuple[np.nd
     joint = request.joint or request.batch.blocks
     flat = (r.reshape(1, -1), weight.reshape(1, -1)) if joint else (r.T, weight.T)
     bend = row_curvature(request.loss, *flat, request.layout.size)
-    rho, psi, _ = (np.asarray(a) for a in loss_terms(request.loss, r))
+    rho, psi, _ = loss_terms(request.loss, r)
     return rho, psi, bend.reshape(r.shape) if joint else bend.T
 
 

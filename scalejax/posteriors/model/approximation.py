@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -10,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...core.numeric.batching import traced
+from ...core.numeric.programs import compiled
 from ..checks.diagnostics import ENOUGH, Importance
 from ..checks.psis import effective_size, pareto_smooth
 from .coordinates import Groups, Place, energy
@@ -95,7 +95,7 @@ def _potential(model: Model, place: Place, groups: tuple[Groups, ...], evidence:
     return energy(model, groups, evidence, w) - slope
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled(0)
 def _log_densities(model: Model, place: Place, groups: tuple[Groups, ...], evidence: Evidence, z: Any) -> Any:
     traced("log densities")
     return -jax.vmap(lambda one: _potential(model, place, groups, evidence, one))(z)
