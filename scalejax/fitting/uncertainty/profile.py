@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, wraps
+from functools import wraps
 from typing import Any, Literal
 
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ import numpy as np
 from ...core.errors import ConvergenceWarning, FitError, suggest
 from ...core.laws.domains import Interval, Ordered, Positive, Simplex
 from ...core.laws.law import Law
+from ...core.numeric.kept import remembered
 from ...core.numeric.precision import double, plain
 from ...core.progress import Progress, reporter
 from ...core.table import Shown, Table, number
@@ -327,7 +328,7 @@ class _Curves:
         self.add(u, *(np.repeat(k, distance.shape[2], axis=2) for k in known))
 
 
-@lru_cache(maxsize=256)
+@remembered
 def _holding(law: Law, layout: Layout) -> Law:
     """The law with two more inputs: the code of the parameter entry that is held, and its value.
 
