@@ -17,6 +17,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+UNFINISHED: set[Path] = set()  # temporary files of this process
 _BEGIN, _END = ".scalejax-", ".part"  # of the names of temporary files
 _UNTOUCHED = 60  # seconds after which a temporary file that nobody holds is one that a killed run left
 _DEVICES = ("/dev", "/proc")  # what a shell has opened is written to, not replaced
@@ -63,6 +64,7 @@ def _replace(target: Path, data: bytes) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     _sweep(target.parent)
     temporary = target.parent / f"{_BEGIN}{secrets.token_hex(8)}{_END}"
+    UNFINISHED.add(temporary)
     try:
         # Made with the mode that the process gives its files, and with none that others could read meanwhile.
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as handle:
@@ -75,6 +77,7 @@ def _replace(target: Path, data: bytes) -> None:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+        UNFINISHED.discard(temporary)
 
 
 def _held(handle: BinaryIO) -> bool:

@@ -18,6 +18,7 @@ import numpy as np
 from ..core.errors import DataError, FitError
 from ..core.files import write_bytes
 from ..core.laws.law import Law
+from ..core.lazy import whole
 from ..core.numeric.precision import double
 from ..core.saved import array_of, from_json, npy, to_json
 from ..fitting.objective.problem import Spec
@@ -155,7 +156,7 @@ def _fields(value: Any) -> dict[str, Any]:
 
 def _arguments(prior: Any, name: str) -> dict[str, Any]:
     """What to call the class of a distribution with to make it again: NumPyro keeps arguments under their names."""
-    import numpyro.distributions as dist
+    dist = whole("numpyro.distributions")
 
     kind = type(prior)
     if not isinstance(prior, dist.Distribution):
@@ -174,7 +175,7 @@ def _arguments(prior: Any, name: str) -> dict[str, Any]:
 
 def _unpack(packed: Any, members: Mapping[str, bytes]) -> Any:
     """The value that `_pack` turned into JSON and arrays."""
-    import numpyro.distributions as dist
+    dist = whole("numpyro.distributions")
 
     if isinstance(packed, list):
         return [_unpack(v, members) for v in packed]

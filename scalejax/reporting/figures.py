@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import DataError
 from ..core.files import write_bytes
+from ..core.lazy import whole
 from .plots.style import unregistered
 
 if TYPE_CHECKING:
@@ -31,8 +32,7 @@ def drawn(draw: Callable[[], Axes]) -> Axes:
 @contextmanager
 def _alone(settings: Mapping[str, Any]) -> Iterator[None]:
     """Matplotlib with these settings, which are those of the whole process; nobody else here draws meanwhile, and no other is touched."""
-    import matplotlib
-
+    matplotlib = whole("matplotlib")
     with _DRAWING:
         before = {name: matplotlib.rcParams[name] for name in settings}
         try:

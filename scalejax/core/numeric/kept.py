@@ -31,7 +31,7 @@ class _Store(dict[Hashable, "Kept"]):
 
 
 class Kept:
-    """Something that was made, and how many programs were compiled for it."""
+    """Something that was made: its value, and how many programs were compiled for it."""
 
     def __init__(self, store: _Store, key: Hashable) -> None:
         self.value: Any = None
@@ -45,10 +45,12 @@ class Kept:
             _shrink()
 
     def drop(self) -> None:
-        """Let go of it."""
+        """Let go of it; whoever uses it at the moment still has it."""
         store = self.store()
         if store is not None and store.get(self.key) is self:
             del store[self.key]
+        _RECENT.pop(id(self), None)
+        self.value = None
 
 
 _RECENT: OrderedDict[int, ref[Kept]] = OrderedDict()  # by last use
@@ -65,10 +67,12 @@ def kept(maker: Callable[..., Any], arguments: tuple[Any, ...], make: Callable[[
             found = Kept(store, key)
             found.value = make(found)
             store[key] = found
-            _shrink()
         _RECENT.pop(id(found), None)
         _RECENT[id(found)] = ref(found)
-        return found.value
+        value = found.value
+        if len(_RECENT) > _THINGS:
+            _shrink()
+        return value
 
 
 def remembered(function: Callable[P, R]) -> Callable[P, R]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...core.lazy import whole
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -97,12 +99,8 @@ def canvas(ax: Axes | None) -> Axes:
 def new_figure(**options: Any) -> Figure:
     """A figure of pyplot, so that notebooks show it and `plt.show()` and `plt.savefig` know it; within `unregistered` one of its own."""
     if _UNREGISTERED.get():
-        from matplotlib.figure import Figure
-
-        return Figure(**options)
-    import matplotlib.pyplot as plt
-
-    return plt.figure(**options)
+        return whole("matplotlib.figure").Figure(**options)
+    return whole("matplotlib.pyplot").figure(**options)
 
 
 @contextmanager
