@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..core.errors import ConvergenceWarning, FitError, IdentifiabilityError, IdentifiabilityWarning, LawError
 from ..core.laws.chain import Chain
@@ -22,7 +22,6 @@ from .objective.counts import Binomial
 from .objective.data import runs_for
 from .objective.groups import check_names, grouping
 from .objective.losses import Loss, as_loss, usual_loss
-from .recipes import recipe as find_recipe
 from .request import Request, observations, run_weights, too_few
 from .result import Fit, finish
 from .runaways import with_prior
@@ -30,6 +29,9 @@ from .solvers.gradient import Solver, as_solver
 from .solvers.search import search
 from .solvers.starts import Starts
 from .status import Status, failures
+
+if TYPE_CHECKING:
+    from .recipes import Recipe
 
 _NOWHERE = (Status.NOT_FINITE, Status.TOO_FEW)  # their sentences say why nothing is determined
 
@@ -140,7 +142,7 @@ def fit(
                 unidentified=unidentified, progress=reporter("fit", progress),
             )
         )  # fmt: skip
-    chosen = find_recipe(recipe) if recipe else None
+    chosen = _recipe(recipe) if recipe else None
     request = make_request(
         law if law is not None else (chosen.law if chosen else None), runs,
         loss=loss if loss is not None or chosen is None else chosen.loss, on=on or (chosen.on if chosen else "log"),
@@ -159,6 +161,13 @@ def fit(
         request = with_prior(request, found.best)
         found = search(request, starts, solver, seed, reporter("fit", progress))
     return announce(finish(request, found, solver, recipe, seed, time.perf_counter() - begun))
+
+
+def _recipe(name: str) -> Recipe:
+    """A recipe, whose solvers and starts other fits do without."""
+    from .recipes import recipe
+
+    return recipe(name)
 
 
 def is_chained(law: Any, loss: Any, on: Any, options: Mapping[str, Any], staged: bool) -> bool:

@@ -18,7 +18,7 @@ from ..core.checks import rows_text
 from ..core.errors import DataError, FitError, suggest
 from ..core.lazy import whole
 from ..core.runs import Runs
-from ..fitting.objective.groups import label
+from .columns import configurations, labels, numbers
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class _Scale(Likelihood):
         return () if self.by is None else ("sigma",)
 
     def among(self, runs: Runs, index: np.ndarray) -> Likelihood:
-        return self if self.by is None else replace(self, groups=tuple(dict.fromkeys(_labels(runs, self.by, index))))
+        return self if self.by is None else replace(self, groups=tuple(dict.fromkeys(labels(runs, self.by, index))))
 
     def priors(self, size: float) -> dict[str, Any]:
         dist = whole("numpyro.distributions")
@@ -126,11 +126,11 @@ class _Scale(Likelihood):
     def rows(self, runs: Runs, index: np.ndarray) -> dict[str, np.ndarray]:
         rows = {}
         if self.evaluation is not None:
-            error = rows["evaluation"] = _numbers(runs, self.evaluation, index)
+            error = rows["evaluation"] = numbers(runs, self.evaluation, index)
             if (error < 0).any():
                 raise DataError(f"Column {self.evaluation!r} holds negative standard errors in {rows_text(index[error < 0])}.")
         if self.by is not None:
-            rows["noise_group"] = self.place(_labels(runs, self.by, index))
+            rows["noise_group"] = self.place(labels(runs, self.by, index))
         return rows
 
     def scale(self, noise: Mapping[str, Any], predicted: Any, rows: Mapping[str, Any]) -> Any:
@@ -166,7 +166,7 @@ class Normal(_Scale):
 
     def rows(self, runs: Runs, index: np.ndarray) -> dict[str, np.ndarray]:
         rows = super().rows(runs, index)
-        return rows if self.replicates is None else {**rows, "configuration": _configurations(runs, self.replicates, index)}
+        return rows if self.replicates is None else {**rows, "configuration": configurations(runs, self.replicates, index)}
 
     def distribution(self, noise: Mapping[str, Any], predicted: Any, rows: Mapping[str, Any]) -> Any:
         dist = whole("numpyro.distributions")
@@ -256,7 +256,7 @@ class Binomial(Likelihood):
         return {"concentration": 100.0} if self.overdispersed else {}
 
     def rows(self, runs: Runs, index: np.ndarray) -> dict[str, np.ndarray]:
-        trials = _numbers(runs, self.trials, index)
+        trials = numbers(runs, self.trials, index)
         if ((trials < 1) | (trials != np.round(trials))).any():
             bad = index[(trials < 1) | (trials != np.round(trials))]
             raise DataError(f"Column {self.trials!r} must hold whole numbers of trials, 1 or more; it does not in {rows_text(bad)}.")
@@ -387,34 +387,3 @@ def as_likelihood(likelihood: Likelihood | str, by: str | None = None) -> Likeli
         found = _NAMES[likelihood]()
         return replace(found, by=by) if isinstance(found, _Scale) else found
     raise FitError(f"likelihood={likelihood!r} is unknown; {suggest(str(likelihood), _NAMES)} Or build one with sj.likelihoods.")
-
-
-def _numbers(runs: Runs, name: str, index: np.ndarray) -> np.ndarray:
-    if name not in runs or runs[name].dtype.kind != "f" or runs[name].ndim != 1:
-        raise DataError(f"The likelihood needs a column {name!r} with one number a run; {suggest(name, runs.names)}")
-    values = runs[name][index]
-    if not np.isfinite(values).all():
-        raise DataError(f"Column {name!r} is not finite in {rows_text(index[~np.isfinite(values)])}.")
-    return values
-
-
-def _labels(runs: Runs, name: str, index: np.ndarray) -> list[str]:
-    """Name of every run's noise group."""
-    if name not in runs or runs[name].ndim != 1:
-        raise DataError(f"by names {name!r}, which is not a column with one value a run; {suggest(name, runs.names)}")
-    return [label(value) for value in (_numbers(runs, name, index) if runs[name].dtype.kind == "f" else runs[name][index]).tolist()]
-
-
-def _configurations(runs: Runs, name: str, index: np.ndarray) -> np.ndarray:
-    """Number of every run's configuration, counted from 0."""
-    if name not in runs or runs[name].ndim != 1:
-        raise DataError(f"replicates names {name!r}, which is not a column with one value a run; {suggest(name, runs.names)}")
-    values = _numbers(runs, name, index) if runs[name].dtype.kind == "f" else runs[name][index]
-    found, configuration = np.unique(values, return_inverse=True)
-    if len(found) in (1, len(values)):
-        what = "is the same in all runs" if len(found) == 1 else "differs between all runs"
-        raise DataError(
-            f"Column {name!r} {what}, so that scatter between repeats and misfit of the law cannot be told apart; name a column that is "
-            "the same in repeats of one configuration only, or drop replicates=."
-        )
-    return configuration

@@ -125,7 +125,12 @@ def drawn(prior: Any) -> np.ndarray:
 
 def density(prior: Any, x: np.ndarray) -> np.ndarray:
     """Density of a prior at numbers of its support."""
-    return np.exp(np.asarray(_log_density(Numbers(prior), x)))
+    return np.exp(log_density(prior, x))
+
+
+def log_density(prior: Any, x: np.ndarray) -> np.ndarray:
+    """Its logarithm."""
+    return np.asarray(_log_density(Numbers(prior), x))
 
 
 @compiled(once=True)

@@ -63,6 +63,11 @@ class Domain:
         """Derivatives (..., entries, free) of `forward` at unconstrained numbers (..., free)."""
         return _diagonal(np.full(np.shape(u), self.scale))
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "forward" in vars(cls) and "slopes" not in vars(cls):
+            cls.slopes = _slopes_by_jax  # type: ignore[method-assign]  # those of the parent are of another transform
+
     def contains(self, x) -> np.ndarray:
         """Boolean array: does each number lie in the support?"""
         return np.isfinite(np.asarray(x, dtype=float))
@@ -263,6 +268,13 @@ class Fixed(Domain):
 
     def contains(self, x) -> np.ndarray:
         return np.isfinite(np.asarray(x, dtype=float))
+
+
+def _slopes_by_jax(domain: Domain, u: np.ndarray) -> np.ndarray:
+    """`Domain.slopes` of a transform whose derivatives nobody wrote out."""
+    u = np.asarray(u, dtype=np.float64)
+    found = np.asarray(jax.vmap(jax.jacfwd(domain.forward))(u.reshape(-1, u.shape[-1])))
+    return found.reshape(*u.shape[:-1], *found.shape[1:])
 
 
 def _quiet(function: str, x: Any) -> Any:

@@ -143,7 +143,7 @@ class Layout:
         params = {name: np.broadcast_to(value, (members, *np.shape(value))) for name, value in fixed.items()}
         for slot in self.slots:
             place = theta[:, slot.start : slot.stop].reshape(members, slot.copies, slot.free)
-            values = np.moveaxis(slot.domain.forward(np.moveaxis(place, -1, 0)), 0, -1)
+            values = np.moveaxis(np.asarray(slot.domain.forward(np.moveaxis(place, -1, 0))), 0, -1)
             values = values if slot.size is not None else values[..., 0]
             params[slot.name] = slot.among(values, fixed.get(slot.name), axis=1) if slot.grouped else values[:, 0]
         return params | {name: params[other] for name, other in self.tied}

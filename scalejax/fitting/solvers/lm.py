@@ -30,7 +30,7 @@ import numpy as np
 from ...core.numeric.batching import in_parallel, over_devices, traced
 from ...core.numeric.programs import compiled
 from ..objective.layout import Layout
-from ..objective.problem import Data, Spec, data_axes
+from ..objective.problem import Data, Spec, arguments, data_axes
 from ..status import Ends, Status, code, no_ends
 from .system import diagonal, empty, evaluate
 from .system import solve as solve_system
@@ -224,11 +224,12 @@ def _solve_slab(
 ) -> State:
     """Run the members `here` to their ends, in chunks of `size` that are packed anew after every round."""
     inner = settings.inner(spec)
-    arguments = tuple(map(float, (settings.max_iterations, settings.tolerance, settings.near, settings.damping)))
+    numbers = tuple(map(float, (settings.max_iterations, settings.tolerance, settings.near, settings.damping)))
 
     def work(chunk: np.ndarray) -> None:
         padded = np.resize(chunk, size)  # repeats members to fill the chunk; the copies are dropped
-        part = advance(spec, batched, inner, jax.tree.map(lambda a: a[..., padded], state), gather(here[padded]), arguments, floor)
+        data = arguments(spec, gather(here[padded]))
+        part = advance(spec, batched, inner, jax.tree.map(lambda a: a[..., padded], state), data, numbers, floor)
         for whole, piece in zip(jax.tree.leaves(state), jax.tree.leaves(part), strict=True):
             whole[..., chunk] = np.asarray(piece)[..., : len(chunk)]
 

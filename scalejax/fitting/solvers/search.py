@@ -133,9 +133,8 @@ def screen(spec: Spec, batch: Batch, theta: np.ndarray, sets: np.ndarray) -> np.
     def work(start: int) -> None:
         chunk = np.arange(start, min(start + size, len(values)))
         padded = np.resize(chunk, size)
-        values[chunk] = np.asarray(_screen(spec, batch.batched, theta[:, padded], arguments(spec, source.gather(sets[padded]))))[
-            : len(chunk)
-        ]
+        data = arguments(spec, source.gather(sets[padded]))
+        values[chunk] = np.asarray(_screen(spec, batch.batched, theta[:, padded], data))[: len(chunk)]
 
     in_parallel(work, range(0, len(values), size))
     return values
@@ -164,7 +163,7 @@ def minimise(
     def share(mine: np.ndarray) -> Ends:
         def gather(members: np.ndarray) -> Data:
             which = mine[members]
-            return arguments(spec, source.gather(sets[which], None if weight is None else weight[:, which]))
+            return source.gather(sets[which], None if weight is None else weight[:, which])
 
         begin, floor = theta[:, mine], rounding_floor(spec, batch)
         if isinstance(solver, LM):

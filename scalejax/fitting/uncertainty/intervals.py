@@ -74,9 +74,9 @@ def interval_end(request: Request, theta: np.ndarray, covariance: np.ndarray, z:
     for slot in request.layout.slots:
         here = _places(slot)
         if slot.size is None or not isinstance(slot.domain, Simplex | Ordered):
-            value = slot.domain.forward(moved[:, here if slot.size is not None else here[:, 0]])
+            value = np.asarray(slot.domain.forward(moved[:, here if slot.size is not None else here[:, 0]]))
         else:
-            value = np.moveaxis(slot.domain.forward(np.moveaxis(theta.T[:, here], -1, 0)), 0, -1)
+            value = np.moveaxis(np.asarray(slot.domain.forward(np.moveaxis(theta.T[:, here], -1, 0))), 0, -1)
             reach = np.where(_slopes(slot, theta, here) != 0, np.abs(z[:, here])[:, :, None], 0.0).max(axis=-1)  # (sets, copies, entries)
             error = errors[slot.name][:, slot.members] if slot.grouped else errors[slot.name][:, None]
             value = value + np.sign(z[:, :1, None]) * reach * error

@@ -13,6 +13,7 @@ from ...core.numeric.programs import compiled
 from ...core.table import Table
 from ..model.arguments import PriorArguments
 from ..model.density import Evidence, Model
+from ..priors import log_density
 from . import psis
 from .convergence import ess_mean
 from .diagnostics import Chains
@@ -159,7 +160,7 @@ def log_prior(posterior: Posterior) -> np.ndarray:
     total = np.zeros(len(posterior))
     for name, prior in posterior.priors.items():
         at = posterior.values[name] if name in posterior.values else _unconstrained(posterior, name.removesuffix("_free"))
-        value = np.asarray(prior.log_prob(at))
+        value = log_density(prior, at)
         total += value.reshape(len(total), -1).sum(axis=1)
     return total + np.asarray(_levels(posterior.model, draws_of(posterior)[0], posterior.evidence._replace(priors=PriorArguments())))
 

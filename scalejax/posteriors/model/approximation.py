@@ -47,6 +47,12 @@ def laplace_guide(place: Place) -> Guide:
 
 def variational_guide(model: Model, place: Place, groups: tuple[Groups, ...], evidence: Evidence, seed: int) -> Guide:
     """Normal with the mean and the widths that stochastic variational inference finds in the round coordinates."""
+    mean, scale = _varied(model, place, groups, evidence, seed)
+    return Guide(np.asarray(mean), np.asarray(scale), None)
+
+
+@compiled(0)
+def _varied(model: Model, place: Place, groups: tuple[Groups, ...], evidence: Evidence, seed: Any) -> tuple[Any, Any]:
     import numpyro
     import optax
     from numpyro.distributions import ImproperUniform, constraints
@@ -64,7 +70,7 @@ def variational_guide(model: Model, place: Place, groups: tuple[Groups, ...], ev
     guide = AutoDiagonalNormal(rounded, init_loc_fn=init_to_value(values={"z": jnp.zeros(size)}), init_scale=0.5)
     inference = SVI(rounded, guide, optax.adam(optax.cosine_decay_schedule(_RATE, _STEPS)), Trace_ELBO(num_particles=8))
     found = inference.run(jax.random.key(seed), _STEPS, place, groups, evidence, progress_bar=False, stable_update=True)
-    return Guide(np.asarray(found.params["auto_loc"]), np.asarray(found.params["auto_scale"]), None)
+    return found.params["auto_loc"], found.params["auto_scale"]
 
 
 def importance(
