@@ -142,6 +142,7 @@ _HOMES = {
     "statistics": "core.numeric.statistics",
     "OptimalSchedule": "studies.curves.optimal_schedule",
     "optimal_schedule": "studies.curves.optimal_schedule",
+    "clear": "core.numeric.kept",
     "plot": "reporting.plot",
     "report": "reporting.report",
 }

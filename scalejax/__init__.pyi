@@ -57,6 +57,7 @@ from .core.laws.law import law as law
 from .core.laws.published import Published as Published
 from .core.laws.simulation import simulate as simulate
 from .core.numeric import statistics as statistics
+from .core.numeric.kept import clear as clear
 from .core.runs import Flag as Flag
 from .core.runs import Runs as Runs
 from .data import datasets as datasets

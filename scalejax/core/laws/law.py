@@ -17,6 +17,7 @@ import numpy as np
 from ..errors import DataError, LawError, ScalejaxError, suggest
 from ..numeric.precision import double, plain
 from .arguments import checked, misshapen, named
+from .compilable import compilable
 from .domains import Data, Domain, Fixed, Interval, Positive
 from .published import Published, published_sets
 
@@ -250,7 +251,7 @@ def law(
         fixed = tuple((p, domain.value) for p in parameters if isinstance(domain := full[p], Fixed))
         sets = published_sets(published, function, name, frozenset(parameters) - dict(fixed).keys())
         return Law(
-            function=function, name=name, inputs=inputs, parameters=tuple(p for p in parameters if p not in dict(fixed)),
+            function=compilable(function, name), name=name, inputs=inputs, parameters=tuple(p for p in parameters if p not in dict(fixed)),
             domains=MappingProxyType(full), output=output, reference=reference, published=sets, bound=fixed,
             linear=straight, output_axis=output_axis,
         )  # fmt: skip

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...core.numeric.batching import in_parallel, over_devices, over_hosts, traced
+from ...core.numeric.precision import double
 from ...core.numeric.programs import compiled
 from ..objective.data import Batch
 from ..objective.losses import loss_terms
@@ -216,6 +217,7 @@ def _lagging(of: np.ndarray, objective: np.ndarray, running: np.ndarray, best: n
     return out
 
 
+@double
 def rounding_floor(spec: Spec, batch: Batch) -> float:
     """Objective below which only rounding is left: residuals of 1e-15, relative to the target's size."""
     size = 1.0 if spec.on == "log" else float(np.max(np.abs(batch.target)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -29,7 +30,6 @@ class Curvature:
         condition: condition number of the normal matrix with unit diagonal.
         boundary: labels of parameters at the edge of their support.
         flat: labels of parameters that load on a direction the data do not determine.
-        correlation: (size, size) of theta.
     """
 
     covariance: np.ndarray
@@ -38,7 +38,13 @@ class Curvature:
     condition: float
     boundary: tuple[str, ...]
     flat: tuple[str, ...]
-    correlation: np.ndarray
+
+    @cached_property
+    def correlation(self) -> np.ndarray:
+        """(size, size) of theta, NaN where there is none."""
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):  # rounding leaves variances below 0 where nothing is determined
+            deviation = np.sqrt(np.diagonal(self.covariance))
+            return self.covariance / np.outer(deviation, deviation)
 
 
 class Rows(Protocol):
@@ -109,12 +115,11 @@ def _stack(layout: Layout, edge: np.ndarray, rows: Rows) -> list[Curvature]:
     load |= (rows.n <= size)[:, None]  # as many parameters as observations: nothing is left to tell the noise by
     whole, freedom = np.full((2, sets, size, size), np.nan), np.repeat((rows.n - size)[:, None].astype(float), size, axis=1)
     for full, part in zip(whole, (small, rows.model()), strict=True):
+        part = 0.5 * (part + np.swapaxes(part, 1, 2))  # to the last bit
         full[:, free[:, None], free] = np.where(load[:, :, None] | load[:, None], np.inf, part)
     seen = np.where(load[:, :, None] | load[:, None], 0.0, inverse)  # of what is not determined the inverse is rounding, up to 1e300
     freedom[:, free] = np.minimum(rows.freedom(seen), np.maximum(freedom[:, free], 0.0))
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):  # rounding leaves variances below 0 where nothing is determined
-        deviation = np.sqrt(np.diagonal(whole[0], axis1=1, axis2=2))
-        correlation = whole[0] / (deviation[:, :, None] * deviation[:, None])
+    with np.errstate(invalid="ignore", over="ignore"):
         condition = values.max(axis=1) / np.maximum(values.min(axis=1), 1e-300)
     labels = np.asarray(layout.labels)
     flat = load & (rows.n > size)[:, None]
@@ -126,7 +131,6 @@ def _stack(layout: Layout, edge: np.ndarray, rows: Rows) -> list[Curvature]:
             condition=float(condition[i]),
             boundary=tuple(labels[edge]),
             flat=tuple(labels[free][flat[i]]),
-            correlation=correlation[i],
         )
         for i in range(sets)
     ]
@@ -139,10 +143,9 @@ def _of_many(layout: Layout, edge: np.ndarray, rows: Rows, hessian: Factored) ->
     for full, part in zip(whole, (hessian.around(rows.scatter()[0]), rows.model()[0]), strict=True):
         full[free[:, None], free] = part
     freedom[free] = np.minimum(rows.freedom(hessian.inverse()[None])[0], freedom[free])
-    deviation = np.sqrt(np.diagonal(whole[0]))
     return Curvature(
         covariance=whole[0], model_covariance=whole[1], freedom=freedom, condition=hessian.condition,
-        boundary=tuple(np.asarray(layout.labels)[edge]), flat=(), correlation=whole[0] / (deviation[:, None] * deviation),
+        boundary=tuple(np.asarray(layout.labels)[edge]), flat=(),
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache, wraps
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ import numpy as np
 
 from ...core.laws.domains import Interval, Positive
 from ...core.laws.law import Law
+from ...core.numeric.kept import remembered
 from ...core.numeric.precision import plain
 from ...core.progress import Progress
 from ..objective.layout import Layout, Slot
@@ -197,7 +198,7 @@ def model_kappa(fit: Fit) -> np.ndarray:
         return mean_score(loss, p, weight, r) / mean_curvature(loss, p, weight, r)
 
 
-@lru_cache(maxsize=256)
+@remembered
 def _holding(law: Law, layout: Layout) -> Law:
     """The law with two more inputs: the code of the parameter entry that is held, and its value.
 

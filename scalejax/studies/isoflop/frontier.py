@@ -14,6 +14,7 @@ import numpy as np
 
 from ...core.checks import check_count
 from ...core.errors import DataWarning, FitError, suggest
+from ...core.numeric.precision import double
 from ...core.numeric.statistics import akima, ends, lower_hull
 from ...core.runs import Runs
 from ...core.table import Shown, Table, number
@@ -98,6 +99,7 @@ class Frontier(Shown):
         return Table(["compute", "N", "D", "D/N", "loss", ""], rows, notes=[lines, *self.notes])
 
 
+@double
 def isoflop(
     runs: Runs | Any,
     *,
@@ -254,6 +256,7 @@ def disagreement(runs: Runs, budget: str) -> tuple[str, ...]:
     return (f"{budget} is {ratio.min():.3g} to {ratio.max():.3g} times 6 N D: the tokens at the optimum are those of the runs",)
 
 
+@double
 def envelope(runs: Runs, *, budgets: int = 1500, hull: bool = False) -> Frontier:
     """Approach 1: at each of many budgets the run whose training curve is lowest, then log N and log D against log C.
 
