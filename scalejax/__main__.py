@@ -13,7 +13,7 @@ def run() -> None:
     """The command line as a process: Ctrl-C ends it at once, in one line and with status 130, even while modules are still imported."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where a shell has it ignored
         signal.signal(signal.SIGINT, _stop)
-    from .commands.cli import main
+    from .commands import main
 
     sys.exit(main())
 

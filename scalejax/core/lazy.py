@@ -57,6 +57,11 @@ def namespace(
     return get, lambda: sorted(homes if listed is None else listed)
 
 
+def late(home: str, name: str) -> Any:
+    """A function of a module above, such as late("reporting.plot", "residuals"), by which a result answers; imported when it is asked."""
+    return getattr(whole(f"scalejax.{home}"), name)
+
+
 def picture(name: str) -> Callable[..., Any]:
     """A function of `sj.plot`, which results draw themselves with; pictures are imported when one is wanted."""
-    return getattr(whole("scalejax.reporting.plot"), name)
+    return late("reporting.plot", name)

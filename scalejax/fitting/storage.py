@@ -14,7 +14,7 @@ from zlib import error as ZlibError
 
 import numpy as np
 
-from ..core.errors import DataError, FitError, ScalejaxError
+from ..core.errors import DataError, FitError, LawError, ScalejaxError
 from ..core.files import write_bytes
 from ..core.laws.law import Law
 from ..core.numeric.precision import double
@@ -124,7 +124,7 @@ def check_format(path: str | os.PathLike[str], document: dict[str, Any], known: 
 def fit_from_document(document: dict[str, Any], law: Law | None) -> Fit:
     """The fit that `fit_document` turned into a document; `law` is needed only for one that is not registered."""
     misfit = document["law"].get("misfit")
-    law = law or laws[document["law"]["name"].removesuffix(f"_{MISFIT}" if misfit else "")]
+    law = law or known_law(document["law"]["name"].removesuffix(f"_{MISFIT}" if misfit else ""))
     law = with_misfit(law, misfit, document["request"]["on"]) if misfit and MISFIT not in law.parameters else law
     if law.name != document["law"]["name"]:
         raise DataError(f"The file holds the law {document['law']['name']!r}, not {law.name!r}; pass the law that it was made with.")
@@ -180,6 +180,16 @@ def fit_from_document(document: dict[str, Any], law: Law | None) -> Fit:
         if not np.allclose(fit.params[name], value, rtol=1e-9, atol=0, equal_nan=True):
             raise DataError(f"The file's value of {name} is not that of its theta: it was edited after it was saved; fit the runs again.")
     return fit
+
+
+def known_law(name: str) -> Law:
+    """A law of the registry, for a file that names it."""
+    if name not in laws:
+        raise LawError(
+            f"The file holds a fit of {name!r}, a law of your own that is not registered; pass it, load_fit(path, law={name}), or register "
+            f"it first, sj.laws.register({name})."
+        )
+    return laws[name]
 
 
 def _array(values: Any) -> np.ndarray:

@@ -7,6 +7,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from types import MappingProxyType
 from typing import Any, overload
 
@@ -20,6 +21,11 @@ from .arguments import checked, misshapen, named
 from .compilable import compilable
 from .domains import Data, Domain, Fixed, Interval, Positive
 from .published import Published, published_sets
+
+
+def at_place(module: str, name: str) -> Any:
+    """What a module has under a name, None if nothing; the module is imported."""
+    return getattr(import_module(module), name, None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +138,15 @@ class Law:
             if isinstance(error, ScalejaxError) or not re.search("shape|broadcast|dimension", str(error)):
                 raise
             raise misshapen(self, values) from None
+
+    def __deepcopy__(self, memo: Any) -> Law:
+        return self  # nothing of it changes
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        place = (self.function.__module__, self.function.__qualname__)
+        if at_place(*place) is not self:
+            raise LawError(f"Only laws at the top of a module can be pickled, and {self.name!r} is not what {'.'.join(place)} is.")
+        return at_place, place
 
     def check_inputs(self, given: Iterable[str]) -> None:
         """Raise DataError unless `given` names all inputs and nothing else."""

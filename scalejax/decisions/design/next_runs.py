@@ -11,7 +11,7 @@ import numpy as np
 from ...core.answer import without
 from ...core.errors import DecisionError, ScalejaxError, suggest
 from ...core.numeric.precision import double
-from ...core.table import Shown, Table, number
+from ...core.table import Shown, Table, formatted, percent, span
 from ...fitting.predict import evaluate
 from ...fitting.result import Fit
 from ...fitting.uncertainty.draws import Draws
@@ -98,22 +98,25 @@ class NextRuns(Shown):
     def table(self, level: float = 0.9) -> Table:
         """A row for every run, in order: inputs, cost, cost so far, and how sure the target will be (for several, the mean share).
 
-        Of plans of more than 24 runs the first 20 and the last 2 are shown; `runs` holds all.
+        Of plans of more than 24 runs the first 20 and the last 2 are printed.
         """
         z, several = quantile_of(level), np.ndim(self.target) > 0 or bool(self.why_no_interval)
         head = ["run", *self.runs, "cost", "spent", "deviation left" if several else f"target {100 * level:g} %"]
         spent, rows = np.concatenate([[0.0], np.cumsum(self.cost)]), []
         for i, deviation in enumerate(self.deviation):
-            if several:
-                sure = f"{100 * np.sqrt(np.mean(_share(deviation, self.deviation[0]) ** 2)):.3g} %"
-            else:
-                sure = " – ".join(number(end) for end in self._ends(z * deviation))
+            left = np.sqrt(np.mean(_share(deviation, self.deviation[0]) ** 2))
+            sure = percent(left) if several else span(*self._ends(z * deviation))
             inputs = [_cell(column[i - 1]) for column in self.runs.values()] if i else [""] * len(self.runs)
-            rows.append([str(i) if i else "now", *inputs, f"{self.cost[i - 1]:.3g}" if i else "", f"{spent[i]:.3g}" if i else "", sure])
-        if len(self) > _SHOWN + 4:
-            between = ["…", *[""] * (len(head) - 2), f"{len(self) - _SHOWN - 2} runs"]
-            rows = [*rows[: _SHOWN + 1], between, *rows[-2:]]
-        return Table(head, rows, notes=self._notes())
+            rows.append(
+                [
+                    str(i) if i else "now",
+                    *inputs,
+                    formatted(self.cost[i - 1], ".3g") if i else "",
+                    formatted(spent[i], ".3g") if i else "",
+                    sure,
+                ]
+            )
+        return Table(head, rows, notes=self._notes(), ends=(_SHOWN + 1, 2))
 
     def _notes(self) -> list[str]:
         before, after = (np.sqrt(np.mean(self.deviation[i] ** 2)) for i in (0, -1))

@@ -13,8 +13,7 @@ from ...core.files import write_bytes
 from ...core.laws.chain import Chain, chain
 from ...core.laws.law import Law
 from ...core.saved import signed
-from ...zoo import laws
-from ..storage import fit_document, fit_from_document, loss_from_json, loss_to_json
+from ..storage import fit_document, fit_from_document, known_law, loss_from_json, loss_to_json
 from .joint import ChainRequest
 from .measure import Measure
 from .result import ChainFit
@@ -85,7 +84,7 @@ def _chain(saved: dict[str, Any], law: Law | None) -> Chain:
         raise DataError(f"The file holds a chain of {', '.join(names)}, not the law {law.name!r}; pass law=sj.chain(...) or leave it out.")
     stages = {}
     for stage in saved["stages"]:
-        one = law if law is not None else laws[stage["law"]]
+        one = law if law is not None else known_law(stage["law"])
         held = {name: value for name, value in stage["bound"].items() if name in one.parameters}
         stages[stage["name"]] = (one.bind(**held) if held else one, stage["renamed"])
     last = stages.pop(saved["last"])

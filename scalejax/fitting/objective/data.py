@@ -197,7 +197,7 @@ def runs_for(law: Law, table: Runs | Any, on: str, others: Sequence[str] = ()) -
     if not read:
         flags = [f for f in remarks(runs.columns, out) if not f.column or f.column in used]
         for flag in flags:
-            warnings.warn(flag.message, DataWarning, stacklevel=5)
+            warnings.warn(DataWarning(flag.message, flag.code), stacklevel=5)
     same = tuple(flags) == runs.flags and (out == runs.excluded).all()
     return runs if same else replace(runs, excluded=out, flags=tuple(flags))
 

@@ -234,6 +234,8 @@ def make_layout(
             inside = False
         if not inside:
             raise LawError(f"fix={{{name!r}: {value!r}}} is not possible: {name!r} of {law.name!r} is {law.domains[name].support}.")
+        if np.ndim(value) and not law.domains[name].axis:
+            raise LawError(f"fix={{{name!r}: {np.asarray(value).tolist()!r}}} is not possible: {name!r} of {law.name!r} is one number.")
     slots, start = [], 0
     for name in law.parameters:
         if name in fix or name in tie:
