@@ -8,14 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...core.laws.domains import Ordered, Simplex
-from ...core.numeric.programs import compiled
-from ..objective.problem import Data, Spec, arguments, residuals
-from ..solvers.lm import LM
+from ....core.laws.domains import Ordered, Simplex
+from ....core.numeric.programs import compiled
+from ...objective.problem import Data, Spec, arguments, residuals
+from ...solvers.lm import LM
 from .held import MOST, Curves, model_kappa
 
 if TYPE_CHECKING:
-    from ..result import Fit
+    from ...result import Fit
 
 _BENT = 0.1  # share of the way to an end by which law and straight line may differ
 _STEPS = 8  # of the other parameters, before a curve counts as bent

@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING, Any
 import jax.numpy as jnp
 import numpy as np
 
-from ...core.laws.domains import Interval, Positive
-from ...core.laws.law import Law
-from ...core.numeric.kept import remembered
-from ...core.numeric.precision import plain
-from ...core.progress import Progress
-from ..objective.layout import Layout, Slot
-from ..objective.problem import Data, residuals_at
-from ..solvers.gradient import Solver, descend
-from ..solvers.lm import LM, chunk_size
-from ..solvers.lm import solve as levenberg_marquardt
-from ..solvers.search import rounding_floor
-from ..status import Status, code
-from .intervals import freedom, quantile_of
-from .sums import mean_curvature, mean_score
+from ....core.laws.domains import Interval, Positive
+from ....core.laws.law import Law
+from ....core.numeric.kept import remembered
+from ....core.numeric.precision import plain
+from ....core.progress import Progress
+from ...objective.layout import Layout, Slot
+from ...objective.problem import Data, residuals_at
+from ...solvers.gradient import Solver, descend
+from ...solvers.lm import LM, chunk_size
+from ...solvers.lm import solve as levenberg_marquardt
+from ...solvers.search import rounding_floor
+from ...status import Status, code
+from ..intervals import freedom, quantile_of
+from ..sums import mean_curvature, mean_score
 
 if TYPE_CHECKING:
-    from ..result import Fit
+    from ...result import Fit
 
 MOST = 60  # parameters of one fit
 _WIDTH = 4.0  # standard errors that the first grid reaches to either side
