@@ -7,7 +7,7 @@ Both find the best N at a number of budgets and regress log N and log D on log C
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -53,8 +53,8 @@ class Frontier(Shown):
     draws: dict[str, np.ndarray]
     method: str
     notes: tuple[str, ...]
-    _sizes: tuple[Sizes, ...] = ()
-    _degree: int = 0
+    _sizes: tuple[Sizes, ...] = field(default=(), kw_only=True)
+    _degree: int = field(default=0, kw_only=True)
 
     @property
     def sizes(self) -> tuple[Sizes, ...]:
