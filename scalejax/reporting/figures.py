@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..core.errors import DataError
 from ..core.files import write_bytes
-from .plots.style import scale_letters, unregistered, whole
+from .plots.style import figure_of, scale_letters, unregistered
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +23,7 @@ def drawn(draw: Callable[[], Axes]) -> Axes:
     """The axes that `draw` returns, with letters that are large enough for a phone."""
     with unregistered():
         ax = draw()
-    scale_letters(whole(ax), READABLE)
+    scale_letters(figure_of(ax), READABLE)
     return ax
 
 
@@ -35,7 +35,7 @@ def svg(ax: Axes, prefix: str, caption: str) -> str:
         prefix: put before every id, so that several pictures can share a page.
         caption: id of the element that says what is seen.
     """
-    text = _rendered(whole(ax))
+    text = _rendered(figure_of(ax))
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = text[text.index("<svg") :]
     found = dict.fromkeys(re.findall(r'\bid="([^"]+)"', text))
@@ -68,7 +68,7 @@ def _rendered(figure: Figure) -> str:
 def png(ax: Axes) -> bytes:
     """The figure of these axes as a PNG of twice the screen's resolution."""
     buffer = io.BytesIO()
-    whole(ax).savefig(buffer, format="png", dpi=160)
+    figure_of(ax).savefig(buffer, format="png", dpi=160)
     return buffer.getvalue()
 
 
@@ -83,5 +83,5 @@ def save(draw: Callable[[], Axes], path: Path) -> Path:
         raise DataError(f"A picture called {path.name} is of no known kind; end its name in .png, .svg or .pdf.")
     buffer = io.BytesIO()
     with unregistered():
-        whole(draw()).savefig(buffer, format=kind, dpi=160)
+        figure_of(draw()).savefig(buffer, format=kind, dpi=160)
     return write_bytes(path, buffer.getvalue())

@@ -10,9 +10,9 @@ import numpy as np
 from ..core.numeric.precision import double
 from ..fitting.uncertainty.draws import Draws
 from ..posteriors.posterior import Posterior
+from ..posteriors.priors import density, drawn
 
 GOVERNED = 0.7  # posterior over prior standard deviation above which the prior, not the data, says most
-DRAWS = 4000  # of a prior
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,17 +36,15 @@ class Entry:
         if self.prior is None:
             return None
         inside = np.asarray(self.prior.support(x))
-        return np.where(inside, np.exp(np.asarray(self.prior.log_prob(np.where(inside, x, np.median(self.draws))))), 0.0)
+        return np.where(inside, density(self.prior, np.where(inside, x, np.median(self.draws))), 0.0)
 
     @double
     def spreads(self) -> tuple[float, float]:
         """Standard deviations of prior and posterior on the unconstrained scale (the logarithm of positive numbers)."""
-        import jax
         from numpyro.distributions import biject_to
 
         free = biject_to(self.prior.support).inv
-        drawn = self.prior.sample(jax.random.key(0), (DRAWS,))
-        return float(np.std(np.asarray(free(drawn)))), float(np.std(np.asarray(free(self.draws))))
+        return float(np.std(np.asarray(free(drawn(self.prior))))), float(np.std(np.asarray(free(self.draws))))
 
     @property
     def share(self) -> float:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from ..core.errors import DataError, FitError
 from ..core.files import write_bytes, write_text
 from ..core.laws.chain import Chain
+from ..core.numeric.precision import double
 from ..decisions.allocate import Allocation
 from ..fitting.result import Fit
 from ..fitting.uncertainty.draws import Draws
@@ -25,6 +26,7 @@ from .study import Study, make_study
 from .verdict import verdict
 
 
+@double
 def report(
     fit: Fit | Posterior,
     path: str | os.PathLike[str],

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..comparison.forecast.result import Forecast
 from ..core.checks import rows_text
-from ..core.table import Table, number
+from ..core.table import Cell, Table, number
 from ..decisions.allocate import Allocation
 from ..posteriors.checks.diagnostics import Chains
 from ..posteriors.priors import describe
@@ -67,6 +67,12 @@ def law(study: Study) -> Section:
     return Section("Law", [Text([f"{fitted.name}: {fitted.summary}"]), Code(fitted.formula), Text([*symbols, *held, *reference])])
 
 
+def _joined(low: str, high: str) -> str:
+    """An interval from the cells of its ends."""
+    ends = [cell.value for cell in (low, high) if isinstance(cell, Cell) and isinstance(cell.value, float)]
+    return Cell(f"{low} – {high}", (ends[0], ends[1])) if len(ends) == 2 else f"{low} – {high}"
+
+
 def estimates(study: Study) -> Section:
     """Parameters with the intervals to rely on; those of other sources on demand."""
     fit, head = study.fit, ["parameter", "estimate", f"{study.percent} interval", "std. error", "remark"]
@@ -100,7 +106,7 @@ def _all_sources(study: Study) -> list[Block]:
     for i, (label, *_, remark) in enumerate(study.fit.table(study.level).rows):
         for name, table in tables.items():
             center, error, low, high = table[i][1:5]
-            rows.append([label, name, center, f"{low} – {high}", error, remark])
+            rows.append([label, name, center, _joined(low, high), error, remark])
     head = ["parameter", "source", "centre", f"{study.percent} interval", "std. error", "remark"]
     width = len(head) if any(row[-1] for row in rows) else len(head) - 1
     others = [name for name, source in study.sources.items() if source is not study.posterior]

@@ -14,6 +14,7 @@ import numpy as np
 from ..comparison.forecast.averaging import forecast as forecast_of
 from ..comparison.forecast.result import Forecast
 from ..core.errors import DataError, DecisionError, IdentifiabilityError, ScalejaxError
+from ..core.laws.values import values_at
 from ..decisions.allocate import Allocation, allocate
 from ..decisions.costs import six_nd
 from ..decisions.known import known
@@ -194,7 +195,7 @@ def wrong_sizes(study: Study, group: str | None) -> np.ndarray:
     N, D = (np.atleast_1d(v)[:, None] for v in (plan.N, plan.D))
     factor = np.asarray([*FACTORS.values()])
     sizes = {"N": N * factor, "D": D / factor}
-    return law(*(sizes[name] for name in law.inputs), **study.point(group))
+    return values_at(law, {name: sizes[name] for name in law.inputs}, study.point(group))
 
 
 def compute_wasted(study: Study, group: str | None) -> np.ndarray:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...core.lazy import whole
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -121,12 +123,8 @@ def canvas(ax: Axes | None) -> Axes:
 def new_figure(**options: Any) -> Figure:
     """A figure of pyplot, so that notebooks show it and `plt.show()` and `plt.savefig` know it; within `unregistered` one of its own."""
     if _UNREGISTERED.get():
-        from matplotlib.figure import Figure
-
-        return Figure(**options)
-    import matplotlib.pyplot as plt
-
-    return plt.figure(**options)
+        return whole("matplotlib.figure").Figure(**options)
+    return whole("matplotlib.pyplot").figure(**options)
 
 
 @contextmanager
@@ -155,7 +153,7 @@ def below(ax: Axes, share: float = 0.32) -> Axes:
     return under
 
 
-def whole(ax: Axes) -> Figure:
+def figure_of(ax: Axes) -> Figure:
     """The whole figure, for axes of a part of one too."""
     from matplotlib.figure import Figure
 
@@ -174,7 +172,7 @@ def legend(ax: Axes, **options: Any) -> None:
     size = FontProperties(size=look["fontsize"]).get_size_in_points()
     across = sum(other.get_position().y1 > 0.5 for other in ax.figure.axes if other.get_label() != "<colorbar>")
     bars = any(other.get_label() == "<colorbar>" for other in ax.figure.axes)
-    row = int(_ROW * whole(ax).get_figwidth() / 6.4 * 8.33 / size / max(across, 1)) - 14 * bars
+    row = int(_ROW * figure_of(ax).get_figwidth() / 6.4 * 8.33 / size / max(across, 1)) - 14 * bars
     columns = min(len(labels), max(1, row // widest))
     if -(-len(labels) // columns) <= 3 and "title" not in look and not any("\n" in label for label in labels):
         made = ax.legend(handles, labels, loc="lower left", bbox_to_anchor=(0.0, 1.01), ncols=columns, columnspacing=1.2, **look)
@@ -222,7 +220,7 @@ def log_axis(ax: Axes, which: str, label: str, text: Callable[[float], str]) -> 
 
 def _room(ax: Axes, which: str) -> int:
     """How many labels an axis has room for, as long as its figure is laid out by default."""
-    place, (width, height) = ax.get_position(), whole(ax).get_size_inches()
+    place, (width, height) = ax.get_position(), figure_of(ax).get_size_inches()
     return max(3, int(1.7 * place.width * width if which == "x" else 3.0 * place.height * height))
 
 

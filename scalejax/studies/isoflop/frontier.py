@@ -14,9 +14,10 @@ import numpy as np
 
 from ...core.checks import check_count
 from ...core.errors import DataWarning, FitError, suggest
+from ...core.numeric.precision import double
 from ...core.numeric.statistics import akima, ends, lower_hull
 from ...core.runs import Runs
-from ...core.table import Shown, Table, number
+from ...core.table import Shown, Table, formatted, number
 from ...data.readers import read_runs
 from .minima import Minimum, Sizes, contrasts, interpolated, misfit, polynomial, sizes_by_budget, within
 
@@ -88,7 +89,7 @@ class Frontier(Shown):
     def table(self) -> Table:
         """A row for every budget."""
         rows = [
-            [f"{c:.3g}", number(n, 4), number(d, 4), number(d / n, 4), number(x, 5), reason]
+            [formatted(c, ".3g"), number(n, 4), number(d, 4), number(d / n, 4), number(x, 5), reason]
             for c, n, d, x, reason in zip(self.compute, self.N, self.D, self.loss, self.reasons, strict=True)
         ]
         lines = f"{self.method}: N = {self.k_N:.4g} C^{self.a:.4f}, D = {self.k_D:.4g} C^{self.b:.4f}"
@@ -98,6 +99,7 @@ class Frontier(Shown):
         return Table(["compute", "N", "D", "D/N", "loss", ""], rows, notes=[lines, *self.notes])
 
 
+@double
 def isoflop(
     runs: Runs | Any,
     *,
@@ -254,6 +256,7 @@ def disagreement(runs: Runs, budget: str) -> tuple[str, ...]:
     return (f"{budget} is {ratio.min():.3g} to {ratio.max():.3g} times 6 N D: the tokens at the optimum are those of the runs",)
 
 
+@double
 def envelope(runs: Runs, *, budgets: int = 1500, hull: bool = False) -> Frontier:
     """Approach 1: at each of many budgets the run whose training curve is lowest, then log N and log D against log C.
 
