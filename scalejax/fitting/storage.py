@@ -185,7 +185,7 @@ def fit_from_document(document: dict[str, Any], law: Law | None) -> Fit:
 def known_law(name: str) -> Law:
     """A law of the registry, for a file that names it."""
     if name not in laws:
-        hint = suggest(name, laws)
+        hint = suggest(name, laws.names)
         raise LawError(
             f"The file holds a fit of {name!r}, a law of your own that is not registered; pass it, load_fit(path, law={name}), or register "
             f"it first, sj.laws.register({name})" + (f"; or {hint}" if hint.endswith("?") else ".")
