@@ -83,7 +83,7 @@ def _options(effort: int) -> dict[str, Any]:
 @lru_cache(maxsize=1)
 def keep_programs() -> Path | None:
     """See to it that compiled programs are kept; the folder, or None where JAX's own settings hold or nothing can be kept."""
-    if jax.config.jax_compilation_cache_dir or not jax.config.jax_enable_compilation_cache:
+    if getattr(jax.config, "jax_compilation_cache_dir", None) or not getattr(jax.config, "jax_enable_compilation_cache", False):
         return None
     root = _root()
     if root is None:

@@ -112,4 +112,5 @@ def _in_noise(loss: Loss, factor: float) -> Loss:
         return Squared()
     if isinstance(loss, StudentT):
         return StudentT(loss.nu, 1 / factor)
-    return {Huber: Huber, LogCosh: LogCosh}[type(loss)](1 / factor)
+    kinds: dict[type, Any] = {Huber: Huber, LogCosh: LogCosh}
+    return kinds[type(loss)](1 / factor)
