@@ -44,6 +44,7 @@ class Audit(Shown):
         return f"{self.fit.law.name}: {self.status.value}; the objective {self.objective:.6g} can fall by {fall:.3g} % to {self.best:.6g}"
 
 
+@double
 def audit(law: Law, runs: Runs, params: Mapping[str, Any], *, start: Mapping[str, Any] | None = None, **options: Any) -> Audit:
     """Check parameters that some other program fitted: are they an optimum, or did its optimiser never leave its start?
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from ..core.errors import DecisionError
 from ..core.laws.domains import Domain, Fixed, Integer, Interval, Ordered, Positive, Simplex
 from ..core.laws.law import Law
 from ..core.laws.values import values_at
+from ..core.numeric.kept import remembered
 from ..core.numeric.statistics import spearman
 from ..core.runs import Runs
 from ..optimum.many import Box, Optima, optimise
@@ -177,32 +178,32 @@ def value_of(name: str, inputs: Mapping[str, Any], v: Mapping[str, Any]) -> Any:
     return v["given"][name]
 
 
-@lru_cache(maxsize=256)
+@remembered
 def law_condition(law: Law) -> Condition:
     """The law's value."""
     return lambda inputs, v: law.function(**{n: value_of(n, inputs, v) for n in law.inputs}, **v["params"], **dict(law.bound))
 
 
-@lru_cache(maxsize=256)
+@remembered
 def cost_condition(cost: Cost, names: tuple[str, ...]) -> Condition:
     """A cost's value."""
     return lambda inputs, v: cost(**{n: value_of(n, inputs, v) for n in names})
 
 
-@lru_cache(maxsize=256)
+@remembered
 def log_cost(cost: Cost, names: tuple[str, ...]) -> Condition:
     """The logarithm of a cost."""
     return lambda inputs, v: jnp.log(cost(**{**v["numbers"], **{n: value_of(n, inputs, v) for n in names}}))
 
 
-@lru_cache(maxsize=256)
+@remembered
 def least_loss(law: Law, cost: Cost, names: tuple[str, ...], caps: tuple[Any, ...], variables: tuple[Variable, ...]) -> Program:
     """Least loss for a budget."""
     spent = log_cost(cost, names)
     return Program(variables, law_condition(law), (("budget", lambda x, v: spent(x, v) - jnp.log(v["target"])),), _below(caps))
 
 
-@lru_cache(maxsize=256)
+@remembered
 def least_cost(law: Law, cost: Cost, names: tuple[str, ...], caps: tuple[Any, ...], variables: tuple[Variable, ...]) -> Program:
     """Least cost for a loss."""
     loss = law_condition(law)

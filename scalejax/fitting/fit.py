@@ -17,6 +17,7 @@ from ..core.runs import Runs
 from ..zoo import laws
 from .identify import anchor_advice, inseparable_inputs, listed_labels
 from .misfit import informed
+from .no_value import check_size, without_value
 from .objective.counts import Binomial
 from .objective.data import runs_for
 from .objective.groups import check_names, grouping
@@ -218,9 +219,10 @@ def make_request(
     loss = usual_loss(on, runs, law.output) if loss is None else as_loss(loss)
     whole = {name: value for name, value in (fix or {}).items() if not isinstance(value, Mapping)}
     anchors = {name: dict(value) for name, value in (fix or {}).items() if isinstance(value, Mapping)}
+    check_size(runs, law.output, on)
     request = Request(
-        law=law, runs=runs, loss=loss, on=on, fix=whole, tie=dict(tie or {}), bounds=_bounds(bounds), by=by, share=share, weights=weights,
-        sizes=dict(sizes or {}), anchors=anchors,
+        law=law, runs=runs, loss=loss, on=on, fix=whole, tie=dict(tie or {}), bounds=checked_bounds(bounds), by=by, share=share,
+        weights=weights, sizes=dict(sizes or {}), anchors=anchors,
     )  # fmt: skip
     if request.share and by is None:
         raise FitError("share names parameters that groups have in common; say which column names the groups with by=...")
@@ -250,7 +252,9 @@ def check(request: Request, unidentified: str) -> None:
 
 
 def announce(fitted: Fit) -> Fit:
-    """Warn of what a reader of the numbers must know."""
+    """Warn of what a reader of the numbers must know; refuse a fit that found no value of the law anywhere."""
+    if all(status is Status.NOT_FINITE for status in fitted.statuses):
+        raise without_value(fitted.request, fitted.theta)
     if not fitted.status.usable:
         warnings.warn(
             f"The fit of {fitted.law.name!r} did not converge ({fitted.status.value}): {fitted.status.sentence}{_spared(fitted)} "
@@ -300,7 +304,8 @@ def find_law(law: Law | str | None) -> Law:
     raise FitError(f"{law!r} is not a law; pass sj.laws.chinchilla, its name, or a function decorated with @sj.law(...).")
 
 
-def _bounds(bounds: Mapping[str, tuple[float, float]] | None) -> dict[str, tuple[float, float]]:
+def checked_bounds(bounds: Mapping[str, tuple[float, float]] | None) -> dict[str, tuple[float, float]]:
+    """Two numbers for every parameter."""
     checked = {}
     for name, pair in (bounds or {}).items():
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 import jax.numpy as jnp
@@ -13,6 +12,7 @@ import numpy as np
 from ..core.errors import FitError, LawError
 from ..core.laws.domains import Data, Positive, Real
 from ..core.laws.law import Law
+from ..core.numeric.kept import remembered
 from ..core.numeric.precision import double, namespace
 from ..core.runs import Runs
 from .objective.penalty import CENTRAL, MISFIT
@@ -111,7 +111,7 @@ def _knots(law: Law, runs: Runs, on: str) -> tuple[np.ndarray, int]:
     return np.concatenate([middle, reach, places.ravel(), level * np.linalg.inv(root).T.ravel()]), count
 
 
-@lru_cache(maxsize=64)
+@remembered
 def _with_knots(function: Callable[..., Any], names: tuple[str, ...], on: str) -> Callable[..., Any]:
     """One function for all runs, so that fits of a law with a misfit share their programs."""
 

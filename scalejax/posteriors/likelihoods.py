@@ -16,6 +16,7 @@ import numpy as np
 
 from ..core.checks import rows_text
 from ..core.errors import DataError, FitError, suggest
+from ..core.lazy import whole
 from ..core.runs import Runs
 from .columns import configurations, labels, numbers
 
@@ -115,7 +116,7 @@ class _Scale(Likelihood):
         return self if self.by is None else replace(self, groups=tuple(dict.fromkeys(labels(runs, self.by, index))))
 
     def priors(self, size: float) -> dict[str, Any]:
-        import numpyro.distributions as dist
+        dist = whole("numpyro.distributions")
 
         return {"sigma": dist.LogNormal(float(np.log(size)), 1.5)}
 
@@ -168,7 +169,7 @@ class Normal(_Scale):
         return rows if self.replicates is None else {**rows, "configuration": configurations(runs, self.replicates, index)}
 
     def distribution(self, noise: Mapping[str, Any], predicted: Any, rows: Mapping[str, Any]) -> Any:
-        import numpyro.distributions as dist
+        dist = whole("numpyro.distributions")
 
         from .model.densities import replicated_normal
 
@@ -198,7 +199,7 @@ class StudentT(_Scale):
     nu: float | None = None
 
     def priors(self, size: float) -> dict[str, Any]:
-        import numpyro.distributions as dist
+        dist = whole("numpyro.distributions")
 
         return {**super().priors(size), **({} if self.nu else {"nu": dist.TruncatedNormal(*_TAILS, low=1.0)})}
 
@@ -206,7 +207,7 @@ class StudentT(_Scale):
         return {**super().start(residuals), **({} if self.nu else {"nu": 5.0})}
 
     def distribution(self, noise: Mapping[str, Any], predicted: Any, rows: Mapping[str, Any]) -> Any:
-        import numpyro.distributions as dist
+        dist = whole("numpyro.distributions")
 
         return dist.StudentT(self.nu or noise["nu"], predicted, self.scale(noise, predicted, rows))
 
@@ -247,7 +248,7 @@ class Binomial(Likelihood):
         return True
 
     def priors(self, size: float) -> dict[str, Any]:
-        import numpyro.distributions as dist
+        dist = whole("numpyro.distributions")
 
         return {"concentration": dist.LogNormal(float(np.log(100.0)), 2.0)} if self.overdispersed else {}
 
@@ -262,7 +263,7 @@ class Binomial(Likelihood):
         return {"trials": trials}
 
     def distribution(self, noise: Mapping[str, Any], predicted: Any, rows: Mapping[str, Any]) -> Any:
-        import numpyro.distributions as dist
+        dist = whole("numpyro.distributions")
 
         p = jnp.clip(predicted, 1e-9, 1 - 1e-9)  # a law of losses may leave the unit interval; the density must stay finite there
         trials = rows["trials"].astype(int)  # NumPyro draws counts out of whole numbers only

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ..core.errors import FitError
+from ..core.frozen import Frozen
 from ..core.numeric.precision import double
 from ..core.numeric.statistics import ends
 from ..core.table import Table, entry, number
@@ -45,24 +46,28 @@ class Posterior(Draws):
         covariates: columns that move the centers of pooled parameters.
     """
 
-    sites: dict[str, np.ndarray]
+    sites: Mapping[str, np.ndarray]
     priors: Priors
     model: Model
     evidence: Any
     sampler: Chains | Importance
     covariates: tuple[str, ...] = ()
 
-    @cached_property
-    def center(self) -> dict[str, Any]:
-        """Posterior medians."""
-        return medians(self.params)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "sites", Frozen(self.sites))
 
     @cached_property
-    def values(self) -> dict[str, np.ndarray]:
+    def center(self) -> Frozen[Any]:
+        """Posterior medians."""
+        return Frozen(medians(self.params))
+
+    @cached_property
+    def values(self) -> Frozen[np.ndarray]:
         """Draws of every sampled number, the law's free parameters first."""
         slots, params = {slot.name: slot for slot in self.request.layout.slots}, self.params
         free = {n: v[:, slots[n].members] if slots[n].anchored else v for n, v in params.items() if n in slots}
-        return {**free, **self.sites}
+        return Frozen({**free, **self.sites})
 
     @property
     def worst(self) -> tuple[float, float, float]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..core.errors import FitError, suggest
 from ..core.laws.domains import Domain, Interval, Positive, Real, Simplex
+from ..core.lazy import whole
 from ..core.numeric.precision import double
 from ..core.numeric.programs import compiled
 from ..core.table import Shown, Table, number
@@ -71,7 +72,7 @@ def default_prior(domain: Domain, size: int | None) -> Any:
 
     None for domains without a standard distribution: their unconstrained form is then normal over the range of its starts.
     """
-    import numpyro.distributions as dist
+    dist = whole("numpyro.distributions")
 
     if isinstance(domain, Simplex) and size is not None:
         return dist.Dirichlet(np.ones(size))
@@ -91,7 +92,7 @@ def spread_prior(domain: Domain) -> Any:
 
     Half-normal with half the standard deviation of the parameter's own prior: groups differ less than what is possible at all.
     """
-    import numpyro.distributions as dist
+    dist = whole("numpyro.distributions")
 
     low, high = (float(np.max(domain.sample(np.full(1, share)))) for share in (0.0, 1.0))
     return dist.HalfNormal(0.5 * (high - low) / CENTRAL)
@@ -99,7 +100,7 @@ def spread_prior(domain: Domain) -> Any:
 
 def check_prior(name: str, prior: Any, shape: tuple[int, ...]) -> Any:
     """The user's prior, or one sentence why it cannot be one."""
-    import numpyro.distributions as dist
+    dist = whole("numpyro.distributions")
 
     if not isinstance(prior, dist.Distribution):
         raise FitError(

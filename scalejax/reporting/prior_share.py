@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.numeric.precision import double
+from ..fitting.uncertainty.draws import Draws
 from ..posteriors.posterior import Posterior
 from ..posteriors.priors import density, drawn
 
@@ -54,14 +55,22 @@ class Entry:
         return posterior / prior
 
 
-def entries(posterior: Posterior) -> list[Entry]:
-    """Every sampled number, the law's free parameters first."""
+def entries(draws: Draws) -> list[Entry]:
+    """Every drawn number, the law's free parameters first; without a prior unless the draws are a posterior."""
     out = []
-    for name, draws in posterior.values.items():
-        prior = _of_one(posterior.priors.get(name))
-        for index in np.ndindex(draws.shape[1:]):
-            out.append(Entry(name, posterior.label(name, index), draws[(slice(None), *index)], prior))
+    posterior = draws if isinstance(draws, Posterior) else None
+    for name, values in (posterior.values if posterior is not None else _free(draws)).items():
+        prior = _of_one(posterior.priors.get(name)) if posterior is not None else None
+        for index in np.ndindex(values.shape[1:]):
+            label = posterior.label(name, index) if posterior is not None else name + draws.fit._index_text(name, index)
+            out.append(Entry(name, label, values[(slice(None), *index)], prior))
     return out
+
+
+def _free(draws: Draws) -> dict[str, np.ndarray]:
+    """Draws of the parameters that were fitted."""
+    slots = {slot.name: slot for slot in draws.request.layout.slots}
+    return {n: v for n, v in draws.params.items() if n in slots}
 
 
 def governed(posterior: Posterior) -> list[Entry]:

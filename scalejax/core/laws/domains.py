@@ -66,7 +66,7 @@ class Domain:
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if "forward" in vars(cls) and "slopes" not in vars(cls):
-            cls.slopes = _slopes_by_jax  # type: ignore[assignment]  # those of the parent are of another transform
+            cls.slopes = _slopes_by_jax  # type: ignore[method-assign, assignment]  # those of the parent are of another transform
 
     def contains(self, x) -> np.ndarray:
         """Boolean array: does each number lie in the support?"""

@@ -22,6 +22,8 @@ from typing import Any
 
 import jax
 
+from .kept import Kept, kept
+
 VARIABLE = "SCALEJAX_CACHE"
 _OFF = ("", "0", "off", "none", "false")
 _MOST = 2**28  # bytes of kept programs of all versions together
@@ -41,28 +43,43 @@ def compiled(*static: int, once: bool = False) -> Callable[[Callable[..., Any]],
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
-        inner = jax.jit(function, static_argnums=static)
+        def of(arguments: tuple[Any, ...], effort: int | None) -> tuple[Any, list[Any]]:
+            """The program for these static arguments, and the others; `effort` of the compiler, None for its defaults."""
+            parts = tuple(arguments[place] for place in static)
+            rest = [argument for place, argument in enumerate(arguments) if place not in static]
 
-        @lru_cache
-        def outer(effort: int) -> Any:
-            options = _options(effort)
-            return jax.jit(function, static_argnums=static, compiler_options=options) if options else inner
+            def make(program: Kept) -> Any:
+                @wraps(function)
+                def traced(*moving: Any) -> Any:
+                    program.grow()
+                    given = iter(moving)
+                    fixed = dict(zip(static, parts, strict=True))
+                    return function(*(fixed[i] if i in fixed else next(given) for i in range(len(parts) + len(moving))))
+
+                return jax.jit(traced, compiler_options=None if effort is None else _options(effort) or None)
+
+            return kept(function, (parts, effort), make), rest
 
         @wraps(function)
         def program(*arguments: Any) -> Any:
             leaves = jax.tree.leaves(arguments)
-            if _REFUSED or any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
-                return inner(*arguments)  # inside another program, which is compiled as a whole
+            inside = bool(_REFUSED) or any(isinstance(leaf, jax.core.Tracer) for leaf in leaves)
             few = once and sum(getattr(leaf, "size", 1) for leaf in leaves) < _FEW
+            # Inside another program, which is compiled as a whole, options are the other's.
+            run, rest = of(arguments, None if inside else 0 if few else 1)
             try:
-                return outer(0 if few else 1)(*arguments)
+                return run(*rest)
             except jax.errors.JaxRuntimeError as error:
-                if "compile option" not in str(error):
+                if inside or "compile option" not in str(error):
                     raise
                 _REFUSED.append(str(error))  # by a compiler that does not know them
-                return inner(*arguments)
+                return program(*arguments)
 
-        program.lower = inner.lower  # type: ignore[attr-defined]
+        def lower(*arguments: Any) -> Any:
+            run, rest = of(arguments, None)
+            return run.lower(*rest)
+
+        program.lower = lower  # type: ignore[attr-defined]
         return program
 
     return decorate
@@ -83,7 +100,8 @@ def _options(effort: int) -> dict[str, Any]:
 @lru_cache(maxsize=1)
 def keep_programs() -> Path | None:
     """See to it that compiled programs are kept; the folder, or None where JAX's own settings hold or nothing can be kept."""
-    if getattr(jax.config, "jax_compilation_cache_dir", None) or not getattr(jax.config, "jax_enable_compilation_cache", False):
+    settings: Any = jax.config
+    if settings.jax_compilation_cache_dir or not settings.jax_enable_compilation_cache:
         return None
     root = _root()
     if root is None:

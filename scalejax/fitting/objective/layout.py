@@ -57,7 +57,7 @@ class Slot:
         """Values of all groups along `axis`, from those of the copies and, where groups are anchored, `held` with those of all groups."""
         if not self.anchored:
             return values
-        lead = (slice(None),) * axis
+        lead: tuple[Any, ...] = (slice(None),) * axis
         shape = (*values.shape[:axis], self.groups, *values.shape[axis + 1 :])
         if isinstance(values, jax.Array):
             return jnp.broadcast_to(held, shape).at[(*lead, self.members)].set(values)
@@ -234,6 +234,8 @@ def make_layout(
             inside = False
         if not inside:
             raise LawError(f"fix={{{name!r}: {value!r}}} is not possible: {name!r} of {law.name!r} is {law.domains[name].support}.")
+        if np.ndim(value) and not law.domains[name].axis:
+            raise LawError(f"fix={{{name!r}: {np.asarray(value).tolist()!r}}} is not possible: {name!r} of {law.name!r} is one number.")
     slots, start = [], 0
     for name in law.parameters:
         if name in fix or name in tie:

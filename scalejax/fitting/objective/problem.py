@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from ...core.errors import LawError
 from ...core.laws.law import Law
 from ...core.numeric.batching import UNROLLED
 from ...core.numeric.programs import compiled
@@ -128,7 +129,16 @@ def at_params(spec: Spec, params: dict[str, Any], inputs: tuple[Any, ...], group
 
 def _residuals_of_one(spec: Spec, vector: Any, inputs: Any, target: Any, data: Data, own: dict[str, Any]) -> Any:
     predicted = predictions(spec, vector, inputs, data.group, data.fixed | own)
+    if predicted.shape != target.shape:
+        raise LawError(
+            f"Law {spec.law.name!r} has {_per_run(predicted)} where its column {spec.law.output!r} has {_per_run(target)}; a law is "
+            "written for one run and returns what that run showed."
+        )
     return (target - (jnp.log(predicted) if spec.on == "log" else predicted)).reshape(-1)
+
+
+def _per_run(values: Any) -> str:
+    return f"values of shape {values.shape[1:]} a run" if values.ndim > 1 else "one value a run"
 
 
 def jacobian(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> tuple[Any, list[Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache, wraps
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ import numpy as np
 
 from ...core.laws.domains import Interval, Positive
 from ...core.laws.law import Law
+from ...core.numeric.kept import remembered
 from ...core.numeric.precision import plain
 from ...core.progress import Progress
 from ..objective.layout import Layout, Slot
@@ -193,10 +194,11 @@ def model_kappa(fit: Fit) -> np.ndarray:
     sets, request = np.arange(fit.theta.shape[1]), fit.request
     loss, p, weight = request.loss, request.layout.size, request.batch.weight.T
     r = np.asarray(residuals_at(request.spec, request.batch.batched, fit.theta, request.batch.gather(sets))).T
-    return mean_score(loss, p, weight, r) / mean_curvature(loss, p, weight, r)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return mean_score(loss, p, weight, r) / mean_curvature(loss, p, weight, r)
 
 
-@lru_cache(maxsize=256)
+@remembered
 def _holding(law: Law, layout: Layout) -> Law:
     """The law with two more inputs: the code of the parameter entry that is held, and its value.
 

@@ -21,6 +21,7 @@ from ..request import Request
 from ..solvers.search import rounding_level
 from ..solvers.system import places
 from .covariance import Curvature, curvatures
+from .sparse import factored
 from .sums import BlockRows, DenseRows, InformedRows
 
 _BLOCKS = 512  # whose derivatives are held at once,
@@ -46,7 +47,7 @@ def second_order(request: Request, theta: np.ndarray) -> tuple[np.ndarray, list[
     them in, so that the numbers do not depend on which of the agreeing starts came first, or on the number of devices. What is promised is
     a share of the objective, or of rounding errors where these are larger.
     """
-    plain = partial(_in_blocks if request.joint or request.batch.blocks else _apart, request)
+    plain = partial(_in_blocks if request.joint or request.batch.long else _apart, request)
     at = (lambda theta: _penalised(request, plain(theta))) if request.spec.prior else plain
     point = at(theta)
     step, expected_fall, sound = _newton_step(point)
@@ -76,6 +77,10 @@ def _newton_step(point: _Point) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     The promise is Newton's with the absolute values of the curvatures, leaving out flat directions: 0 only where the gradient vanishes.
     """
+    large = factored(point.newton[0]) if len(point.newton) == 1 else None
+    if large is not None:
+        step = -large.solve(point.gradient[0])
+        return step[:, None], np.asarray([-0.5 * point.gradient[0] @ step]), np.ones(1, bool)
     scale = np.sqrt(np.maximum(np.diagonal(point.newton, axis1=1, axis2=2), 1e-300))
     unit = point.newton / (scale[:, :, None] * scale[:, None])
     finite = np.isfinite(unit).all(axis=(1, 2))

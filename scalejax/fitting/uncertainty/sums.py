@@ -16,6 +16,7 @@ import numpy as np
 
 from ..objective import losses
 from ..objective.losses import Loss, slope
+from .sparse import factored
 
 _NORMAL = np.asarray([NormalDist().inv_cdf((k + 0.5) / 200) for k in range(200)])
 _NORMAL /= np.std(_NORMAL)  # a sample of the normal distribution whose variance is 1, so that least squares come out exactly
@@ -179,6 +180,9 @@ class BlockRows:
     def _inverse(self) -> np.ndarray:
         """(p, p) inverse of J'WJ along the free parameters."""
         normal = self._free(self.weighed_sums(self.weight)[0])[0]
+        large = factored(normal)
+        if large is not None:
+            return large.inverse()
         scale = np.sqrt(np.maximum(np.diagonal(normal), 1e-300))
         unit = normal / np.outer(scale, scale)
         try:
