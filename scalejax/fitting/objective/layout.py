@@ -61,7 +61,7 @@ class Slot:
         shape = (*values.shape[:axis], self.groups, *values.shape[axis + 1 :])
         if isinstance(values, jax.Array):
             return jnp.broadcast_to(held, shape).at[(*lead, self.members)].set(values)
-        whole = np.array(np.broadcast_to(held, shape))
+        whole: Any = np.array(np.broadcast_to(held, shape))
         whole[(*lead, self.members)] = values
         return whole
 

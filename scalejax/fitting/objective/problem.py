@@ -19,7 +19,7 @@ from ...core.numeric.batching import UNROLLED
 from ...core.numeric.programs import compiled
 from .layout import Layout
 from .losses import Loss, LossArgument
-from .penalty import Ranges, ranges
+from .penalty import ranges
 
 _MANY = 64  # from here on derivatives are pushed by one program, not by one an entry
 
@@ -71,7 +71,7 @@ class Data(NamedTuple):
     penalty_weight: Any
     own: dict[str, Any] = {}  # noqa: RUF012 (nobody writes to it)
     robust: LossArgument | None = None
-    plausible: Ranges | None = None
+    plausible: Any = None
 
     @property
     def loss(self) -> Loss:
