@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ...core.numeric.sparse import factored
 from ..objective.data import Blocks, make_blocks
 from ..objective.layout import one_group
 from ..objective.losses import Loss
@@ -20,7 +21,6 @@ from ..request import Request
 from ..solvers.search import rounding_level
 from ..solvers.system import places
 from .covariance import Curvature, curvatures
-from .sparse import factored
 from .sums import BlockRows, DenseRows, InformedRows
 
 _BLOCKS = 512  # whose derivatives are held at once,
