@@ -1,0 +1,276 @@
+"""Pages that are made from the code: a page a law, the index of papers, the reference of everything public."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import re
+import shutil
+import textwrap
+import warnings
+from collections import defaultdict
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from docstrings import escaped, markdown
+
+import scalejax as sj
+from tests.claims.__main__ import figures
+from tests.claims.catalogue import CATALOGUE, entry_of, every, names, state
+from tests.claims.claim import Claim
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = Path(__file__).resolve().parent
+LAWS = [sj.laws[name] for name in sj.laws.keys()]  # noqa: SIM118: the registry lists laws
+SUBJECTS = {path.parent.name: import_module(f"scalejax.zoo.{path.parent.name}").__doc__ or "" for path in sorted(ROOT.glob("scalejax/zoo/*/__init__.py"))}
+
+
+def write_all(claims: bool) -> None:
+    """Everything that is generated, anew; with `claims`, our figures are computed beside the stated ones."""
+    for folder in ("laws", "api", "notebooks"):
+        shutil.rmtree(DOCS / folder, ignore_errors=True)
+        (DOCS / folder).mkdir()
+    for notebook in sorted(ROOT.glob("notebooks/*.py")):
+        shutil.copy(notebook, DOCS / "notebooks")
+    stated = claims_by_name()
+    for law in LAWS:
+        write("laws", law.name, law_page(law, stated.get(f"laws.{law.name}", []), claims))
+    write("laws", "index", law_index())
+    write(".", "papers", papers_page())
+    for name, (title, module) in AREAS.items():
+        write("api", name, area_page(title, module))
+    write("api", "index", api_index())
+
+
+def write(folder: str, name: str, text: str) -> None:
+    (DOCS / folder / f"{name}.md").write_text(text.rstrip() + "\n", encoding="utf-8")
+
+
+# --- laws
+
+
+def subject(law: sj.Law) -> str:
+    return law.function.__module__.split(".")[2]
+
+
+def law_index() -> str:
+    parts = ["# Laws", f"{len(LAWS)} laws by subject. Each page is generated from the law itself: its formula, its symbols, its constants, its claims."]
+    for key, title in SUBJECTS.items():
+        mine = [law for law in LAWS if subject(law) == key]
+        parts.append(f"## {title.splitlines()[0].rstrip('.')}")
+        parts.append("\n".join(["| law | purpose |", "| --- | --- |", *(f"| [`{one.name}`]({one.name}.md) | {cell(one.summary)} |" for one in mine)]))
+    parts.append("```{toctree}\n:hidden:\n:glob:\n\n*\n```")
+    return "\n\n".join(parts)
+
+
+def law_page(law: sj.Law, claims: list[Any], compute: bool) -> str:
+    text = inspect.cleandoc(law.function.__doc__ or "")
+    parts = [f"# {law.name}", markdown(text.replace("Symbols: ", "Symbols:\n    ", 1) if False else text)]
+    parts += ["## Symbols and units", symbols(law)]
+    if law.published:
+        parts += ["## Published constants", constants(law)]
+    if picture := draw(law):
+        parts += ["## Picture", picture]
+    if claims:
+        parts += ["## Claims beside ours", *claim_lines(claims, compute)]
+    parts += ["## Reference", linked(law.reference) + f". The code: `{law.function.__module__.replace('.', '/')}.py`."]
+    return "\n\n".join(parts)
+
+
+def symbols(law: sj.Law) -> str:
+    rows = ["| symbol | kind | values | plausible range | unit |", "| --- | --- | --- | --- | --- |"]
+    for name in (*law.inputs, *law.parameters):
+        domain = law.domains[name]
+        kind = "input" if name in law.inputs else "parameter"
+        vector = f" (one for each {domain.axis})" if domain.axis else ""
+        rows.append(f"| `{name}` | {kind} | {cell(domain.support)}{vector} | {domain.low:.4g} to {domain.high:.4g} | {cell(domain.unit) or '–'} |")
+    return "\n".join([*rows, "", f"Predicts `{law.output}`."])
+
+
+def constants(law: sj.Law) -> str:
+    rows = ["| set | constants | status | fitted to | source |", "| --- | --- | --- | --- | --- |"]
+    for key, found in law.published.items():
+        values = ", ".join(f"{name} = {shown(value)}" for name, value in found.items())
+        rows.append(f"| `{key}` | {cell(values)} | {found.status} | {cell(found.context)} | {cell(found.source)} |")
+    return "\n".join(rows)
+
+
+def shown(value: Any) -> str:
+    flat = np.ravel(np.asarray(value, dtype=float))
+    return f"{flat[0]:.6g}" if flat.size == 1 else "[" + ", ".join(f"{v:.4g}" for v in flat[:6]) + (", …]" if flat.size > 6 else "]")
+
+
+def claims_by_name() -> dict[str, list[Any]]:
+    """Public name to the claims of the entries that it is made for."""
+    found: dict[str, list[Any]] = defaultdict(list)
+    for claim in every():
+        for name in names(entry_of(claim.id)[1]):
+            found[name].append(claim)
+    return found
+
+
+def claim_lines(claims: list[Any], compute: bool) -> list[str]:
+    rows = ["| what is stated | stated | ours | kind |", "| --- | --- | --- | --- |"]
+    notes = []
+    for claim in claims:
+        if not isinstance(claim, Claim):
+            rows.append(f"| {cell(claim.what)} | – | not checked: {cell(claim.why)} | – |")
+            continue
+        rows.append(f"| {cell(claim.what)} | {figures(claim.stated)} | {ours(claim) if compute else 'checked by the tests'} | {claim.kind} |")
+        notes += [f"- {escaped(claim.what)}: {escaped(claim.note)}"] if claim.note else []
+    data = sorted({claim.data for claim in claims if isinstance(claim, Claim) and claim.data})
+    lines = ["\n".join(rows), *(["\n".join(notes)] if notes else [])]
+    return lines + ([f"Data: {', '.join(f'`{name}`' for name in data)}, see {{py:obj}}`datasets`.".replace("{py:obj}", "")] if data else [])
+
+
+def ours(claim: Claim) -> str:
+    if claim.slow:
+        return "computed by the slow tests"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return figures(claim.ours())
+    except sj.ScalejaxError as error:
+        return f"not computed: {cell(str(error))}"
+
+
+def draw(law: sj.Law) -> str | None:
+    """The law over its first input with its first published constants, three values of the second input."""
+    if not law.published or any(law.domains[name].axis for name in law.inputs):
+        return None
+    key, constants = next(iter(law.published.items()))
+    spans = {name: (law.domains[name].low, law.domains[name].high) for name in law.inputs}
+    middle = {name: (low * high) ** 0.5 if low > 0 else (low + high) / 2 for name, (low, high) in spans.items()}
+    first, *others = law.inputs
+    low, high = spans[first]
+    x = np.geomspace(low, high, 200) if low > 0 else np.linspace(low, high, 200)
+    curves = {"": middle}
+    if others and not isinstance(law.domains[others[0]], sj.Integer) and spans[others[0]][0] > 0:
+        curves = {f"{others[0]} = {v:.3g}": {**middle, others[0]: v} for v in np.geomspace(*spans[others[0]], 5)[1:4]}
+    with contextlib.suppress(Exception):  # laws of whole curves take arrays of steps
+        values = {label: np.asarray(law(**{**at, first: x}, **constants), dtype=float) for label, at in curves.items()}
+        if all(v.shape == x.shape and np.isfinite(v).all() for v in values.values()):
+            return _picture(law, key, x, values, first, low > 0)
+    return None
+
+
+def _picture(law: sj.Law, key: str, x: np.ndarray, values: dict[str, np.ndarray], first: str, logarithmic: bool) -> str:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 3.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    for colour, (label, y) in zip(("#0072B2", "#D55E00", "#009E73"), values.items(), strict=False):
+        axes.plot(x, y, color=colour, label=label)
+    unit = law.domains[first].unit
+    axes.set(xlabel=f"{first} ({unit})" if unit else first, ylabel=law.output, xscale="log" if logarithmic else "linear")
+    if len(values) > 1:
+        axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(DOCS / "laws" / f"{law.name}.png", dpi=110)
+    return f"![{law.name} over {first}]({law.name}.png)\n\nWith the constants `{key}`; what is not named is held in the middle of its plausible range."
+
+
+# --- papers
+
+
+def papers_page() -> str:
+    kinds = {"law": "Laws", "theory_law": "Laws of theory", "procedure": "Procedures", "finding": "Findings", "out_of_scope": "Out of scope"}
+    words = {"provides": "provided", "expressible": "expressible in general terms"}
+    entries = dict(entry_of(id) for file in CATALOGUE.values() for id in file)
+    parts = [
+        "# Papers",
+        "Every paper of the catalogue, and the public names that are made for it or express it. What nothing will be made for has its reason.",
+    ]
+    for kind, title in kinds.items():
+        rows = [f"| `{id}` | {words.get(state(entry), state(entry))} | {paper_cell(entry)} |" for id, entry in entries.items() if entry["kind"] == kind]
+        parts += [f"## {title}", "\n".join(["| entry | state | by |", "| --- | --- | --- |", *rows])] if rows else []
+    return "\n\n".join(parts)
+
+
+def paper_cell(entry: dict[str, Any]) -> str:
+    listed = names(entry)
+    return ", ".join(link(name) for name in listed) if listed else cell(entry.get("reason", ""))
+
+
+def link(name: str) -> str:
+    head, _, tail = name.rpartition(".")
+    return f"[`{name}`](laws/{tail}.md)" if head == "laws" else f"`sj.{name}`"
+
+
+# --- reference
+
+AREAS: dict[str, tuple[str, Any]] = {
+    "data": ("Runs and data", ("data", "core")),
+    "fitting": ("Fitting and its uncertainty", ("fitting",)),
+    "posteriors": ("Posteriors", ("posteriors",)),
+    "decisions": ("Decisions", ("decisions",)),
+    "comparison": ("Comparison and forecasts", ("comparison",)),
+    "zoo": ("Making laws", ("zoo",)),
+    "reporting": ("Report", ("reporting",)),
+    "datasets": ("sj.datasets", sj.datasets),
+    "schedules": ("sj.schedules", sj.schedules),
+    "costs": ("sj.costs", sj.costs),
+    "likelihoods": ("sj.likelihoods", sj.likelihoods),
+    "plot": ("sj.plot", sj.plot),
+    "formulas": ("sj.formulas", sj.formulas),
+    "studies": ("sj.studies", sj.studies),
+    "papers": ("sj.papers", sj.papers),
+    "statistics": ("sj.statistics", sj.statistics),
+}
+
+
+def api_index() -> str:
+    rows = [f"- [{title}]({name}.md)" for name, (title, _) in AREAS.items()]
+    return "\n\n".join(
+        [
+            "# Reference",
+            "Everything public, from its docstrings. `import scalejax as sj` brings the names of the first group; the others are found under theirs.",
+            "\n".join(rows),
+            "```{toctree}\n:hidden:\n\n" + "\n".join(AREAS) + "\n```",
+        ]
+    )
+
+
+def area_page(title: str, area: Any) -> str:
+    parts = [f"# {title}"]
+    if isinstance(area, ModuleType):
+        parts.append(markdown(inspect.cleandoc(area.__doc__ or ""), formula=False))
+    return "\n\n".join([*parts, *(item(prefix, name, found) for prefix, name, found in members(area))])
+
+
+def members(area: Any) -> Iterator[tuple[str, str, Any]]:
+    if isinstance(area, ModuleType):
+        prefix = "sj." + area.__name__.split(".")[-1]
+        listed = getattr(area, "__all__", None) or [name for name, v in vars(area).items() if inspect.isfunction(v) and v.__module__ == area.__name__]
+        found = [(prefix, name, getattr(area, name)) for name in listed if not name.startswith("_")]
+    else:
+        found = [("sj", name, getattr(sj, name)) for name, home in sj._HOMES.items() if home.split(".")[0] in area]
+    for prefix, name, one in found:
+        if not isinstance(one, ModuleType) and callable(one) and not isinstance(one, sj.Law):
+            yield prefix, name, one
+
+
+def item(prefix: str, name: str, one: Any) -> str:
+    with contextlib.suppress(TypeError, ValueError):
+        signature = str(inspect.signature(one))
+        called = textwrap.shorten(re.sub(r"<function (\w+) at 0x[0-9a-f]+>", r"\1", re.sub(r"'([^']*)'(?=[,)\s=]|$)", r"\1", signature)), 1500)
+        text = markdown(inspect.cleandoc(inspect.getdoc(one) or ""), formula=False)
+        return f"## `{prefix}.{name}`\n\n```text\n{textwrap.fill(name + called, 110, subsequent_indent='    ')}\n```\n\n{text}"
+    return f"## `{prefix}.{name}`\n\n" + markdown(inspect.cleandoc(inspect.getdoc(one) or ""), formula=False)
+
+
+# --- text
+
+
+def cell(text: str) -> str:
+    return escaped(" ".join(text.split()))
+
+
+def linked(reference: str) -> str:
+    return re.sub(r"arXiv:(\d{4}\.\d{4,5})", r"[arXiv:\1](https://arxiv.org/abs/\1)", escaped(reference))
