@@ -41,6 +41,7 @@ nb_execution_raise_on_error = True
 nb_execution_cache_path = str(DOCS / "_build" / ".jupyter_cache")
 nb_custom_formats = {".py": ["jupytext.reads", {"fmt": "py:percent"}]}
 nb_merge_streams = True
+suppress_warnings = ["myst-nb.lexer"] if EXECUTE == "off" else []
 copybutton_prompt_text = r">>> |\.\.\. "
 copybutton_prompt_is_regexp = True
 

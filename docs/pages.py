@@ -25,7 +25,7 @@ from tests.claims.claim import Claim
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = Path(__file__).resolve().parent
-LAWS = [sj.laws[name] for name in sj.laws.keys()]  # noqa: SIM118: the registry lists laws
+LAWS = list(sj.laws)
 SUBJECTS = {path.parent.name: import_module(f"scalejax.zoo.{path.parent.name}").__doc__ or "" for path in sorted(ROOT.glob("scalejax/zoo/*/__init__.py"))}
 
 
