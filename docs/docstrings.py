@@ -50,14 +50,20 @@ def _is_formula(body: str) -> bool:
 def _section(name: str, inline: str, body: str) -> str:
     title = f"**{TITLES.get(name, name)}**"
     if name in ("Example", "Examples"):
-        return f"{title}\n\n" + "\n\n".join(_example(part) for part in ([inline] if inline else []) + re.split(r"\n\s*\n", body) if part.strip())
+        return f"{title}\n\n" + "\n\n".join(
+            _example(part) for part in ([inline] if inline else []) + re.split(r"\n\s*\n", body) if part.strip()
+        )
     if name in ("Args", "Attributes", "Raises", "Warns") and body:
         return f"{title}\n\n" + "\n".join(_item(entry) for entry in _entries(body))
     return f"{title}: " + escaped(" ".join([inline, *(line.strip() for line in body.splitlines())]).strip())
 
 
 def _example(part: str) -> str:
-    return f"```python\n{part.strip()}\n```" if part.lstrip().startswith((">>>", "...")) or not part.rstrip().endswith((".", ":")) else escaped(part)
+    return (
+        f"```python\n{part.strip()}\n```"
+        if part.lstrip().startswith((">>>", "...")) or not part.rstrip().endswith((".", ":"))
+        else escaped(part)
+    )
 
 
 def _entries(body: str) -> list[str]:

@@ -26,7 +26,10 @@ from tests.claims.claim import Claim
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = Path(__file__).resolve().parent
 LAWS = list(sj.laws)
-SUBJECTS = {path.parent.name: import_module(f"scalejax.zoo.{path.parent.name}").__doc__ or "" for path in sorted(ROOT.glob("scalejax/zoo/*/__init__.py"))}
+SUBJECTS = {
+    path.parent.name: import_module(f"scalejax.zoo.{path.parent.name}").__doc__ or ""
+    for path in sorted(ROOT.glob("scalejax/zoo/*/__init__.py"))
+}
 
 
 def write_all(claims: bool) -> None:
@@ -58,11 +61,16 @@ def subject(law: sj.Law) -> str:
 
 
 def law_index() -> str:
-    parts = ["# Laws", f"{len(LAWS)} laws by subject. Each page is generated from the law itself: its formula, its symbols, its constants, its claims."]
+    parts = [
+        "# Laws",
+        f"{len(LAWS)} laws by subject. Each page is generated from the law itself: its formula, its symbols, its constants, its claims.",
+    ]
     for key, title in SUBJECTS.items():
         mine = [law for law in LAWS if subject(law) == key]
         parts.append(f"## {title.splitlines()[0].rstrip('.')}")
-        parts.append("\n".join(["| law | purpose |", "| --- | --- |", *(f"| [`{one.name}`]({one.name}.md) | {cell(one.summary)} |" for one in mine)]))
+        parts.append(
+            "\n".join(["| law | purpose |", "| --- | --- |", *(f"| [`{one.name}`]({one.name}.md) | {cell(one.summary)} |" for one in mine)])
+        )
     parts.append("```{toctree}\n:hidden:\n:glob:\n\n*\n```")
     return "\n\n".join(parts)
 
@@ -87,7 +95,9 @@ def symbols(law: sj.Law) -> str:
         domain = law.domains[name]
         kind = "input" if name in law.inputs else "parameter"
         vector = f" (one for each {domain.axis})" if domain.axis else ""
-        rows.append(f"| `{name}` | {kind} | {cell(domain.support)}{vector} | {domain.low:.4g} to {domain.high:.4g} | {cell(domain.unit) or '–'} |")
+        rows.append(
+            f"| `{name}` | {kind} | {cell(domain.support)}{vector} | {domain.low:.4g} to {domain.high:.4g} | {cell(domain.unit) or '–'} |"
+        )
     return "\n".join([*rows, "", f"Predicts `{law.output}`."])
 
 
@@ -120,7 +130,9 @@ def claim_lines(claims: list[Any], compute: bool) -> list[str]:
         if not isinstance(claim, Claim):
             rows.append(f"| {cell(claim.what)} | – | not checked: {cell(claim.why)} | – |")
             continue
-        rows.append(f"| {cell(claim.what)} | {figures(claim.stated)} | {ours(claim) if compute else 'checked by the tests'} | {claim.kind} |")
+        rows.append(
+            f"| {cell(claim.what)} | {figures(claim.stated)} | {ours(claim) if compute else 'checked by the tests'} | {claim.kind} |"
+        )
         notes += [f"- {escaped(claim.what)}: {escaped(claim.note)}"] if claim.note else []
     data = sorted({claim.data for claim in claims if isinstance(claim, Claim) and claim.data})
     lines = ["\n".join(rows), *(["\n".join(notes)] if notes else [])]
@@ -180,7 +192,13 @@ def _picture(law: sj.Law, key: str, x: np.ndarray, values: dict[str, np.ndarray]
 
 
 def papers_page() -> str:
-    kinds = {"law": "Laws", "theory_law": "Laws of theory", "procedure": "Procedures", "finding": "Findings", "out_of_scope": "Out of scope"}
+    kinds = {
+        "law": "Laws",
+        "theory_law": "Laws of theory",
+        "procedure": "Procedures",
+        "finding": "Findings",
+        "out_of_scope": "Out of scope",
+    }
     words = {"provides": "provided", "expressible": "expressible in general terms"}
     entries = dict(entry_of(id) for file in CATALOGUE.values() for id in file)
     parts = [
@@ -188,7 +206,11 @@ def papers_page() -> str:
         "Every paper of the catalogue, and the public names that are made for it or express it. What nothing will be made for has its reason.",
     ]
     for kind, title in kinds.items():
-        rows = [f"| `{id}` | {words.get(state(entry), state(entry))} | {paper_cell(entry)} |" for id, entry in entries.items() if entry["kind"] == kind]
+        rows = [
+            f"| `{id}` | {words.get(state(entry), state(entry))} | {paper_cell(entry)} |"
+            for id, entry in entries.items()
+            if entry["kind"] == kind
+        ]
         parts += [f"## {title}", "\n".join(["| entry | state | by |", "| --- | --- | --- |", *rows])] if rows else []
     return "\n\n".join(parts)
 
@@ -247,7 +269,9 @@ def area_page(title: str, area: Any) -> str:
 def members(area: Any) -> Iterator[tuple[str, str, Any]]:
     if isinstance(area, ModuleType):
         prefix = "sj." + area.__name__.split(".")[-1]
-        listed = getattr(area, "__all__", None) or [name for name, v in vars(area).items() if inspect.isfunction(v) and v.__module__ == area.__name__]
+        listed = getattr(area, "__all__", None) or [
+            name for name, v in vars(area).items() if inspect.isfunction(v) and v.__module__ == area.__name__
+        ]
         found = [(prefix, name, getattr(area, name)) for name in listed if not name.startswith("_")]
     else:
         found = [("sj", name, getattr(sj, name)) for name, home in sj._HOMES.items() if home.split(".")[0] in area]
@@ -259,7 +283,9 @@ def members(area: Any) -> Iterator[tuple[str, str, Any]]:
 def item(prefix: str, name: str, one: Any) -> str:
     with contextlib.suppress(TypeError, ValueError):
         signature = str(inspect.signature(one))
-        called = textwrap.shorten(re.sub(r"<function (\w+) at 0x[0-9a-f]+>", r"\1", re.sub(r"'([^']*)'(?=[,)\s=]|$)", r"\1", signature)), 1500)
+        called = textwrap.shorten(
+            re.sub(r"<function (\w+) at 0x[0-9a-f]+>", r"\1", re.sub(r"'([^']*)'(?=[,)\s=]|$)", r"\1", signature)), 1500
+        )
         text = markdown(inspect.cleandoc(inspect.getdoc(one) or ""), formula=False)
         return f"## `{prefix}.{name}`\n\n```text\n{textwrap.fill(name + called, 110, subsequent_indent='    ')}\n```\n\n{text}"
     return f"## `{prefix}.{name}`\n\n" + markdown(inspect.cleandoc(inspect.getdoc(one) or ""), formula=False)

@@ -47,8 +47,8 @@ plt.show()
 # %% [markdown]
 # ## How sure is it?
 #
-# The bootstrap repeats the fit on resampled runs, all replicates in one compiled program. Because residuals cluster by size, whole sizes are
-# resampled. `sj.laplace(fit)` is the instant alternative.
+# The bootstrap repeats the fit on resampled runs, all replicates in one compiled program. Because residuals cluster by size, whole sizes
+# are resampled. `sj.laplace(fit)` is the instant alternative.
 
 # %%
 draws = sj.bootstrap(fit, 1000)
@@ -61,7 +61,9 @@ draws
 
 # %%
 held_out = sj.holdout("chinchilla", runs, largest=0.2)
-print(f"held-out runs are missed by {100 * held_out.rmse['chinchilla']:.2f} %; 90 % intervals hold {100 * held_out.coverage(0.9)['chinchilla']:.0f} %")
+print(
+    f"held-out runs are missed by {100 * held_out.rmse['chinchilla']:.2f} %; 90 % intervals hold {100 * held_out.coverage(0.9)['chinchilla']:.0f} %"
+)
 held_out
 
 # %% [markdown]
@@ -80,8 +82,8 @@ sj.plot.optimal_sizes(plan, ax=axes[1])
 plt.show()
 
 # %% [markdown]
-# About twenty tokens per parameter, as is well known. Less well known: at 1e24 FLOP the runs allow anything between seven and thirty-four, and
-# the optimum is so flat that it hardly matters:
+# About twenty tokens per parameter, as is well known. Less well known: at 1e24 FLOP the runs allow anything between seven and
+# thirty-four, and the optimum is so flat that it hardly matters:
 
 # %%
 ax = sj.plot.valley(sj.allocate(draws, compute=[1e22, 1e24]))

@@ -10,8 +10,8 @@
 # %% [markdown]
 # # I have a CSV. What does it say?
 #
-# Real tables are messy: sizes are written as "125M", tokens have to be computed, a run crashed, another was logged twice. This notebook writes
-# such a file, reads it, and shows what is caught on the way. Replace the file by yours.
+# Real tables are messy: sizes are written as "125M", tokens have to be computed, a run crashed, another was logged twice. This notebook
+# writes such a file, reads it, and shows what is caught on the way. Replace the file by yours.
 
 # %%
 import csv
@@ -27,7 +27,9 @@ rows = []
 for label, size in (("62M", 62e6), ("125M", 125e6), ("250M", 250e6), ("500M", 500e6), ("1.0B", 1e9)):
     for ratio in (5, 10, 20, 40):
         loss = law(size, ratio * size, **law.published["besiroglu2024"]) * np.exp(0.004 * rng.standard_normal())
-        rows.append({"run": f"{label}-x{ratio}", "params": size, "flops": 6 * size * ratio * size, "val_loss": round(float(loss), 4), "lr": 3e-4})
+        rows.append(
+            {"run": f"{label}-x{ratio}", "params": size, "flops": 6 * size * ratio * size, "val_loss": round(float(loss), 4), "lr": 3e-4}
+        )
 rows[3]["val_loss"] = 7.31  # crashed
 rows[11]["val_loss"] = "nan"  # never evaluated
 rows.append(rows[7])  # logged twice
@@ -97,5 +99,5 @@ plan
 ax = sj.plot.optimal_sizes(plan)
 
 # %% [markdown]
-# Twenty runs of at most a billion parameters leave intervals that are wide beyond them. The notebook on the next runs says how to narrow them
-# at the least cost.
+# Twenty runs of at most a billion parameters leave intervals that are wide beyond them. The notebook on the next runs says how to narrow
+# them at the least cost.

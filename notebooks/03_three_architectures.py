@@ -10,9 +10,9 @@
 # %% [markdown]
 # # Which of three architectures should be scaled?
 #
-# A dense model, a mixture of experts and a state-space model were swept on the same grid. Which is best at the budget of the final run, and how
-# sure is that? The sweeps are simulated, so that the answer can be compared with the truth: the experts save data and size alike, the
-# state-space model is worse when small and has a slightly better exponent of size.
+# A dense model, a mixture of experts and a state-space model were swept on the same grid. Which is best at the budget of the final run,
+# and how sure is that? The sweeps are simulated, so that the answer can be compared with the truth: the experts save data and size alike,
+# the state-space model is worse when small and has a slightly better exponent of size.
 
 # %%
 import matplotlib.pyplot as plt
@@ -45,8 +45,8 @@ pick
 ax = sj.plot.choice(pick)
 
 # %% [markdown]
-# The same text was predicted by all, so they share the entropy $E$, and there is little reason for another exponent of data. One joint fit that
-# says so needs fewer constants:
+# The same text was predicted by all, so they share the entropy $E$, and there is little reason for another exponent of data. One joint
+# fit that says so needs fewer constants:
 
 # %%
 table = {

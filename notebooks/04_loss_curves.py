@@ -10,8 +10,9 @@
 # %% [markdown]
 # # Where will this run end, and which schedule would have been better?
 #
-# A run is at 60 % of its steps. Its loss will still fall, most of all while the learning rate decays, and a power law through the curve so far
-# misses that. A law of whole curves takes the learning rate of every step. The curves are simulated from published constants, with noise.
+# A run is at 60 % of its steps. Its loss will still fall, most of all while the learning rate decays, and a power law through the curve
+# so far misses that. A law of whole curves takes the learning rate of every step. The curves are simulated from published constants, with
+# noise.
 
 # %%
 import numpy as np

@@ -10,8 +10,8 @@
 # %% [markdown]
 # # There are only 30 billion tokens. How often should they be repeated?
 #
-# Repeated tokens are worth less than fresh ones, and more than nothing. The data-constrained law of Muennighoff et al. says how much less. Here
-# it is fitted to a sweep with repetition (simulated with their constants), and asked what limited data cost.
+# Repeated tokens are worth less than fresh ones, and more than nothing. The data-constrained law of Muennighoff et al. says how much
+# less. Here it is fitted to a sweep with repetition (simulated with their constants), and asked what limited data cost.
 
 # %%
 import matplotlib.pyplot as plt

@@ -11,8 +11,9 @@
 # # What will a ten times larger model score?
 #
 # Sixteen small models were evaluated on four tasks of four options, where guessing scores 25 %. The final model will have ten times the
-# compute of the largest. This notebook predicts its accuracy with intervals: from size and tokens to the loss of the task, and from that loss
-# to accuracy. The runs are simulated with constants that Bhagia et al. fitted to real ones, and one task is added that no model solves.
+# compute of the largest. This notebook predicts its accuracy with intervals: from size and tokens to the loss of the task, and from that
+# loss to accuracy. The runs are simulated with constants that Bhagia et al. fitted to real ones, and one task is added that no model
+# solves.
 
 # %%
 import numpy as np
@@ -37,8 +38,8 @@ print(f"target: {6 * target['N'] * target['D'] / (6 * N * D).max():.0f} times th
 # %% [markdown]
 # ## The ladder
 #
-# One call. Items tell how noisy an accuracy is, `chance` that there is a floor. A task whose accuracy does not rise above it gets no curve: its
-# loss is predicted, its accuracy is not.
+# One call. Items tell how noisy an accuracy is, `chance` that there is a floor. A task whose accuracy does not rise above it gets no
+# curve: its loss is predicted, its accuracy is not.
 
 # %%
 tasks = {task: {"loss": f"{task}_loss", "items": items, "chance": 0.25} for task, items in ITEMS.items()}

@@ -10,8 +10,8 @@
 # %% [markdown]
 # # Nine families, six benchmarks, half the table missing: what will the next model score?
 #
-# Published models were trained differently and evaluated on different benchmarks. Still their scores hang together: a few skills explain most
-# of them, and within a family skills grow with size and data. The table is simulated, with gaps, so that predictions can be checked.
+# Published models were trained differently and evaluated on different benchmarks. Still their scores hang together: a few skills explain
+# most of them, and within a family skills grow with size and data. The table is simulated, with gaps, so that predictions can be checked.
 
 # %%
 import matplotlib.pyplot as plt
@@ -26,7 +26,11 @@ ease = dict(zip(benchmarks, [0.0, 0.6, -1.2, -0.9, 0.2, -0.5]))
 weight = dict(zip(benchmarks, [1.0, 0.7, 1.6, 1.5, 0.9, 1.2]))
 models = [(f, s, t) for f in families for s in np.geomspace(0.4, 70, 5) for t in [rng.uniform(0.3, 6.0)]]
 law, common = sj.laws.sloth, {"beta_s": [0.35], "beta_t": [0.3], "beta_st": [0.02]}
-rows = [(f, s, t, b, float(law(s, t, alpha=[level[f]], loading=[weight[b]], b=ease[b], gamma=0.25, **common))) for f, s, t in models for b in benchmarks]
+rows = [
+    (f, s, t, b, float(law(s, t, alpha=[level[f]], loading=[weight[b]], b=ease[b], gamma=0.25, **common)))
+    for f, s, t in models
+    for b in benchmarks
+]
 family, size, tokens, benchmark, truth = (np.array(column) for column in zip(*rows))
 score = np.clip(truth + 0.012 * rng.standard_normal(len(truth)), 0, 1)
 largest = size > 60
@@ -58,7 +62,10 @@ fit
 
 # %%
 predicted = np.array(
-    [fit.predict(s=s, t=t, group={"family": f, "benchmark": b}) for f, s, t, b in zip(family[largest], size[largest], tokens[largest], benchmark[largest])]
+    [
+        fit.predict(s=s, t=t, group={"family": f, "benchmark": b})
+        for f, s, t, b in zip(family[largest], size[largest], tokens[largest], benchmark[largest])
+    ]
 )
 error = np.abs(predicted - score[largest])
 print(f"mean error of {largest.sum()} scores of unseen models: {100 * error.mean():.1f} points")
@@ -74,8 +81,8 @@ plt.show()
 # %% [markdown]
 # ## Capabilities without a law
 #
-# Observational scaling asks less: principal components of the scores, gaps filled, and a line of every family against compute. A harder task
-# is then predicted from them.
+# Observational scaling asks less: principal components of the scores, gaps filled, and a line of every family against compute. A harder
+# task is then predicted from them.
 
 # %%
 wide = np.full((len(models), len(benchmarks)), np.nan)

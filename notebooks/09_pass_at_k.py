@@ -11,7 +11,8 @@
 # # How many samples should I draw, if the verifier errs?
 #
 # With enough samples most problems are solved by one of them. But someone must pick the right one. This notebook estimates coverage from
-# counts, looks beyond the samples that were drawn, and then lets an imperfect verifier choose. Counts are simulated: 164 problems, 50 samples.
+# counts, looks beyond the samples that were drawn, and then lets an imperfect verifier choose. Counts are simulated: 164 problems, 50
+# samples.
 
 # %%
 import matplotlib.pyplot as plt
@@ -37,8 +38,8 @@ seen
 # %% [markdown]
 # ## Beyond the samples
 #
-# How many problems a thousand samples would solve depends on how hard the hard ones are. Difficulties that follow a beta distribution give the
-# counts a likelihood; its posterior gives coverage at any k with an interval.
+# How many problems a thousand samples would solve depends on how hard the hard ones are. Difficulties that follow a beta distribution
+# give the counts a likelihood; its posterior gives coverage at any k with an interval.
 
 # %%
 difficulty = sj.sample("success_after", sj.papers.attempts(samples, right), likelihood="binomial", level_prior=False, method="laplace")
@@ -60,9 +61,9 @@ plt.show()
 # %% [markdown]
 # ## With a verifier that errs
 #
-# Samples are drawn until a verifier accepts one. It accepts every right answer and a share 1 - s of the wrong ones. On easy problems that does
-# no harm; on hard ones it accepts a wrong answer before a right one comes. More samples then add wrong answers, and their number has a best value
-# as soon as a wrong answer costs something.
+# Samples are drawn until a verifier accepts one. It accepts every right answer and a share 1 - s of the wrong ones. On easy problems that
+# does no harm; on hard ones it accepts a wrong answer before a right one comes. More samples then add wrong answers, and their number has
+# a best value as soon as a wrong answer costs something.
 
 # %%
 costs = {"wrong answers cost nothing": 0.0, "a wrong answer costs as much as a right one gains": -1.0}
@@ -79,8 +80,8 @@ axes[0].legend(frameon=False, fontsize="small", loc="upper left")
 plt.show()
 
 # %% [markdown]
-# The dashed line is what ten thousand samples cover. A verifier that lets one wrong answer in ten pass stays far below it, whatever the number
-# of samples: improve the verifier before you draw more.
+# The dashed line is what ten thousand samples cover. A verifier that lets one wrong answer in ten pass stays far below it, whatever the
+# number of samples: improve the verifier before you draw more.
 
 # %%
 sj.derive(difficulty, sj.formulas.best_attempts_beta, c=1.0, s=0.9, V_f=-1.0)

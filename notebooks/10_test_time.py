@@ -10,9 +10,9 @@
 # %% [markdown]
 # # A larger model, more samples, or longer answers?
 #
-# Compute at test time can go into the size of the model, the length of its answers, or the number of them. What is best depends on what each
-# buys, and on what each costs: attention over a long answer and reading its keys and values are not free. The constants below are made up to
-# show the mechanism; fit `sj.power_product` to your own evaluations.
+# Compute at test time can go into the size of the model, the length of its answers, or the number of them. What is best depends on what
+# each buys, and on what each costs: attention over a long answer and reading its keys and values are not free. The constants below are
+# made up to show the mechanism; fit `sj.power_product` to your own evaluations.
 
 # %%
 import matplotlib.pyplot as plt
@@ -25,7 +25,12 @@ exponents = {"p_P": -0.35, "p_L_o": -0.5, "p_n": -0.3}
 rng = np.random.default_rng(1)
 grid = np.meshgrid([1.7e9, 4e9, 8e9, 14e9, 32e9], [1e3, 4e3, 1.6e4], [1, 4, 16], indexing="ij")
 P, L_o, n = (v.ravel().astype(float) for v in grid)
-evaluations = {"P": P, "L_o": L_o, "n": n, "missed": np.asarray(law(P, L_o, n, c=1e5, **exponents)) * np.exp(0.03 * rng.standard_normal(len(P)))}
+evaluations = {
+    "P": P,
+    "L_o": L_o,
+    "n": n,
+    "missed": np.asarray(law(P, L_o, n, c=1e5, **exponents)) * np.exp(0.03 * rng.standard_normal(len(P))),
+}
 fit = sj.fit(law, evaluations, starts=256)
 fit
 
@@ -34,8 +39,8 @@ fit
 #
 # ## The best split of a budget
 #
-# The cost of an answer counts parameters, attention, and memory traffic, all in equivalent FLOPs (Sadhukhan et al. 2025). `intensity` is how
-# many FLOPs the hardware does while it moves a byte; 0 ignores memory.
+# The cost of an answer counts parameters, attention, and memory traffic, all in equivalent FLOPs (Sadhukhan et al. 2025). `intensity` is
+# how many FLOPs the hardware does while it moves a byte; 0 ignores memory.
 
 # %%
 
@@ -80,8 +85,8 @@ for ratio in (0.1, 1.0, 10.0):
 # %% [markdown]
 # ## By difficulty
 #
-# Revising an answer helps on easy questions, fresh samples help on hard ones. Choosing the strategy by difficulty, on other questions than it is
-# scored on, beats any single one. Simulated: chances of two strategies at five budgets on 500 questions.
+# Revising an answer helps on easy questions, fresh samples help on hard ones. Choosing the strategy by difficulty, on other questions
+# than it is scored on, beats any single one. Simulated: chances of two strategies at five budgets on 500 questions.
 
 # %%
 ease = rng.uniform(0.02, 0.9, 500)

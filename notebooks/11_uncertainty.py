@@ -10,8 +10,8 @@
 # %% [markdown]
 # # How sure is it really?
 #
-# An error bar can be wrong in three ways: rows are not independent, the law is not quite right, and the runs end before the question begins.
-# Each makes intervals too narrow, and for each there is something to do. The runs are those of Hoffmann et al. as digitised.
+# An error bar can be wrong in three ways: rows are not independent, the law is not quite right, and the runs end before the question
+# begins. Each makes intervals too narrow, and for each there is something to do. The runs are those of Hoffmann et al. as digitised.
 
 # %%
 import matplotlib.pyplot as plt
@@ -46,7 +46,12 @@ held = {"every run alone": 0, "sizes as units": 0}
 SETS = 40
 clean = np.asarray(law(N, D, **truth))
 noise = 0.006 * rng.standard_normal((SETS, 14))[:, size] + 0.003 * rng.standard_normal((SETS, len(N)))
-table = {"N": np.tile(N, SETS), "D": np.tile(D, SETS), "loss": (clean * np.exp(noise)).ravel(), "set": np.repeat(np.arange(SETS), len(N)).astype(str)}
+table = {
+    "N": np.tile(N, SETS),
+    "D": np.tile(D, SETS),
+    "loss": (clean * np.exp(noise)).ravel(),
+    "set": np.repeat(np.arange(SETS), len(N)).astype(str),
+}
 fits = sj.fit(law, table, by="set", starts=64, loss=sj.squared())
 for name, options in (("every run alone", {"kind": "cases"}), ("sizes as units", {"groups": "N"})):
     low, high = sj.bootstrap(fits, 200, **options).interval(0.9)["alpha"]
@@ -85,8 +90,8 @@ plt.show()
 # %% [markdown]
 # ## A forecast that has learned how wrong it has been
 #
-# `forecast` asks several laws to predict the larger runs from the smaller ones, from several origins, weighs them by what they missed, and puts
-# that into the interval. Here the runs below a tenth of the largest compute forecast the others.
+# `forecast` asks several laws to predict the larger runs from the smaller ones, from several origins, weighs them by what they missed,
+# and puts that into the interval. Here the runs below a tenth of the largest compute forecast the others.
 
 # %%
 compute = runs["C"]

@@ -33,8 +33,8 @@ ax = sj.plot.iso_loss(fit, draws=draws)
 # %% [markdown]
 # ## A plan
 #
-# Sizes up to two billion, at most 4e20 FLOP in all, four runs. The plan weighs what a run tells of the target against what it costs, and does not
-# trust the law to the last digit: runs near the target count more.
+# Sizes up to two billion, at most 4e20 FLOP in all, four runs. The plan weighs what a run tells of the target against what it costs, and
+# does not trust the law to the last digit: runs near the target count more.
 
 # %%
 plan = sj.next_runs(fit, space={"N": (1e8, 2e9), "D": (2e9, 6e10)}, target=target, budget=4e20, runs=4)

@@ -10,9 +10,9 @@
 # %% [markdown]
 # # My law is not in the list, and my budget is in dollars
 #
-# A law is a function: inputs are positional, parameters are keywords, each with a domain. A cost is a function of named inputs. Everything else
-# (fits, intervals, optima, plots, reports) works on them at once. The question here: a retrieval model has a size, a number of training tokens
-# and a datastore, and money must be split between the three.
+# A law is a function: inputs are positional, parameters are keywords, each with a domain. A cost is a function of named inputs.
+# Everything else (fits, intervals, optima, plots, reports) works on them at once. The question here: a retrieval model has a size, a
+# number of training tokens and a datastore, and money must be split between the three.
 
 # %%
 import jax.numpy as jnp
@@ -36,7 +36,7 @@ import scalejax as sj
 def with_datastore(N, D, S, *, E, A, alpha, B, beta, gain):
     """Chinchilla with a datastore that saves a share of the loss of data, more slowly the larger it is.
 
-        L = E + A N^-alpha + B D^-beta / (1 + gain ln(1 + S / 1e9))
+    L = E + A N^-alpha + B D^-beta / (1 + gain ln(1 + S / 1e9))
     """
     return E + A * N**-alpha + B * D**-beta / (1 + gain * jnp.log1p(S / 1e9))
 
@@ -87,8 +87,8 @@ plt.show()
 # %% [markdown]
 # ## A quantity of your own
 #
-# Anything that follows from the parameters has an interval through `derive`: here, how many training tokens a datastore of a trillion tokens
-# replaces, as a factor.
+# Anything that follows from the parameters has an interval through `derive`: here, how many training tokens a datastore of a trillion
+# tokens replaces, as a factor.
 
 # %%
 

@@ -10,8 +10,8 @@
 # %% [markdown]
 # # Ten thousand fits: what changes on a GPU?
 #
-# Every start, bootstrap replicate and data set is a member of one batch, and one compiled program fits them all. This notebook runs the same
-# jobs on the device that is here, whichever it is, shows it, and checks what must not depend on it.
+# Every start, bootstrap replicate and data set is a member of one batch, and one compiled program fits them all. This notebook runs the
+# same jobs on the device that is here, whichever it is, shows it, and checks what must not depend on it.
 
 # %%
 import time
@@ -49,8 +49,8 @@ ax.set(xscale="log", yscale="log", xlabel="refits in a batch", ylabel="seconds",
 plt.show()
 
 # %% [markdown]
-# On a CPU the time grows with the batch, because chunks of members that fit the cache share the cores. On a GPU it hardly does until the device
-# is full: a batch of a few hundred fits is too small to pay for it, one of many thousands is where it wins.
+# On a CPU the time grows with the batch, because chunks of members that fit the cache share the cores. On a GPU it hardly does until the
+# device is full: a batch of a few hundred fits is too small to pay for it, one of many thousands is where it wins.
 #
 # ## Many data sets
 #
@@ -80,8 +80,8 @@ plt.show()
 # %% [markdown]
 # ## What must not change
 #
-# Double precision is used on every device, without touching your global setting. The optimum agrees with that of another start, and with any
-# other device, to far more digits than its standard error:
+# Double precision is used on every device, without touching your global setting. The optimum agrees with that of another start, and with
+# any other device, to far more digits than its standard error:
 
 # %%
 again = sj.fit("chinchilla", runs, seed=1)
@@ -89,5 +89,5 @@ for name, value in fit.params.items():
     print(f"{name:6} {value:.8g}   another seed {again.params[name]:.8g}")
 
 # %% [markdown]
-# Several devices of one machine are used without being asked. To choose one, wrap the calls in `jax.default_device(...)`; on several hosts call
-# `jax.distributed.initialize()` first and run the same script everywhere.
+# Several devices of one machine are used without being asked. To choose one, wrap the calls in `jax.default_device(...)`; on several
+# hosts call `jax.distributed.initialize()` first and run the same script everywhere.
