@@ -50,20 +50,17 @@ def _is_formula(body: str) -> bool:
 def _section(name: str, inline: str, body: str) -> str:
     title = f"**{TITLES.get(name, name)}**"
     if name in ("Example", "Examples"):
-        return f"{title}\n\n" + "\n\n".join(
-            _example(part) for part in ([inline] if inline else []) + re.split(r"\n\s*\n", body) if part.strip()
-        )
+        parts = [inline, *re.split(r"\n\s*\n", body)]
+        return f"{title}\n\n" + "\n\n".join(_example(part) for part in parts if part.strip())
     if name in ("Args", "Attributes", "Raises", "Warns") and body:
         return f"{title}\n\n" + "\n".join(_item(entry) for entry in _entries(body))
     return f"{title}: " + escaped(" ".join([inline, *(line.strip() for line in body.splitlines())]).strip())
 
 
 def _example(part: str) -> str:
-    return (
-        f"```python\n{part.strip()}\n```"
-        if part.lstrip().startswith((">>>", "...")) or not part.rstrip().endswith((".", ":"))
-        else escaped(part)
-    )
+    lines = part.strip().splitlines()
+    code = lines[0].startswith((">>>", "...")) or not lines[-1].endswith((".", ":", "?"))
+    return f"```python\n{part.strip()}\n```" if code else escaped(part)
 
 
 def _entries(body: str) -> list[str]:

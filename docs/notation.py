@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-GREEK = set(
-    ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Lambda", "Phi", "Omega"]
-)
+GREEK = {
+    "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi", "pi", "rho", "sigma",
+    "tau", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Lambda", "Phi", "Omega",
+}  # fmt: skip
 NAMED = {"lam": r"\lambda", "eps": r"\epsilon", "ell": r"\ell", "inf": r"\infty", "sum": r"\sum", "prod": r"\prod"}
 FUNCTIONS = {name: rf"\{name}" for name in ("exp", "log", "ln", "min", "max", "tanh", "argmin", "argmax")} | {
     name: rf"\operatorname{{{name}}}" for name in ("sech", "asin", "softmin", "sigm", "sqrt", "median", "Cov", "Var", "mean", "sd")

@@ -26,10 +26,8 @@ from tests.claims.claim import Claim
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = Path(__file__).resolve().parent
 LAWS = list(sj.laws)
-SUBJECTS = {
-    path.parent.name: import_module(f"scalejax.zoo.{path.parent.name}").__doc__ or ""
-    for path in sorted(ROOT.glob("scalejax/zoo/*/__init__.py"))
-}
+FOLDERS = [path.parent.name for path in sorted(ROOT.glob("scalejax/zoo/*/__init__.py"))]
+SUBJECTS = {name: (import_module(f"scalejax.zoo.{name}").__doc__ or name).splitlines()[0].rstrip(".") for name in FOLDERS}
 
 
 def write_all(claims: bool) -> None:
@@ -61,23 +59,17 @@ def subject(law: sj.Law) -> str:
 
 
 def law_index() -> str:
-    parts = [
-        "# Laws",
-        f"{len(LAWS)} laws by subject. Each page is generated from the law itself: its formula, its symbols, its constants, its claims.",
-    ]
+    parts = ["# Laws", f"{len(LAWS)} laws by subject. Each page is made from the law itself: formula, symbols, constants, claims."]
     for key, title in SUBJECTS.items():
-        mine = [law for law in LAWS if subject(law) == key]
-        parts.append(f"## {title.splitlines()[0].rstrip('.')}")
-        parts.append(
-            "\n".join(["| law | purpose |", "| --- | --- |", *(f"| [`{one.name}`]({one.name}.md) | {cell(one.summary)} |" for one in mine)])
-        )
+        rows = [f"| [`{one.name}`]({one.name}.md) | {cell(one.summary)} |" for one in LAWS if subject(one) == key]
+        parts += [f"## {title}", "\n".join(["| law | purpose |", "| --- | --- |", *rows])]
     parts.append("```{toctree}\n:hidden:\n:glob:\n\n*\n```")
     return "\n\n".join(parts)
 
 
 def law_page(law: sj.Law, claims: list[Any], compute: bool) -> str:
     text = inspect.cleandoc(law.function.__doc__ or "")
-    parts = [f"# {law.name}", markdown(text.replace("Symbols: ", "Symbols:\n    ", 1) if False else text)]
+    parts = [f"# {law.name}", markdown(text)]
     parts += ["## Symbols and units", symbols(law)]
     if law.published:
         parts += ["## Published constants", constants(law)]
@@ -95,9 +87,8 @@ def symbols(law: sj.Law) -> str:
         domain = law.domains[name]
         kind = "input" if name in law.inputs else "parameter"
         vector = f" (one for each {domain.axis})" if domain.axis else ""
-        rows.append(
-            f"| `{name}` | {kind} | {cell(domain.support)}{vector} | {domain.low:.4g} to {domain.high:.4g} | {cell(domain.unit) or '–'} |"
-        )
+        plausible = f"{domain.low:.4g} to {domain.high:.4g}"
+        rows.append(f"| `{name}` | {kind} | {cell(domain.support)}{vector} | {plausible} | {cell(domain.unit) or '–'} |")
     return "\n".join([*rows, "", f"Predicts `{law.output}`."])
 
 
@@ -130,13 +121,13 @@ def claim_lines(claims: list[Any], compute: bool) -> list[str]:
         if not isinstance(claim, Claim):
             rows.append(f"| {cell(claim.what)} | – | not checked: {cell(claim.why)} | – |")
             continue
-        rows.append(
-            f"| {cell(claim.what)} | {figures(claim.stated)} | {ours(claim) if compute else 'checked by the tests'} | {claim.kind} |"
-        )
+        found = ours(claim) if compute else "checked by the tests"
+        rows.append(f"| {cell(claim.what)} | {figures(claim.stated)} | {found} | {claim.kind} |")
         notes += [f"- {escaped(claim.what)}: {escaped(claim.note)}"] if claim.note else []
     data = sorted({claim.data for claim in claims if isinstance(claim, Claim) and claim.data})
     lines = ["\n".join(rows), *(["\n".join(notes)] if notes else [])]
-    return lines + ([f"Data: {', '.join(f'`{name}`' for name in data)}, see {{py:obj}}`datasets`.".replace("{py:obj}", "")] if data else [])
+    named = ", ".join(f"`{name}`" for name in data)
+    return [*lines, f"Data: {named}, see [`sj.datasets`](../api/datasets.md)."] if data else lines
 
 
 def ours(claim: Claim) -> str:
@@ -185,32 +176,24 @@ def _picture(law: sj.Law, key: str, x: np.ndarray, values: dict[str, np.ndarray]
         axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(DOCS / "laws" / f"{law.name}.png", dpi=110)
-    return f"![{law.name} over {first}]({law.name}.png)\n\nWith the constants `{key}`; what is not named is held in the middle of its plausible range."
+    said = f"With the constants `{key}`; inputs that are not named are held in the middle of their plausible ranges."
+    return f"![{law.name} over {first}]({law.name}.png)\n\n{said}"
 
 
 # --- papers
 
 
 def papers_page() -> str:
-    kinds = {
-        "law": "Laws",
-        "theory_law": "Laws of theory",
-        "procedure": "Procedures",
-        "finding": "Findings",
-        "out_of_scope": "Out of scope",
-    }
-    words = {"provides": "provided", "expressible": "expressible in general terms"}
+    kinds = {"law": "Laws", "theory_law": "Laws of theory", "procedure": "Procedures", "finding": "Findings"}
+    words = {"provides": "provided", "expressible": "in general terms", "reason": "not coming"}
     entries = dict(entry_of(id) for file in CATALOGUE.values() for id in file)
     parts = [
         "# Papers",
-        "Every paper of the catalogue, and the public names that are made for it or express it. What nothing will be made for has its reason.",
+        "Every paper of the catalogue, with the public names that are made for it or express it, or the reason why there are none.",
     ]
-    for kind, title in kinds.items():
-        rows = [
-            f"| `{id}` | {words.get(state(entry), state(entry))} | {paper_cell(entry)} |"
-            for id, entry in entries.items()
-            if entry["kind"] == kind
-        ]
+    for kind, title in {**kinds, "out_of_scope": "Out of scope"}.items():
+        mine = {id: entry for id, entry in entries.items() if entry["kind"] == kind}
+        rows = [f"| `{id}` | {words.get(state(entry), state(entry))} | {paper_cell(entry)} |" for id, entry in mine.items()]
         parts += [f"## {title}", "\n".join(["| entry | state | by |", "| --- | --- | --- |", *rows])] if rows else []
     return "\n\n".join(parts)
 
@@ -252,7 +235,7 @@ def api_index() -> str:
     return "\n\n".join(
         [
             "# Reference",
-            "Everything public, from its docstrings. `import scalejax as sj` brings the names of the first group; the others are found under theirs.",
+            "Everything public, from its docstrings. The first pages hold names of `sj` itself, the others those of a module of it.",
             "\n".join(rows),
             "```{toctree}\n:hidden:\n\n" + "\n".join(AREAS) + "\n```",
         ]
@@ -269,9 +252,8 @@ def area_page(title: str, area: Any) -> str:
 def members(area: Any) -> Iterator[tuple[str, str, Any]]:
     if isinstance(area, ModuleType):
         prefix = "sj." + area.__name__.split(".")[-1]
-        listed = getattr(area, "__all__", None) or [
-            name for name, v in vars(area).items() if inspect.isfunction(v) and v.__module__ == area.__name__
-        ]
+        own = [name for name, one in vars(area).items() if inspect.isfunction(one) and one.__module__ == area.__name__]
+        listed = getattr(area, "__all__", None) or own
         found = [(prefix, name, getattr(area, name)) for name in listed if not name.startswith("_")]
     else:
         found = [("sj", name, getattr(sj, name)) for name, home in sj._HOMES.items() if home.split(".")[0] in area]
@@ -283,9 +265,8 @@ def members(area: Any) -> Iterator[tuple[str, str, Any]]:
 def item(prefix: str, name: str, one: Any) -> str:
     with contextlib.suppress(TypeError, ValueError):
         signature = str(inspect.signature(one))
-        called = textwrap.shorten(
-            re.sub(r"<function (\w+) at 0x[0-9a-f]+>", r"\1", re.sub(r"'([^']*)'(?=[,)\s=]|$)", r"\1", signature)), 1500
-        )
+        called = re.sub(r"<function (\w+) at 0x[0-9a-f]+>", r"\1", signature)
+        called = textwrap.shorten(re.sub(r"(: |-> )'([^']*)'", r"\1\2", called), 1500)
         text = markdown(inspect.cleandoc(inspect.getdoc(one) or ""), formula=False)
         return f"## `{prefix}.{name}`\n\n```text\n{textwrap.fill(name + called, 110, subsequent_indent='    ')}\n```\n\n{text}"
     return f"## `{prefix}.{name}`\n\n" + markdown(inspect.cleandoc(inspect.getdoc(one) or ""), formula=False)

@@ -61,9 +61,8 @@ draws
 
 # %%
 held_out = sj.holdout("chinchilla", runs, largest=0.2)
-print(
-    f"held-out runs are missed by {100 * held_out.rmse['chinchilla']:.2f} %; 90 % intervals hold {100 * held_out.coverage(0.9)['chinchilla']:.0f} %"
-)
+missed, held = held_out.rmse["chinchilla"], held_out.coverage(0.9)["chinchilla"]
+print(f"held-out runs are missed by {100 * missed:.2f} %; 90 % intervals hold {100 * held:.0f} %")
 held_out
 
 # %% [markdown]

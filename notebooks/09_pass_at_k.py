@@ -42,7 +42,9 @@ seen
 # give the counts a likelihood; its posterior gives coverage at any k with an interval.
 
 # %%
-difficulty = sj.sample("success_after", sj.papers.attempts(samples, right), likelihood="binomial", level_prior=False, method="laplace")
+difficulty = sj.sample(
+    "success_after", sj.papers.attempts(samples, right), likelihood="binomial", level_prior=False, method="laplace", draws=250
+)
 difficulty
 
 # %%
@@ -66,16 +68,17 @@ plt.show()
 # a best value as soon as a wrong answer costs something.
 
 # %%
+tries = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96])
 costs = {"wrong answers cost nothing": 0.0, "a wrong answer costs as much as a right one gains": -1.0}
-sound = np.linspace(0.5, 0.995, 12)
+sound = np.linspace(0.5, 0.995, 8)
 fig, axes = plt.subplots(1, 2, figsize=(12, 4.2), layout="constrained")
 for label, value in costs.items():
-    best = [sj.derive(difficulty, sj.formulas.best_attempts_beta, c=1.0, s=s, V_f=value) for s in sound]
+    best = [sj.derive(difficulty, sj.formulas.best_attempts_beta, c=1.0, s=s, V_f=value, K=tries) for s in sound]
     axes[0].plot(sound, [b.correct for b in best], marker="o", label=label)
     axes[1].plot(sound, [b.K for b in best], marker="o", label=label)
 axes[0].axhline(float(coverage.value[-1]), color="grey", linestyle="--", linewidth=1)
 axes[0].set(xlabel="soundness of the verifier", ylabel="share of problems answered rightly", ylim=(0, 1))
-axes[1].set(xlabel="soundness of the verifier", ylabel="best number of samples (100 at most)", yscale="log")
+axes[1].set(xlabel="soundness of the verifier", ylabel="best number of samples (96 at most)", yscale="log")
 axes[0].legend(frameon=False, fontsize="small", loc="upper left")
 plt.show()
 
@@ -84,4 +87,4 @@ plt.show()
 # number of samples: improve the verifier before you draw more.
 
 # %%
-sj.derive(difficulty, sj.formulas.best_attempts_beta, c=1.0, s=0.9, V_f=-1.0)
+sj.derive(difficulty, sj.formulas.best_attempts_beta, c=1.0, s=0.9, V_f=-1.0, K=tries)
