@@ -108,6 +108,6 @@ ax.legend(frameon=False)
 plt.show()
 
 # %% [markdown]
-# The forecasts miss by more than their intervals say, and all on one side: scores saturate, so that a straight component of them underrates the
-# largest models. The law above, with its floor, its sigmoid and its levels of families, does not have that fault. What a method leaves out
+# The forecasts miss by more than their intervals say: scores saturate, and a straight component of them does not know where the largest
+# models stand. The law above, with its floor, its sigmoid and its levels of families, does not have that fault. What a method leaves out
 # shows where it is asked beyond its models.

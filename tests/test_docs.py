@@ -20,17 +20,18 @@ import scalejax as sj
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(python|sh)\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
+COMMAND = "import sys; from scalejax.commands.cli import main; sys.exit(main())"  # the script `scalejax`
 GENERATED = ("api", "laws", "notebooks", "_build")
 PAGES = [
     path
     for path in sorted((ROOT / "docs").rglob("*.md"))
     if path.relative_to(ROOT / "docs").parts[0] not in GENERATED and path.name != "papers.md"
 ]
-JOBS = (  # of issue-sized questions, each a heading of a recipe by the label before it
+JOBS = (  # each is the label of a recipe
     "effective-speed-up", "size-for-a-budget", "isoflop-three-architectures", "learning-rate-and-batch", "critical-batch",
-    "wsd-checkpoints", "forecast-of-a-running-job", "limited-data", "mixture-from-proxy-runs", "experts", "muon-against-adamw", "benchmark-forecast",
-    "inference-aware-size", "error-bars-for-a-paper", "which-ablation-decides", "rl-curves", "pass-at-k", "which-n-to-count", "first-sweep",
-    "next-runs",
+    "wsd-checkpoints", "forecast-of-a-running-job", "limited-data", "mixture-from-proxy-runs", "experts", "muon-against-adamw",
+    "benchmark-forecast", "inference-aware-size", "error-bars-for-a-paper", "which-ablation-decides", "rl-curves", "pass-at-k",
+    "which-n-to-count", "first-sweep", "next-runs",
 )  # fmt: skip
 
 
@@ -53,7 +54,7 @@ def test_the_readme_is_short_enough_to_be_read():
 
 def test_a_newcomer_runs_the_lines_of_the_readme_in_order(tmp_path):
     """A fresh folder, no data but those that ship, nothing else than what is written; make has a test of its own."""
-    environment = {"SCALEJAX_DATA": "", "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    environment = {"SCALEJAX_DATA": ""}
     for language, code in BLOCKS:
         if language == "python":
             (tmp_path / "example.py").write_text(code)
@@ -62,7 +63,7 @@ def test_a_newcomer_runs_the_lines_of_the_readme_in_order(tmp_path):
             assert "D/N" in done.stdout and (tmp_path / "report.html").stat().st_size > 10_000
         for line in code.splitlines() if language == "sh" else ():
             if line.startswith("scalejax "):
-                done = run([sys.executable, "-m", "scalejax.commands.cli", *line.split()[1:]], tmp_path, **environment)
+                done = run([sys.executable, "-c", COMMAND, *line.split()[1:]], tmp_path, **environment)
                 assert done.returncode == 0 and done.stdout, f"{line}: {done.stderr[-1000:]}"
 
 
