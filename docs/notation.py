@@ -94,7 +94,8 @@ def _name(word: str) -> str:
     core = FUNCTIONS.get(base) or NAMED.get(base) or (rf"\{base}" if base in GREEK else base if len(base) == 1 else rf"\mathrm{{{base}}}")
     core = rf"\hat{{{core}}}" if hat else core
     subscript = ",".join(_below(part) for part in below)
-    return core + (f"_{{{subscript}}}" if subscript else "") + mark
+    whole = core + (f"_{{{subscript}}}" if subscript else "") + mark
+    return f"{{{whole}}}" if mark else whole  # what is raised next is raised over the mark, too
 
 
 def _below(part: str) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import inspect
+import json
 import re
 import shutil
 import textwrap
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +29,7 @@ from tests.claims.claim import Claim
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = Path(__file__).resolve().parent
 LAWS = list(sj.laws)
+KNOWN = DOCS / "_build" / "claims.json"
 FOLDERS = [path.parent.name for path in sorted(ROOT.glob("scalejax/zoo/*/__init__.py"))]
 SUBJECTS = {name: (import_module(f"scalejax.zoo.{name}").__doc__ or name).splitlines()[0].rstrip(".") for name in FOLDERS}
 
@@ -93,11 +97,15 @@ def symbols(law: sj.Law) -> str:
 
 
 def constants(law: sj.Law) -> str:
-    rows = ["| set | constants | status | fitted to | source |", "| --- | --- | --- | --- | --- |"]
+    """A row a set, a column a parameter; what was fitted, and where it is printed, below."""
+    head = ["set", "status", *(f"`{name}`" for name in law.parameters)]
+    rows = ["| " + " | ".join(head) + " |", "| " + " | ".join(["---", "---", *("---:" for _ in law.parameters)]) + " |"]
     for key, found in law.published.items():
-        values = ", ".join(f"{name} = {shown(value)}" for name, value in found.items())
-        rows.append(f"| `{key}` | {cell(values)} | {found.status} | {cell(found.context)} | {cell(found.source)} |")
-    return "\n".join(rows)
+        rows.append("| " + " | ".join([f"`{key}`", found.status, *(shown(found[name]) for name in law.parameters)]) + " |")
+    notes = [
+        f"- `{key}`: {'; '.join(escaped(text) for text in (found.context, found.source) if text)}." for key, found in law.published.items()
+    ]
+    return "\n".join([*rows, "", *notes])
 
 
 def shown(value: Any) -> str:
@@ -130,15 +138,33 @@ def claim_lines(claims: list[Any], compute: bool) -> list[str]:
     return [*lines, f"Data: {named}, see [`sj.datasets`](../api/datasets.md)."] if data else lines
 
 
+@cache
+def known() -> dict[str, str]:
+    """Our figures by claim, as computed by the same code before."""
+    return json.loads(KNOWN.read_text(encoding="utf-8")) if KNOWN.is_file() else {}
+
+
+@cache
+def digest() -> str:
+    """Of the code that computes them."""
+    sources = sorted([*ROOT.glob("scalejax/**/*.py"), *ROOT.glob("scalejax/**/*.toml"), *ROOT.glob("tests/claims/*.py")])
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
+
+
 def ours(claim: Claim) -> str:
     if claim.slow:
         return "computed by the slow tests"
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return figures(claim.ours())
-    except sj.ScalejaxError as error:
-        return f"not computed: {cell(str(error))}"
+    key = f"{digest()} {claim.id} {claim.what}"
+    if key not in known():
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                known()[key] = figures(claim.ours())
+        except sj.ScalejaxError as error:
+            return f"not computed: {cell(str(error))}"
+        KNOWN.parent.mkdir(exist_ok=True)
+        KNOWN.write_text(json.dumps(known()), encoding="utf-8")
+    return known()[key]
 
 
 def draw(law: sj.Law) -> str | None:

@@ -72,13 +72,13 @@ sj.holdout(laws, runs, largest=0.2)
 # ## Misfit
 #
 # What the formula leaves can be taken up by a smooth function of the inputs, held small by a prior. Its uncertainty then stands in the
-# intervals: narrow among the runs, wide beyond them.
+# intervals: a little wider among the runs, much wider beyond them. The covariance is that of the model, prior included.
 
 # %%
 bent = sj.fit("chinchilla", runs, misfit=True)
 for at in ({"N": 1e9, "D": 2e10}, {"N": 7e10, "D": 1.4e12}):
     for name, one in (("law alone", fit), ("with misfit", bent)):
-        low, high = sj.laplace(one).predict_interval(0.9, **at)
+        low, high = sj.laplace(one, covariance="model").predict_interval(0.9, **at)
         print(f"N = {at['N']:.0e}, {name:12} {low:.3f} to {high:.3f}")
 
 # %%

@@ -114,7 +114,7 @@ def test_the_tables_of_contents_are_true():
     [
         ("L = E + A N^-alpha", r"L = E + A N ^{-\alpha }"),
         ("R_k = sum_{i=k..T} eta_i", r"R_{k} = \sum _{i =k \dots T } \eta_{i}"),
-        ("D' = U_D (1 - exp(-R_D / R_D*))", r"D' = U_{D} (1 - \exp (-R_{D} / R_{D}^{*} ))"),
+        ("D' = U_D (1 - exp(-R_D / R_D*))", r"{D'} = U_{D} (1 - \exp (-R_{D} / {R_{D}^{*}} ))"),
         ("y = (x / 1e9)^(a / b)", r"y = (x / 10^{9})^{a / b }"),
     ],
 )
