@@ -40,7 +40,7 @@ fit
 # ## The best split of a budget
 #
 # The cost of an answer counts parameters, attention, and memory traffic, all in equivalent FLOPs (Sadhukhan et al. 2025). `intensity` is
-# how many FLOPs the hardware does while it moves a byte; 0 ignores memory.
+# how many FLOPs the hardware does while it moves a byte; 0 ignores memory. The sizes are those of the family that was evaluated.
 
 # %%
 
@@ -51,11 +51,12 @@ def cost(P, L_o, n, intensity):
     return sj.papers.answer_flops(P, 200.0, L_o, n, d_attn=width, d_kv=width / 4, intensity=intensity)
 
 
-bounds = {"P": (1e9, 1e11), "L_o": (2e2, 1e5), "n": (1.0, 1e3)}
-budgets = np.geomspace(1e13, 1e17, 9)
+family = [1.7e9, 4e9, 8e9, 14e9, 32e9]
+limits = {"choices": {"P": family}, "bounds": {"L_o": (2e2, 1e5), "n": (1.0, 1e3)}}
+budgets = np.geomspace(5e12, 1e16, 8)
 draws = sj.laplace(fit, 200)
 plans = {
-    name: sj.allocate(draws, compute=budgets, cost=cost, bounds=bounds, intensity=intensity)
+    name: sj.allocate(draws, compute=budgets, cost=cost, intensity=intensity, **limits)
     for name, intensity in (("compute alone", 0.0), ("with memory", 562.5))
 }
 plans["with memory"]
@@ -72,7 +73,8 @@ axes[0].legend(frameon=False)
 plt.show()
 
 # %% [markdown]
-# Counting memory moves the optimum to larger models and shorter answers: keys and values of long answers must be read for every token.
+# Counting memory moves the optimum to larger models and shorter answers: keys and values of long answers must be read for every token. Once the
+# largest model is reached, answers get longer, and at last there are more of them.
 #
 # ## Against training a larger model
 #
