@@ -28,7 +28,7 @@ for label, size in (("62M", 62e6), ("125M", 125e6), ("250M", 250e6), ("500M", 50
     for ratio in (5, 10, 20, 40):
         loss = law(size, ratio * size, **law.published["besiroglu2024"]) * np.exp(0.004 * rng.standard_normal())
         rows.append(
-            {"run": f"{label}-x{ratio}", "params": size, "flops": 6 * size * ratio * size, "val_loss": round(float(loss), 4), "lr": 3e-4}
+            {"run": f"{label}-x{ratio}", "params": label, "flops": 6 * size * ratio * size, "val_loss": round(float(loss), 4), "lr": 3e-4}
         )
 rows[3]["val_loss"] = 7.31  # crashed
 rows[11]["val_loss"] = "nan"  # never evaluated
@@ -44,7 +44,7 @@ with open("runs.csv", "w", newline="") as file:
 # Say which column is what. A role may be computed from others. By default, a gap in a column that matters is an error that names the row:
 
 # %%
-roles = {"N": "params", "D": lambda t: t["flops"] / (6 * t["params"]), "loss": "val_loss"}
+roles = {"N": "params", "D": "flops / (6 * params)", "loss": "val_loss"}
 try:
     sj.read_runs("runs.csv", **roles)
 except sj.DataError as error:
