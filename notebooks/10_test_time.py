@@ -73,8 +73,8 @@ axes[0].legend(frameon=False)
 plt.show()
 
 # %% [markdown]
-# Counting memory moves the optimum to larger models and shorter answers: keys and values of long answers must be read for every token. Once the
-# largest model is reached, answers get longer, and at last there are more of them.
+# Counting memory moves the optimum to larger models and shorter answers: keys and values of long answers must be read for every token.
+# Once the largest model is reached, answers get longer, and at last there are more of them.
 #
 # ## Against training a larger model
 #
