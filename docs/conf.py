@@ -37,6 +37,7 @@ myst_enable_extensions = ["dollarmath", "colon_fence", "attrs_inline"]
 myst_heading_anchors = 3
 nb_execution_mode = EXECUTE
 nb_execution_timeout = 600
+nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_cache_path = str(DOCS / "_build" / ".jupyter_cache")
 nb_custom_formats = {".py": ["jupytext.reads", {"fmt": "py:percent"}]}
