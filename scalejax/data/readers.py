@@ -101,7 +101,7 @@ def read_runs(
         raise _in_file(error, table) from error.__cause__
     for flag in (*flags, *warned):
         if flag.code != "kept":
-            warnings.warn(flag.message, DataWarning, stacklevel=2)
+            warnings.warn(DataWarning(flag.message, flag.code), stacklevel=2)
     runs = replace(runs, flags=(*flags, *runs.flags))
     return merged(runs) if replicates == "mean" else runs
 
