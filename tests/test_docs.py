@@ -6,6 +6,7 @@ import inspect
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -63,7 +64,7 @@ def test_a_newcomer_runs_the_lines_of_the_readme_in_order(tmp_path):
             assert "D/N" in done.stdout and (tmp_path / "report.html").stat().st_size > 10_000
         for line in code.splitlines() if language == "sh" else ():
             if line.startswith("scalejax "):
-                done = run([sys.executable, "-c", COMMAND, *line.split()[1:]], tmp_path, **environment)
+                done = run([sys.executable, "-c", COMMAND, *shlex.split(line, comments=True)[1:]], tmp_path, **environment)
                 assert done.returncode == 0 and done.stdout, f"{line}: {done.stderr[-1000:]}"
 
 
