@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
+from inspect import isfunction
 from typing import Any
 
 from .errors import suggest
@@ -15,7 +16,7 @@ def namespace(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """`__getattr__` and `__dir__` of a module: each name of `homes` is imported from its module, relative to scalejax, on first use.
 
-    A home without the name in it is public itself. `listed` are the names that `dir` shows, by default all.
+    Functions pass through `edge`. A home without the name in it is public itself. `listed` are the names that `dir` shows, by default all.
     """
 
     def get(name: str) -> Any:
@@ -24,6 +25,11 @@ def namespace(
             raise AttributeError(f"{public} has no {name!r}; {suggest(name, homes)}" if name[:1] != "_" else name)
         module = import_module(f"scalejax.{homes[name]}")
         value = getattr(module, name, module)
+        if isfunction(value):
+            from .edge import edge_all  # brings jax
+
+            edge_all(vars(module), [name])
+            value = getattr(module, name)
         setattr(sys.modules[package], name, value)
         return value
 

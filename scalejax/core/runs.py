@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .edge import edged
 from .errors import DataError, suggest
 
 
@@ -32,6 +33,7 @@ class Flag:
     excluded: bool = False
 
 
+@edged
 @dataclass(frozen=True, eq=False)
 class Runs:
     """Training runs, one a row.

@@ -13,6 +13,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from .edge import edge_all
 from .errors import DataError, suggest
 from .numeric.precision import numpy_or_jax
 
@@ -157,3 +158,6 @@ def with_warmup(schedule: Any, steps: int, start: Any = 0.0) -> Any:
     schedule = jnp.asarray(schedule)
     x = _steps(steps) / max(steps - 1, 1)
     return jnp.concatenate([start + (schedule[0] - start) * x, schedule])
+
+
+edge_all(globals(), ("constant", "cosine", "cyclic", "decay", "join", "linear", "multi_step", "power", "with_warmup", "wsd"))

@@ -11,7 +11,6 @@ import builtins
 import hashlib
 import json
 import os
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
@@ -22,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from ..core.checks import rows_text
-from ..core.errors import DataError, DataWarning, suggest
+from ..core.edge import edge_all
+from ..core.errors import DataError, DataWarning, suggest, warn
 from ..core.runs import Flag, Runs
 from .readers import Role, read_runs
 
@@ -124,10 +124,9 @@ def path(name: str, file: str) -> Path:
     local = os.environ.get("SCALEJAX_DATA")
     if local and (here := Path(local) / name / file).is_file():
         if hashlib.sha256(here.read_bytes()).hexdigest() != entry["sha256"]:
-            warnings.warn(
+            warn(
                 f"{name}/{file} in $SCALEJAX_DATA differs from the published file (SHA-256): it may be a part of it, or another version.",
                 DataWarning,
-                stacklevel=2,
             )
         return here
     if "url" not in entry:
@@ -160,3 +159,6 @@ def _fetch(name: str, entry: Mapping[str, str]) -> Path:
             f"Cannot fetch {name}/{entry['file']} from {entry['url']}: {reason}. "
             "Check the connection, or set SCALEJAX_DATA to a local copy."
         ) from error
+
+
+edge_all(globals(), ("info", "list", "load", "path"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..core.checks import NUMERIC, POSITIVE, remarks, rows_text, unusable
-from ..core.errors import DataError, DataWarning, suggest
+from ..core.errors import DataError, DataWarning, suggest, warn
 from ..core.runs import Flag, Runs
 from .importers import read_file
 from .importers.orient import oriented
@@ -203,7 +202,7 @@ def _apply(runs: Runs, roles: Collection[str], on_bad: OnBad) -> Runs:
     excluded = gone | _rows_of(low, len(runs))
     odd = remarks(runs.columns, excluded)
     for flag in [*odd, *(low if on_bad == "raise" else [])]:
-        warnings.warn(flag.message, DataWarning, stacklevel=3)
+        warn(flag.message, DataWarning)
     if on_bad == "drop" and lost:
         kept = replace(runs, excluded=excluded, flags=(*low, *later, *odd)).take(np.flatnonzero(~gone))
         return replace(kept, flags=(*(replace(flag, rows=()) for flag in lost), *kept.flags))

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..core.checks import rows_text
+from ..core.edge import edge_all
 from ..core.errors import DataError, FitError, suggest
 from ..core.runs import Runs
 from ..fitting.objective.groups import label
@@ -382,3 +383,6 @@ def _configurations(runs: Runs, name: str, index: np.ndarray) -> np.ndarray:
             "the same in repeats of one configuration only, or drop replicates=."
         )
     return configuration
+
+
+edge_all(globals(), ("beta_binomial", "binomial", "huber", "normal", "student_t"))

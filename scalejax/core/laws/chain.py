@@ -9,6 +9,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
+from ..edge import edged
 from ..errors import LawError, suggest
 from .domains import Domain
 from .law import Law
@@ -44,6 +45,7 @@ class Stage:
         return self.law.function(*(values[name] for name in self.inputs), **dict(self.law.bound), **own)
 
 
+@edged
 @dataclass(frozen=True, eq=False, repr=False)
 class Chain(Law):
     """Several laws as one: a law of the first stages' inputs and of all parameters, whose value is the last stage's output.

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..edge import edged
 from ..errors import DataError, LawError, ScalejaxError, suggest
 from ..numeric.precision import double, plain
 from .arguments import checked, misshapen, named
@@ -21,6 +22,7 @@ from .domains import Data, Domain, Fixed, Interval, Positive
 from .published import Published, published_sets
 
 
+@edged
 @dataclass(frozen=True, eq=False)
 class Law:
     """A scaling law: a JAX function together with what is known of its inputs and parameters.

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..edge import edge_all
 from ..errors import DataError, DecisionError, FitError
 
 
@@ -163,3 +164,6 @@ def akima(x: np.ndarray, y: np.ndarray, at: np.ndarray) -> np.ndarray:
     quadratic = (3 * slope[..., i] - 2 * t[..., i] - t[..., i + 1]) / h
     cubic = (t[..., i] + t[..., i + 1] - 2 * slope[..., i]) / h**2
     return y[..., i] + s * (t[..., i] + s * (quadratic + s * cubic))
+
+
+edge_all(globals(), ("akima", "ends", "evenly", "isotonic", "lower_hull", "ranks", "spearman", "undominated"))

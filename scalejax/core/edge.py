@@ -1,0 +1,250 @@
+"""The edge of the public functions: what comes in is looked at once, and whatever goes wrong inside ends in one sentence.
+
+Every function of a public namespace and every method of a result passes through `edge`. Before the call: unknown and missing arguments,
+values that the annotation rules out, and values that arithmetic would take for something else (masked, complex, dates). After a call that
+failed in a way nobody foresaw: the argument that is to blame, as far as it can be told, from the annotations and from what is odd about it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import inspect
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import ContextVar
+from pathlib import Path
+from types import FunctionType
+from typing import Any, TypeVar
+
+import jax
+import numpy as np
+
+from .accepted import ANYTHING, Accepted, accepted, said
+from .errors import CallError, DataError, DecisionError, FitError, LawError, ScalejaxError, UnforeseenError, suggest
+from .progress import watched
+
+F = TypeVar("F", bound=Callable[..., Any])
+C = TypeVar("C", bound=type)
+
+_PACKAGE = Path(__file__).parent.parent
+_INSIDE: ContextVar[bool] = ContextVar("inside", default=False)
+_STDLIB = Path(os.__file__).parent
+_LIBRARIES = {"site-packages", "dist-packages"}
+_FEW = 64  # entries of a container that are looked into
+_DATES = ("M", "m")
+_TRACED = (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError, jax.errors.TracerIntegerConversionError)
+_EDGED: dict[Any, Any] = {}
+# Packages to the error of their arguments.
+_ERRORS: dict[str, type[ScalejaxError]] = {
+    "core": DataError, "data": DataError, "zoo": DecisionError, "fitting": FitError, "posteriors": FitError, "comparison": FitError,
+    "decisions": DecisionError, "studies": DataError, "papers": DataError, "reporting": DataError,
+}  # fmt: skip
+
+
+def edge(function: F) -> F:
+    """The function as users call it; inside of another public function it is the bare one."""
+    if function in _EDGED:
+        return _EDGED[function]
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if _INSIDE.get():
+            return function(*args, **kwargs)
+        token = _INSIDE.set(True)
+        try:
+            args, kwargs = _let_in(function, args, kwargs)
+            with watched(function.__name__, kwargs.get("progress")):
+                return function(*args, **kwargs)
+        except (ScalejaxError, Warning):
+            raise
+        except Exception as error:
+            given = _each(function, _signature(function).bind(*args, **kwargs))
+            raise explained(function.__name__, given, error, _error(function)) from error
+        finally:
+            _INSIDE.reset(token)
+
+    _EDGED[function] = _EDGED[wrapper] = wrapper
+    return wrapper  # type: ignore[return-value]
+
+
+def edged(cls: C) -> C:
+    """A class whose public methods are called through `edge`."""
+    for name, value in list(vars(cls).items()):
+        if inspect.isfunction(value) and (name[0] != "_" or name == "__call__"):
+            setattr(cls, name, edge(value))
+    return cls
+
+
+def edge_all(space: dict[str, Any], names: Iterable[str]) -> None:
+    """Put the functions of these names in a module, and where they were defined, behind `edge`; one and the same object in both."""
+    for name in names:
+        value = space.get(name)
+        if isinstance(value, FunctionType):
+            home, own = vars(sys.modules[value.__module__]), value.__name__
+            space[name] = edge(value)
+            if home.get(own) is value:  # so that it can be pickled
+                home[own] = space[name]
+
+
+def _error(function: Callable[..., Any]) -> type[ScalejaxError]:
+    """The error of arguments of a function, by the package that it lives in; what builds laws speaks of laws."""
+    home = function.__module__.split(".")
+    return LawError if home[1:3] == ["core", "laws"] else _ERRORS.get(home[1] if len(home) > 1 else "", DataError)
+
+
+@functools.lru_cache(maxsize=4096)
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    return inspect.signature(function)
+
+
+def _let_in(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments, whole numbers as such.
+
+    Raises:
+        ScalejaxError: if they cannot be meant.
+    """
+    bound = _bound(function, args, kwargs)
+    kinds = accepted(function)
+    error = _error(function)
+    changed = False
+    for name, value, kind in _each(function, bound):
+        if trouble := foreign(value):
+            raise error(f"{name}={said(value)} {trouble}")
+        if not kind.surely(value):
+            raise error(kind.refusal(name, value))
+        if kind.as_int and isinstance(value, float | np.floating) and name in bound.arguments:
+            bound.arguments[name], changed = int(value), True
+    return (bound.args, bound.kwargs) if changed and kinds else (args, kwargs)
+
+
+def _bound(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> inspect.BoundArguments:
+    signature = _signature(function)
+    try:
+        return signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise CallError(_call_trouble(function.__name__, signature, args, kwargs, error)) from None
+
+
+def _call_trouble(name: str, signature: inspect.Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any], error: TypeError) -> str:
+    """Why arguments do not suit a signature."""
+    named = [p.name for p in signature.parameters.values() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.name != "self"]
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+    for key in kwargs:
+        if key not in named and not open_ended:
+            return f"{name}() has no argument {key!r}; {suggest(key, named)}"
+    text = str(error)
+    if text.startswith("missing"):
+        return f"{name}() is {text}; pass {text.split(chr(39))[1]}=..." if chr(39) in text else f"{name}() is {text}."
+    return f"{name}() cannot be called so: {text}; its arguments are {', '.join(named[:12]) or 'none'}."
+
+
+def _each(function: Callable[..., Any], bound: inspect.BoundArguments) -> list[tuple[str, Any, Accepted]]:
+    """(name, value, what is accepted) of every argument that was given, those of **given under their own names."""
+    kinds, out = accepted(function), []
+    for name, value in bound.arguments.items():
+        parameter, kind = bound.signature.parameters[name], kinds.get(name, ANYTHING)
+        if parameter.kind is parameter.VAR_KEYWORD:
+            out += [(key, item, kind) for key, item in value.items()]
+        elif parameter.kind is parameter.VAR_POSITIONAL:
+            out += [(f"{name}[{i}]", item, kind) for i, item in enumerate(value)]
+        elif name != "self":
+            out.append((name, value, kind))
+    return out
+
+
+def explained(name: str, given: Sequence[tuple[str, Any, Accepted]], error: Exception, kind: type[ScalejaxError]) -> ScalejaxError:
+    """The sentence on a failure that no check foresaw: whose function raised it, or which argument is to blame."""
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if isinstance(error, _TRACED):
+        return LawError(
+            f"{name}() was given a function that JAX cannot trace ({_theirs(error) or type(error).__name__}): write it with jax.numpy in "
+            "place of numpy and math, and jnp.where in place of if."
+        )
+    if raised := _theirs(error):
+        return kind(f"{name}() was given a function that failed: {raised} {what}")
+    for argument, value, accepts in given:
+        if not accepts.holds(value):
+            return kind(f"{accepts.refusal(argument, value)} {name}() failed with {what}")
+    oddest = max(((odd(value), argument, value) for argument, value, _ in given), key=lambda found: found[0][0], default=None)
+    if oddest and oddest[0][0]:
+        (_, why), argument, value = oddest
+        return kind(f"{name}() cannot use {argument}={said(value)}, which {why}: {what}")
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return UnforeseenError(
+        f"{name}() failed on these arguments in a way that no check foresaw ({what}, {Path(place.filename).name}:{place.lineno}); if they "
+        "are as they should be, please report it."
+    )
+
+
+def _theirs(error: Exception) -> str:
+    """Where a function of the user's own failed, "" if the failure is ours."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        file = Path(frame.filename)
+        if not (file.is_relative_to(_PACKAGE) or _LIBRARIES & set(file.parts) or frame.filename[:1] == "<" or file.is_relative_to(_STDLIB)):
+            return f"{frame.name}, {file.name}:{frame.lineno}:"
+    return ""
+
+
+def foreign(value: Any, deep: int = 2) -> str:
+    """What arithmetic would silently take for something else: end of a sentence, "" if nothing is."""
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        return "has masked entries, which would be used as if they were not; drop them (.compressed()) or give np.nan for what is missing."
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    if isinstance(value, complex) or kind == "c":
+        return "is complex; give real numbers."
+    if isinstance(value, datetime.date | datetime.timedelta) or kind in _DATES:
+        return "is a date or a time; give a plain number."
+    if isinstance(value, Mapping) and deep and len(value) <= _FEW:
+        inside = [item for item in value.values() if not _is_date(item)]  # a table may well have a column of dates
+    elif isinstance(value, list | tuple) and deep and len(value) <= _FEW:
+        inside = list(value)
+    else:
+        return ""
+    return next((trouble for item in inside if (trouble := foreign(item, deep - 1))), "")
+
+
+def _is_date(value: Any) -> bool:
+    return getattr(getattr(value, "dtype", None), "kind", "") in _DATES
+
+
+def odd(value: Any) -> tuple[int, str]:
+    """How odd an argument looks, 0 for not at all, and what is odd about it."""
+    if value is None:
+        return 5, "is no value"
+    if isinstance(value, str):
+        return (3, "is text") if value.strip() else (6, "is empty")
+    if isinstance(value, bool | int | float | np.generic):
+        return _odd_numbers(np.asarray(value, dtype=object))
+    if isinstance(value, np.ndarray | jax.Array):
+        return _odd_numbers(np.asarray(value))
+    if isinstance(value, Mapping | list | tuple):
+        if not len(value):
+            return 6, "is empty"
+        inside = list(value.values()) if isinstance(value, Mapping) else list(value)
+        weight, why = max((odd(item) for item in inside[:_FEW]), key=lambda found: found[0])
+        ragged = isinstance(value, list | tuple) and len({np.shape(i) for i in inside[:_FEW] if isinstance(i, list | np.ndarray)}) > 1
+        return (6, "has entries of different lengths") if ragged and weight < 6 else (weight, f"has an entry that {why}" if why else "")
+    if callable(value) or type(value).__module__.partition(".")[0] in ("scalejax", "pandas", "polars", "pyarrow", "pathlib", "numpyro"):
+        return 0, ""
+    return 8, f"is a {type(value).__name__}"
+
+
+def _odd_numbers(array: np.ndarray) -> tuple[int, str]:
+    if not array.size:
+        return 7, "is empty"
+    if array.dtype.kind not in "iufbO":
+        return 4, f"is of type {array.dtype}"
+    try:
+        values = array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError):
+        return 7, "holds what is no number, or is too large for one"
+    if np.isnan(values).any():
+        return 6, "is NaN" if array.ndim == 0 else "holds NaN"
+    if np.isinf(values).any() or np.abs(values).max() > 1e100:
+        return 5, "is infinite or huge"
+    if (values < 0).any():
+        return 2, "is negative"
+    return (1, "is zero") if (values == 0).any() else (0, "")
