@@ -121,7 +121,8 @@ def _mapping(key: Accepted, value: Accepted) -> Accepted:
 
 def _sequence(item: Accepted) -> Accepted:
     words = "a list" + ("" if item is ANYTHING else f" whose items are {item.words}")
-    return Accepted(words, lambda v: _listed(v) and all(item.holds(x) for x in list(v)[:_MOST]), _listed)
+    listed = (lambda v: isinstance(v, str) or _listed(v)) if item is _ATOMS[str] else _listed  # one name is a list of one
+    return Accepted(words, lambda v: listed(v) and all(item.holds(x) for x in list(v)[:_MOST]), listed)
 
 
 def _tuple(items: Sequence[Accepted], endless: bool) -> Accepted:
@@ -149,10 +150,15 @@ def is_number(value: Any) -> bool:
         return False
     if isinstance(value, numbers.Real):
         return not _nan(value)
-    kind = getattr(getattr(value, "dtype", None), "kind", "")
-    if kind not in "iuf" or not kind:
+    if kind_of(value) not in ("i", "u", "f"):
         return False
     return isinstance(value, jax.core.Tracer) or np.ndim(value) > 0 or not math.isnan(float(value))
+
+
+def kind_of(value: Any) -> str:
+    """The letter of an array's type, "" for what is no array."""
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    return kind if isinstance(kind, str) else ""
 
 
 def _nan(value: Any) -> bool:
@@ -180,6 +186,7 @@ _ATOMS: dict[Any, Accepted] = {
     float: _sure("a number", is_number),
     str: _sure("text", lambda v: isinstance(v, str)),
     None: _sure("None", lambda v: v is None),
+    np.ndarray: _sure("an array", _listed),
     os.PathLike[str]: _sure("a path", lambda v: isinstance(v, os.PathLike)),
 }
 _ATOMS[type(None)] = _ATOMS[None]
@@ -195,6 +202,8 @@ def said(value: Any, most: int = 60) -> str:
         if isinstance(value, int) and not -(10**40) < value < 10**40:
             return f"(a whole number of {value.bit_length():,} bits)"
         text = " ".join(repr(value).split())
+        if " at 0x" in text:
+            return f"({'a function' if callable(value) else f'one {type(value).__name__}'})"
     except Exception:  # whatever somebody's __repr__ does
         text = f"(a {type(value).__name__})"
     return text if len(text) <= most else f"{text[: most - 4]} ..."

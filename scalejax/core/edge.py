@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import jax
 import numpy as np
 
-from .accepted import ANYTHING, Accepted, accepted, said
+from .accepted import ANYTHING, Accepted, accepted, kind_of, said
 from .errors import CallError, DataError, DecisionError, FitError, LawError, ScalejaxError, UnforeseenError, suggest
 from .progress import watched
 
@@ -57,7 +57,9 @@ def edge(function: F) -> F:
         try:
             args, kwargs = _let_in(function, args, kwargs)
             with watched(function.__name__, kwargs.get("progress")):
-                return function(*args, **kwargs)
+                found = function(*args, **kwargs)
+            _let_out(function, args, kwargs, found)
+            return found
         except (ScalejaxError, Warning):
             raise
         except Exception as error:
@@ -120,6 +122,37 @@ def _let_in(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
     return (bound.args, bound.kwargs) if changed and kinds else (args, kwargs)
 
 
+def _let_out(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], found: Any) -> None:
+    """Refuse to hand out NaN as the number that was asked for, unless NaN came in."""
+    if not isinstance(found, float | np.ndarray | np.floating) or not nan_in(found):
+        return
+    given = _each(function, _signature(function).bind(*args, **kwargs))
+    if any(nan_in(value) for _, value, _ in given):
+        return
+    (_, why), name, value = _oddest(given) or ((0, ""), "", None)
+    if "self" in _signature(function).parameters and not why:  # what a result holds may well be NaN
+        return
+    blame = f"{name}={said(value)} {why}" if why else "the arguments do not go together"
+    raise _error(function)(f"{function.__name__}() has no value here, since {blame}.")
+
+
+def nan_in(value: Any, deep: int = 2) -> bool:
+    """Is there NaN among numbers? Traced values are not looked at."""
+    if isinstance(value, float | np.floating):
+        return bool(value != value)
+    if isinstance(value, np.ndarray | jax.Array) and not isinstance(value, jax.core.Tracer):
+        return value.dtype.kind == "f" and bool(np.isnan(np.asarray(value)).any())
+    if isinstance(value, Mapping | list | tuple) and deep:
+        return any(nan_in(item, deep - 1) for item in (value.values() if isinstance(value, Mapping) else value))
+    return any(nan_in(column) for column in getattr(value, "columns", {}).values()) if type(value).__name__ == "Runs" else False
+
+
+def _oddest(given: Sequence[tuple[str, Any, Accepted]]) -> tuple[tuple[int, str], str, Any] | None:
+    """What is oddest about the arguments, and of which."""
+    found = max(((odd(value), name, value) for name, value, _ in given), key=lambda found: found[0][0], default=None)
+    return found if found and found[0][0] else None
+
+
 def _bound(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> inspect.BoundArguments:
     signature = _signature(function)
     try:
@@ -168,10 +201,9 @@ def explained(name: str, given: Sequence[tuple[str, Any, Accepted]], error: Exce
     for argument, value, accepts in given:
         if not accepts.holds(value):
             return kind(f"{accepts.refusal(argument, value)} {name}() failed with {what}")
-    oddest = max(((odd(value), argument, value) for argument, value, _ in given), key=lambda found: found[0][0], default=None)
-    if oddest and oddest[0][0]:
+    if oddest := _oddest(given):
         (_, why), argument, value = oddest
-        return kind(f"{name}() cannot use {argument}={said(value)}, which {why}: {what}")
+        return kind(f"{name}() cannot use {argument}={said(value)}, which {why} ({what}).")
     place = traceback.extract_tb(error.__traceback__)[-1]
     return UnforeseenError(
         f"{name}() failed on these arguments in a way that no check foresaw ({what}, {Path(place.filename).name}:{place.lineno}); if they "
@@ -192,7 +224,7 @@ def foreign(value: Any, deep: int = 2) -> str:
     """What arithmetic would silently take for something else: end of a sentence, "" if nothing is."""
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         return "has masked entries, which would be used as if they were not; drop them (.compressed()) or give np.nan for what is missing."
-    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    kind = kind_of(value)
     if isinstance(value, complex) or kind == "c":
         return "is complex; give real numbers."
     if isinstance(value, datetime.date | datetime.timedelta) or kind in _DATES:
@@ -207,29 +239,42 @@ def foreign(value: Any, deep: int = 2) -> str:
 
 
 def _is_date(value: Any) -> bool:
-    return getattr(getattr(value, "dtype", None), "kind", "") in _DATES
+    return kind_of(value) in _DATES
 
 
-def odd(value: Any) -> tuple[int, str]:
+def odd(value: Any, deep: int = 3) -> tuple[int, str]:
     """How odd an argument looks, 0 for not at all, and what is odd about it."""
     if value is None:
         return 5, "is no value"
     if isinstance(value, str):
-        return (3, "is text") if value.strip() else (6, "is empty")
+        return (4, "is text") if value.strip() else (6, "is empty")
     if isinstance(value, bool | int | float | np.generic):
         return _odd_numbers(np.asarray(value, dtype=object))
     if isinstance(value, np.ndarray | jax.Array):
-        return _odd_numbers(np.asarray(value))
+        return (0, "") if isinstance(value, jax.core.Tracer) else _odd_numbers(np.asarray(value))
     if isinstance(value, Mapping | list | tuple):
-        if not len(value):
-            return 6, "is empty"
-        inside = list(value.values()) if isinstance(value, Mapping) else list(value)
-        weight, why = max((odd(item) for item in inside[:_FEW]), key=lambda found: found[0])
-        ragged = isinstance(value, list | tuple) and len({np.shape(i) for i in inside[:_FEW] if isinstance(i, list | np.ndarray)}) > 1
-        return (6, "has entries of different lengths") if ragged and weight < 6 else (weight, f"has an entry that {why}" if why else "")
-    if callable(value) or type(value).__module__.partition(".")[0] in ("scalejax", "pandas", "polars", "pyarrow", "pathlib", "numpyro"):
-        return 0, ""
-    return 8, f"is a {type(value).__name__}"
+        return _odd_inside(value, deep)
+    if callable(value):
+        return 2, "is a class" if isinstance(value, type) else "is a function"
+    if type(value).__module__.partition(".")[0] in ("scalejax", "pandas", "polars", "pyarrow", "pathlib", "numpyro"):
+        return 1, f"is {_article(type(value).__name__)}"
+    return 8, f"is {_article(type(value).__name__)}"
+
+
+def _article(noun: str) -> str:
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
+
+
+def _odd_inside(value: Any, deep: int) -> tuple[int, str]:
+    if not len(value):
+        return 6, "is empty"
+    if not deep:
+        return 7, "is nested deeply"
+    inside = [*(value.values() if isinstance(value, Mapping) else value)][:_FEW]
+    weight, why = max((odd(item, deep - 1) for item in inside), key=lambda found: found[0])
+    if weight < 6 and isinstance(value, list | tuple) and len({len(item) for item in inside if isinstance(item, list | tuple)}) > 1:
+        return 6, "has entries of different lengths"
+    return (weight, f"has an entry that {why}") if weight > 1 else (1, "is a mapping" if isinstance(value, Mapping) else "is a list")
 
 
 def _odd_numbers(array: np.ndarray) -> tuple[int, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 import unicodedata
 import warnings
@@ -68,6 +69,7 @@ def one_line(text: str, longest: int = _LONGEST) -> str:
     >>> one_line("a\\nb\\x1b[31m")
     'a b [31m'
     """
+    text = re.sub(r" at 0x[0-9a-fA-F]+", "", text)
     flat = " ".join("".join(" " if unicodedata.category(c) in _UNSEEN else c for c in text).split())
     if len(flat) <= longest:
         return flat
