@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import jax
 import numpy as np
 
-from .accepted import ANYTHING, Accepted, accepted, kind_of, said
+from .accepted import ANYTHING, Accepted, accepted, is_number, is_whole, kind_of, said
 from .errors import CallError, DataError, DecisionError, FitError, LawError, ScalejaxError, UnforeseenError, suggest
 from .progress import watched
 
@@ -33,6 +33,7 @@ _PACKAGE = Path(__file__).parent.parent
 _INSIDE: ContextVar[bool] = ContextVar("inside", default=False)
 _STDLIB = Path(os.__file__).parent
 _LIBRARIES = {"site-packages", "dist-packages"}
+_MOST = 10**8  # of whatever is counted: more would be killed for its memory rather than finish
 _FEW = 64  # entries of a container that are looked into
 _DATES = ("M", "m")
 _TRACED = (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError, jax.errors.TracerIntegerConversionError)
@@ -117,14 +118,25 @@ def _let_in(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
             raise error(f"{name}={said(value)} {trouble}")
         if not kind.surely(value):
             raise error(kind.refusal(name, value))
-        if kind.as_int and isinstance(value, float | np.floating) and name in bound.arguments:
-            bound.arguments[name], changed = int(value), True
+        if kind.as_int and is_whole(value) and not isinstance(value, jax.core.Tracer):
+            if trouble := _too_many(name, int(value)):
+                raise error(f"{name}={said(value)} {trouble}")
+            if isinstance(value, float | np.floating) and name in bound.arguments:
+                bound.arguments[name], changed = int(value), True
     return (bound.args, bound.kwargs) if changed and kinds else (args, kwargs)
+
+
+def _too_many(name: str, value: int) -> str:
+    """What speaks against a whole number: seeds have a range, and nothing is counted in hundreds of millions."""
+    if name == "seed":
+        return "" if 0 <= value < 2**63 else "must be a whole number from 0 to 2^63 - 1."
+    return f"is more than is computed at once; at most {_MOST:,}." if value > _MOST else ""
 
 
 def _let_out(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], found: Any) -> None:
     """Refuse to hand out NaN as the number that was asked for, unless NaN came in."""
-    if not isinstance(found, float | np.ndarray | np.floating) or not nan_in(found):
+    numbers = found.values if type(found).__name__ == "Computed" else found
+    if not isinstance(numbers, float | np.ndarray | np.floating | Mapping) or not nan_in(numbers):
         return
     given = _each(function, _signature(function).bind(*args, **kwargs))
     if any(nan_in(value) for _, value, _ in given):
@@ -196,6 +208,9 @@ def explained(name: str, given: Sequence[tuple[str, Any, Accepted]], error: Exce
             f"{name}() was given a function that JAX cannot trace ({_theirs(error) or type(error).__name__}): write it with jax.numpy in "
             "place of numpy and math, and jnp.where in place of if."
         )
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in what:
+        largest = ", ".join(f"{argument}={said(value)}" for argument, value, _ in given if is_number(value))
+        return kind(f"{name}() would need more memory than there is ({largest or what}); ask for less at once.")
     if raised := _theirs(error):
         return kind(f"{name}() was given a function that failed: {raised} {what}")
     for argument, value, accepts in given:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import faulthandler
 import io
 import os
 import sys
@@ -31,6 +32,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(words)
     part, parts = map(int, options.part.split("/"))
+    faulthandler.enable()
     functions = public()
     names = [n for i, n in enumerate(functions) if i % parts == part - 1 and (not options.only or any(o in n for o in options.only))]
     score, missing, begun = attack.Score(), [], time.monotonic()
