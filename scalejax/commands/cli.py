@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ..core.edge import foreseen
 from ..core.errors import ScalejaxError
 from ..core.version import __version__
 from . import compare, decide, fit, forecast, recommend, sample
@@ -65,7 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_, **__: print(f"note: {message}", file=sys.stderr)
         try:
-            options.run(options)
+            with foreseen("scalejax"):
+                options.run(options)
         except ScalejaxError as error:
             print(f"scalejax: {error}", file=sys.stderr)
             return 2

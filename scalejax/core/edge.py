@@ -13,7 +13,8 @@ import inspect
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from types import FunctionType
@@ -71,6 +72,17 @@ def edge(function: F) -> F:
 
     _EDGED[function] = _EDGED[wrapper] = wrapper
     return wrapper  # type: ignore[return-value]
+
+
+@contextmanager
+def foreseen(name: str) -> Iterator[None]:
+    """A block in which whatever no check foresaw is told as `edge` tells it; for what is called with words, not with arguments."""
+    try:
+        yield
+    except (ScalejaxError, Warning, BrokenPipeError):
+        raise
+    except Exception as error:
+        raise explained(name, [], error, ScalejaxError) from error
 
 
 def edged(cls: C) -> C:
@@ -142,7 +154,7 @@ def _let_out(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[s
     if any(nan_in(value) for _, value, _ in given):
         return
     (_, why), name, value = _oddest(given) or ((0, ""), "", None)
-    if "self" in _signature(function).parameters and not why:  # what a result holds may well be NaN
+    if not why and ("self" in _signature(function).parameters or isinstance(numbers, Mapping)):  # one of several may well be unknown
         return
     blame = f"{name}={said(value)} {why}" if why else "the arguments do not go together"
     raise _error(function)(f"{function.__name__}() has no value here, since {blame}.")

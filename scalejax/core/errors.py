@@ -80,7 +80,7 @@ def one_line(text: str, longest: int = _LONGEST) -> str:
 _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
-def warn(message: str, category: type[Warning]) -> None:
+def warn(message: str | Warning, category: type[Warning] | None = None) -> None:
     """Warn at the line of the user's that called scalejax, however many functions lie between."""
     frame, level = sys._getframe(1), 1
     outermost = 1

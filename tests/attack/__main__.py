@@ -34,20 +34,23 @@ def main(words: list[str] | None = None) -> int:
     part, parts = map(int, options.part.split("/"))
     faulthandler.enable()
     functions = public()
-    names = [n for i, n in enumerate(functions) if i % parts == part - 1 and (not options.only or any(o in n for o in options.only))]
+    names = _wanted(list(functions), part, parts, options.only)
     score, missing, begun = attack.Score(), [], time.monotonic()
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        for i, name in enumerate([*names, *(verbs.NAMES if part == parts and not options.only else [])]):
+        for i, name in enumerate([*names, *_wanted(verbs.NAMES, part, parts, options.only)]):
             _progress(f"{name}: {i} of {len(names)} functions, {score.total.total():,} inputs, {time.monotonic() - begun:.0f} s")
             with contextlib.redirect_stdout(io.StringIO()):
                 if name in verbs.NAMES:
                     verbs.run(name, score, options.seed, options.inputs * 3, options.seconds)
                     continue
-                calls, lost = good_calls([name], functions)
+                try:
+                    calls, lost = good_calls([name], functions)
+                    for call in calls:
+                        if call.name == name or ("." in call.name and call.name not in score.counts):
+                            attack.run(call, score, options.seed, options.inputs, options.seconds, options.share)
+                except Exception as error:  # the good call itself
+                    lost = [f"{name} ({type(error).__name__}: {error})"]
                 missing += lost
-                for call in calls:
-                    if call.name == name or ("." in call.name and call.name not in score.counts):
-                        attack.run(call, score, options.seed, options.inputs, options.seconds, options.share)
             plt.close("all")
     _progress("")
     print(score.table())
@@ -57,6 +60,10 @@ def main(words: list[str] | None = None) -> int:
     if missing:
         print("\nwithout a good call:", ", ".join(missing))
     return int(bool(score.bad or missing))
+
+
+def _wanted(names: list[str], part: int, parts: int, only: list[str] | None) -> list[str]:
+    return [n for i, n in enumerate(names) if i % parts == part - 1 and (not only or any(o in n for o in only))]
 
 
 def _progress(text: str) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
+import jax
+
 import scalejax as sj
 from scalejax.core import edge
 
@@ -144,6 +146,8 @@ def recording() -> Iterator[dict[Any, tuple[tuple[Any, ...], dict[str, Any]]]]:
 
     def accept(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], value: Any) -> None:
         let_out(function, args, kwargs, value)
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((args, kwargs))):
+            return  # inside of a program that is being compiled
         for known, *given in reversed(asked):
             if known is function:
                 found.setdefault(function, tuple(given))

@@ -78,8 +78,14 @@ def end_of(call: Callable[[], Any], what: str, *, senseless: bool, seconds: floa
 def readable(error: sj.ScalejaxError) -> bool:
     """Foreseen, one line, short, whole, and free of what only programmers read."""
     text = str(error)
-    ends = bool(text) and (text[-1] in ".?!)]'" or text[-1].isalnum())
-    return not isinstance(error, UnforeseenError) and len(text) <= LONGEST and text.isprintable() and ends and " object at 0x" not in text
+    ends = bool(text) and (text[-1] in ".?!)]'" or text[-1].isalnum() or type(error).__name__ == "Spoken")  # argparse has no full stop
+    return (
+        not isinstance(error, UnforeseenError)
+        and len(text) <= LONGEST + len("scalejax: ")
+        and text.isprintable()
+        and ends
+        and " object at 0x" not in text
+    )
 
 
 def has_nan(value: Any, deep: int = 3) -> bool:
