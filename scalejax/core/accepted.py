@@ -183,7 +183,7 @@ _ATOMS: dict[Any, Accepted] = {
     inspect.Parameter.empty: ANYTHING,
     bool: _sure("True or False", lambda v: isinstance(v, bool | np.bool_)),
     int: _sure("a whole number", is_whole, as_int=True),
-    float: _sure("a number", is_number),
+    float: Accepted("a number", lambda v: is_number(v) and np.ndim(v) == 0, is_number),  # some work on arrays too
     str: _sure("text", lambda v: isinstance(v, str)),
     None: _sure("None", lambda v: v is None),
     np.ndarray: _sure("an array", _listed),

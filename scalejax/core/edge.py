@@ -146,15 +146,16 @@ def _too_many(name: str, value: int) -> str:
 
 
 def _let_out(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], found: Any) -> None:
-    """Refuse to hand out NaN as the number that was asked for, unless NaN came in."""
+    """Refuse to hand out NaN, or a root of a negative number, as what was asked for, unless NaN came in."""
     numbers = found.values if type(found).__name__ == "Computed" else found
-    if not isinstance(numbers, float | np.ndarray | np.floating | Mapping) or not nan_in(numbers):
+    if not isinstance(numbers, complex | float | np.ndarray | np.floating | Mapping) or not (kind_of(numbers) == "c" or nan_in(numbers)):
         return
     given = _each(function, _signature(function).bind(*args, **kwargs))
     if any(nan_in(value) for _, value, _ in given):
         return
     (_, why), name, value = _oddest(given) or ((0, ""), "", None)
-    if not why and ("self" in _signature(function).parameters or isinstance(numbers, Mapping)):  # one of several may well be unknown
+    method = "self" in _signature(function).parameters and function.__name__ != "__call__"
+    if not why and (method or numbers is not found):  # one of several may well be unknown
         return
     blame = f"{name}={said(value)} {why}" if why else "the arguments do not go together"
     raise _error(function)(f"{function.__name__}() has no value here, since {blame}.")
@@ -162,8 +163,8 @@ def _let_out(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[s
 
 def nan_in(value: Any, deep: int = 2) -> bool:
     """Is there NaN among numbers? Traced values are not looked at."""
-    if isinstance(value, float | np.floating):
-        return bool(value != value)
+    if isinstance(value, float | np.floating | complex):
+        return isinstance(value, complex) or bool(value != value)
     if isinstance(value, np.ndarray | jax.Array) and not isinstance(value, jax.core.Tracer):
         return value.dtype.kind == "f" and bool(np.isnan(np.asarray(value)).any())
     if isinstance(value, Mapping | list | tuple) and deep:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import difflib
 import re
 import sys
-import unicodedata
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
-_LONGEST = 400  # characters of a message
+LONGEST = 400  # characters of a message
 _HEAD = 290
 _OPTIONS = 12  # names that a sentence lists
 _PACKAGE = str(Path(__file__).parent.parent)
@@ -63,33 +62,29 @@ class DataWarning(UserWarning):
     """Something in a table of runs looks unintended."""
 
 
-def one_line(text: str, longest: int = _LONGEST) -> str:
+def one_line(text: str, longest: int = LONGEST) -> str:
     """Text on one line without control characters, its middle left out where it is too long.
 
     >>> one_line("a\\nb\\x1b[31m")
     'a b [31m'
     """
     text = re.sub(r" at 0x[0-9a-fA-F]+", "", text)
-    flat = " ".join("".join(" " if unicodedata.category(c) in _UNSEEN else c for c in text).split())
+    flat = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     if len(flat) <= longest:
         return flat
-    head = _HEAD * longest // _LONGEST
+    head = _HEAD * longest // LONGEST
     return f"{flat[:head].rstrip()} ... {flat[-(longest - head - 5) :].lstrip()}"
-
-
-_UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def warn(message: str | Warning, category: type[Warning] | None = None) -> None:
     """Warn at the line of the user's that called scalejax, however many functions lie between."""
-    frame, level = sys._getframe(1), 1
-    outermost = 1
+    frame, level, outside = sys._getframe(1), 2, 2
     while frame is not None:
         level += 1
         if frame.f_code.co_filename.startswith(_PACKAGE):
-            outermost = level
+            outside = level
         frame = frame.f_back  # type: ignore[assignment]
-    warnings.warn(message, category, stacklevel=outermost)
+    warnings.warn(message, category, stacklevel=outside)
 
 
 def suggest(name: object, options: Iterable[str]) -> str:
@@ -105,6 +100,7 @@ def suggest(name: object, options: Iterable[str]) -> str:
     if near:
         return f"did you mean {lowered[near[0]]!r}?"
     if len(options) > _OPTIONS:
-        nearest = [lowered[o] for o in difflib.get_close_matches(asked, lowered, n=_OPTIONS, cutoff=0.0)]
+        nearest = [lowered[o] for o in difflib.get_close_matches(asked, lowered, n=_OPTIONS, cutoff=0.3)]
+        nearest = list(dict.fromkeys([*nearest, *options]))[:_OPTIONS]
         return f"choose from {', '.join(nearest)} and {len(options) - _OPTIONS} more."
     return f"choose from {', '.join(options)}." if options else "there is none to choose from."

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import doctest
 import inspect
+import io
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any, NamedTuple
 
 import jax
@@ -163,7 +164,7 @@ def recording() -> Iterator[dict[Any, tuple[tuple[Any, ...], dict[str, Any]]]]:
 def good_calls(names: list[str], functions: dict[str, Any]) -> tuple[list[Call], list[str]]:
     """Good calls of these functions, and of the methods that their examples call; and names of functions for which none was found."""
     shared: dict[str, Any] = {}
-    with recording() as found:
+    with recording() as found, redirect_stdout(io.StringIO()):
         for name in names:
             if name in MORE:
                 if not shared:

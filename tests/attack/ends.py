@@ -14,11 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import scalejax as sj
-from scalejax.core.errors import UnforeseenError
+from scalejax.core.errors import LONGEST, UnforeseenError
 
 ENDS = ("right", "sentence", "poor", "raw", "silent", "hanging")
 BAD = ("raw", "silent", "hanging")
-LONGEST = 400
 
 
 class End(NamedTuple):

@@ -14,9 +14,10 @@ import numpy as np
 
 import scalejax as sj
 from scalejax.commands.cli import main
+from scalejax.core.errors import LONGEST
 
 from .attack import Score
-from .ends import LONGEST, End, end_of
+from .ends import End, end_of
 
 _TABLE = ["runs.csv", "--columns", "N=params", "D=tokens", "loss=loss"]
 GOOD: dict[str, list[str]] = {

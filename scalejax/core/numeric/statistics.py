@@ -34,7 +34,9 @@ def evenly(count: int, most: int) -> np.ndarray:
 
 
 def lower_hull(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Indices of the lower convex hull of points sorted by x (Andrew's monotone chain)."""
+    """Indices of the lower convex hull of points sorted by x (Andrew's monotone chain); those whose y is not finite are left out."""
+    if np.isnan(x).any() or np.shape(x) != np.shape(y):
+        raise DataError("lower_hull() needs an x, a number, for every y.")
     hull: list[int] = []
     for i in np.flatnonzero(np.isfinite(y)):
         while len(hull) > 1:
