@@ -7,6 +7,7 @@ import inspect
 import math
 import numbers
 import os
+import sys
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +15,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, Union, get_args, get_origin
 
-import jax
 import numpy as np
 
 from .errors import suggest
@@ -144,6 +144,18 @@ def _deep(value: Any) -> bool:
     return getattr(value, "ndim", 1) > 0
 
 
+def is_traced(value: Any) -> bool:
+    """A number or array of a program that JAX is tracing. JAX is not loaded for the question: without it there is none."""
+    jax = sys.modules.get("jax")
+    return jax is not None and isinstance(value, jax.core.Tracer)
+
+
+def is_array(value: Any) -> bool:
+    """An array of NumPy or JAX."""
+    jax = sys.modules.get("jax")
+    return isinstance(value, np.ndarray) or (jax is not None and isinstance(value, jax.Array))
+
+
 def is_number(value: Any) -> bool:
     """One real number, arrays without axes and traced values included, but no truth value and no NaN."""
     if isinstance(value, bool | np.bool_ | str | bytes):
@@ -152,7 +164,7 @@ def is_number(value: Any) -> bool:
         return not _nan(value)
     if kind_of(value) not in ("i", "u", "f"):
         return False
-    return isinstance(value, jax.core.Tracer) or np.ndim(value) > 0 or not math.isnan(float(value))
+    return is_traced(value) or np.ndim(value) > 0 or not math.isnan(float(value))
 
 
 def kind_of(value: Any) -> str:
@@ -172,7 +184,7 @@ def is_whole(value: Any) -> bool:
     """A whole number, also one that is written 2.0."""
     if not is_number(value) or (np.ndim(value) > 0 if not isinstance(value, numbers.Real) else False):
         return False
-    if isinstance(value, numbers.Integral | jax.core.Tracer):
+    if isinstance(value, numbers.Integral) or is_traced(value):
         return True
     return math.isfinite(float(value)) and float(value) == int(value)
 
@@ -195,7 +207,7 @@ _ATOMS[type(None)] = _ATOMS[None]
 def said(value: Any, most: int = 60) -> str:
     """A value in a few words for a sentence."""
     try:
-        if isinstance(value, np.ndarray | jax.Array) and value.size > 6:
+        if is_array(value) and value.size > 6:
             return f"(an array of shape {value.shape} and type {value.dtype})"
         if isinstance(value, Mapping | list | tuple | set) and len(value) > 40:
             return f"(a {type(value).__name__} of {len(value):,} entries)"

@@ -20,10 +20,9 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any, TypeVar
 
-import jax
 import numpy as np
 
-from .accepted import ANYTHING, Accepted, accepted, is_number, is_whole, kind_of, said
+from .accepted import ANYTHING, Accepted, accepted, is_array, is_number, is_traced, is_whole, kind_of, said
 from .errors import CallError, DataError, DecisionError, FitError, LawError, ScalejaxError, UnforeseenError, suggest
 from .progress import watched
 
@@ -37,12 +36,12 @@ _LIBRARIES = {"site-packages", "dist-packages"}
 _MOST = 10**8  # of whatever is counted: more would be killed for its memory rather than finish
 _FEW = 64  # entries of a container that are looked into
 _DATES = ("M", "m")
-_TRACED = (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError, jax.errors.TracerIntegerConversionError)
+_TRACED = {"TracerArrayConversionError", "TracerBoolConversionError", "TracerIntegerConversionError", "ConcretizationTypeError"}
 _EDGED: dict[Any, Any] = {}
-# Packages to the error of their arguments.
+# Where a function lives to the error of its arguments; DataError elsewhere.
 _ERRORS: dict[str, type[ScalejaxError]] = {
-    "core": DataError, "data": DataError, "zoo": DecisionError, "fitting": FitError, "posteriors": FitError, "comparison": FitError,
-    "decisions": DecisionError, "studies": DataError, "papers": DataError, "reporting": DataError,
+    "core.laws.simulation": DataError, "core.laws": LawError, "zoo": DecisionError, "decisions": DecisionError,
+    "fitting": FitError, "posteriors": FitError, "comparison": FitError,
 }  # fmt: skip
 
 
@@ -105,9 +104,9 @@ def edge_all(space: dict[str, Any], names: Iterable[str]) -> None:
 
 
 def _error(function: Callable[..., Any]) -> type[ScalejaxError]:
-    """The error of arguments of a function, by the package that it lives in; what builds laws speaks of laws."""
-    home = function.__module__.split(".")
-    return LawError if home[1:3] == ["core", "laws"] else _ERRORS.get(home[1] if len(home) > 1 else "", DataError)
+    """The error of arguments of a function, by where it lives."""
+    home = function.__module__.removeprefix("scalejax.")
+    return next((error for place, error in _ERRORS.items() if home.startswith(place)), DataError)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -130,7 +129,7 @@ def _let_in(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
             raise error(f"{name}={said(value)} {trouble}")
         if not kind.surely(value):
             raise error(kind.refusal(name, value))
-        if kind.as_int and is_whole(value) and not isinstance(value, jax.core.Tracer):
+        if kind.as_int and is_whole(value) and not is_traced(value):
             if trouble := _too_many(name, int(value)):
                 raise error(f"{name}={said(value)} {trouble}")
             if isinstance(value, float | np.floating) and name in bound.arguments:
@@ -165,7 +164,7 @@ def nan_in(value: Any, deep: int = 2) -> bool:
     """Is there NaN among numbers? Traced values are not looked at."""
     if isinstance(value, float | np.floating | complex):
         return isinstance(value, complex) or bool(value != value)
-    if isinstance(value, np.ndarray | jax.Array) and not isinstance(value, jax.core.Tracer):
+    if is_array(value) and not is_traced(value):
         return value.dtype.kind == "f" and bool(np.isnan(np.asarray(value)).any())
     if isinstance(value, Mapping | list | tuple) and deep:
         return any(nan_in(item, deep - 1) for item in (value.values() if isinstance(value, Mapping) else value))
@@ -216,7 +215,7 @@ def _each(function: Callable[..., Any], bound: inspect.BoundArguments) -> list[t
 def explained(name: str, given: Sequence[tuple[str, Any, Accepted]], error: Exception, kind: type[ScalejaxError]) -> ScalejaxError:
     """The sentence on a failure that no check foresaw: whose function raised it, or which argument is to blame."""
     what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    if isinstance(error, _TRACED):
+    if type(error).__name__ in _TRACED:
         return LawError(
             f"{name}() was given a function that JAX cannot trace ({_theirs(error) or type(error).__name__}): write it with jax.numpy in "
             "place of numpy and math, and jnp.where in place of if."
@@ -278,8 +277,8 @@ def odd(value: Any, deep: int = 3) -> tuple[int, str]:
         return (4, "is text") if value.strip() else (6, "is empty")
     if isinstance(value, bool | int | float | np.generic):
         return _odd_numbers(np.asarray(value, dtype=object))
-    if isinstance(value, np.ndarray | jax.Array):
-        return (0, "") if isinstance(value, jax.core.Tracer) else _odd_numbers(np.asarray(value))
+    if is_array(value):
+        return (0, "") if is_traced(value) else _odd_numbers(np.asarray(value))
     if isinstance(value, Mapping | list | tuple):
         return _odd_inside(value, deep)
     if callable(value):

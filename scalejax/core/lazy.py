@@ -26,7 +26,7 @@ def namespace(
         module = import_module(f"scalejax.{homes[name]}")
         value = getattr(module, name, module)
         if isfunction(value):
-            from .edge import edge_all  # brings jax
+            from .edge import edge_all  # with NumPy, which importing the package does without
 
             edge_all(vars(module), [name])
             value = getattr(module, name)

@@ -117,7 +117,7 @@ SENTENCES = {
     "failing cost": (lambda: sj.allocate((LAW, KNOWN), compute=1e21, cost=lambda N, D: [N][1]), sj.DecisionError,
                      ["a function", "<lambda>", "index out of range"]),
     "NumPy in a cost": (lambda: sj.allocate((LAW, KNOWN), compute=1e21, cost=lambda N, D: np.log(N) * D), sj.LawError, ["jax.numpy"]),
-    "negative seed": (lambda: sj.simulate(LAW, KNOWN, N=1e9, D=1e10, seed=-1), sj.LawError, ["seed=-1", "from 0"]),
+    "negative seed": (lambda: sj.simulate(LAW, KNOWN, N=1e9, D=1e10, seed=-1), sj.DataError, ["seed=-1", "from 0"]),
     "too many": (lambda: sj.schedules.cosine(10**12), sj.DataError, ["steps", "100,000,000"]),
     "no value": (lambda: sj.costs.total_params(-5.0), sj.DecisionError, ["total_params", "N=-5.0", "negative"]),
     "every=None": (lambda: sj.read_curves({"a": {}}, lr="lr", every=None), sj.DataError, ["every", "whole number"]),
