@@ -36,6 +36,7 @@ _LIBRARIES = {"site-packages", "dist-packages"}
 _MOST = 10**8  # of whatever is counted: more would be killed for its memory rather than finish
 _FEW = 64  # entries of a container that are looked into
 _DATES = ("M", "m")
+_TABLES = ("table", "runs")  # arguments whose columns are looked at by those who read tables: gaps are theirs to name
 _TRACED = {"TracerArrayConversionError", "TracerBoolConversionError", "TracerIntegerConversionError", "ConcretizationTypeError"}
 _EDGED: dict[Any, Any] = {}
 # Where a function lives to the error of its arguments; DataError elsewhere.
@@ -125,7 +126,7 @@ def _let_in(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
     error = _error(function)
     changed = False
     for name, value, kind in _each(function, bound):
-        if trouble := foreign(value):
+        if name not in _TABLES and (trouble := foreign(value)):
             raise error(f"{name}={said(value)} {trouble}")
         if not kind.surely(value):
             raise error(kind.refusal(name, value))

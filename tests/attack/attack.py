@@ -33,7 +33,7 @@ class Input(NamedTuple):
 
 
 # Where a value that nobody means does no harm: what is shown as it is, and what is left out by design.
-LABELS = {("law", "reference"), ("statistics.lower_hull", "y")}
+LABELS = {("law", "reference"), ("statistics.lower_hull", "y"), ("Runs.with_columns", "*")}
 
 
 def inputs(call: Call, seed: int, count: int) -> list[Input]:
@@ -69,7 +69,7 @@ def _inputs(call: Call, rng: np.random.Generator) -> Iterator[Input]:
 def _replaced(call: Call, bound: Any, name: str, value: Any, rng: np.random.Generator, within: str = "") -> Iterator[Input]:
     for odd in (*VALUES, *changes(value, rng)):
         new = {**bound.arguments.get(within, {}), name: odd.value} if within else odd.value
-        senseless = odd.senseless and (call.name, name) not in LABELS
+        senseless = odd.senseless and not {(call.name, name), (call.name, "*")} & LABELS
         yield Input(call.name, f"{name}: {odd.name}", _with(call, bound, within or name, new), senseless)
 
 

@@ -90,7 +90,7 @@ MORE = {
     "load_fit": "fit.save('fit.json')\nsj.load_fit('fit.json')",
     "report": "sj.report(fit, 'report.md', draws=draws, compute=[1e21], title='ours', forecast=False, level=0.9)",
     "envelope": "steps = np.linspace(1e9, 2e10, 30)\n"
-    "curves = sj.read_runs({'N': [1e8, 3e8, 1e9], 'C': np.outer([6e8, 18e8, 6e9], steps), 'loss': 2 + np.outer([1.2, 1.0, 0.9], "
+    "curves = sj.read_runs({'N': [1e8, 3e8, 1e9], 'D': np.outer([1, 1, 1], steps), 'C': np.outer([6e8, 18e8, 6e9], steps), 'loss': 2 + np.outer([1.2, 1.0, 0.9], "
     "(steps / 1e9) ** -0.3)})\nsj.envelope(curves, budgets=50)",
     "studies.accuracy_by_budget": "C = np.repeat([1e19, 1e20, 1e21], 9)\nn = (C / 6) ** 0.45 * np.tile(np.logspace(-0.5, 0.5, 9), 3)\n"
     "flops = sj.simulate(law, known, N=n, D=C / (6 * n)).with_columns(C=C)\n"
@@ -104,7 +104,7 @@ MORE = {
     "statistics.lower_hull": "sj.statistics.lower_hull(np.arange(5.0), np.array([4.0, 2.0, 1.5, 1.0, 3.0]))",
     "likelihoods.beta_binomial": "sj.likelihoods.beta_binomial('trials')", "likelihoods.binomial": "sj.likelihoods.binomial('trials')",
     "likelihoods.huber": "sj.likelihoods.huber(1e-3)",
-    "datasets.path": "sj.datasets.path('pylib', 'pylib.csv')",
+    "datasets.path": "sj.datasets.path('chinchilla_epoch', 'svg_extracted_data.csv')",
     "Fit": "fit.predict(N=1e9, D=2e10)\nfit.predict_interval(level=0.8, N=1e9, D=2e10)\nfit.interval(level=0.9)\nfit.table(level=0.9)\n"
     "fit.save('fit2.json')\nfit.to_dict()",
     "Draws": "draws.interval(level=0.9)\ndraws.predict_interval(level=0.9, kind='run', N=1e9, D=2e10)\ndraws.table(level=0.9)",
@@ -112,7 +112,11 @@ MORE = {
     "Law": "law(1e9, 2e10, **known)\nlaw.bind(E=1.7)",
     "Runs": "runs.where(runs['N'] > 1e9)\nruns.take(np.arange(5))\nruns.with_columns(group=['a'] * 36)",
     "plot.curve": "x = np.geomspace(1, 1e4, 20)\none = sj.fit('power_law', {'x': x, 'loss': 1 + x**-0.3 * 1.01 ** np.cos(x)}, starts=64)\n"
-    "sj.plot.curve(one, sj.laplace(one, 50))\nsj.plot.fan(one, sj.laplace(one, 50))",
+    "sj.plot.curve(one, sj.laplace(one, 50))",
+    "plot.fan": "x = np.geomspace(1, 1e4, 20)\none = sj.fit('power_law', {'x': x, 'loss': 1 + x**-0.3 * 1.01 ** np.cos(x)}, starts=64)\n"
+    "sj.plot.fan(one, sj.laplace(one, 50))",
+    "plot.curves": "steps = np.arange(1, 60)\nlog = {n: {'step': steps, 'loss': 2 + k * steps**-0.5, 'lr': np.full(59, 1e-3)} for n, k in "
+    "(('a', 1.0), ('b', 1.2))}\ncurve = sj.fit('tissue', sj.read_curves(log, lr='lr'), starts=16, unidentified='warn')\nsj.plot.curves(curve)",
     "plot.fit_against_observed": "sj.plot.fit_against_observed(fit)", "plot.residuals": "sj.plot.residuals(fit, 'N')",
     "plot.optimal_sizes": "sj.plot.optimal_sizes(sj.allocate(draws, compute=[1e20, 1e21]), level=0.9)",
     "plot.valley": "sj.plot.valley(plan, 'N')", "plot.intervals": "sj.plot.intervals({'one': draws, 'two': draws}, level=0.9)",
@@ -121,9 +125,9 @@ MORE = {
     "plot.regret": "sj.plot.regret(sj.regret(source, N=8e9, D=15e12))",
     "plot.front": "sj.plot.front(sj.pareto(source, compute=1e21, against=lambda N: 2 * N, bounds={'N': (2e8, 1e11)}, points=4))",
     "plot.break_even": "sj.plot.break_even(sj.break_even(source, better, 'compute', (1e15, 1e26)))",
-    "plot.choice": "sj.plot.choice(sj.choose({'old': source, 'wide': better}, compute=1e21))",
+    "plot.choice": "sj.plot.choice(sj.choose({'old': source, 'wide': better}, compute=[1e20, 1e22]))",
     "plot.equivalent": "sj.plot.equivalent(sj.equivalent(source, 'D', like={'N': 1e9, 'D': 1e11}, N=2e9))",
-    "plot.multiplier": "sj.plot.multiplier(sj.compute_multiplier(better, source, compute=1e21))",
+    "plot.multiplier": "sj.plot.multiplier(sj.compute_multiplier(better, source, compute=[1e20, 1e22]))",
     "plot.design": "where = {'N': [1e8, 3e8, 1e9], 'D': [2e9, 6e9, 2e10]}\n"
     "sj.plot.design(sj.next_runs(fit, where, target={'N': 7e9, 'D': 1.4e11}, budget=1e21))",
     "plot.mixture": "m = sj.laws.data_mixing_m4\nto = [(m, dict(c=1.0, t=np.array(t))) for t in ([-2.0, 0.0], [0.0, -2.0])]\n"

@@ -107,8 +107,9 @@ def test_public_functions_are_one_object_and_can_be_sent_to_other_processes():
 SENTENCES = {
     "no such argument": (lambda: sj.fit("power_law", TABLE, start=3), CallError, ["'start'", "did you mean 'starts'"]),
     "argument missing": (lambda: sj.allocate(), CallError, ["source"]),
-    "masked": (lambda: sj.fit("power_law", {**TABLE, "loss": np.ma.array(TABLE["loss"], mask=np.arange(12) == 3)}), sj.FitError,
-               ["masked", "np.nan"]),
+    "masked": (lambda: sj.allocate((LAW, KNOWN), compute=np.ma.array([1e21, 2e21], mask=[0, 1])), sj.DecisionError, ["masked", "np.nan"]),
+    "masked in a table": (lambda: sj.fit("power_law", {**TABLE, "loss": np.ma.array(TABLE["loss"], mask=np.arange(12) == 3)}),
+                          sj.DataError, ["'loss'", "row 3"]),
     "a date": (lambda: sj.allocate((LAW, KNOWN), compute=np.datetime64("2024-01-01")), sj.DecisionError, ["compute", "date"]),
     "complex": (lambda: sj.costs.six_nd(1e9 + 1j, 1e10), sj.DecisionError, ["N=", "complex"]),
     "yes as truth": (lambda: sj.isoflop(TABLE, weighted="yes"), sj.DataError, ["weighted='yes'", "True or False"]),
