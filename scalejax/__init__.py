@@ -35,6 +35,8 @@ _HOMES = {
     "read_runs": "data.readers",
     "read_curves": "data.curves",
     "schedules": "core.schedules",
+    "TableDiagnosis": "studies.examination",
+    "diagnose": "studies.examination",
     "Flag": "core.runs",
     "Runs": "core.runs",
     "Chain": "core.laws.chain",

@@ -120,6 +120,8 @@ from .reporting import plot as plot
 from .reporting.report import report as report
 from .studies.curves.optimal_schedule import OptimalSchedule as OptimalSchedule
 from .studies.curves.optimal_schedule import optimal_schedule as optimal_schedule
+from .studies.examination import TableDiagnosis as TableDiagnosis
+from .studies.examination import diagnose as diagnose
 from .studies.isoflop.frontier import Frontier as Frontier
 from .studies.isoflop.frontier import envelope as envelope
 from .studies.isoflop.frontier import isoflop as isoflop

@@ -51,7 +51,7 @@ TABLES = {
     "text for numbers": (lambda t: sj.read_runs(changed(t, val=["high"] * 30), loss="val"), ["'val'", "not numeric", "row 0", "'high'"]),
     "one cell of text": (
         lambda t: sj.read_runs(changed(t, loss=[*map(str, t["loss"][:29]), "n/a"]), N="N", D="D", loss="loss"),
-        ["'loss'", "not numeric", "row 29", "'n/a'"],
+        ["'loss'", "missing", "row 29"],
     ),
     "text in a function": (
         lambda t: sj.read_runs(changed(t, val=["3 nats"] * 30), loss=lambda c: 2 * c["val"]),

@@ -116,6 +116,11 @@ EXAMPLES: dict[str, tuple[Callable[[Any], Any], Any, tuple[Any, ...]]] = {
     "Backtest": (lambda v: sj.backtest(runs(), ["chinchilla"], shares=v), 0.2, (NAN, -1.0)),
     "Averaged": (lambda v: sj.allocate(example("Forecast"), compute=v), 1e23, (NAN, -1.0)),
     "Search": (lambda v: sj.search({"x": np.geomspace(1, 100, 12), "loss": 1 + np.geomspace(1, 100, 12) ** -0.5}, keep=v), 2, (NAN, -1)),
+    "TableDiagnosis": (
+        lambda v: sj.diagnose({"N": [v, 2e8, 4e8], "D": [1e9, 3e9, 2e9], "loss": [3.0, 2.8, 2.7]}, on_bad="raise"),
+        1e8,
+        (NAN,),
+    ),
     "Audit": (lambda v: sj.audit(LAW, runs(), {**P, "E": v}), P["E"], (NAN, -1.0)),
     "Checklist": (lambda _: sj.checklist(fitted()), True, ()),
     "Equality": (lambda v: sj.equality_test(draws(), {**P, "A": v}), P["A"], (NAN,)),

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..core.edge import foreseen
 from ..core.errors import ScalejaxError
 from ..core.version import __version__
-from . import compare, decide, fit, forecast, recommend, sample
+from . import compare, decide, doctor, fit, forecast, importing, recommend, sample
 from .options import saved, verb
 
 _EPILOG = """\
@@ -20,6 +20,11 @@ the main job, from a table of runs to a plan:
   scalejax fit runs.csv --law chinchilla --columns N=params D="flops/(6*params)" loss=val_loss --out fit.json
   scalejax allocate fit.json --compute 1e21 1e22 1e23
   scalejax report fit.json report.html
+
+from what trackers and logs hold to such a table, and what it can answer:
+
+  scalejax import mlruns/ --columns N=n_params D=tokens loss=val_loss --keep finished --out runs.csv
+  scalejax doctor runs.csv
 
 with priors, and posterior draws in place of the bootstrap:
 
@@ -91,7 +96,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"scalejax {__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB")
     verb(verbs, "laws", "list the laws, or explain one", _run_laws, _laws)
-    for group in (fit, sample, forecast, compare, decide, recommend):
+    for group in (importing, doctor, fit, sample, forecast, compare, decide, recommend):
         group.add_verbs(verbs)
     verb(verbs, "report", "write an HTML (or Markdown) report of a saved fit or posterior", _run_report, _report, epilog=_REPORT_EPILOG)
     verb(verbs, "demo", "the whole path on embedded real runs: fit, hold-out, posterior, plan, report", _run_demo, _demo)

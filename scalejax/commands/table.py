@@ -29,7 +29,7 @@ def runs_of(options: argparse.Namespace) -> Runs:
     """The runs that `table_options` ask for."""
     from ..data.readers import read_runs
 
-    roles = {name: source(text) for name, text in pairs(options.columns, "--columns").items()}
+    roles: dict[str, Any] = {name: source(text) for name, text in pairs(options.columns, "--columns").items()}
     scale = {name: number(text, "--scale") for name, text in pairs(options.scale, "--scale").items()}
     runs = read_runs(options.table, on_bad=options.on_bad, scale=scale, **roles)
     return runs.where(np.asarray(expression(options.where)(runs.columns))) if options.where else runs

@@ -148,7 +148,8 @@ class Runs:
             if column.dtype.kind != "f":
                 rows.append((name, f"{len(set(column.tolist()))} groups"))
             elif column.ndim == 1:
-                rows.append((name, f"{np.nanmin(column):.4g} to {np.nanmax(column):.4g}"))
+                there = column[~np.isnan(column)]
+                rows.append((name, f"{there.min():.4g} to {there.max():.4g}" if len(there) else "empty"))
             else:
                 rows.append((name, f"{' x '.join(map(str, column.shape[1:]))} values a run"))
         return rows

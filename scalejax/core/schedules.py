@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -160,4 +161,59 @@ def with_warmup(schedule: Any, steps: int, start: Any = 0.0) -> Any:
     return jnp.concatenate([start + (schedule[0] - start) * x, schedule])
 
 
-edge_all(globals(), ("constant", "cosine", "cyclic", "decay", "join", "linear", "multi_step", "power", "with_warmup", "wsd"))
+def from_optax(schedule: Callable[[Any], Any], steps: int) -> np.ndarray:
+    """The rates of an optax schedule, or of any function from step to rate.
+
+    Args:
+        schedule: function of the step k = 0, 1, ...
+        steps: how many steps to ask it for.
+
+    Returns:
+        (steps,) its rates in double precision.
+
+    Raises:
+        DataError: if it gives something other than one finite rate a step.
+
+    >>> import optax
+    >>> from_optax(optax.linear_schedule(1.0, 0.0, 4), 5)
+    array([1.  , 0.75, 0.5 , 0.25, 0.  ])
+    """
+    count = len(_steps(steps))
+    if not callable(schedule):
+        raise DataError(f"An optax schedule is a function of the step, got {type(schedule).__name__}; pass an array of rates as it is.")
+    with jax.enable_x64(True):
+        try:
+            rates = np.asarray(schedule(jnp.arange(count)), dtype=np.float64)
+        except (TypeError, ValueError):  # it asks of one step whether it is this or that
+            rates = np.asarray([schedule(k) for k in range(count)], dtype=np.float64)
+    rates = np.full(count, float(rates)) if rates.ndim == 0 else rates
+    if rates.shape != (count,) or not np.isfinite(rates).all():
+        raise DataError(f"The schedule must give one finite rate for each of {count} steps, got shape {rates.shape}.")
+    return rates
+
+
+def to_optax(schedule: Any) -> Callable[[Any], Any]:
+    """A schedule as a function from step to rate, which optax takes as `learning_rate`; it works under `jit` and `vmap`.
+
+    Args:
+        schedule: (steps,) rates; after the last step its rate stays.
+
+    Raises:
+        DataError: if it is no array of finite rates.
+
+    >>> import optax
+    >>> optimizer = optax.adam(to_optax(wsd(1000, 3e-4)))
+    >>> float(to_optax([0.5, 0.25])(7))
+    0.25
+    """
+    rates = np.asarray(schedule, dtype=np.float64)
+    if rates.ndim != 1 or not len(rates) or not np.isfinite(rates).all():
+        raise DataError(f"A schedule is an array of one finite rate a step, got shape {rates.shape}.")
+    # An explicit type, since JAX remembers the precision in which it first saw an array.
+    return lambda step: jnp.asarray(rates, dtype=float)[jnp.clip(step, 0, len(rates) - 1)]
+
+
+edge_all(
+    globals(),
+    ("constant", "cosine", "cyclic", "decay", "from_optax", "join", "linear", "multi_step", "power", "to_optax", "with_warmup", "wsd"),
+)

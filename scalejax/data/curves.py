@@ -9,14 +9,21 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..core.errors import DataError, suggest
+from ..core.checks import check_count
+from ..core.errors import DataError, DataWarning, suggest, warn
 from ..core.numeric.rates import rates
+from ..core.progress import Progress
 from ..core.runs import Flag, Runs
-from .importers.charts import runs_of_chart
-from .readers import numbers, read_runs, read_table
+from .cells import UNITS, check_unit
+from .importers.content import shown
+from .importers.trackers.charts import runs_of_chart
+from .readers import Unit, load, numbers, read_runs
+from .rows import Keep, kept, unfinished
+from .summary import by_run, counting, step_name
 
 Warmup = Literal["true", "at_peak", "offset"]
 _CONVENTIONS = ("true", "at_peak", "offset")
+_OWN = frozenset({"run", "eta", "t", "loss", "W"})  # columns of every curve
 _MOST_STEPS = 2e7  # the rate of every step is held: beyond this a column of steps counts tokens
 
 
@@ -34,16 +41,22 @@ def read_curves(
     first: int = 0,
     every: int = 1,
     tokens_per_step: float = 1,
+    unit: Unit = "nats",
+    keep: Keep | None = None,
+    format: str | None = None,
+    progress: bool | Progress | None = None,
     **roles: str,
 ) -> Runs:
     """Loss curves of many runs, of any lengths, as `Runs` with one row a run.
 
     Args:
-        table: anything `read_runs` accepts, one row an observation; a mapping from a run's name to such a table, console log or path; or
-            the export of a chart with a column a run, named "<run> - <metric>". Rows need not hold every metric: a row counts where it
-            holds a step and a loss, and rates are taken from the rows that hold one.
-        step, loss: columns of the step (whole, from 0) and of the loss.
-        run: column that names the run; not needed for a mapping of tables.
+        table: anything `read_runs` accepts, one row an observation; a mapping from a run's name to such a table, console log or path; the
+            export of a chart with a column a run, named "<run> - <metric>"; or what a tracker keeps of many runs. Rows need not hold
+            every metric: a row counts where it holds a step and a loss, and rates are taken from the rows that hold one. Where steps fall
+            back, the run was resumed: the later record of a step counts, and what was given up does not; a flag says so.
+        step, loss: columns of the step (whole, from 0) and of the loss. Without a column "step" those that programs usually write are
+            taken: "_step", "global_step", "iteration", ...
+        run: column that names the run; not needed for a mapping of tables, a folder or what trackers keep.
         lr: column of the learning rate. Where not every step was logged, the rate between two logged steps is taken from the straight
             line through them; before the first one it is the first logged rate. With `warmup`, rates rise linearly from 0 through the
             records inside the warm-up to the peak at its end, eta_s = peak (s + 1) / W.
@@ -57,6 +70,9 @@ def read_curves(
         first: observations before this step are left out.
         every: keep every so-many-th observation of a run.
         tokens_per_step: what the column of steps counts in one optimiser step, such as the tokens in a batch where it counts tokens.
+        unit: of the loss, see `read_runs`.
+        keep: which rows to read, see `read_runs`.
+        format, progress: see `read_runs`.
         **roles: further columns, constant in a run: N="params", ...
 
     Returns:
@@ -73,53 +89,90 @@ def read_curves(
         >>> sj.read_curves({"first": table}, lr="lr")["eta"]
         array([[0.0003, 0.0003, 0.0002, 0.0001]])
     """
-    if convention not in _CONVENTIONS:
-        raise DataError(f"convention={convention!r} is unknown; {suggest(convention, _CONVENTIONS)}")
-    if (lr is None) == (schedules is None):
-        raise DataError("Curves need the learning rate of every step once: pass lr='column' or schedules={run: array}.")
+    _check(convention, lr, schedules, warmup, first, every, tokens_per_step, roles)
+    word, size = check_unit("loss", unit)
+    if word not in UNITS:
+        raise DataError(f"unit={unit!r} counts things; a loss is in {', '.join(UNITS)}.")
+    wanted = {name for name in (loss, lr, parent, *roles.values()) if name}
     found: dict[str, dict[str, Any]] = {}
-    if not tokens_per_step > 0:
-        raise DataError(f"tokens_per_step={tokens_per_step!r} must be positive: what the column of steps counts in one step.")
-    wanted = {name for name in (step, loss, lr, parent, *roles.values()) if name}
-    diverged = []
-    for name, columns in _tables(table, run, step, loss, wanted).items():
-        log = _observed(name, columns, step, loss, lr, tokens_per_step)
-        diverged += [len(found)] if log.nan else []
+    said: dict[str, list[int]] = {"nan-loss": [], "resumed": []}
+    tables, flags = _tables(table, run, step, loss, wanted, keep, format, progress)
+    for name, columns in tables.items():
+        log = _observed(name, columns, step_name(columns, step), loss, lr, tokens_per_step)
+        for code, true in (("nan-loss", log.nan), ("resumed", log.resumed)):
+            said[code] += [len(found)] if true else []
+        log = replace(log, y=UNITS[word](log.y) * size)
         found[name] = _curve(name, log, schedules, warmup, convention, first, every)
         for role, source in {**roles, **({"parent": parent} if parent else {})}.items():
             found[name][role] = _constant(name, columns, role, source)
     if parent:
         _add_trunks(found)
-    table = {key: [curve[key] for curve in found.values()] for key in next(iter(found.values()))}
-    runs = read_runs({"run": list(found), **table})
-    if not diverged:
-        return runs
-    named = ", ".join(repr(name) for i, name in enumerate(found) if i in diverged[:5])
-    said = f"Rows whose loss is NaN were left out of {len(diverged)} runs ({named}{', ...' if len(diverged) > 5 else ''})."
-    return replace(runs, flags=(*runs.flags, Flag("nan-loss", "loss", tuple(diverged), said)))
+    columns_of_runs = {key: [curve[key] for curve in found.values()] for key in next(iter(found.values()))}
+    runs = read_runs({"run": list(found), **columns_of_runs}, keep="all")
+    flags += tuple(_said(code, list(found), rows) for code, rows in said.items() if rows)
+    for flag in flags:
+        if flag.code == "unfinished":
+            warn(flag.message, DataWarning)
+    return replace(runs, flags=(*runs.flags, *flags)) if flags else runs
 
 
-def _tables(table: Any, run: str | None, step: str, loss: str, wanted: set[str]) -> Mapping[str, Mapping[str, Any]]:
-    """Run name to its columns."""
+def _check(
+    convention: Any, lr: str | None, schedules: Any, warmup: Any, first: Any, every: Any, tokens_per_step: Any, roles: Mapping[str, str]
+) -> None:
+    """Refuse arguments that cannot be."""
+    if convention not in _CONVENTIONS:
+        raise DataError(f"convention={shown(convention)} is unknown; {suggest(convention, _CONVENTIONS)}")
+    if (lr is None) == (schedules is None):
+        raise DataError("Curves need the learning rate of every step once: pass lr='column' or schedules={run: array}.")
+    for name, value, least in (("warmup", warmup, 0), ("first", first, 0), ("every", every, 1)):
+        check_count(name, value, least, DataError)
+    if not (isinstance(tokens_per_step, int | float | np.number) and tokens_per_step > 0):
+        raise DataError(f"tokens_per_step={tokens_per_step!r} must be positive: what the column of steps counts in one step.")
+    for role, source in roles.items():
+        if role in _OWN:
+            raise DataError(f"The role {role!r} is a column of every curve already; call {shown(source)} something else.")
+        if not isinstance(source, str):
+            raise DataError(f"{role}={shown(source)} must be the name of a column that is constant in a run.")
+
+
+def _said(code: str, names: list[str], rows: list[int]) -> Flag:
+    what = {
+        "nan-loss": "Rows whose loss is NaN were left out of",
+        "resumed": "Steps fall back, as after a resumption, and the later record of a step counts in",
+    }[code]
+    named = ", ".join(repr(names[i]) for i in rows[:5])
+    return Flag(code, "loss", tuple(rows), f"{what} {len(rows)} runs ({named}{', ...' if len(rows) > 5 else ''}).")
+
+
+def _tables(
+    table: Any, run: str | None, step: str, loss: str, wanted: set[str], keep: Keep | None, form: str | None,
+    progress: bool | Progress | None,
+) -> tuple[Mapping[str, Mapping[str, Any]], tuple[Flag, ...]]:  # fmt: skip
+    """Run name to its columns, and what is to be said of the rows."""
     if run is None and isinstance(table, Mapping) and table and all(_is_table(one) for one in table.values()):
-        return {str(name): read_table(one, wanted) for name, one in table.items()}
-    columns = read_table(table, wanted | ({run} if run else set()))
-    if run is None:
-        found = runs_of_chart(columns, step, loss) or _listed(columns, step)
-        if found is None:
-            raise DataError(
-                "Which rows belong to one curve? Pass run='column', or a mapping from run names to tables, such as {'my run': table}."
-            )
-        return found
-    if run not in columns:
-        raise DataError(f"There is no column {run!r} for run; {suggest(run, columns)}")
-    names = ["" if name is None or name != name else str(name) for name in columns[run]]
-    if "" in names:
-        raise DataError(f"Column {run!r} for run is empty in row {names.index('')}; every row needs the name of its run.")
-    rows: dict[str, list[int]] = {}
-    for i, name in enumerate(names):
-        rows.setdefault(name, []).append(i)
-    return {name: {k: [v[i] for i in at] for k, v in columns.items()} for name, at in rows.items()}
+        if keep is not None:
+            raise DataError("keep= looks at the rows of one table; of a mapping of tables, leave out runs from the mapping.")
+        is_file = {name: isinstance(one, str | os.PathLike) for name, one in table.items()}
+        return {str(name): load(one, wanted | {step}, form if is_file[name] else None)[0] for name, one in table.items()}, ()
+    columns, observations = load(table, wanted | ({run} if run else set()), form, progress)
+    run = "run" if run is None and observations else run
+    flag = unfinished(columns) if keep is None else None
+    if flag:  # of rows, and not yet of runs
+        names = dict.fromkeys(str(columns[run or "run"][i]) for i in flag.rows) if (run or "run") in columns else {}
+        shown_names = ", ".join(map(repr, list(names)[:5])) + (", ..." if len(names) > 5 else "")
+        kinds = ", ".join(dict.fromkeys(str(columns[flag.column][i]).lower() for i in flag.rows))
+        which = f"{len(names)} run{'s' * (len(names) > 1)} did not finish ({kinds}: {shown_names})"
+        flag = replace(flag, rows=(), message=f"{which}; leave them out with keep='finished', or keep='all' to say that they count.")
+    columns, left_out = kept(columns, keep)
+    flags = tuple(f for f in (flag, left_out) if f)
+    if run is not None:
+        return by_run(columns, run), flags
+    found = runs_of_chart(columns, step, loss) or _listed(columns, step)
+    if found is None:
+        raise DataError(
+            "Which rows belong to one curve? Pass run='column', or a mapping from run names to tables, such as {'my run': table}."
+        )
+    return found, flags
 
 
 def _is_table(value: Any) -> bool:
@@ -144,6 +197,7 @@ class _Log:
     t_lr: np.ndarray
     lr: np.ndarray
     nan: bool  # are there losses that are NaN rather than empty?
+    resumed: bool  # do steps fall back?
 
 
 def _observed(name: str, columns: Mapping[str, Any], step: str, loss: str, lr: str | None, tokens_per_step: float) -> _Log:
@@ -161,11 +215,16 @@ def _observed(name: str, columns: Mapping[str, Any], step: str, loss: str, lr: s
             "them in a batch."
         )
     logged: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    resumed = False
     for column in ("loss", "lr") if lr else ("loss",):
         values = log[column]
         at = np.flatnonzero(known & ~np.isnan(values))
         if not len(at):
             raise DataError(f"Run {name!r}: no row holds both a step and column {roles[column]!r} for {column}.")
+        if column == "loss":
+            counted = counting(name, whole[at])
+            resumed = not counted.all()
+            at = at[counted]
         at = at[np.argsort(whole[at], kind="stable")]
         if not np.isfinite(values[at]).all():
             bad = at[~np.isfinite(values[at])][0]
@@ -174,14 +233,9 @@ def _observed(name: str, columns: Mapping[str, Any], step: str, loss: str, lr: s
             )
         logged[column] = (whole[at], values[at])
     t, y = logged["loss"]
-    if (np.diff(t) == 0).any():
-        twice = t[1:][np.diff(t) == 0][0]
-        raise DataError(
-            f"Run {name!r}: steps must be whole, from 0, each once, but step {twice:.0f} has two losses; leave out one of them."
-        )
     nan = any(v.strip().lower() == "nan" if isinstance(v, str) else v != v for v in columns[loss])
     t_lr, rate = logged.get("lr", (np.zeros(0), np.zeros(0)))
-    return _Log(t=t, y=y, t_lr=t_lr, lr=rate, nan=nan)
+    return _Log(t=t, y=y, t_lr=t_lr, lr=rate, nan=nan, resumed=resumed)
 
 
 def _curve(name: str, log: _Log, schedules: Any, warmup: int, convention: str, first: int, every: int) -> dict[str, Any]:
@@ -189,7 +243,7 @@ def _curve(name: str, log: _Log, schedules: Any, warmup: int, convention: str, f
     if schedules is None:
         eta = rates(name, log.t_lr, log.lr, int(t[-1]), warmup)
     else:
-        eta = np.asarray(schedules(name) if callable(schedules) else _schedule_of(name, schedules), dtype=np.float64)
+        eta = _given(name, schedules)
         if eta.ndim != 1 or len(eta) <= t[-1]:
             raise DataError(
                 f"Run {name!r}: its schedule has {eta.size} steps but step {t[-1]:.0f} was observed; pass all rates from step 0."
@@ -205,10 +259,17 @@ def _curve(name: str, log: _Log, schedules: Any, warmup: int, convention: str, f
     return {"eta": eta, "t": t[kept], "loss": values[kept], "W": float(warmup if convention == "offset" else 0)}
 
 
-def _schedule_of(name: str, schedules: Mapping[str, Any]) -> Any:
-    if name not in schedules:
+def _given(name: str, schedules: Any) -> np.ndarray:
+    """The schedule of a run."""
+    if not callable(schedules) and not isinstance(schedules, Mapping):
+        raise DataError(f"schedules={shown(schedules)} must map names of runs to arrays of rates, or be a function of the name.")
+    if not callable(schedules) and name not in schedules:
         raise DataError(f"There is no schedule for run {name!r}; {suggest(name, schedules)}")
-    return schedules[name]
+    found = schedules(name) if callable(schedules) else schedules[name]
+    try:
+        return np.asarray(found, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError(f"Run {name!r}: its schedule is {shown(found)}, and must be an array of rates, see sj.schedules.") from None
 
 
 def _constant(name: str, columns: Mapping[str, Any], role: str, source: str) -> Any:

@@ -1,99 +1,140 @@
-"""Reading a table of runs: csv, jsonl, json, parquet, any dataframe or mapping, with declared roles and honest flags."""
+"""Reading a table of runs: files, folders and stores of trackers, any dataframe or mapping, with declared roles and honest flags."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from ..core.checks import NUMERIC, POSITIVE, remarks, rows_text, unusable
+from ..core.checks import POSITIVE, remarks, rows_text, unusable
 from ..core.errors import DataError, DataWarning, suggest, warn
+from ..core.progress import Progress
 from ..core.runs import Flag, Runs
-from .importers import read_file
+from .cells import PREFIXES, UNITS, check_unit
+from .columns import Role, columns_of, resolve, row_count
+from .importers import read_source
+from .importers.content import Logged, shown
 from .importers.orient import oriented
+from .importers.trackers.charts import runs_of_chart, stacked
+from .rows import Keep, compute_remarks, kept, merged, unfinished
+from .summary import Summary, one_row_each, step_name, untidied
 
-Role = str | float | Sequence[str] | np.ndarray | Callable[[Mapping[str, np.ndarray]], np.ndarray]
 OnBad = Literal["raise", "flag", "drop"]
+Unit = str | tuple[str, float]
+_LONGEST = 480  # characters of a message
 
 
-def read_runs(table: Any, *, on_bad: OnBad = "raise", scale: Mapping[str, float] | None = None, **roles: Role) -> Runs:
+def read_runs(
+    table: Any,
+    *,
+    on_bad: OnBad = "raise",
+    scale: Mapping[str, float] | None = None,
+    unit: Unit | Mapping[str, Unit] | None = None,
+    keep: Keep | None = None,
+    summary: Summary | None = None,
+    step: str = "step",
+    replicates: Literal["keep", "mean"] = "keep",
+    format: str | None = None,
+    progress: bool | Progress | None = None,
+    **roles: Role,
+) -> Runs:
     """Read a table of training runs and check it.
 
     Args:
-        table: path of a file: text with any separator and encoding (.csv, .tsv, .txt), .json in any orient of pandas, .jsonl, .parquet,
-            .feather, .npz or a console log, also packed (.gz, .bz2, .xz, .zip); a dataframe (pandas, polars, pyarrow or anything with
-            `to_dict`); a mapping of columns, or of run names to their values; or a list of row mappings.
+        table: path of a file: text with any separator and encoding (.csv, .tsv, .txt), Markdown, .json in any orient of pandas, .jsonl,
+            .parquet, .feather, .npz, .xlsx, a console log, also packed (.gz, .bz2, .xz, .zip); what trackers keep: W&B's run files and
+            exports, TensorBoard's event files, MLflow's store, trainer_state.json, results of lm-evaluation-harness; a folder of them,
+            or of one file a run; "wandb:entity/project"; an open file; a dataframe (pandas, polars, pyarrow or anything with `to_dict`);
+            a mapping of columns, or of run names to their values; or a list of row mappings.
         on_bad: what to do with rows that hold NaN or infinite values in a column that a role names: "raise" an error, "flag" them (kept,
             left out of fits) or "drop" them (removed, counted in the flags). Without roles this concerns the columns that laws know (N,
             D, C, loss, ...); a gap in any other column counts once a fit uses it. Zeros and negatives in these columns are flagged:
             fits leave such rows out unless their law, and `on="linear"`, can take them.
         scale: factors, such as {"N": 1e9} for a column in billions.
+        unit: what columns are measured in, by role, or one unit for the loss: "nats", "bits", "perplexity", "bits_per_byte" (a loss in
+            nats per byte; ("bits_per_byte", 4.3) with 4.3 bytes a token gives nats per token), "percent", "pfs_days" (FLOPs), or "k",
+            "M", "B", "T" for counts, of which cells that name a unit themselves ("1.3B") are taken as they are.
+        keep: which rows to read at all, before any check: "finished" (by a column called state or status), a comparison such as
+            "loss < 5", a mapping of columns to wanted values, a function of the columns, or a list of these, all of which must hold.
+        summary: one row a run from a table of curves: "last", "min" (of the loss), or the mean of this share of the steps at the end, such
+            as 0.1, with its standard error as "loss_noise". `run=` names the column of the run; what trackers keep is summed up by "last".
+        step: column of the steps, for `summary`.
+        replicates: "keep" runs of one setting as they are, or put their "mean" in one row, with their number as "replicates"; fits weigh by
+            it. Settings are equal in all columns that are read but losses, seeds and names.
+        format: the format of a file, where its content and suffix mislead: "csv", "json", "markdown", "log", "parquet", "feather", "numpy",
+            "excel", "tensorboard", "wandb", "mlflow", "trainer_state" or "lm_eval".
+        progress: True shows a line while a folder is read, None on a terminal only, False never.
         **roles: what the law calls it = what the table calls it: a column name, a list of columns for a vector (mixture weights), a number
-            for all rows, an array, or a function of the columns. Without roles all columns are taken as they are. The role `weight`
-            weighs the runs in every fit; a column of that name does not unless it is asked for.
+            for all rows, an array, a function of the columns, or arithmetic on them, such as D="steps * batch * length" (back-quotes
+            around names that are no words). Without roles all columns are taken as they are. The role `weight` weighs the runs in every
+            fit; a column of that name does not unless it is asked for.
 
     Returns:
-        Runs: float64 columns named by role. Suspicious rows are in `.flags`, and shown by `print(runs)` and every report.
+        Runs: float64 columns named by role. Cells may be "1.3B", "300k", "1,011,781,632", "57 %", "N/A" or empty. Suspicious rows are in
+        `.flags`, and shown by `print(runs)` and every report.
 
     Raises:
         DataError: one sentence saying what is wrong, in which column and rows, and what to do.
 
     Example:
         >>> import scalejax as sj
-        >>> table = {"params": [1e8, 1e9], "flops": [6e18, 6e20], "val_loss": [3.0, 2.5]}
-        >>> sj.read_runs(table, N="params", D=lambda t: t["flops"] / (6 * t["params"]), loss="val_loss")
+        >>> table = {"params": ["100M", "1B"], "flops": [6e18, 6e20], "val_loss": [3.0, 2.5]}
+        >>> sj.read_runs(table, N="params", D="flops / (6 * params)", loss="val_loss")
         2 runs: N 1e+08 to 1e+09, D 1e+10 to 1e+11, loss 2.5 to 3
     """
-    if on_bad not in ("raise", "flag", "drop"):
-        raise DataError(f"on_bad={on_bad!r} is unknown; {suggest(on_bad, ['raise', 'flag', 'drop'])}")
-    columns, masks = read_columns(table, roles)
-    for name, factor in (scale or {}).items():
-        if name not in columns:
-            raise DataError(f"scale names {name!r}, which is not a column; {suggest(name, columns)}")
-        columns[name] = columns[name] * float(factor)
-    weighted_by = "weight" if "weight" in roles else ""
-    if weighted_by and (columns["weight"] < 0).any():
-        raise DataError(f"Column 'weight' is negative in {rows_text(np.flatnonzero(columns['weight'] < 0))}; weights must be 0 or more.")
-    return _apply(Runs(columns, masks, weighted_by=weighted_by), frozenset(roles), on_bad)
+    for name, value, options in (("on_bad", on_bad, ("raise", "flag", "drop")), ("replicates", replicates, ("keep", "mean"))):
+        if value not in options:
+            raise DataError(f"{name}={shown(value)} is unknown; {suggest(value, options)}")
+    try:
+        raw, flags = _rows_to_read(table, roles, keep, summary, step, format, progress)
+        runs = _with_units(raw, roles, unit, scale)
+        if f"{_source_of_loss(roles, raw)}_noise" in raw and "loss_noise" not in runs:
+            noise = resolve("loss_noise", f"{_source_of_loss(roles, raw)}_noise", raw, len(runs), numeric=True)
+            runs = runs.with_columns(loss_noise=noise)
+        runs, warned = _apply(runs, frozenset(roles), on_bad)
+    except DataError as error:
+        raise _in_file(error, table) from error.__cause__
+    for flag in (*flags, *warned):
+        if flag.code != "kept":
+            warn(flag.message, DataWarning)
+    runs = replace(runs, flags=(*flags, *runs.flags))
+    return merged(runs) if replicates == "mean" else runs
 
 
 def read_columns(table: Any, roles: Mapping[str, Role]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Columns by role, all of them without roles, and the masks of those that hold curves; nothing is checked but their form."""
-    named = [[spec] if isinstance(spec, str) else spec for spec in roles.values() if isinstance(spec, str | list | tuple)]
-    raw = read_table(table, {name for names in named for name in names if isinstance(name, str)})
-    rows = _rows(raw)
-    columns: dict[str, np.ndarray] = {}
-    masks: dict[str, np.ndarray] = {}
-    for role, spec in (roles or {name: name for name in raw}).items():
-        column = _resolve(role, spec, raw, rows, text_allowed=not roles)
-        if column.dtype == object:
-            column, masks[role] = _pad(column, role)
-        columns[role] = column
-    return columns, masks
+    return columns_of(read_table(table, _wanted(roles)), roles, {})
 
 
-def read_table(table: Any, wanted: Collection[str] = ()) -> dict[str, np.ndarray | list[Any]]:
+def read_table(
+    table: Any, wanted: Collection[str] = (), form: str | None = None, progress: bool | Progress | None = None
+) -> dict[str, np.ndarray | list[Any]]:
     """Columns of any kind of table, as they are; `wanted` names tell columns from runs where both are keys."""
-    if isinstance(table, Runs):
-        return dict(table.columns)
-    if isinstance(table, str | os.PathLike):
-        return oriented(read_file(Path(table)), str(table), wanted)
-    if isinstance(table, Mapping):
-        return oriented(table, "the mapping", wanted)
-    if isinstance(table, np.ndarray) and table.dtype.names:
-        return {name: table[name] for name in table.dtype.names}
-    if isinstance(table, Sequence):
-        return oriented(list(table), "the list of rows", wanted)
-    for method, argument in (("to_pydict", None), ("to_dict", "list")):
-        if hasattr(table, method):
-            try:
-                return dict(getattr(table, method)(*([argument] if argument else [])))
-            except TypeError:
-                return {str(k): np.asarray(v) for k, v in getattr(table, method)().items()}
+    return load(table, wanted, form, progress)[0]
+
+
+def load(
+    table: Any, wanted: Collection[str] = (), form: str | None = None, progress: bool | Progress | None = None
+) -> tuple[dict[str, Any], bool]:
+    """Columns of any kind of table, and whether a tracker says that its rows are observations of the runs in the column "run"."""
+    is_file = isinstance(table, str | os.PathLike) or hasattr(table, "read")
+    if form is not None and not is_file:
+        raise DataError(f"format={form!r} is for files; a {type(table).__name__} needs none.")
+    try:
+        found = read_source(table, form, progress) if is_file else table
+        if isinstance(found, Logged):
+            return untidied(dict(found.columns), wanted), True
+        if not is_file and (columns := _columns_in_memory(found)) is not None:
+            return untidied(columns, wanted), False
+        if isinstance(found, Mapping | list | tuple):
+            where = str(table) if is_file else "the mapping" if isinstance(found, Mapping) else "the list of rows"
+            return untidied(oriented(found if isinstance(found, Mapping) else list(found), where, wanted), wanted), False
+    except RecursionError:
+        raise DataError("The table is nested too deep; write a flat one.") from None
     raise DataError(f"Cannot read runs from a {type(table).__name__}; give a path, a dataframe, a mapping of columns or a list of rows.")
 
 
@@ -103,86 +144,117 @@ def numbers(raw: Mapping[str, Any], roles: Mapping[str, str]) -> dict[str, np.nd
     Raises:
         DataError: if a column is missing or holds text.
     """
-    rows = _rows(raw)
-    return {role: _resolve(role, name, raw, rows, numeric=True) for role, name in roles.items()}
+    rows = row_count(raw)
+    return {role: resolve(role, name, raw, rows, numeric=True) for role, name in roles.items()}
 
 
-def _rows(raw: Mapping[str, Any]) -> int:
-    lengths = {name: len(column) for name, column in raw.items() if hasattr(column, "__len__") and not isinstance(column, str)}
-    if not lengths or set(lengths.values()) == {0}:
-        raise DataError("The table of runs is empty; give at least one row.")
-    if len(set(lengths.values())) > 1:
-        raise DataError(f"The columns have different lengths {lengths}; every column needs one value a run.")
-    return next(iter(lengths.values()))
-
-
-def _resolve(role: str, spec: Role, raw: Mapping[str, Any], rows: int, text_allowed: bool = False, numeric: bool = False) -> np.ndarray:
-    """The column that a role stands for: float64, text, or object for ragged curves."""
-    if isinstance(spec, str):
-        if spec not in raw:
-            raise DataError(f"There is no column {spec!r} for {role}; {suggest(spec, raw)}")
-        return _numeric(raw[spec], role, spec, text_allowed=not numeric and (text_allowed or role not in NUMERIC))
-    if callable(spec):
-        table = {name: _numeric(column, name, name, text_allowed=True) for name, column in raw.items()}
-        try:
-            column = np.asarray(spec(table), dtype=np.float64)
-        except KeyError as error:
-            raise DataError(f"The function for {role} uses column {error}; {suggest(error.args[0], raw)}") from None
-        except TypeError as error:
-            text = [name for name, values in table.items() if values.dtype.kind not in "fO"]
+def _columns_in_memory(table: Any) -> dict[str, Any] | None:
+    """Columns of dataframes, tables and arrays with named fields; None of anything else."""
+    if isinstance(table, Runs):
+        return dict(table.columns)
+    if isinstance(table, np.ndarray):
+        return {name: table[name] for name in table.dtype.names} if table.dtype.names else None
+    if isinstance(table, Mapping | Sequence):
+        return None
+    if hasattr(table, "collect") and not hasattr(table, "to_dict"):  # a lazy frame
+        table = table.collect()
+    names = getattr(table, "columns", None)
+    if hasattr(table, "iloc") and names is not None:  # pandas
+        if not names.is_unique:
             raise DataError(
-                f"The function for {role} failed ({error}); these columns hold text: {', '.join(map(repr, text)) or 'none'}."
-            ) from None
-    elif isinstance(spec, list | tuple) and spec and all(isinstance(name, str) for name in spec):
-        parts = [_resolve(name, name, raw, rows) for name in spec]
-        text = [name for name, part in zip(spec, parts, strict=True) if part.dtype.kind != "f"]
-        if text:
-            raise DataError(f"Column {text[0]!r} for {role} is not numeric; a vector needs numbers only.")
-        return np.stack(parts, axis=-1)
-    else:
-        column = _numeric(spec, role, role, text_allowed=role == "group")
-    if column.ndim == 0:
-        column = np.full(rows, float(column))
-    if len(column) != rows:
-        raise DataError(f"{role} has {len(column)} values for {rows} runs; give one value a run.")
-    return column
-
-
-def _numeric(column: Any, role: str, name: str, text_allowed: bool) -> np.ndarray:
-    """float64 if all entries are numbers (empty and None become NaN), else text or an error that names the rows."""
-    array = np.asarray(column, dtype=object) if isinstance(column, list) else np.asarray(column)
-    if array.dtype.kind in "fiub":
-        return array.astype(np.float64)
-    if array.ndim == 1 and any(np.ndim(v) for v in array):
-        return np.asarray([None if v is None else np.asarray(v, dtype=np.float64) for v in array] + [None], dtype=object)[:-1]
-    values = np.full(array.shape, np.nan)
-    wrong = []
-    for i, value in np.ndenumerate(array):
+                f"The dataframe has the column {shown(names[names.duplicated()][0])} twice; give every column a name of its own."
+            )
+        return {str(name): table[name].to_numpy() for name in names}
+    if hasattr(table, "to_pydict"):
+        return dict(table.to_pydict())
+    if hasattr(table, "to_dict"):
+        return {str(name): column.to_list() if hasattr(column, "to_list") else column for name, column in table.to_dict().items()}
+    if hasattr(table, "__arrow_c_stream__"):
         try:
-            values[i] = np.nan if value is None or value == "" else float(value)
+            import pyarrow
+        except ImportError:
+            raise DataError(f"Reading a {type(table).__name__} needs pyarrow; install scalejax[pandas].") from None
+        return dict(pyarrow.table(table).to_pydict())
+    return None
+
+
+def _wanted(roles: Mapping[str, Role]) -> set[str]:
+    """Names of columns that roles ask for."""
+    named = [[spec] if isinstance(spec, str) else spec for spec in roles.values() if isinstance(spec, str | list | tuple)]
+    return {name for names in named for name in names if isinstance(name, str)}
+
+
+def _source_of_loss(roles: Mapping[str, Role], raw: Mapping[str, Any]) -> str | None:
+    """The column of the loss."""
+    spec = roles.get("loss", None if roles else "loss")
+    return spec if isinstance(spec, str) and spec in raw else None
+
+
+def _rows_to_read(
+    table: Any, roles: Mapping[str, Role], keep: Keep | None, summary: Summary | None, step: str, form: str | None,
+    progress: bool | Progress | None,
+) -> tuple[dict[str, Any], tuple[Flag, ...]]:  # fmt: skip
+    """One row a run, those that `keep` leaves, with flags of what was left out and of what did not finish."""
+    raw, observations = load(table, _wanted(roles), form, progress)
+    if summary is not None or observations:
+        run = roles.get("run", "run")
+        if not observations and run not in raw and (charts := runs_of_chart(raw, step, str(roles.get("loss", "loss")))):
+            raw = dict(stacked(charts).columns)
+        if not isinstance(run, str) or run not in raw:
+            raise DataError(f"summary= needs to know which rows are of one run; pass run='column', {suggest(str(run), raw)}")
+        counted = step_name(raw, step) if step in raw or summary is not None or len(set(raw[run])) < len(raw[run]) else None
+        if counted is not None:
+            raw = one_row_each(raw, run, counted, _source_of_loss(roles, raw), "last" if summary is None else summary)
+    flag = unfinished(raw) if keep is None else None
+    raw, left_out = kept(raw, keep)
+    return raw, tuple(f for f in (flag, left_out) if f)
+
+
+def _with_units(
+    raw: Mapping[str, Any], roles: Mapping[str, Role], unit: Unit | Mapping[str, Unit] | None, scale: Mapping[str, float] | None
+) -> Runs:
+    """Columns by role in nats, counts and shares."""
+    units = {name: check_unit(name, u) for name, u in (unit if isinstance(unit, Mapping) else {"loss": unit} if unit else {}).items()}
+    columns, masks = columns_of(raw, roles, {name: word for name, (word, _) in units.items() if word in PREFIXES})
+    for what, names in (("unit", units), ("scale", scale or {})):
+        for name in names:
+            if name not in columns:
+                raise DataError(f"{what} names {name!r}, which is not a column; {suggest(name, columns)}")
+            if columns[name].dtype.kind != "f":
+                raise DataError(f"{what} names {name!r}, which holds text; it needs numbers.")
+    for name, (word, size) in units.items():
+        if word in UNITS:
+            columns[name] = UNITS[word](columns[name]) * size
+    for name, factor in (scale or {}).items():
+        try:
+            columns[name] = columns[name] * float(factor)
         except (TypeError, ValueError):
-            wrong.append((i[0], value))
-    if not wrong:
-        return values
-    if text_allowed:
-        return array.astype(str)
-    shown = ", ".join(f"row {i}: {value!r}" for i, value in wrong[:3])
-    raise DataError(f"Column {name!r} for {role} is not numeric in {len(wrong)} rows ({shown}); clean it or choose another column.")
+            raise DataError(f"scale={{{name!r}: {shown(factor)}}} must be a number.") from None
+    weighted_by = "weight" if "weight" in roles else ""
+    if weighted_by:
+        if columns["weight"].dtype.kind != "f":
+            raise DataError("Column 'weight' holds text; weights must be numbers, 0 or more.")
+        if (columns["weight"] < 0).any():
+            rows = rows_text(np.flatnonzero(columns["weight"] < 0))
+            raise DataError(f"Column 'weight' is negative in {rows}; weights must be 0 or more.")
+    return Runs(columns, masks, weighted_by=weighted_by)
 
 
-def _pad(column: np.ndarray, role: str) -> tuple[np.ndarray, np.ndarray]:
-    """Ragged curves as one padded (n, T) array and its mask."""
-    lengths = [0 if v is None else np.size(v) for v in column]
-    if 0 in lengths or any(np.ndim(v) != 1 for v in column):
-        raise DataError(
-            f"Column {role!r}: row {lengths.index(0) if 0 in lengths else 0} is not a curve; every row needs a list of numbers."
-        )
-    padded = np.stack([np.pad(v, (0, max(lengths) - len(v)), mode="edge") for v in column])
-    return padded, np.arange(max(lengths)) < np.asarray(lengths)[:, None]
+def _in_file(error: DataError, table: Any) -> DataError:
+    """An error that names the file, in one line of bounded length."""
+    text = " ".join(str(error).split())
+    if isinstance(table, str | os.PathLike) and str(table) not in text:
+        text = f"{Path(os.fspath(table)).name}: {text}"
+    return DataError(text if len(text) <= _LONGEST else _short(text))
 
 
-def _apply(runs: Runs, roles: Collection[str], on_bad: OnBad) -> Runs:
-    """Raise, exclude or drop the rows with unusable values; warn of the rest.
+def _short(text: str) -> str:
+    """A long message without its middle: what is wrong and what to do stand at the ends."""
+    return f"{text[: _LONGEST - 160]} ... {text[-150:]}"
+
+
+def _apply(runs: Runs, roles: Collection[str], on_bad: OnBad) -> tuple[Runs, list[Flag]]:
+    """Raise, exclude or drop the rows with unusable values; and what to warn of.
 
     Without roles nobody said which columns matter: then only those with the names that laws use decide about rows at once, any other when
     a fit uses it. Whether zeros and negatives can be used is for the fit to decide.
@@ -200,13 +272,12 @@ def _apply(runs: Runs, roles: Collection[str], on_bad: OnBad) -> Runs:
     if gone.all():
         raise DataError(f"No run can be used: {lost[0].message}")
     excluded = gone | _rows_of(low, len(runs))
-    odd = remarks(runs.columns, excluded)
-    for flag in [*odd, *(low if on_bad == "raise" else [])]:
-        warn(flag.message, DataWarning)
+    odd = [*remarks(runs.columns, excluded), *compute_remarks(runs.columns, excluded)]
+    warned = [*odd, *(low if on_bad == "raise" else [])]
     if on_bad == "drop" and lost:
-        kept = replace(runs, excluded=excluded, flags=(*low, *later, *odd)).take(np.flatnonzero(~gone))
-        return replace(kept, flags=(*(replace(flag, rows=()) for flag in lost), *kept.flags))
-    return replace(runs, excluded=excluded, flags=(*lost, *low, *later, *odd))
+        left = replace(runs, excluded=excluded, flags=(*low, *later, *odd)).take(np.flatnonzero(~gone))
+        return replace(left, flags=(*(replace(flag, rows=()) for flag in lost), *left.flags)), warned
+    return replace(runs, excluded=excluded, flags=(*lost, *low, *later, *odd)), warned
 
 
 def _rows_of(flags: Sequence[Flag], rows: int) -> np.ndarray:

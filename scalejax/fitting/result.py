@@ -26,6 +26,7 @@ from .runaways import doubts
 from .solvers.gradient import Solver
 from .solvers.search import Found, StartTable
 from .status import CODES, Status, failures
+from .uncertainty.bent import reaches
 from .uncertainty.covariance import Curvature
 from .uncertainty.intervals import interval_end, quantile_of, standard_errors
 from .uncertainty.noise import new_noise
@@ -194,7 +195,8 @@ class Fit(Shown):
                 s^2 = RSS / (n - p), as regression programs print it; for other losses see `rows.model_covariance`.
                 "clustered": those of one unit go together: rows with the same entry in the column `groups` (checkpoints of a run, runs of
                 a size or a seed), or neighbours on a loss curve.
-                Default: "clustered" for loss curves and where `diagnosis` finds that the residuals cluster strongly, else "sandwich".
+                "wider": for every parameter the one of the first two that gives the wider interval.
+                Default: "clustered" for loss curves and where `diagnosis` finds that the residuals cluster strongly, else "wider".
             groups: the column that names the units, or several that do together, for "clustered" (which it implies).
         """
         return _stack(self, standard_errors(self.request, self.theta, spread(self, covariance, groups).matrix))
@@ -203,10 +205,11 @@ class Fit(Shown):
     def interval(
         self, level: float = 0.9, covariance: Covariance | None = None, groups: str | Sequence[str] | None = None
     ) -> dict[str, tuple[Any, Any]]:
-        """(low, high) of every parameter at this confidence `level`: Student's t on the unconstrained scale.
+        """(low, high) of every parameter at this confidence `level`: Student's t on the unconstrained scale, or the profile's ends.
 
-        Every parameter has the degrees of freedom that its variance is known from. Where there are none, because there are as many
-        parameters as observations or the runs do not determine it, the interval is infinite (or the whole support).
+        Where the law bends within the interval, its ends are those of the profile of the objective (see `bent.reaches`). Every parameter
+        has the degrees of freedom that its variance is known from. Where there are none, because there are as many parameters as
+        observations or the runs do not determine it, the interval is infinite (or the whole support).
 
         Args:
             level: such as 0.9.
@@ -215,10 +218,18 @@ class Fit(Shown):
         Example: `fit.interval(0.9)["alpha"]`.
         """
         found = self._spread if covariance is None and groups is None else spread(self, covariance, groups)
-        z = quantile_of(level, found.freedom)
+        asked = (level, covariance, groups if isinstance(groups, str | None) else tuple(groups))
+        if asked not in self._reached:
+            self._reached[asked] = reaches(self, found.matrix, quantile_of(level, found.freedom))
+        ends = self._reached[asked]
         with np.errstate(over="ignore"):
-            low, high = (_stack(self, interval_end(self.request, self.theta, found.matrix, s * z)) for s in (-1, 1))
+            low, high = (_stack(self, interval_end(self.request, self.theta, found.matrix, end)) for end in ends)
         return {name: (low[name], high[name]) for name in self.law.parameters}
+
+    @cached_property
+    def _reached(self) -> dict[Any, np.ndarray]:
+        """What `reaches` said, by level, covariance and groups."""
+        return {}
 
     @cached_property
     @double

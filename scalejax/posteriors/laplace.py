@@ -57,6 +57,6 @@ def laplace(
             f"of {fit.law.name!r} is finite; add some, or fix a parameter."
         )
     deviations = found.deviations(np.random.default_rng(seed), draws)
-    how = found.kind + (f" by {found.units}" if found.kind == "clustered" else "")
+    how = {"wider": "the wider of sandwich and model", "clustered": f"clustered by {found.units}"}.get(found.kind, found.kind)
     theta = np.where(unknown[:, :, None], np.nan, fit.theta[:, :, None] + deviations)
     return Draws(fit, theta, f"Laplace ({how}, seed {seed})")

@@ -184,6 +184,8 @@ def test_exports_of_a_chart_have_a_column_a_run(tmp_path):
         assert curves["run"].tolist() == ["tiny", "small", "base - lr 3e-4"]
         assert curves.masks["loss"].sum(axis=1).tolist() == [10, 10, 8]
         assert curves["loss"][2][0] == pytest.approx(3 - 0.6 + 20 * 1000**-0.5, abs=1e-4)
+    last = sj.read_runs(path, summary="last", step="Step")
+    assert last["run"].tolist() == curves["run"].tolist() and last["loss"][2] == pytest.approx(3 - 0.6 + 20 * 8000**-0.5, abs=1e-4)
 
 
 def test_a_chart_of_two_metrics_needs_to_know_which_is_the_loss():

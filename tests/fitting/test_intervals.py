@@ -36,7 +36,7 @@ def checkpoints(sizes, seed=3):
 def test_as_many_runs_as_parameters_have_no_finite_interval():
     """Three points determine L + A C^-a exactly (a published gate: R2 = 1), so nothing is left to tell the noise by."""
     fit = sj.fit("power_law", {"x": [2.19e17, 1.70e18, 9.00e18], "loss": [3.7404, 3.3834, 3.1230]})
-    for kind in (None, "model", "sandwich"):
+    for kind in (None, "wider", "model", "sandwich"):
         assert all(np.isinf(width(pair)) for pair in fit.interval(0.9, kind).values())
         assert all(np.isinf(error) for error in fit.errors(kind).values())
     for draws in (sj.laplace, sj.bootstrap, lambda f: sj.bootstrap(f, kind="residual"), lambda f: sj.bootstrap(f, kind="bayesian")):

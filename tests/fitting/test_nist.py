@@ -83,7 +83,7 @@ def test_model_errors_are_those_of_weighted_regression(line):
     r = runs["y"] - design @ [fit.params["a"], fit.params["b"]]
     covariance = np.sum(weight * r**2) / (199 - 2) * np.linalg.inv(design.T @ (weight[:, None] * design))
     assert list(fit.errors("model").values()) == pytest.approx(np.sqrt(np.diag(covariance)), rel=1e-8)
-    assert fit.errors() == fit.standard_errors == fit.errors("sandwich") != fit.errors("model")
+    assert fit.errors() == fit.standard_errors == fit.errors("wider") != fit.errors("model") != fit.errors("sandwich")
 
 
 @pytest.mark.parametrize("loss", [sj.huber(0.05), sj.log_cosh(0.05), sj.student_t(4, 0.1), sj.absolute()])

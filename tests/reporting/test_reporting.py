@@ -273,7 +273,12 @@ def test_report_tells_what_was_found(html, fit):
     for row in fit.table().rows:
         assert row[1] in text
     phrases = ["The fit converged.", "Tokens per parameter at", "Irreducible loss E", "arXiv:2203.15556", fit.runs.digest, "Read with care"]
-    phrases += ["times the compute of the largest run", "half the best N", "bootstrap (cases, seed 0)", "Laplace (sandwich, seed 0)"]
+    phrases += [
+        "times the compute of the largest run",
+        "half the best N",
+        "bootstrap (cases, seed 0)",
+        "Laplace (the wider of sandwich and model, seed 0)",
+    ]
     for phrase in phrases:
         assert phrase in text, phrase
     order = [text.index(h) for h in ("Data", "Law", "Estimates", "How well it fits", "What to train", "To repeat this")]

@@ -1,10 +1,12 @@
-"""The bytes of a file and what they say of its encoding; what a format is."""
+"""The bytes of a file and what they say of its encoding; what a format is; what trackers log."""
 
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable
-from dataclasses import dataclass
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,23 @@ class Content:
             return body.decode(encoding)
         except UnicodeDecodeError as error:
             if encoding != "utf-8" or mark:
-                raise DataError(f"Cannot read {self.path}: {error}; is the file complete?") from error
+                raise DataError(f"Cannot read {self.path}: {said(error)}; is the file complete?") from error
             return body.decode("cp1252", errors="replace")
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The text in lines with their ends, which are carriage returns and newlines only: cells may hold other separators of Unicode."""
+        return _LINE.findall(self.text)
+
+    @cached_property
+    def json(self) -> Any:
+        """The text as one value of JSON, None if it is none."""
+        if self.binary or not self.text.lstrip().startswith(("{", "[")):
+            return None
+        try:
+            return json.loads(self.text)
+        except (ValueError, RecursionError):
+            return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,14 +83,94 @@ class Format:
     """A kind of file.
 
     Attributes:
+        name: what `format=` calls it.
         suffixes: those that files of this kind usually have.
         recognises: does the content show this kind, whatever its suffix?
         read: what the content holds.
     """
 
+    name: str
     suffixes: tuple[str, ...]
     recognises: Callable[[Content], bool]
     read: Callable[[Content], Any]
+
+
+@dataclass(frozen=True, eq=False)
+class FolderFormat:
+    """A kind of folder: `recognises` and `read` are as those of `Format`, of a path."""
+
+    name: str
+    recognises: Callable[[Path], bool]
+    read: Callable[[Path], Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Logged:
+    """What trackers hold: a row an observation, with the columns "run" and, if known, "step" and "state".
+
+    Attributes:
+        columns: name to cells, None where a row does not hold it.
+    """
+
+    columns: Mapping[str, Sequence[Any]]
+
+
+@dataclass
+class LoggedRun:
+    """One run as a tracker holds it.
+
+    Attributes:
+        name: of the run.
+        rows: what was logged, "step" included.
+        config: what is constant, by names with dots.
+        state: such as "finished" or "crashed", "" if nobody says.
+    """
+
+    name: str
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    config: dict[str, Any] = field(default_factory=dict)
+    state: str = ""
+
+
+def logged(runs: Iterable[LoggedRun], where: object) -> Logged:
+    """One long table of the runs, their constants in every row; a constant with the name of a metric is called "config.<name>".
+
+    Runs of one name get numbers, "name (2)".
+
+    Raises:
+        DataError: if there are none.
+    """
+    runs = list(runs)
+    if not runs:
+        raise DataError(f"{where} holds no runs; give the folder or file that the training program wrote.")
+    metrics = dict.fromkeys(name for run in runs for row in run.rows for name in row)
+    constants = {name: f"config.{name}" if name in metrics or name in ("run", "state") else name for run in runs for name in run.config}
+    states = {"state": None} if any(run.state for run in runs) else {}
+    columns: dict[str, list[Any]] = {name: [] for name in {"run": None, **states, **dict.fromkeys(constants.values()), **metrics}}
+    seen: dict[str, int] = {}
+    for run in runs:
+        seen[run.name] = seen.get(run.name, 0) + 1
+        name = run.name if seen[run.name] == 1 else f"{run.name} ({seen[run.name]})"
+        fixed = {"run": name, "state": run.state or None, **{constants[key]: value for key, value in run.config.items()}}
+        rows = run.rows or [{}]
+        for key, column in columns.items():
+            if key in metrics and key not in ("run", "state"):
+                column.extend(row.get(key) for row in rows)
+            else:
+                column.extend([fixed.get(key)] * len(rows))
+    return Logged(columns)
+
+
+def said(error: BaseException) -> str:
+    """What an error of another library says, in one line of bounded length."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+def shown(value: object) -> str:
+    """A cell for a message, in one line of bounded length."""
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."
 
 
 def _encoding(data: bytes) -> tuple[bytes, str] | None:

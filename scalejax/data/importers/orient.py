@@ -10,6 +10,8 @@ from ...core.errors import DataError
 # Names by which columns are told from runs where nobody said what to look for.
 _USUAL = frozenset({"N", "D", "C", "loss", "val_loss", "train_loss", "params", "tokens", "flops", "step", "lr"})
 
+_DEEPEST = 50  # mappings in each other
+
 
 def oriented(table: Mapping[Any, Any] | list[Any], where: str, wanted: Collection[str] = ()) -> dict[str, Any]:
     """Columns by name.
@@ -26,16 +28,17 @@ def oriented(table: Mapping[Any, Any] | list[Any], where: str, wanted: Collectio
     if isinstance(table, list):
         return _from_rows(table, where)
     values = list(table.values())
-    if {"columns", "data"} <= set(table) and isinstance(table["columns"], list) and all(isinstance(row, list) for row in table["data"]):
-        return _from_cells(table["columns"], table["data"], where)
-    if {"schema", "data"} <= set(table) and isinstance(table["schema"], Mapping):
-        columns = _from_rows(list(table["data"]), where)
+    data = table.get("data")
+    if isinstance(table.get("columns"), list) and isinstance(data, list) and all(isinstance(row, list) for row in data):
+        return _from_cells(table["columns"], data, where)
+    if isinstance(table.get("schema"), Mapping) and isinstance(data, list):
+        columns = _from_rows(data, where)
         return {name: column for name, column in columns.items() if name != "index" or table["schema"].get("primaryKey") != ["index"]}
     held = [value for value in values if isinstance(value, list) and value and all(isinstance(row, Mapping) for row in value)]
     if len(held) == 1 and all(value is held[0] or not hasattr(value, "__len__") or isinstance(value, str) for value in values):
         return _from_rows(held[0], where)  # {"runs": [...]}
     if values and all(isinstance(value, Mapping) for value in values):
-        if len(values) == 1 and all(isinstance(value, Mapping) for value in values[0].values()):
+        if len(values) == 1 and values[0] and all(isinstance(value, Mapping) for value in values[0].values()):
             return oriented(values[0], where, wanted)  # {"runs": {"a": {...}}}
         return _from_mappings({str(k): v for k, v in table.items()}, where, wanted)
     return {str(name): column for name, column in table.items()}
@@ -49,9 +52,9 @@ def _from_rows(rows: list[Any], where: str) -> dict[str, list[Any]]:
     for i, row in enumerate(rows):
         if not isinstance(row, Mapping):
             raise DataError(f"Row {i} of {where} is a {type(row).__name__}; every row must map column names to values.")
-    flat = [_flat(row) for row in rows]
-    names = dict.fromkeys(name for row in flat for name in row)
-    return {name: [row.get(name) for row in flat] for name in names}
+    level = [flat(row) for row in rows]
+    names = dict.fromkeys(name for row in level for name in row)
+    return {name: [row.get(name) for row in level] for name in names}
 
 
 def _from_cells(header: list[Any], rows: list[list[Any]], where: str) -> dict[str, list[Any]]:
@@ -86,12 +89,14 @@ def _numbered(names: Collection[str]) -> bool:
     return all(name.lstrip("-").isdigit() for name in names)
 
 
-def _flat(row: Mapping[Any, Any], before: str = "") -> dict[str, Any]:
+def flat(row: Mapping[Any, Any], before: str = "") -> dict[str, Any]:
     """Mappings within a row, such as a configuration, under names with dots."""
-    flat: dict[str, Any] = {}
+    if before.count(".") > _DEEPEST:
+        raise DataError(f"A row is nested more than {_DEEPEST} mappings deep ({before[:40]}...); write a flat table.")
+    found: dict[str, Any] = {}
     for name, value in row.items():
         if isinstance(value, Mapping):
-            flat |= _flat(value, f"{before}{name}.")
+            found |= flat(value, f"{before}{name}.")
         else:
-            flat[f"{before}{name}"] = value
-    return flat
+            found[f"{before}{name}"] = value
+    return found

@@ -23,16 +23,15 @@ def _holds(content: Content, part: str) -> bool:
 
 
 def _refused(kind: str, advice: str, suffixes: tuple[str, ...], *magic: bytes) -> Format:
-    return Format(suffixes, partial(_starts, magic=magic), partial(_raise, kind=kind, advice=advice))
+    return Format("", suffixes, partial(_starts, magic=magic), partial(_raise, kind=kind, advice=advice))
 
 
 _EXCEL = "save the sheet as .csv or .parquet, or pass pandas.read_excel(path)"
 
 FORMATS = (
-    Format((".xlsx", ".xlsm"), partial(_holds, part="xl/workbook"), partial(_raise, kind="an Excel workbook (.xlsx)", advice=_EXCEL)),
-    Format((".ods",), partial(_holds, part="content.xml"), partial(_raise, kind="an OpenDocument sheet (.ods)", advice=_EXCEL)),
+    Format("", (".ods",), partial(_holds, part="content.xml"), partial(_raise, kind="an OpenDocument sheet (.ods)", advice=_EXCEL)),
     Format(
-        (".pt", ".pth", ".ckpt"),
+        "", (".pt", ".pth", ".ckpt"),
         partial(_holds, part="data.pkl"),
         partial(_raise, kind="a PyTorch checkpoint", advice="give the table of losses that was logged beside it"),
     ),
@@ -43,6 +42,8 @@ FORMATS = (
         (".pkl", ".pickle"), *(b"\x80" + bytes([protocol]) for protocol in range(2, 6)),
     ),
     _refused("an HDF5 file (.h5)", "pass pandas.read_hdf(path, key)", (".h5", ".hdf5"), b"\x89HDF"),
-    _refused("an SQLite database", "pass pandas.read_sql('select ...', connection)", (".db", ".sqlite", ".sqlite3"), b"SQLite format 3"),
+    _refused(
+        "an HTML page", "pass pandas.read_html(path)[0], or save its table as .csv", (".html", ".htm"), b"<!DOCTYPE", b"<!doctype", b"<html"
+    ),
     _refused("a PDF", "save its table as .csv", (".pdf",), b"%PDF"),
 )  # fmt: skip

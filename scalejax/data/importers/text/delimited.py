@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import csv
 import re
+import threading
 from typing import Any
 
-from ...core.errors import DataError
-from .content import Content, Format
+from ....core.errors import DataError
+from ..content import Content, Format, shown
 
 _BLANKS = " "
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", _BLANKS: "blanks"}
 _POINT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf|infinity)", re.IGNORECASE)
 _COMMA = re.compile(r"[-+]?(\d+|\d{1,3}(\.\d{3})+),\d+([eE][-+]?\d+)?")
 _THOUSANDS = re.compile(r"[-+]?\d{1,3}([.,]\d{3})+")
+_SEP = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)  # how Excel names the separator in the first line
+_CELL = threading.Lock()
 Lines = list[tuple[int, str]]  # with their numbers in the file
 Rows = list[tuple[int, list[str]]]
 
@@ -22,16 +25,20 @@ def _recognises(content: Content) -> bool:
     """Only where several columns agree: any text is a table of one column."""
     if content.binary or content.suffix in FORMAT.suffixes:
         return False
-    lines, _ = _without_comments(content.text)
+    lines, _ = _without_comments(content)
     return len(lines) > 1 and _agreement(lines, _separator(lines, content.suffix))[0] == 1.0
 
 
 def _read(content: Content) -> dict[str, list[Any]]:
-    lines, comment = _without_comments(content.text)
+    lines, comment = _without_comments(content)
+    named_by = _SEP.fullmatch(lines[0][1]) if lines else None
+    lines = lines[1:] if named_by else lines
     if len(lines) < 2 and not (comment and lines):
         raise DataError(f"{content.path} has no rows; it needs a line of column names and one line a run.")
-    separator = _separator(lines, content.suffix)
+    separator = named_by[1] if named_by else _separator(lines, content.suffix)
     rows = _split(lines, separator)
+    if not rows or (len(rows) < 2 and not comment):
+        raise DataError(f"{content.path} has no rows; it needs a line of column names and one line a run.")
     header = [name.strip() for name in rows[0][1]]
     named = _split([comment], separator)[0][1] if comment else []
     if any(map(_is_number, header)) and len(named) == len(header):  # numpy.savetxt(header=...)
@@ -46,28 +53,33 @@ def _read(content: Content) -> dict[str, list[Any]]:
         header = ["", *header]
     twice = [name for i, name in enumerate(header) if name in header[:i]]
     if twice:
-        raise DataError(f"{content.path} has the column {twice[0]!r} twice; give every column a name of its own.")
+        raise DataError(f"{content.path} has the column {shown(twice[0])} twice; give every column a name of its own.")
     _check_lengths(content, rows, len(header), separator)
     columns = {name: [row[i].strip() for _, row in rows] for i, name in enumerate(header)}
     columns = {name: column for name, column in columns.items() if name or any(column)}
     return _with_points(columns, separator)
 
 
-def _without_comments(text: str) -> tuple[Lines, tuple[int, str] | None]:
+def _without_comments(content: Content) -> tuple[Lines, tuple[int, str] | None]:
     """Lines that hold something and are no comments, and the last comment before them, which may be a header."""
-    numbered = [(i, line) for i, line in enumerate(text.splitlines(keepends=True), start=1) if line.strip()]
+    numbered = [(i, line) for i, line in enumerate(content.lines, start=1) if line.strip()]
     lines = [(i, line) for i, line in numbered if not line.lstrip().startswith("#")]
     before = [(i, line.lstrip().lstrip("#").lstrip(" ")) for i, line in numbered if lines and i < lines[0][0]]
     return lines, before[-1] if before else None
 
 
 def _split(lines: Lines, separator: str) -> Rows:
-    """Cells; a quoted cell may go over several lines, and then its row has the number of the last."""
+    """Cells of the rows that hold any; a quoted cell may go over several lines, and then its row has the number of the last."""
     if separator == _BLANKS:
         return [(i, line.split()) for i, line in lines]
-    reader = csv.reader((line for _, line in lines), delimiter=separator)
-    rows = [(lines[reader.line_num - 1][0], row) for row in reader]
-    return [(i, row) for i, row in rows if row]
+    with _CELL:  # the limit of a cell's length is one for the whole process
+        limit = csv.field_size_limit(max(csv.field_size_limit(), sum(len(line) for _, line in lines) + 1))
+        try:
+            reader = csv.reader((line for _, line in lines), delimiter=separator)
+            rows = [(lines[reader.line_num - 1][0], row) for row in reader]
+        finally:
+            csv.field_size_limit(limit)
+    return [(i, row) for i, row in rows if any(cell.strip() for cell in row)]
 
 
 def _separator(lines: Lines, suffix: str) -> str:
@@ -97,7 +109,7 @@ def _check_lengths(content: Content, rows: Rows, width: int, separator: str) -> 
     for k, (line, row) in enumerate(rows):
         if len(_trimmed(row, width)) != width:
             cut = k == len(rows) - 1 and len(row) < width
-            advice = "is the file complete?" if cut else f"put cells that hold a {_SEPARATORS[separator]} in quotes."
+            advice = "is the file complete?" if cut else f"put cells that hold a {_SEPARATORS.get(separator, separator)} in quotes."
             raise DataError(f"{content.path}, line {line}: {len(row)} values for {width} columns; {advice}")
 
 
@@ -121,4 +133,4 @@ def _pointed(cell: str) -> str:
     return cell.replace(".", "").replace(",", ".") if decimal or grouped else cell
 
 
-FORMAT = Format((".csv", ".tsv", ".txt", ".dat", ".tab"), _recognises, _read)
+FORMAT = Format("csv", (".csv", ".tsv", ".txt", ".dat", ".tab"), _recognises, _read)

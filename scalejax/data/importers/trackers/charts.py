@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...core.errors import DataError
+from ....core.errors import DataError
+from ..content import Logged, LoggedRun, logged
 
 _BETWEEN = " - "
 _NO_RUNS = ("__MIN", "__MAX")  # the band around a smoothed line
@@ -37,3 +38,9 @@ def runs_of_chart(columns: Mapping[str, Any], step: str, loss: str) -> dict[str,
         for table in runs.values():
             table[loss] = table[losses[0]]
     return runs
+
+
+def stacked(runs: Mapping[str, Mapping[str, Any]]) -> Logged:
+    """The tables of `runs_of_chart` as one, a row an observation."""
+    rows = {name: [dict(zip(table, cells, strict=True)) for cells in zip(*table.values(), strict=True)] for name, table in runs.items()}
+    return logged((LoggedRun(name, found) for name, found in rows.items()), "the chart")

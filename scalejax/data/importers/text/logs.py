@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
-from ...core.errors import DataError
-from .content import Content, Format
+from ....core.errors import DataError
+from ..content import Content, Format, Logged, LoggedRun, logged
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _STAMP = re.compile(r"^\s*\[[^\]]*\]")  # [2026-01-01 00:00:10]
@@ -20,14 +21,19 @@ _WIDTH = 2000  # characters of a line
 
 
 def _pairs(line: str) -> dict[str, float]:
-    """Names and numbers of a line that counts steps and says a loss, else nothing."""
+    """Names and numbers of a line that counts steps and says a loss, else nothing; "step" counts them under that name, too."""
     found: dict[str, float] = {}
-    counted = False
+    counts: list[float] = []
+    held_out = False
     for name, number in _PAIR.findall(_STAMP.sub("", _COLOUR.sub("", line[:_WIDTH]))):
         step = _STEP.fullmatch(name)
-        counted |= bool(step)
-        found.setdefault(step[1].lower() if step else name, float(number.replace(",", "")))
-    return found if counted and any("loss" in name.lower() for name in found) else {}
+        value = float(number.replace(",", ""))
+        counts += [value] if step else []
+        held_out |= bool(step) and name.lower().startswith(("validate", "evaluate"))  # torchtitan calls its loss as in training
+        found.setdefault(step[1].lower() if step else f"validation {name}" if held_out else name, value)
+    if not counts or not any("loss" in name.lower() for name in found):
+        return {}
+    return {"step": counts[0], **found}
 
 
 def _recognises(content: Content) -> bool:
@@ -37,14 +43,14 @@ def _recognises(content: Content) -> bool:
     return sum(bool(_pairs(line)) for line in lines) > 1
 
 
-def _read(content: Content) -> list[dict[str, Any]]:
-    rows = [row for line in re.split(r"[\r\n]+", content.text) if (row := _pairs(line))]
+def _read(content: Content) -> Logged:
+    rows: list[dict[str, Any]] = [row for line in re.split(r"[\r\n]+", content.text) if (row := _pairs(line))]
     if not rows:
         raise DataError(
             f"{content.path} is a log whose lines name no step with a loss; turn it into columns, for example with "
             r"rows = re.findall(r'step (\d+).*?loss ([\d.]+)', text), and pass {'step': ..., 'loss': ...}."
         )
-    return rows
+    return logged([LoggedRun(Path(content.name).stem, rows)], content.path)
 
 
-FORMAT = Format((".log", ".out"), _recognises, _read)
+FORMAT = Format("log", (".log", ".out"), _recognises, _read)

@@ -1,0 +1,1 @@
+"""What programs log while they train."""
