@@ -18,7 +18,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 from . import attack, verbs
-from .calls import good_calls, public
+from .calls import METHODS, good_calls, public
 
 
 def main(words: list[str] | None = None) -> int:
@@ -34,7 +34,7 @@ def main(words: list[str] | None = None) -> int:
     part, parts = map(int, options.part.split("/"))
     faulthandler.enable()
     functions = public()
-    names = _wanted(list(functions), part, parts, options.only)
+    names = _wanted([*functions, *METHODS], part, parts, options.only)
     score, missing, begun = attack.Score(), [], time.monotonic()
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         for i, name in enumerate([*names, *_wanted(verbs.NAMES, part, parts, options.only)]):

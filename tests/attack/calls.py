@@ -29,6 +29,8 @@ HELPERS = {
     "datasets.read_runs",
 }  # what modules import for themselves
 
+METHODS = ["Fit", "Draws", "Allocation", "Law", "Runs"]  # classes whose methods are called in `MORE`
+
 
 class Call(NamedTuple):
     """A call that ends well."""
@@ -90,8 +92,8 @@ MORE = {
     "load_fit": "fit.save('fit.json')\nsj.load_fit('fit.json')",
     "report": "sj.report(fit, 'report.md', draws=draws, compute=[1e21], title='ours', forecast=False, level=0.9)",
     "envelope": "steps = np.linspace(1e9, 2e10, 30)\n"
-    "curves = sj.read_runs({'N': [1e8, 3e8, 1e9], 'D': np.outer([1, 1, 1], steps), 'C': np.outer([6e8, 18e8, 6e9], steps), 'loss': 2 + np.outer([1.2, 1.0, 0.9], "
-    "(steps / 1e9) ** -0.3)})\nsj.envelope(curves, budgets=50)",
+    "curves = sj.read_runs({'N': [1e8, 3e8, 1e9], 'D': np.outer([1, 1, 1], steps), 'C': np.outer([6e8, 18e8, 6e9], steps), "
+    "'loss': 2 + np.outer([1.2, 1.0, 0.9], (steps / 1e9) ** -0.3)})\nsj.envelope(curves, budgets=50)",
     "studies.accuracy_by_budget": "C = np.repeat([1e19, 1e20, 1e21], 9)\nn = (C / 6) ** 0.45 * np.tile(np.logspace(-0.5, 0.5, 9), 3)\n"
     "flops = sj.simulate(law, known, N=n, D=C / (6 * n)).with_columns(C=C)\n"
     "sj.studies.accuracy_by_budget(flops, 1e22, budget='C', least=2)",
@@ -116,7 +118,8 @@ MORE = {
     "plot.fan": "x = np.geomspace(1, 1e4, 20)\none = sj.fit('power_law', {'x': x, 'loss': 1 + x**-0.3 * 1.01 ** np.cos(x)}, starts=64)\n"
     "sj.plot.fan(one, sj.laplace(one, 50))",
     "plot.curves": "steps = np.arange(1, 60)\nlog = {n: {'step': steps, 'loss': 2 + k * steps**-0.5, 'lr': np.full(59, 1e-3)} for n, k in "
-    "(('a', 1.0), ('b', 1.2))}\ncurve = sj.fit('tissue', sj.read_curves(log, lr='lr'), starts=16, unidentified='warn')\nsj.plot.curves(curve)",
+    "(('a', 1.0), ('b', 1.2))}\n"
+    "curve = sj.fit('lr_annealing', sj.read_curves(log, lr='lr'), starts=16, unidentified='warn')\nsj.plot.curves(curve)",
     "plot.fit_against_observed": "sj.plot.fit_against_observed(fit)", "plot.residuals": "sj.plot.residuals(fit, 'N')",
     "plot.optimal_sizes": "sj.plot.optimal_sizes(sj.allocate(draws, compute=[1e20, 1e21]), level=0.9)",
     "plot.valley": "sj.plot.valley(plan, 'N')", "plot.intervals": "sj.plot.intervals({'one': draws, 'two': draws}, level=0.9)",
