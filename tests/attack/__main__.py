@@ -40,10 +40,10 @@ def main(words: list[str] | None = None) -> int:
         for i, name in enumerate([*names, *_wanted(verbs.NAMES, part, parts, options.only)]):
             _progress(f"{name}: {i} of {len(names)} functions, {score.total.total():,} inputs, {time.monotonic() - begun:.0f} s")
             with contextlib.redirect_stdout(io.StringIO()):
-                if name in verbs.NAMES:
-                    verbs.run(name, score, options.seed, options.inputs * 3, options.seconds)
-                    continue
                 try:
+                    if name in verbs.NAMES:
+                        verbs.run(name, score, options.seed, options.inputs * 3, options.seconds)
+                        continue
                     calls, lost = good_calls([name], functions)
                     for call in calls:
                         if call.name == name or ("." in call.name and call.name not in score.counts):
