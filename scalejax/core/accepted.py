@@ -29,8 +29,8 @@ class Accepted:
     Attributes:
         words: for "must be ...".
         holds: is this a value of the kind? As far as it can be told.
-        surely: could it be one? Asked before the call; what is inside of containers is left to the function.
-        as_int: a whole number is wanted, so that 2.0 is handed on as 2.
+        surely: could it be one, also of a function that takes more than its annotation says? Containers are not looked into.
+        as_int: a whole number is wanted.
         options: of a Literal.
     """
 
@@ -194,7 +194,7 @@ _ATOMS: dict[Any, Accepted] = {
     Any: ANYTHING,
     inspect.Parameter.empty: ANYTHING,
     bool: _sure("True or False", lambda v: isinstance(v, bool | np.bool_)),
-    int: _sure("a whole number", is_whole, as_int=True),
+    int: Accepted("a whole number", lambda v: isinstance(v, numbers.Integral) and not isinstance(v, bool), is_whole, as_int=True),
     float: Accepted("a number", lambda v: is_number(v) and np.ndim(v) == 0, is_number),  # some work on arrays too
     str: _sure("text", lambda v: isinstance(v, str)),
     None: _sure("None", lambda v: v is None),

@@ -1,8 +1,9 @@
 """The edge of the public functions: what comes in is looked at once, and whatever goes wrong inside ends in one sentence.
 
 Every function of a public namespace and every method of a result passes through `edge`. Before the call: unknown and missing arguments,
-values that the annotation rules out, and values that arithmetic would take for something else (masked, complex, dates). After a call that
-failed in a way nobody foresaw: the argument that is to blame, as far as it can be told, from the annotations and from what is odd about it.
+and values that arithmetic would take for something else (masked, complex, dates). What the annotations rule out is refused unless the
+function refuses it in words of its own. After a call that failed in a way nobody foresaw: the argument that is to blame, as far as it can
+be told, from the annotations and from what is odd about it.
 """
 
 from __future__ import annotations
@@ -55,16 +56,20 @@ def edge(function: F) -> F:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         if _INSIDE.get():
             return function(*args, **kwargs)
-        token = _INSIDE.set(True)
+        token, refusal = _INSIDE.set(True), None
         try:
-            args, kwargs = _let_in(function, args, kwargs)
+            refusal = _let_in(function, args, kwargs)
             with watched(function.__name__, kwargs.get("progress")):
                 found = function(*args, **kwargs)
+            if refusal:
+                raise refusal
             _let_out(function, args, kwargs, found)
             return found
         except (ScalejaxError, Warning):
             raise
         except Exception as error:
+            if refusal:
+                raise refusal from error
             given = _each(function, _signature(function).bind(*args, **kwargs))
             raise explained(function.__name__, given, error, _error(function)) from error
         finally:
@@ -115,27 +120,25 @@ def _signature(function: Callable[..., Any]) -> inspect.Signature:
     return inspect.signature(function)
 
 
-def _let_in(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments, whole numbers as such.
+def _let_in(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> ScalejaxError | None:
+    """What the annotations have against the arguments. Functions say it better where they look themselves, so that theirs goes first.
 
     Raises:
-        ScalejaxError: if they cannot be meant.
+        ScalejaxError: if the arguments do not suit the signature, would be taken for something else, or never come to an end; and what the
+            annotations say at once where files would be written.
     """
-    bound = _bound(function, args, kwargs)
-    kinds = accepted(function)
-    error = _error(function)
-    changed = False
-    for name, value, kind in _each(function, bound):
+    given, error = _each(function, _bound(function, args, kwargs)), _error(function)
+    refusal = None
+    for name, value, kind in given:
         if name not in _TABLES and (trouble := foreign(value)):
             raise error(f"{name}={said(value)} {trouble}")
-        if not kind.surely(value):
-            raise error(kind.refusal(name, value))
-        if kind.as_int and is_whole(value) and not is_traced(value):
-            if trouble := _too_many(name, int(value)):
-                raise error(f"{name}={said(value)} {trouble}")
-            if isinstance(value, float | np.floating) and name in bound.arguments:
-                bound.arguments[name], changed = int(value), True
-    return (bound.args, bound.kwargs) if changed and kinds else (args, kwargs)
+        if kind.as_int and is_whole(value) and not is_traced(value) and (trouble := _too_many(name, int(value))):
+            raise error(f"{name}={said(value)} {trouble}")
+        if refusal is None and not kind.surely(value):
+            refusal = error(kind.refusal(name, value))
+    if refusal and "path" in _signature(function).parameters:
+        raise refusal
+    return refusal
 
 
 def _too_many(name: str, value: int) -> str:

@@ -112,7 +112,7 @@ SENTENCES = {
                           sj.DataError, ["'loss'", "row 3"]),
     "a date": (lambda: sj.allocate((LAW, KNOWN), compute=np.datetime64("2024-01-01")), sj.DecisionError, ["compute", "date"]),
     "complex": (lambda: sj.costs.six_nd(1e9 + 1j, 1e10), sj.DecisionError, ["N=", "complex"]),
-    "yes as truth": (lambda: sj.isoflop(TABLE, weighted="yes"), sj.DataError, ["weighted='yes'", "True or False"]),
+    "yes as truth": (lambda: sj.papers.reused_holdout(50, 10, 2, reusable="yes", repeats=2), sj.DataError, ["reusable='yes'", "True or False"]),
     "NaN in parameters": (lambda: sj.allocate((LAW, {**KNOWN, "E": np.nan}), compute=1e21), sj.DecisionError, ["E", "nan", "positive"]),
     "negative parameter": (lambda: sj.allocate((LAW, {**KNOWN, "E": -1.0}), compute=1e21), sj.DecisionError, ["E", "-1", "positive"]),
     "failing cost": (lambda: sj.allocate((LAW, KNOWN), compute=1e21, cost=lambda N, D: [N][1]), sj.DecisionError,
@@ -133,8 +133,9 @@ def test_sentences_name_what_and_why(case):
     assert readable(caught.value) and all(word in str(caught.value) for word in words), str(caught.value)
 
 
-def test_whole_numbers_may_be_written_as_floats():
-    assert len(sj.schedules.cosine(4.0)) == 4
+def test_the_words_of_a_function_go_before_those_of_its_annotations():
+    with pytest.raises(sj.DataError, match=r"A schedule needs a whole number of steps"):
+        sj.schedules.cosine("four")
 
 
 def test_errors_of_ours_that_nobody_foresaw_keep_their_cause():
