@@ -227,6 +227,8 @@ def explained(name: str, given: Sequence[tuple[str, Any, Accepted]], error: Exce
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in what:
         largest = ", ".join(f"{argument}={said(value)}" for argument, value, _ in given if is_number(value))
         return kind(f"{name}() would need more memory than there is ({largest or what}); ask for less at once.")
+    if isinstance(error, OSError) and error.filename:
+        return kind(f"{name}() cannot use the file {said(error.filename)}: {error.strerror}.")
     if raised := _theirs(error):
         return kind(f"{name}() was given a function that failed: {raised} {what}")
     for argument, value, accepts in given:
@@ -279,7 +281,9 @@ def odd(value: Any, deep: int = 3) -> tuple[int, str]:
         return 5, "is no value"
     if isinstance(value, str):
         return (4, "is text") if value.strip() else (6, "is empty")
-    if isinstance(value, bool | int | float | np.generic):
+    if isinstance(value, bool):
+        return 1, "is a truth value"
+    if isinstance(value, int | float | np.generic):
         return _odd_numbers(np.asarray(value, dtype=object))
     if is_array(value):
         return (0, "") if is_traced(value) else _odd_numbers(np.asarray(value))

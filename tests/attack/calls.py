@@ -107,7 +107,7 @@ MORE = {
     "likelihoods.beta_binomial": "sj.likelihoods.beta_binomial('trials')", "likelihoods.binomial": "sj.likelihoods.binomial('trials')",
     "likelihoods.huber": "sj.likelihoods.huber(1e-3)",
     "datasets.path": "sj.datasets.path('chinchilla_epoch', 'svg_extracted_data.csv')",
-    "Fit": "fit.predict(N=1e9, D=2e10)\nfit.predict_interval(level=0.8, N=1e9, D=2e10)\nfit.interval(level=0.9)\nfit.table(level=0.9)\n"
+    "Fit": "fit.predict(N=1e9, D=2e10)\nfit.interval(level=0.9)\nfit.table(level=0.9)\n"
     "fit.save('fit2.json')\nfit.to_dict()",
     "Draws": "draws.interval(level=0.9)\ndraws.predict_interval(level=0.9, kind='run', N=1e9, D=2e10)\ndraws.table(level=0.9)",
     "Allocation": "plan.interval(level=0.9)\nplan.table(level=0.9)",
@@ -121,6 +121,8 @@ MORE = {
     "(('a', 1.0), ('b', 1.2))}\n"
     "curve = sj.fit('lr_annealing', sj.read_curves(log, lr='lr'), starts=16, unidentified='warn')\nsj.plot.curves(curve)",
     "plot.fit_against_observed": "sj.plot.fit_against_observed(fit)", "plot.residuals": "sj.plot.residuals(fit, 'N')",
+    "plot.forecast_parts": "sj.plot.forecast_parts(sj.forecast(runs, {'N': 2e10, 'D': 1e12}, laws=['chinchilla']))",
+    "plot.ladder": "EXAMPLE studies.ladder\nsj.plot.ladder(found)",
     "plot.optimal_sizes": "sj.plot.optimal_sizes(sj.allocate(draws, compute=[1e20, 1e21]), level=0.9)",
     "plot.valley": "sj.plot.valley(plan, 'N')", "plot.intervals": "sj.plot.intervals({'one': draws, 'two': draws}, level=0.9)",
     "plot.iso_loss": "sj.plot.iso_loss(fit, draws)", "plot.loss_against_compute": "sj.plot.loss_against_compute(fit, draws, decades=1.0)",
@@ -176,7 +178,11 @@ def good_calls(names: list[str], functions: dict[str, Any]) -> tuple[list[Call],
             if name in MORE:
                 if not shared:
                     exec(_FITTED, shared)
-                exec(MORE[name], {**shared})
+                first, _, rest = MORE[name].partition("\n")
+                space = {**shared}
+                if first.startswith("EXAMPLE "):  # of another function, whose result is called for
+                    space = _run_examples(functions[first.removeprefix("EXAMPLE ")]) | {"sj": sj}
+                exec(rest if first.startswith("EXAMPLE ") else MORE[name], space)
             elif functions[name].__wrapped__ not in found:
                 _run_examples(functions[name])
                 if functions[name].__wrapped__ not in found and name.startswith("formulas."):
@@ -202,8 +208,9 @@ def _guess(function: Any) -> None:
             return
 
 
-def _run_examples(function: Any) -> None:
+def _run_examples(function: Any) -> dict[str, Any]:
     space = dict(inspect.unwrap(function).__globals__)
     for example in doctest.DocTestParser().get_examples(function.__doc__ or ""):
         if example.exc_msg is None:
             exec(compile(example.source, f"<example of {function.__name__}>", "single"), space)
+    return space
