@@ -151,12 +151,17 @@ def _too_many(name: str, value: int) -> str:
 def _let_out(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], found: Any) -> None:
     """Refuse to hand out NaN, or a root of a negative number, as what was asked for, unless NaN came in."""
     numbers = found.values if type(found).__name__ == "Computed" else found
+    if function.__module__.startswith("scalejax.zoo.") and not nan_in(numbers):
+        for name, value, _ in _each(function, _signature(function).bind(*args, **kwargs)):
+            if nan_in(value, 0):  # it was lost in a comparison
+                raise _error(function)(f"{name}={said(value)} is no number, and {function.__name__}() needs one.")
     if not isinstance(numbers, complex | float | np.ndarray | np.floating | Mapping) or not (kind_of(numbers) == "c" or nan_in(numbers)):
         return
     given = _each(function, _signature(function).bind(*args, **kwargs))
     if any(nan_in(value) for _, value, _ in given):
         return
-    (_, why), name, value = _oddest(given) or ((0, ""), "", None)
+    (weight, why), name, value = _oddest(given) or ((0, ""), "", None)
+    why = why if weight >= 1 else ""
     method = "self" in _signature(function).parameters and function.__name__ != "__call__"
     if not why and (method or numbers is not found):  # one of several may well be unknown
         return
@@ -175,7 +180,7 @@ def nan_in(value: Any, deep: int = 2) -> bool:
     return any(nan_in(column) for column in getattr(value, "columns", {}).values()) if type(value).__name__ == "Runs" else False
 
 
-def _oddest(given: Sequence[tuple[str, Any, Accepted]]) -> tuple[tuple[int, str], str, Any] | None:
+def _oddest(given: Sequence[tuple[str, Any, Accepted]]) -> tuple[tuple[float, str], str, Any] | None:
     """What is oddest about the arguments, and of which."""
     found = max(((odd(value), name, value) for name, value, _ in given), key=lambda found: found[0][0], default=None)
     return found if found and found[0][0] else None
@@ -275,7 +280,7 @@ def _is_date(value: Any) -> bool:
     return kind_of(value) in _DATES
 
 
-def odd(value: Any, deep: int = 3) -> tuple[int, str]:
+def odd(value: Any, deep: int = 3) -> tuple[float, str]:
     """How odd an argument looks, 0 for not at all, and what is odd about it."""
     if value is None:
         return 5, "is no value"
@@ -300,7 +305,7 @@ def _article(noun: str) -> str:
     return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
 
 
-def _odd_inside(value: Any, deep: int) -> tuple[int, str]:
+def _odd_inside(value: Any, deep: int) -> tuple[float, str]:
     if not len(value):
         return 6, "is empty"
     if not deep:
@@ -312,7 +317,7 @@ def _odd_inside(value: Any, deep: int) -> tuple[int, str]:
     return (weight, f"has an entry that {why}") if weight > 1 else (1, "is a mapping" if isinstance(value, Mapping) else "is a list")
 
 
-def _odd_numbers(array: np.ndarray) -> tuple[int, str]:
+def _odd_numbers(array: np.ndarray) -> tuple[float, str]:
     if not array.size:
         return 7, "is empty"
     if array.dtype.kind not in "iufbO":
@@ -327,4 +332,6 @@ def _odd_numbers(array: np.ndarray) -> tuple[int, str]:
         return 5, "is infinite or huge"
     if (values < 0).any():
         return 2, "is negative"
-    return (1, "is zero") if (values == 0).any() else (0, "")
+    if (values == 0).any():
+        return 1, "is zero"
+    return (0.5, "is an array") if array.ndim else (0, "")

@@ -127,6 +127,7 @@ MORE = {
     "plot.valley": "sj.plot.valley(plan, 'N')", "plot.intervals": "sj.plot.intervals({'one': draws, 'two': draws}, level=0.9)",
     "plot.iso_loss": "sj.plot.iso_loss(fit, draws)", "plot.loss_against_compute": "sj.plot.loss_against_compute(fit, draws, decades=1.0)",
     "plot.profile": "sj.plot.profile(sj.profile(fit, ['alpha'], points=7), 'alpha')",
+    "plot.ranks": "EXAMPLE calibrate\nsj.plot.ranks(found)",
     "plot.regret": "sj.plot.regret(sj.regret(source, N=8e9, D=15e12))",
     "plot.front": "sj.plot.front(sj.pareto(source, compute=1e21, against=lambda N: 2 * N, bounds={'N': (2e8, 1e11)}, points=4))",
     "plot.break_even": "sj.plot.break_even(sj.break_even(source, better, 'compute', (1e15, 1e26)))",
