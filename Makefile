@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo check test test-slow claims bench docs notebooks clean
+.PHONY: demo check test test-slow attack claims bench docs notebooks clean
 
 # One virtual environment serves every target; the stamp makes the second call quick.
 $(VENV)/.installed: pyproject.toml
@@ -23,6 +23,9 @@ test: check
 
 test-slow: $(VENV)/.installed
 	$(BIN)/python -m pytest -m slow
+
+attack: $(VENV)/.installed
+	$(BIN)/python -m tests.attack  # odd inputs to every public function and verb; a part of them: python -m tests.attack --part 1/8
 
 claims: $(VENV)/.installed
 	$(BIN)/python -m tests.claims  # what papers state beside what we compute

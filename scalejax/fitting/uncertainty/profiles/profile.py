@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from ....core.errors import ConvergenceWarning, FitError, suggest
+from ....core.errors import ConvergenceWarning, FitError, suggest, warn
 from ....core.laws.domains import Ordered, Simplex
 from ....core.numeric.precision import double
 from ....core.progress import Progress, reporter
@@ -145,11 +144,10 @@ def profile(
     fall = -np.nanmin(curves.rise, axis=1)
     if (fall > 1e-9 * curves.best + curves.floor).any():
         share = np.max(fall / np.maximum(curves.best, 1e-300))
-        warnings.warn(
+        warn(
             f"With a parameter held, {fit.law.name!r} reached an objective {share:.1e} (relative) below the fit's, which is no optimum: "
             "its intervals are not to be trusted. Fit again with more starts.",
             ConvergenceWarning,
-            stacklevel=3,
         )
     order = np.argsort(curves.u, axis=1)
     grid, rise = curves.natural(np.take_along_axis(curves.u, order, axis=1)), np.take_along_axis(curves.rise, order, axis=1)
