@@ -74,8 +74,8 @@ _HOMES = {
     "load_fit": "fitting.storage",
     "Draws": "fitting.uncertainty.draws",
     "bootstrap": "fitting.uncertainty.bootstrap",
-    "Profile": "fitting.uncertainty.profile",
-    "profile": "fitting.uncertainty.profile",
+    "Profile": "fitting.uncertainty.profiles.profile",
+    "profile": "fitting.uncertainty.profiles.profile",
     "likelihoods": "posteriors.likelihoods",
     "Calibration": "posteriors.checks.calibrate",
     "calibrate": "posteriors.checks.calibrate",
@@ -146,6 +146,7 @@ _HOMES = {
     "statistics": "core.numeric.statistics",
     "OptimalSchedule": "studies.curves.optimal_schedule",
     "optimal_schedule": "studies.curves.optimal_schedule",
+    "clear": "core.numeric.kept",
     "plot": "reporting.plot",
     "report": "reporting.report",
 }

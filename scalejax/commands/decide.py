@@ -296,7 +296,9 @@ def _next_runs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--space", nargs="+", default=[], metavar="INPUT=LOW:HIGH", help="ranges of the inputs of further runs")
     parser.add_argument("--candidates", type=Path, metavar="TABLE", help="a table of runs that could be trained, instead")
     parser.add_argument("--budget", type=quantity, help="what all runs may cost together, in FLOPs (6 N D)")
-    parser.add_argument("--runs", type=count, help="how many runs at most")
+    parser.add_argument("--overhead", type=quantity, default=0.0, help="what every run costs besides, in FLOPs")
+    parser.add_argument("--ratio", metavar="LOW:HIGH", help="tokens per parameter that runs keep to (default near those of the fit)")
+    parser.add_argument("--runs", type=count, help="how many runs at most (default eight at most)")
     parser.add_argument("--criterion", default="target", help="target (default), D, random or cheapest")
 
 
@@ -315,6 +317,7 @@ def _run_next_runs(options: argparse.Namespace) -> None:
         space = {**ranges([text for text in options.space if ":" in text], "--space"), **values(fixed, "--space")}
     found = next_runs(
         saved(options.fit), candidates, target=values(options.target, "--target"), space=space, budget=options.budget, runs=options.runs,
+        ratio=ranges([f"ratio={options.ratio}"], "--ratio")["ratio"] if options.ratio else None, overhead=options.overhead,
         criterion=options.criterion, seed=options.seed,
     )  # fmt: skip
     show(found, options, lambda: plot.design(found), found.table(options.level))

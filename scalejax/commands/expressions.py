@@ -10,6 +10,7 @@ import numpy as np
 
 from ..core.arithmetic import parse, value
 from ..core.errors import ScalejaxError, suggest
+from ..core.lazy import whole
 from ..data.columns import numeric_column, of_columns
 from ..data.readers import read_table
 
@@ -78,7 +79,7 @@ def _distribution(text: str) -> Any:
 
 def _make(name: str, args: list[Any], keywords: dict[str, Any]) -> Any:
     """The logarithm, or a distribution whose arguments are in its range."""
-    import numpyro.distributions as dist
+    dist = whole("numpyro.distributions")
 
     if name == "log":
         return math.log(*args, **keywords)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,10 +10,11 @@ import numpy as np
 from ..core.errors import FitError, suggest
 from ..core.laws.law import Law
 from ..core.runs import Runs
+from ..core.saved import from_json, to_json
 from ..zoo import laws
 from .fit import fit as fit_law
 from .objective.losses import Loss
-from .storage import as_json, fit_document, fit_from_document
+from .storage import fit_document, fit_from_document
 
 try:
     from sklearn.base import BaseEstimator, RegressorMixin
@@ -47,7 +47,7 @@ class ScalingLawRegressor(RegressorMixin, BaseEstimator):
         >>> loss = law(N, D, **law.published["besiroglu2024"])
         >>> model = sj.ScalingLawRegressor("chinchilla", starts=64).fit(np.column_stack([N, D]), loss)
         >>> round(model.coef_["alpha"], 3), model.predict([[7e9, 1e12]]).round(3).tolist()
-        (0.348, [2.063])
+        (0.348, [2.084])
 
     References: Pedregosa et al. 2011, Journal of Machine Learning Research 12 (scikit-learn).
     """
@@ -101,11 +101,11 @@ class ScalingLawRegressor(RegressorMixin, BaseEstimator):
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
-        return state | ({"fit_": as_json(fit_document(self.fit_))} if "fit_" in state else {})
+        return state | ({"fit_": to_json(fit_document(self.fit_))} if "fit_" in state else {})
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         law = state["law"] if isinstance(state["law"], Law) else None
-        fitted = {"fit_": fit_from_document(json.loads(state["fit_"]), law)} if "fit_" in state else {}
+        fitted = {"fit_": fit_from_document(from_json(state["fit_"]), law)} if "fit_" in state else {}
         super().__setstate__(state | fitted)
 
     def _columns(self, law: Law, values: np.ndarray) -> dict[str, np.ndarray]:

@@ -12,13 +12,16 @@ import jax
 import numpy as np
 
 from ..core.errors import FitError
+from ..core.frozen import Frozen, read_only
 from ..core.laws.law import Law
 from ..core.lazy import late
 from ..core.numeric.precision import double
 from ..core.runs import Runs
 from ..core.table import Note, Shown, Table, number
 from ..core.version import __version__
+from .consistency import check_consistent
 from .diagnosis import Diagnosis, Verdict
+from .no_value import overflowing
 from .predict import Points, evaluate, inputs_by_name
 from .request import Request, too_few
 from .runaways import doubts
@@ -26,10 +29,10 @@ from .solvers.gradient import Solver
 from .solvers.search import Found, StartTable
 from .status import CODES, Status
 from .summary import as_dict, by_group, notes_of
-from .uncertainty.bent import reaches
 from .uncertainty.covariance import Curvature
 from .uncertainty.intervals import interval_end, quantile_of, standard_errors
 from .uncertainty.noise import new_noise
+from .uncertainty.profiles.bent import reaches
 from .uncertainty.second_order import second_order
 from .uncertainty.spread import Covariance, Spread, spread
 
@@ -42,10 +45,9 @@ _BLOCKED = 1e-3  # share of the objective that a Newton step promises where no o
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Fit(Shown):
-    """A fitted law. Print it for the report; every array is NumPy float64.
+    """A fitted law. Print it for the report; every array is NumPy float64, and read-only.
 
     Attributes:
-        params: parameter name to float, or to an array with one value a group (or a vector).
         objective: weighted sum of losses at the optimum, over all groups.
         statuses: how every set ended, one unless groups were fitted apart; `status` is the worst of them.
         theta: (size, sets) unconstrained parameters; one set unless groups were fitted apart.
@@ -55,7 +57,6 @@ class Fit(Shown):
         solver, recipe, seed, seconds, versions: provenance.
     """
 
-    params: dict[str, Any]
     objective: float
     statuses: tuple[Status, ...]
     theta: np.ndarray
@@ -67,6 +68,15 @@ class Fit(Shown):
     seed: int
     seconds: float
     versions: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "theta", read_only(np.asarray(self.theta, dtype=np.float64)))
+
+    @cached_property
+    @double
+    def params(self) -> Frozen[Any]:
+        """Parameter name to float, or to an array with one value a group (or a vector): what theta says, which nothing can change."""
+        return Frozen(self.request.params(self.theta))
 
     @property
     def status(self) -> Status:
@@ -337,7 +347,10 @@ class Fit(Shown):
 
 def finish(request: Request, found: Found, solver: Solver, recipe: str | None, seed: int, seconds: float) -> Fit:
     """The `Fit` of a search: statuses, covariance, provenance."""
-    best, shapes, expected_falls = second_order(request, found.best)
+    try:
+        best, shapes, expected_falls = second_order(request, found.best)
+    except np.linalg.LinAlgError as error:
+        raise overflowing(request, found.best) from error
     names = np.asarray([s.value if s else "" for s in CODES], dtype=object)[found.status]
     starts = StartTable(found.objective, names, found.iterations, found.theta, found.screened)
     ends = zip(found.status[:, 0], shapes, expected_falls, strict=True)
@@ -354,10 +367,12 @@ def finish(request: Request, found: Found, solver: Solver, recipe: str | None, s
         "backend": jax.default_backend(),
     }
     name = "closed form" if found.closed else getattr(solver, "name", "lm")
-    return Fit(
-        params=request.params(best), objective=float(found.objective[:, 0].sum()), statuses=tuple(statuses), theta=best, starts=starts,
+    fitted = Fit(
+        objective=float(found.objective[:, 0].sum()), statuses=tuple(statuses), theta=best, starts=starts,
         curvature=tuple(shapes), request=request, solver=name, recipe=recipe, seed=seed, seconds=seconds, versions=versions,
     )  # fmt: skip
+    check_consistent(fitted)
+    return fitted
 
 
 def _stack(fitted: Fit, values: dict[str, np.ndarray]) -> dict[str, Any]:

@@ -15,9 +15,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..edge import edged
 from ..errors import DataError, LawError, ScalejaxError, suggest
 from ..numeric.precision import double, plain
 from .arguments import checked, misshapen, named
+from .compilable import compilable
 from .domains import Data, Domain, Fixed, Interval, Positive
 from .published import Published, published_sets
 
@@ -27,6 +29,7 @@ def at_place(module: str, name: str) -> Any:
     return getattr(import_module(module), name, None)
 
 
+@edged
 @dataclass(frozen=True, eq=False)
 class Law:
     """A scaling law: a JAX function together with what is known of its inputs and parameters.
@@ -265,7 +268,7 @@ def law(
         fixed = tuple((p, domain.value) for p in parameters if isinstance(domain := full[p], Fixed))
         sets = published_sets(published, function, name, frozenset(parameters) - dict(fixed).keys())
         return Law(
-            function=function, name=name, inputs=inputs, parameters=tuple(p for p in parameters if p not in dict(fixed)),
+            function=compilable(function, name), name=name, inputs=inputs, parameters=tuple(p for p in parameters if p not in dict(fixed)),
             domains=MappingProxyType(full), output=output, reference=reference, published=sets, bound=fixed,
             linear=straight, output_axis=output_axis,
         )  # fmt: skip

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from ...core.answer import drawn_by, without
@@ -125,6 +126,16 @@ class Mixture(Shown):
                     held.append(f"{name} at its cap")
             rows.append(tuple(held))
         return rows
+
+    @double
+    def at(self, h: Any) -> np.ndarray:
+        """(k,) the objective at other weights h (k, domains), for a single mixture; limits are not looked at."""
+        given = np.asarray(h, dtype=np.float64)
+        if not self.single or given.ndim != 2 or given.shape[1] != len(self.domains):
+            raise DecisionError(f"at() takes weights (k, {len(self.domains)}) of a single mixture.")
+        point = jax.tree.map(lambda v: np.broadcast_to(v, (len(given), *np.shape(v)[1:])), self.problem.targets.point)
+        losses, divergence, _ = self._evaluate(given[:, None], point)
+        return self._total(losses, divergence)[:, 0]
 
     def interval(self, level: float = 0.9) -> dict[str, tuple[Any, Any]]:
         """(low, high) of every domain's weight over the draws at this confidence `level`.

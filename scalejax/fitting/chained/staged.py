@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from ...core.errors import ConvergenceWarning, FitError, suggest
+from ...core.errors import ConvergenceWarning, FitError, suggest, warn
 from ..fit import check
 from ..objective.data import Batch
 from ..request import Request
@@ -93,7 +92,7 @@ def _joined(request: Request, fits: list[Fit], theta: np.ndarray, seconds: float
     )
     status = max((f.status for f in fits), key=list(Status).index)
     return replace(
-        fits[-1], params=request.params(theta), objective=objective, statuses=(status,), theta=theta, starts=starts, request=request,
+        fits[-1], objective=objective, statuses=(status,), theta=theta, starts=starts, request=request,
         curvature=(), seconds=seconds, seed=seed,
     )  # fmt: skip
 
@@ -143,14 +142,10 @@ def curvature(problem: Joint, request: Request, theta: np.ndarray, fits: list[Fi
     for matrix in (covariance, textbook):
         matrix[endless] = np.inf
         matrix[:, endless] = np.inf
-    with np.errstate(invalid="ignore", divide="ignore"):
-        deviation = np.sqrt(np.diagonal(covariance))
-        correlation = covariance / np.outer(deviation, deviation)
     worst = max(f.curvature[0].condition for f in fits)
     boundary = tuple(np.asarray(layout.labels)[edge])
     return Curvature(
         covariance=covariance, model_covariance=textbook, freedom=freedom, condition=worst, boundary=boundary, flat=tuple(flat),
-        correlation=correlation,
     )  # fmt: skip
 
 
@@ -186,11 +181,10 @@ def bootstrap_staged(fit: ChainFit, replicates: int, columns: tuple[str, ...], s
             to = places[called[slot.name]]
             theta[to.start : to.stop, 0] = ends.theta[slot.start : slot.stop]
     if failed > 0.02 * replicates * len(asked.joined.stages):
-        warnings.warn(
+        warn(
             f"{failed} of {replicates * len(asked.joined.stages)} refits of stages did not converge: the intervals are not to be trusted; "
             "fix a parameter that the runs barely determine.",
             ConvergenceWarning,
-            stacklevel=4,
         )
     return Draws(fit, theta, f"bootstrap (stage by stage, groups by {' and '.join(columns)}, seed {seed})", failed, units)
 
