@@ -109,8 +109,8 @@ from .fitting.solvers.projection import VarPro as VarPro
 from .fitting.storage import load_fit as load_fit
 from .fitting.uncertainty.bootstrap import bootstrap as bootstrap
 from .fitting.uncertainty.draws import Draws as Draws
-from .fitting.uncertainty.profile import Profile as Profile
-from .fitting.uncertainty.profile import profile as profile
+from .fitting.uncertainty.profiles.profile import Profile as Profile
+from .fitting.uncertainty.profiles.profile import profile as profile
 from .posteriors import likelihoods as likelihoods
 from .posteriors.checks.calibrate import Calibration as Calibration
 from .posteriors.checks.calibrate import calibrate as calibrate

@@ -9,7 +9,7 @@ from typing import Any
 from .options import common, cost_of, count, draws_of, quantity, ranges, show, values, verb
 
 EPILOG = """\
-  scalejax fit wandb.csv --columns N=model/params D="`data/tokens`*1e9" loss=eval/loss --where "State == 'finished'" --out study.json
+  scalejax fit wandb.csv --columns N=model/params D="`data/tokens`*1e9" loss=eval/loss --keep finished --out study.json
   scalejax plan study.json --compute 1e20 1e21 --out plan.yaml
   scalejax plan study.json --compute 1e21 --shapes pythia --hyperparameters deepseek --sequence 2048 --out plan.json
 

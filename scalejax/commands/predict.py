@@ -107,7 +107,7 @@ def _profile(parser: argparse.ArgumentParser) -> None:
 
 def _run_profile(options: argparse.Namespace) -> None:
     from ..fitting.result import Fit
-    from ..fitting.uncertainty.profile import profile
+    from ..fitting.uncertainty.profiles.profile import profile
     from ..reporting import plot
 
     fit = saved(options.fit)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from importlib import import_module
+from inspect import isfunction
 from threading import Thread, current_thread, main_thread
 from types import ModuleType
 from typing import Any
@@ -42,7 +43,7 @@ def namespace(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """`__getattr__` and `__dir__` of a module: each name of `homes` is imported from its module, relative to scalejax, on first use.
 
-    A home without the name in it is public itself. `listed` are the names that `dir` shows, by default all.
+    Functions pass through `edge`. A home without the name in it is public itself. `listed` are the names that `dir` shows, by default all.
     """
 
     def get(name: str) -> Any:
@@ -51,6 +52,11 @@ def namespace(
             raise AttributeError(f"{public} has no {name!r}; {suggest(name, homes)}" if name[:1] != "_" else name)
         module = whole(f"scalejax.{homes[name]}")
         value = getattr(module, name, module)
+        if isfunction(value):
+            from .edge import edge_all  # with NumPy, which importing the package does without
+
+            edge_all(vars(module), [name])
+            value = getattr(module, name)
         setattr(sys.modules[package], name, value)
         return value
 

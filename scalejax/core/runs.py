@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .edge import edged
 from .errors import DataError, suggest
 
 
@@ -32,6 +33,7 @@ class Flag:
     excluded: bool = False
 
 
+@edged
 @dataclass(frozen=True, eq=False)
 class Runs:
     """Training runs, one a row.
@@ -121,6 +123,10 @@ class Runs:
 
     def with_columns(self, **columns: Any) -> Runs:
         """A copy with columns added or replaced."""
+        for name, values in columns.items():
+            array = np.asarray(values)
+            if array.dtype.kind == "O" and not all(isinstance(cell, str | int | float | np.number | None) for cell in array.ravel()):
+                raise DataError(f"Column {name!r} holds values that are neither numbers nor text; give plain ones.")
         new = {k: np.broadcast_to(np.asarray(v), (len(self),)) if np.ndim(v) == 0 else np.asarray(v) for k, v in columns.items()}
         return replace(self, columns={**self.columns, **new})
 

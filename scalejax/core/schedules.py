@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .edge import edge_all
 from .errors import DataError, suggest
 from .numeric.precision import numpy_or_jax
 
@@ -210,3 +211,9 @@ def to_optax(schedule: Any) -> Callable[[Any], Any]:
         raise DataError(f"A schedule is an array of one finite rate a step, got shape {rates.shape}.")
     # An explicit type, since JAX remembers the precision in which it first saw an array.
     return lambda step: jnp.asarray(rates, dtype=float)[jnp.clip(step, 0, len(rates) - 1)]
+
+
+edge_all(
+    globals(),
+    ("constant", "cosine", "cyclic", "decay", "from_optax", "join", "linear", "multi_step", "power", "to_optax", "with_warmup", "wsd"),
+)

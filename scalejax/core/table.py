@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from . import inert
+from .edge import edged
 from .errors import ScalejaxError
 
 _SHORT = 8  # values that are shown one by one
@@ -274,6 +275,10 @@ class Shown:
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]  # every result is a dataclass
     _BULKY: ClassVar[frozenset[str]] = frozenset({"draws", "theta"})
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        edged(cls)
 
     def table(self) -> Table:
         """A row for every field: numbers, short arrays, ranges of long ones."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -11,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..core.checks import check_count
-from ..core.errors import DataError, DataWarning, suggest
+from ..core.errors import DataError, DataWarning, suggest, warn
 from ..core.numeric.rates import rates
 from ..core.progress import Progress
 from ..core.runs import Flag, Runs
@@ -113,7 +112,7 @@ def read_curves(
     flags += tuple(_said(code, list(found), rows) for code, rows in said.items() if rows)
     for flag in flags:
         if flag.code == "unfinished":
-            warnings.warn(flag.message, DataWarning, stacklevel=2)
+            warn(flag.message, DataWarning)
     return replace(runs, flags=(*runs.flags, *flags)) if flags else runs
 
 

@@ -1,8 +1,9 @@
 """Data sets by name: where they come from, what their columns mean, how they become runs.
 
-Embedded sets are ours. Public ones stay where their authors put them: `public.json` holds address, checksum, licence and columns of each
-file. `SCALEJAX_DATA` names a folder with local copies (`<folder>/<name>/<file>`); else files are downloaded once into a cache with pooch.
-Downloads must match their checksum; a local copy that differs (a part of the file, say) is used with a warning.
+Embedded sets are ours, or public files whose licence allows a copy (`embedded/<name>/<file>`, the licence beside it). Other public ones
+stay where their authors put them: `public.json` holds address, checksum, licence and columns of each file. `SCALEJAX_DATA` names a folder
+with local copies (`<folder>/<name>/<file>`); else files are downloaded once into a cache with pooch. Downloads must match their checksum;
+a local copy that differs (a part of the file, say) is used with a warning.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import builtins
 import hashlib
 import json
 import os
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from ..core.checks import rows_text
-from ..core.errors import DataError, DataWarning, suggest
+from ..core.edge import edge_all
+from ..core.errors import DataError, DataWarning, suggest, warn
 from ..core.runs import Flag, Runs
 from .readers import Role, read_runs
 
@@ -58,7 +59,7 @@ def _public() -> Mapping[str, Any]:
 
 
 def list() -> builtins.list[str]:
-    """Names of all data sets: embedded ones first.
+    """Names of all data sets: our own first.
 
     >>> "pylib" in list()
     True
@@ -124,12 +125,13 @@ def path(name: str, file: str) -> Path:
     local = os.environ.get("SCALEJAX_DATA")
     if local and (here := Path(local) / name / file).is_file():
         if hashlib.sha256(here.read_bytes()).hexdigest() != entry["sha256"]:
-            warnings.warn(
+            warn(
                 f"{name}/{file} in $SCALEJAX_DATA differs from the published file (SHA-256): it may be a part of it, or another version.",
                 DataWarning,
-                stacklevel=2,
             )
         return here
+    if (shipped := Path(str(files(__package__).joinpath("embedded", name, file)))).is_file():
+        return shipped
     if "url" not in entry:
         raise DataError(
             f"{name}/{file} was derived from {entry['derived_from']} of {_entry(name)['repository']} and has no public address; "
@@ -160,3 +162,6 @@ def _fetch(name: str, entry: Mapping[str, str]) -> Path:
             f"Cannot fetch {name}/{entry['file']} from {entry['url']}: {reason}. "
             "Check the connection, or set SCALEJAX_DATA to a local copy."
         ) from error
+
+
+edge_all(globals(), ("info", "list", "load", "path"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..core.checks import POSITIVE, remarks, rows_text, unusable
-from ..core.errors import DataError, DataWarning, suggest
+from ..core.errors import DataError, DataWarning, suggest, warn
 from ..core.progress import Progress
 from ..core.runs import Flag, Runs
 from .cells import PREFIXES, UNITS, check_unit
@@ -101,7 +100,7 @@ def read_runs(
         raise _in_file(error, table) from error.__cause__
     for flag in (*flags, *warned):
         if flag.code != "kept":
-            warnings.warn(DataWarning(flag.message, flag.code), stacklevel=2)
+            warn(DataWarning(flag.message, flag.code))
     runs = replace(runs, flags=(*flags, *runs.flags))
     return merged(runs) if replicates == "mean" else runs
 

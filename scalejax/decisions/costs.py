@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..core.edge import edge_all
 from ..core.errors import DecisionError
 from .accounting import fine_grained_flops, gated_params, gemstones_flops, gemstones_params, gpu_hours, sequence_flops
 from .configured.from_config import from_config
@@ -331,3 +332,6 @@ def epochs(D, U, h=1.0):
     4.0
     """
     return 1.0 * h * D / U
+
+
+edge_all(globals(), __all__)

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import DataError, DecisionError, IdentifiabilityError, suggest
+from ..core.errors import DataError, DecisionError, IdentifiabilityError, LawError, suggest
+from ..core.laws.arguments import checked
 from ..core.laws.domains import Simplex
 from ..core.laws.law import Law
 from ..core.runs import Runs
@@ -83,14 +84,17 @@ def known(source: Source, group: Any = None, what: str = "allocate") -> Known:
         group: name of a group, or a mapping from columns to names where they cross.
 
     Raises:
-        DecisionError: if the source is none, its parameters are not determined, or its group is not named.
+        DecisionError: if the source is none, its parameters are not determined or outside their support, or its group is not named.
     """
     if isinstance(source, tuple) and len(source) == 2 and isinstance(source[0], Law):
         law, params = source
         law.check_params(params)
         if group is not None:
             raise DecisionError(f"group={group!r} was given, but bare parameters have no groups.")
-        return Known(law, {name: np.asarray(value, dtype=np.float64) for name, value in params.items()}, None)
+        try:
+            return Known(law, checked(law, params), None)
+        except LawError as error:
+            raise DecisionError(f"{error} Elsewhere a law has no inner optimum, or one that means nothing.") from None
     if not isinstance(source, Fit | Draws):
         raise DecisionError(f"{what}() takes a fit, draws or (law, parameters), got a {type(source).__name__}.")
     fit = source if isinstance(source, Fit) else source.fit

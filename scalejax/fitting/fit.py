@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..core.errors import ConvergenceWarning, FitError, IdentifiabilityError, IdentifiabilityWarning, LawError
+from ..core.errors import ConvergenceWarning, FitError, IdentifiabilityError, IdentifiabilityWarning, LawError, warn
 from ..core.laws.chain import Chain
 from ..core.laws.law import Law
 from ..core.numeric.precision import double
@@ -248,7 +247,7 @@ def check(request: Request, unidentified: str) -> None:
     if sentence and unidentified == "raise":
         raise IdentifiabilityError(f"{sentence} To see the fit all the same pass unidentified='warn'.")
     if sentence:
-        warnings.warn(sentence, IdentifiabilityWarning, stacklevel=4)
+        warn(sentence, IdentifiabilityWarning)
 
 
 def announce(fitted: Fit) -> Fit:
@@ -256,23 +255,21 @@ def announce(fitted: Fit) -> Fit:
     if all(status is Status.NOT_FINITE for status in fitted.statuses):
         raise without_value(fitted.request, fitted.theta)
     if not fitted.status.usable:
-        warnings.warn(
+        warn(
             f"The fit of {fitted.law.name!r} did not converge ({fitted.status.value}): {fitted.status.sentence}{_spared(fitted)} "
             "To mend it: (1) look at print(fit) for flags in the data; (2) give more starts; (3) fix or bound a parameter; (4) fit a "
             "law with fewer parameters.",
             ConvergenceWarning,
-            stacklevel=4,
         )
     doubtful = [i for i, status in enumerate(fitted.statuses) if status is Status.DOUBTFUL]
     if doubtful:
-        warnings.warn(_doubts(fitted, doubtful), ConvergenceWarning, stacklevel=4)
+        warn(_doubts(fitted, doubtful), ConvergenceWarning)
     flat = [name for c, status in zip(fitted.curvature, fitted.statuses, strict=True) if status not in _NOWHERE for name in c.flat]
     if flat and fitted.status is not Status.STOPPED:  # away from an optimum curvature says nothing of what the runs determine
-        warnings.warn(
+        warn(
             f"The runs do not determine {listed_labels(fitted.request, flat)} of {fitted.law.name!r}: the objective is flat along them. "
             f"Their intervals are infinite; {anchor_advice(fitted, flat)}.",
             IdentifiabilityWarning,
-            stacklevel=4,
         )
     return fitted
 

@@ -47,7 +47,7 @@ class ScalingLawRegressor(RegressorMixin, BaseEstimator):
         >>> loss = law(N, D, **law.published["besiroglu2024"])
         >>> model = sj.ScalingLawRegressor("chinchilla", starts=64).fit(np.column_stack([N, D]), loss)
         >>> round(model.coef_["alpha"], 3), model.predict([[7e9, 1e12]]).round(3).tolist()
-        (0.348, [2.063])
+        (0.348, [2.084])
 
     References: Pedregosa et al. 2011, Journal of Machine Learning Research 12 (scikit-learn).
     """

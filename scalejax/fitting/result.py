@@ -29,10 +29,10 @@ from .solvers.gradient import Solver
 from .solvers.search import Found, StartTable
 from .status import CODES, Status
 from .summary import as_dict, by_group, notes_of
-from .uncertainty.bent import reaches
 from .uncertainty.covariance import Curvature
 from .uncertainty.intervals import interval_end, quantile_of, standard_errors
 from .uncertainty.noise import new_noise
+from .uncertainty.profiles.bent import reaches
 from .uncertainty.second_order import second_order
 from .uncertainty.spread import Covariance, Spread, spread
 

@@ -14,7 +14,7 @@ from zlib import error as ZlibError
 
 import numpy as np
 
-from ..core.errors import DataError, FitError, LawError, ScalejaxError
+from ..core.errors import DataError, FitError, LawError, ScalejaxError, suggest
 from ..core.files import write_bytes
 from ..core.laws.law import Law
 from ..core.numeric.precision import double
@@ -185,9 +185,10 @@ def fit_from_document(document: dict[str, Any], law: Law | None) -> Fit:
 def known_law(name: str) -> Law:
     """A law of the registry, for a file that names it."""
     if name not in laws:
+        hint = suggest(name, laws.names)
         raise LawError(
             f"The file holds a fit of {name!r}, a law of your own that is not registered; pass it, load_fit(path, law={name}), or register "
-            f"it first, sj.laws.register({name})."
+            f"it first, sj.laws.register({name})" + (f"; or {hint}" if hint.endswith("?") else ".")
         )
     return laws[name]
 

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..core.checks import rows_text
+from ..core.edge import edge_all
 from ..core.errors import DataError, FitError, suggest
 from ..core.lazy import whole
 from ..core.runs import Runs
@@ -387,3 +388,6 @@ def as_likelihood(likelihood: Likelihood | str, by: str | None = None) -> Likeli
         found = _NAMES[likelihood]()
         return replace(found, by=by) if isinstance(found, _Scale) else found
     raise FitError(f"likelihood={likelihood!r} is unknown; {suggest(str(likelihood), _NAMES)} Or build one with sj.likelihoods.")
+
+
+edge_all(globals(), ("beta_binomial", "binomial", "huber", "normal", "student_t"))

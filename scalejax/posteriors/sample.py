@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import jax
 import numpy as np
 
-from ..core.errors import ConvergenceWarning, FitError, suggest
+from ..core.errors import ConvergenceWarning, FitError, suggest, warn
 from ..core.laws.law import Law
 from ..core.numeric.precision import double
 from ..core.progress import Progress, reporter
@@ -152,7 +151,7 @@ def sample(
         sampler=sampler, covariates=(covariates,) if isinstance(covariates, str) else tuple(covariates),
     )  # fmt: skip
     if posterior.complaints:
-        warnings.warn(" ".join(posterior.complaints), ConvergenceWarning, stacklevel=3)
+        warn(" ".join(posterior.complaints), ConvergenceWarning)
     return posterior
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.edge import edge_all
 from ..core.errors import DecisionError, FitError
 from ..core.numeric.statistics import ends
 from ..decisions.allocate import Allocation
@@ -351,3 +352,6 @@ def curve(
     if observed.min() > 0:
         style.log_axis(ax, "y", style.inert(fit.law.output), style.plain)
     return style.finish(ax)
+
+
+edge_all(globals(), __all__)

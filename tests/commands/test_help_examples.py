@@ -22,7 +22,7 @@ def lines_of(epilog: str | None) -> list[str]:
 
 LINES = {"": lines_of(PARSER.epilog), **{name: lines_of(verb.epilog) for name, verb in VERBS.items()}}
 # Verbs whose examples take a second or two; the others run with the slow tests.
-QUICK = ("laws", "examples", "completion", "fit", "predict", "allocate", "regret", "plan")
+QUICK = ("laws", "examples", "completion", "import", "doctor", "predict", "regret", "plan")
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import scalejax as sj
+from scalejax.core.numeric import sparse
 from scalejax.core.numeric.batching import trace_counts
 from scalejax.fitting.objective import data
-from scalejax.fitting.uncertainty import sparse
 
 LAW = sj.laws.power_law
 

@@ -266,7 +266,7 @@ def test_the_law_must_be_the_one_it_was_made_with(saved):
     refused(saved, "pass the law that it was made with", law=sj.laws.chinchilla)
     own = replace(sj.laws.power_law, name="mine")
     rewritten(saved, in_document(lambda d: d["fit"]["law"].update(name="mine")))
-    refused(saved, "There is no law 'mine'", error=sj.LawError)
+    refused(saved, "'mine', a law of your own that is not registered", error=sj.LawError)
     assert load_posterior(saved, own).law == own
     other = replace(own, parameters=("E", "B", "alpha"))
     refused(saved, "pass the law that it was made with", law=other)

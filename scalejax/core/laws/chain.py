@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
+from ..edge import edged
 from ..errors import LawError, suggest
 from ..numeric.kept import remembered
 from .domains import Domain
@@ -44,6 +45,7 @@ class Stage:
         return self.law.function(*(values[name] for name in self.inputs), **dict(self.law.bound), **own)
 
 
+@edged
 @dataclass(frozen=True, eq=False, repr=False)
 class Chain(Law):
     """Several laws as one: a law of the first stages' inputs and of all parameters, whose value is the last stage's output.

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..edge import edged
 from ..errors import DataError, LawError, ScalejaxError, suggest
 from ..numeric.precision import double, plain
 from .arguments import checked, misshapen, named
@@ -28,6 +29,7 @@ def at_place(module: str, name: str) -> Any:
     return getattr(import_module(module), name, None)
 
 
+@edged
 @dataclass(frozen=True, eq=False)
 class Law:
     """A scaling law: a JAX function together with what is known of its inputs and parameters.

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
-from ..errors import DataError, DataWarning
+from ..errors import DataError, DataWarning, warn
 
 
 def rates(run: str, t: np.ndarray, lr: np.ndarray, last: int, warmup: int) -> np.ndarray:
@@ -68,9 +66,8 @@ def _check_ramp(run: str, t: np.ndarray, lr: np.ndarray, peak: float, warmup: in
     """Warn where the last record inside the warm-up shows that it was shorter, or no linear rise."""
     passed, risen = (t[-1] + 1) / warmup, lr[-1] / peak if peak else 0.0
     if (risen > 0.95 and passed < 0.8) or (risen < 0.5 * passed and t[-1] > 10):
-        warnings.warn(
+        warn(
             f"Run {run!r}: at step {t[-1]:.0f}, {100 * passed:.0f} % into warmup={warmup}, the rate is {100 * risen:.0f} % of that after "
             "it; check the number of warm-up steps, or pass schedules=.",
             DataWarning,
-            stacklevel=5,
         )

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..edge import edge_all
 from ..errors import DataError, DecisionError, FitError
 
 
@@ -33,7 +34,9 @@ def evenly(count: int, most: int) -> np.ndarray:
 
 
 def lower_hull(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Indices of the lower convex hull of points sorted by x (Andrew's monotone chain)."""
+    """Indices of the lower convex hull of points sorted by x (Andrew's monotone chain); those whose y is not finite are left out."""
+    if np.isnan(x).any() or np.shape(x) != np.shape(y):
+        raise DataError("lower_hull() needs an x, a number, for every y.")
     hull: list[int] = []
     for i in np.flatnonzero(np.isfinite(y)):
         while len(hull) > 1:
@@ -163,3 +166,6 @@ def akima(x: np.ndarray, y: np.ndarray, at: np.ndarray) -> np.ndarray:
     quadratic = (3 * slope[..., i] - 2 * t[..., i] - t[..., i + 1]) / h
     cubic = (t[..., i] + t[..., i + 1] - 2 * slope[..., i]) / h**2
     return y[..., i] + s * (t[..., i] + s * (quadratic + s * cubic))
+
+
+edge_all(globals(), ("akima", "ends", "evenly", "isotonic", "lower_hull", "ranks", "spearman", "undominated"))

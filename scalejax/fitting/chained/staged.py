@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from ...core.errors import ConvergenceWarning, FitError, suggest
+from ...core.errors import ConvergenceWarning, FitError, suggest, warn
 from ..fit import check
 from ..objective.data import Batch
 from ..request import Request
@@ -182,11 +181,10 @@ def bootstrap_staged(fit: ChainFit, replicates: int, columns: tuple[str, ...], s
             to = places[called[slot.name]]
             theta[to.start : to.stop, 0] = ends.theta[slot.start : slot.stop]
     if failed > 0.02 * replicates * len(asked.joined.stages):
-        warnings.warn(
+        warn(
             f"{failed} of {replicates * len(asked.joined.stages)} refits of stages did not converge: the intervals are not to be trusted; "
             "fix a parameter that the runs barely determine.",
             ConvergenceWarning,
-            stacklevel=4,
         )
     return Draws(fit, theta, f"bootstrap (stage by stage, groups by {' and '.join(columns)}, seed {seed})", failed, units)
 

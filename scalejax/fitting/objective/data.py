@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...core.checks import not_finite, remarks, rows_text
-from ...core.errors import DataError, DataWarning, suggest
+from ...core.errors import DataError, DataWarning, suggest, warn
 from ...core.laws.law import Law
 from ...core.runs import Runs
 from ...data.readers import read_columns
@@ -197,7 +196,7 @@ def runs_for(law: Law, table: Runs | Any, on: str, others: Sequence[str] = ()) -
     if not read:
         flags = [f for f in remarks(runs.columns, out) if not f.column or f.column in used]
         for flag in flags:
-            warnings.warn(DataWarning(flag.message, flag.code), stacklevel=5)
+            warn(DataWarning(flag.message, flag.code))
     same = tuple(flags) == runs.flags and (out == runs.excluded).all()
     return runs if same else replace(runs, excluded=out, flags=tuple(flags))
 

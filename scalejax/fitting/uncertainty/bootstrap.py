@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
@@ -10,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from ...core.checks import check_count
-from ...core.errors import ConvergenceWarning, FitError, suggest
+from ...core.errors import ConvergenceWarning, FitError, suggest, warn
 from ...core.numeric.precision import double
 from ...core.progress import Progress, reporter
 from ..chained.result import ChainFit
@@ -133,11 +132,10 @@ def bootstrap(
             pieces.append(state.theta.reshape(-1, len(some), count))
         parts.append(np.concatenate(pieces, axis=2))
     if failed > 0.02 * replicates * sets:
-        warnings.warn(
+        warn(
             f"{failed} of {replicates * sets} bootstrap replicates did not converge: the intervals are not to be trusted. Use "
             "kind='bayesian', or fix a parameter that the runs barely determine.",
             ConvergenceWarning,
-            stacklevel=3,
         )
     theta = np.where(unknown[:, :, None], np.nan, np.concatenate(parts, axis=1))
     how = units.kind + (f" by {' and '.join(units.columns)}" if units.columns else "")

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...core.laws.domains import Interval, Positive
+from ...core.numeric.sparse import Factored, factored
 from ..objective.layout import Layout
-from .sparse import Factored, factored
 
 _VANISHED = 1e-6  # relative influence on the prediction of an e-fold of a parameter, below which it has left the law
 _SINGULAR = 1e-13

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...core.numeric.programs import compiled
+from ...core.numeric.sparse import factored
 from ..objective.data import Blocks, make_blocks
 from ..objective.layout import one_group
 from ..objective.losses import loss_terms
@@ -21,7 +22,6 @@ from ..request import Request
 from ..solvers.search import rounding_level
 from ..solvers.system import places
 from .covariance import Curvature, curvatures
-from .sparse import factored
 from .sums import BlockRows, DenseRows, InformedRows
 
 _BLOCKS = 512  # whose derivatives are held at once,

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from ...core.numeric.sparse import factored
 from ..objective import losses
 from ..objective.losses import Loss, slope
-from .sparse import factored
 
 _NORMAL = np.asarray([NormalDist().inv_cdf((k + 0.5) / 200) for k in range(200)])
 _NORMAL /= np.std(_NORMAL)  # a sample of the normal distribution whose variance is 1, so that least squares come out exactly

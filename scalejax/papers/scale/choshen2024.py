@@ -180,6 +180,8 @@ def _fit_all(law: Law, runs: Runs, plans: list[_Plan], tested: np.ndarray, setti
     free = len(law.parameters) - len(settings.get("fix") or {}) - len(settings.get("tie") or {})
     able = {str(i): plan.rows for i, plan in enumerate(plans) if len(plan.rows) > free}
     found = fit_each(law, runs, able, **settings)
+    if found and all(fitted.params is None for fitted in found.values()):
+        raise FitError(f"No trial could be fitted: {next(iter(found.values())).status}")
     none = Fitted(None, float("inf"), "too few checkpoints")
     return [_trial(law, runs, plan, tested, found.get(str(i), none)) for i, plan in enumerate(plans)]
 

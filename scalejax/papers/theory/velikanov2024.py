@@ -15,7 +15,7 @@ from ...core.numeric.precision import numpy_or_jax
 _ALIASES = 16  # on either side that are summed one by one; the others as an integral
 
 
-def ridge_filter(eta: Any) -> Callable[[Any], Any]:
+def ridge_filter(eta: float) -> Callable[[Any], Any]:
     """h(lambda) = lambda / (lambda + eta) of kernel ridge regression, which saturates: 1 - h falls as lambda^-1 only.
 
     >>> float(ridge_filter(1.0)(3.0))
@@ -24,7 +24,7 @@ def ridge_filter(eta: Any) -> Callable[[Any], Any]:
     return lambda values: values / (values + eta)
 
 
-def flow_filter(t: Any) -> Callable[[Any], Any]:
+def flow_filter(t: float) -> Callable[[Any], Any]:
     """h(lambda) = 1 - exp(-t lambda) of gradient flow for a time t.
 
     >>> round(float(flow_filter(1.0)(3.0)), 4)

@@ -10,7 +10,7 @@ import numpy as np
 from ...core.errors import FitError, suggest
 from ...fitting.result import Fit
 from ...fitting.uncertainty.draws import Draws
-from ...fitting.uncertainty.profile import Profile
+from ...fitting.uncertainty.profiles.profile import Profile
 from . import style
 
 if TYPE_CHECKING:

@@ -6,14 +6,13 @@ Both find the best N at a number of budgets and regress log N and log D on log C
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
 from ...core.checks import check_count
-from ...core.errors import DataWarning, FitError, suggest
+from ...core.errors import DataWarning, FitError, suggest, warn
 from ...core.numeric.precision import double
 from ...core.numeric.statistics import akima, ends, lower_hull
 from ...core.runs import Runs
@@ -171,7 +170,7 @@ def isoflop(
     chosen = method if method != "auto" else "interpolation" if excess > _MISFIT else "polynomial"
     notes = list(disagreement(runs, budget))
     for note in notes:
-        warnings.warn(f"{note[0].upper()}{note[1:]}.", DataWarning, stacklevel=2)
+        warn(f"{note[0].upper()}{note[1:]}.", DataWarning)
     if chosen == "interpolation":
         noise = noise if np.isfinite(noise) else 0.0
         found = [interpolated(s, noise, replicates=replicates or 200, points=25, floor=0.0, rng=rng) for s in sizes]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from ...core.checks import check_count
-from ...core.errors import ConvergenceWarning, DecisionError
+from ...core.errors import ConvergenceWarning, DecisionError, warn
 from ...fitting.objective.data import Batch
 from ...fitting.result import Fit
 from ...fitting.runaways import noted, refit
@@ -56,10 +54,9 @@ def as_draws(fitted: Fit, ends: Ends, draws: int, kind: str, *before: Ends) -> D
     status = np.concatenate([e.status for e in (*before, ends)])
     failed = int((status != code(Status.CONVERGED)).sum())
     if failed > 0.02 * len(status):
-        warnings.warn(
+        warn(
             f"{failed} of {len(status)} refits to resampled mixtures did not converge: the intervals are not to be trusted. Train more "
             "mixtures, or fix a parameter that they barely determine.",
             ConvergenceWarning,
-            stacklevel=4,
         )
     return Draws(fitted, ends.theta.reshape(-1, fitted.theta.shape[1], draws), kind, failed)

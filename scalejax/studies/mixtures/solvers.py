@@ -11,6 +11,7 @@ import numpy as np
 
 from ...core.answer import Answer
 from ...core.errors import DecisionError
+from ...core.laws.arguments import checked
 from ...core.laws.domains import Unit
 from ...core.numeric.precision import double
 from ...core.numeric.statistics import spearman
@@ -262,10 +263,11 @@ def critical_share(
         raise DecisionError(f"critical_share() needs values of {', '.join(needed)}; got {', '.join(given) or 'none'}.")
     if not 0 <= tolerance < np.inf:
         raise DecisionError(f"tolerance={tolerance!r} must be 0 or more.")
+    held = checked(k.law, given)
 
     @jax.jit
     def losses(params: Any, R: Any) -> Any:
-        values = {**given, name: 1.0 - R if complement else R}
+        values = {**held, name: 1.0 - R if complement else R}
         return jax.vmap(lambda p, r: k.law(**{**values, name: r}, **p))(params, values[name])
 
     def solved(params: Any) -> tuple[np.ndarray, np.ndarray]:
