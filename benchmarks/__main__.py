@@ -26,7 +26,7 @@ from . import (
     terms,
 )
 
-# Longer ones run by themselves: `python -m benchmarks.coverage`, `.design`, `.hierarchy`.
+# Longer ones run by themselves: `python -m benchmarks.coverage`, `.design`, `.hierarchy`, `.laws`, `.scaling`.
 BENCHMARKS = (
     embedded,
     chinchilla,

@@ -183,7 +183,8 @@ def designed(task: Task, fit: sj.Fit, taken: np.ndarray, now: float, check: floa
     open_[taken] = False
     pool = replace(task.pool, excluded=~open_)
     try:
-        plan = sj.next_runs(fit, pool, target=task.inputs(task.goal), cost=task.cost, budget=check * total - spent, **settings)
+        limits = {"budget": check * total - spent, "runs": len(pool)}
+        plan = sj.next_runs(fit, pool, target=task.inputs(task.goal), cost=task.cost, **limits, **settings)
     except DecisionError:  # nothing fits into the budget any more
         return taken
     first = plan.index if now == check else plan.index[: max(np.searchsorted(np.cumsum(plan.cost), now * total - spent, "right"), 1)]

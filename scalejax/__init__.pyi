@@ -41,6 +41,7 @@ from .core.errors import IdentifiabilityError as IdentifiabilityError
 from .core.errors import IdentifiabilityWarning as IdentifiabilityWarning
 from .core.errors import LawError as LawError
 from .core.errors import ScalejaxError as ScalejaxError
+from .core.errors import ScalejaxWarning as ScalejaxWarning
 from .core.laws.chain import Chain as Chain
 from .core.laws.chain import chain as chain
 from .core.laws.domains import Fixed as Fixed
@@ -57,6 +58,7 @@ from .core.laws.law import law as law
 from .core.laws.published import Published as Published
 from .core.laws.simulation import simulate as simulate
 from .core.numeric import statistics as statistics
+from .core.numeric.kept import clear as clear
 from .core.runs import Flag as Flag
 from .core.runs import Runs as Runs
 from .data import datasets as datasets
@@ -67,6 +69,8 @@ from .decisions.allocate import Allocation as Allocation
 from .decisions.allocate import allocate as allocate
 from .decisions.argmin import argmin as argmin
 from .decisions.averaged import Averaged as Averaged
+from .decisions.configured.training import TrainingPlan as TrainingPlan
+from .decisions.configured.training import configure as configure
 from .decisions.derive import derive as derive
 from .decisions.derived import Derived as Derived
 from .decisions.design.next_runs import NextRuns as NextRuns
@@ -97,6 +101,7 @@ from .fitting.objective.losses import log_cosh as log_cosh
 from .fitting.objective.losses import squared as squared
 from .fitting.objective.losses import student_t as student_t
 from .fitting.recipes import recipes as recipes
+from .fitting.regressor import ScalingLawRegressor as ScalingLawRegressor
 from .fitting.result import Fit as Fit
 from .fitting.solvers.gradient import Optax as Optax
 from .fitting.solvers.lm import LM as LM
@@ -104,8 +109,8 @@ from .fitting.solvers.projection import VarPro as VarPro
 from .fitting.storage import load_fit as load_fit
 from .fitting.uncertainty.bootstrap import bootstrap as bootstrap
 from .fitting.uncertainty.draws import Draws as Draws
-from .fitting.uncertainty.profile import Profile as Profile
-from .fitting.uncertainty.profile import profile as profile
+from .fitting.uncertainty.profiles.profile import Profile as Profile
+from .fitting.uncertainty.profiles.profile import profile as profile
 from .posteriors import likelihoods as likelihoods
 from .posteriors.checks.calibrate import Calibration as Calibration
 from .posteriors.checks.calibrate import calibrate as calibrate

@@ -82,7 +82,7 @@ HEAVY = ("jax", "optax", "numpyro", "matplotlib", "pandas", "scipy", "pooch", "a
 )
 def test_importing_is_light(words):
     """Neither the package nor help nor the list of laws loads what takes a second: names are imported on first use."""
-    call = "" if words is None else f"from scalejax.commands.cli import main\ntry: main({words!r})\nexcept SystemExit: pass\n"
+    call = "" if words is None else f"from scalejax.commands import main\ntry: main({words!r})\nexcept SystemExit: pass\n"
     code = f"import sys, scalejax\n{call}print([m for m in {HEAVY!r} if m in sys.modules])"
     out = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
     assert out.stdout.splitlines()[-1] == "[]", out.stdout + out.stderr

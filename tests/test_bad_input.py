@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
 import scalejax as sj
+from scalejax.core.saved import signed
 
 LAW = sj.laws.chinchilla
 TRUE = LAW.published["besiroglu2024"]
@@ -328,10 +333,15 @@ def test_truncated_fits(saved, keep):
     refused(sj.DataError, ["fit.json", "not a complete saved fit"], lambda: sj.load_fit(saved))
 
 
-@pytest.mark.parametrize("content", ["[1]", "{}", "3", "null", '{"format": 1}'])
+@pytest.mark.parametrize("content", ["[1]", "{}", "3", "null", '{"format": 2}', "[" * 100_000])
 def test_files_that_are_no_fits(tmp_path, content):
     path = a_file(tmp_path, "fit.json", content)
     refused(sj.DataError, ["fit.json", "not a complete saved fit"], lambda: sj.load_fit(path))
+
+
+def infinite(document):
+    document["theta"][0][0] = np.inf
+    document["params"]["E"] = np.inf
 
 
 EDITS = {
@@ -339,16 +349,79 @@ EDITS = {
     "an unknown law": (lambda d: d["law"].update(name="chinchila"), sj.LawError, ["did you mean 'chinchilla'"]),
     "an unknown status": (lambda d: d.update(statuses=["great"]), sj.DataError, ["not a complete saved fit"]),
     "other data": (lambda d: d["runs"]["columns"]["loss"].__setitem__(0, 9.0), sj.DataError, ["digest"]),
-}
+    "another parameter": (lambda d: d["params"].update(E=9.0), sj.DataError, ["E is not that of its theta"]),
+    "no parameters": (lambda d: d.update(theta=[]), sj.FitError, ["theta of shape (5, 1)"]),
+    "infinite parameters": (infinite, sj.FitError, ["not finite"]),
+    "no curvature": (lambda d: d.update(curvature=[]), sj.FitError, ["curvature of shape (1,)"]),
+    "a negative variance": (lambda d: d["curvature"][0]["covariance"][0].__setitem__(0, -1.0), sj.FitError, ["negative variances"]),
+    "a bound of one number": (lambda d: d["request"]["bounds"].update(alpha=[3]), sj.LawError, ["bounds", "two numbers"]),
+    "a huge array": (lambda d: d["runs"]["columns"].update(N={"array": "eJwDAAAAAAE=", "dtype": "<f8", "shape": [10**13]}), sj.DataError,
+                     ["cannot be in a file"]),
+}  # fmt: skip
+
+
+def edited(saved, edit):
+    """Change a saved fit and sign it anew, as only somebody who wants to deceive would."""
+    document = json.loads(saved.read_text())
+    del document["sha256"]
+    edit(document)
+    saved.write_bytes(signed(document))
 
 
 @pytest.mark.parametrize("case", EDITS)
 def test_fits_that_were_edited(saved, case):
     edit, error, words = EDITS[case]
-    document = json.loads(saved.read_text())
-    edit(document)
-    saved.write_text(json.dumps(document))
+    edited(saved, edit)
     refused(error, words, lambda: sj.load_fit(saved))
+
+
+def test_no_flipped_bit_of_a_saved_fit_passes(saved, fitted):
+    """Any bit, of numbers, names and the checksum itself."""
+    whole, rng = saved.read_bytes(), np.random.default_rng(26)
+    for place, bit in zip(rng.integers(0, len(whole), 100), rng.integers(0, 8, 100), strict=True):
+        flipped = bytearray(whole)
+        flipped[place] ^= 1 << int(bit)
+        saved.write_bytes(flipped)
+        refused(sj.DataError, ["fit.json", "not a complete saved fit"], lambda: sj.load_fit(saved))
+
+
+def test_what_a_fit_says_cannot_be_changed(fitted):
+    """Every verb reads the same numbers."""
+    with pytest.raises(TypeError, match=r"dict\(fit.params, E=1.7\)"):
+        fitted.params["E"] = 9.0
+    with pytest.raises(ValueError, match="read-only"):
+        fitted.theta[0] = 9.0
+    assert dict(fitted.params, E=9.0)["E"] == 9.0 and replace(fitted, theta=fitted.theta + 1).params["E"] != fitted.params["E"]
+
+
+# Writing
+
+
+def test_devices_pipes_and_links_are_written_through(saved, fitted, tmp_path):
+    content, real, link = saved.read_bytes(), tmp_path / "real.json", tmp_path / "link.json"
+    fitted.save("/dev/null")
+    assert not Path("/dev/null").is_file()
+    os.mkfifo(tmp_path / "pipe")
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit((tmp_path / "pipe").read_bytes)
+        fitted.save(tmp_path / "pipe")
+        assert read.result() == content and (tmp_path / "pipe").is_fifo()
+    real.write_text("older")
+    real.chmod(0o600)
+    link.symlink_to("real.json")
+    fitted.save(link)
+    assert link.is_symlink() and real.read_bytes() == content and real.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_killed_runs_left_is_deleted(fitted, tmp_path):
+    left, held, fresh, theirs = (tmp_path / name for name in (".scalejax-1.part", ".scalejax-2.part", ".scalejax-3.part", ".theirs.part"))
+    for path in (left, held, fresh, theirs):
+        path.write_text("half")
+        os.utime(path, None if path == fresh else (0, 0))
+    with held.open("rb") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        fitted.save(tmp_path / "fit.json")
+    assert {p.name for p in tmp_path.iterdir()} == {"fit.json", held.name, fresh.name, theirs.name}
 
 
 def test_fits_that_are_not_there(tmp_path):

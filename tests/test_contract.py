@@ -6,9 +6,12 @@ found by `results` and must get an example.
 
 from __future__ import annotations
 
+import csv
 import functools
 import inspect
+import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -92,6 +95,7 @@ EXAMPLES: dict[str, tuple[Callable[[Any], Any], Any, tuple[Any, ...]]] = {
     "Profile": (lambda v: sj.profile(fitted(), ["alpha"], level=v), 0.9, (NAN, -1.0)),
     "Derived": (lambda v: sj.derive(draws(), lambda alpha, beta: {"a": beta / (alpha + beta)}) if v else sj.derive(draws(), 3), True, ()),
     "Allocation": (lambda v: sj.allocate(draws(), compute=v), 1e21, (NAN, -1.0)),
+    "TrainingPlan": (lambda v: sj.configure({"N": v, "D": 1e11}), 7e9, (NAN, -1.0)),
     "Mixture": (lambda v: sj.optimal_mixture(TARGETS, kl_weight=v), 0.01, (NAN, -1.0)),
     "NextRuns": (
         lambda v: sj.next_runs(fitted(), {"N": [1e8, 3e8, 1e9], "D": [2e9, 6e9, 2e10]}, target={"N": 7e9, "D": 1.4e11}, budget=v),
@@ -221,7 +225,19 @@ ELSEWHERE = {
     "AdaptiveSchedule", "Discontinuity", "OptimalUpdates", "Pools", "StudyCost", "TailConstants",
     "QuadraticSurface", "MergingFront", "PerformanceProjection", "TrainingDependency",
 }  # fmt: skip
-TOOLS = {"Law", "Published", "Chain", "Runs", "Flag", "TermLibrary", "Loss", "LM", "VarPro", "Optax"}  # what is given, not what comes back
+TOOLS = {
+    "Law",
+    "Published",
+    "Chain",
+    "Runs",
+    "Flag",
+    "TermLibrary",
+    "Loss",
+    "LM",
+    "VarPro",
+    "Optax",
+    "ScalingLawRegressor",
+}  # what is given, not what comes back
 
 
 def results() -> Iterator[str]:
@@ -262,9 +278,17 @@ def test_results_keep_the_contract(name):
     assert "array(" not in repr(result) and len(repr(result)) > 20
     assert "<table" in result._repr_html_() and "<table" in table.html()
     plain = result.to_dict()
-    assert plain and json.loads(json.dumps(plain))
+    assert plain and json.loads(json.dumps(plain, allow_nan=False))
     frame = pytest.importorskip("pandas") and result.to_pandas()
-    assert frame.shape == (len(table.rows), len(table.header)) and frame.columns.is_unique
+    assert len(frame) == len(table.rows) and frame.shape[1] >= len(table.header) and frame.columns.is_unique
+    texts = [cell for column in frame.columns[1:] if frame[column].dtype.kind not in "iuf" for cell in frame[column]]
+    assert not any(isinstance(cell, str) and re.fullmatch(r"[-\d.e+]+|[-\d.e+∞]+ – [-\d.e+∞]+", cell) for cell in texts), (
+        texts
+    )  # numbers are numbers
+    read = list(csv.reader(io.StringIO(table.csv())))
+    assert read[0] == list(frame.columns) and len(read) == 1 + len(frame) and {len(row) for row in read} == {len(read[0])}
+    assert json.loads(json.dumps(table.to_dict(), allow_nan=False))["rows"] == table.records()
+    assert all(text.count("\n") >= 2 for text in (table.markdown(), table.latex()))
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -6,15 +6,14 @@ import argparse
 from typing import Any
 
 from .importing import reading_of, reading_options
-from .options import verb
+from .options import show, verb
 
 EPILOG = """\
+  scalejax doctor runs.csv
+  scalejax doctor wandb.csv --columns N=model/params loss=eval/loss --keep finished
+
 which columns are known, which inputs vary and on which rays, which laws the runs can tell, what is missing, how noisy the loss is, which
 rows look wrong, and the next sensible call.
-
-  scalejax doctor runs.csv
-  scalejax doctor runs.csv --target val_loss --keep finished
-  scalejax doctor mlruns/ --columns N=n_params loss=val/loss
 """
 
 
@@ -25,11 +24,10 @@ def add_verbs(verbs: Any) -> None:
 
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target", default="loss", metavar="COLUMN", help="column to explain (default loss)")
-    parser.add_argument("--markdown", action="store_true", help="print Markdown")
 
 
 def _run(options: argparse.Namespace) -> None:
     from ..studies.examination import diagnose
 
     found = diagnose(options.table, options.target, **reading_of(options))
-    print(found.table().markdown() if options.markdown else found)
+    show(found, options)

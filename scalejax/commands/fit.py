@@ -6,19 +6,21 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .options import made, verb
+from .options import count, level_option, made, seed_option, show, verb
 from .table import law_option, model_of, model_options, runs_of, table_options
 
 if TYPE_CHECKING:
     from ..fitting.objective.losses import Loss
 
 EPILOG = """\
-columns are role=source: the name the law uses (see `scalejax laws chinchilla`), then the name in your table, or arithmetic on columns.
+  scalejax fit runs.csv --columns N=params D=tokens loss=loss --out fit.json
+  scalejax fit runs.csv --columns N=params D="flops/(6*params)" loss=loss --where "flops < 1e20" --bootstrap 200
+  scalejax fit archs.csv --columns N=params D=tokens loss=loss arch=arch --by arch --share alpha beta E --out archs.json
+  scalejax fit wandb.csv --columns N=model/params D="`data/tokens`*1e9" loss=eval/loss --where "State == 'finished'"
+  scalejax fit runs.csv --columns N=params D=tokens loss=loss --law mylaw.py:one_power --out mine.json
 
-  scalejax fit runs.csv --columns N=params D=tokens loss=loss
-  scalejax fit runs.jsonl --columns N=params D="flops/(6*params)" loss=val_loss --scale N=1e6
-  scalejax fit sweep.parquet --law kaplan --columns N=n D=d loss=l arch=arch --by arch --share alpha_N alpha_D
-  scalejax fit runs.csv --columns N=params D=tokens loss=loss C="6*params*tokens" --where "C < 1e21"   (any role may serve as a filter)
+columns are ROLE=SOURCE: the name that the law uses (see `scalejax laws chinchilla`), then the name in your table, or arithmetic on columns
+with + - * / ** log exp sqrt min max; a column of exactly that name goes first, and names such as eval/loss stand in back-quotes.
 """
 
 
@@ -45,11 +47,11 @@ def loss_of(options: argparse.Namespace) -> Loss | None:
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", help="a published procedure, which brings its law: hoffmann2022, besiroglu2024, gadre2024")
     parser.add_argument("--solver", help="lm (default), varpro, lbfgs, adam")
-    parser.add_argument("--starts", type=int, help="number of starts (default 2048)")
-    parser.add_argument("--bootstrap", type=int, default=0, metavar="N", help="bootstrap replicates to print intervals from")
-    parser.add_argument("--level", type=float, default=0.9, help="level of the intervals (default 0.9)")
+    parser.add_argument("--starts", type=count, help="number of starts (default 2048)")
+    parser.add_argument("--bootstrap", type=count, default=0, metavar="N", help="bootstrap replicates to print intervals from")
+    level_option(parser)
     parser.add_argument("--unidentified", choices=["raise", "warn"], default="raise", help="when the runs cannot tell parameters apart")
-    parser.add_argument("--seed", type=int, default=0, help="of starts and bootstrap")
+    seed_option(parser, "starts and bootstrap")
     parser.add_argument("--out", type=Path, help="save the fit as JSON for the verbs that decide and report")
 
 
@@ -61,10 +63,12 @@ def _run(options: argparse.Namespace) -> None:
         options.law or (None if options.recipe else "chinchilla"), runs_of(options), recipe=options.recipe, solver=options.solver,
         loss=loss_of(options), starts=options.starts, seed=options.seed, unidentified=options.unidentified, **model_of(options),
     )  # fmt: skip
-    print(fitted.law.name + ": " + fitted.status.value + ". " + fitted.status.sentence)
-    print(fitted.table(options.level).text())
+    options.output.line(f"{fitted.law.name}: {fitted.status.value}. {fitted.status.sentence}")
+    show(fitted, options, table=fitted.table(options.level))
+    if fitted.groups:
+        show(fitted.table(options.level, rows="group"), options)
     if options.bootstrap:
-        print("\n" + bootstrap(fitted, options.bootstrap, seed=options.seed).table(options.level).text())
+        show(bootstrap(fitted, options.bootstrap, seed=options.seed).table(options.level), options)
     if options.out:
         fitted.save(options.out)
-        print(f"\nsaved {options.out}; next: scalejax allocate {options.out} --compute 1e21")
+        options.output.wrote(options.out, f"scalejax allocate {options.out} --compute 1e21")

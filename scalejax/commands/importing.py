@@ -8,18 +8,16 @@ import io
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..core.errors import ScalejaxError
 from .options import number, pairs, verb
 
 EPILOG = """\
-files, folders and stores of trackers become one csv with a row a run, which the other verbs read:
+  scalejax import wandb.csv --columns N=model/params loss=eval/loss --keep finished --out study.csv
+  scalejax import curves.csv --curves --out long.csv   (a row an observation)
+  scalejax import curves.csv --summary 0.1 --out last.csv
 
-  scalejax import wandb/ --columns N=n_params loss=eval/loss --keep finished --out runs.csv
-  scalejax import mlruns/ --columns N=n_params D="steps*batch*length" loss=val_loss --summary 0.1 --out runs.csv
-  scalejax import logs/ --columns loss="lm loss" --curves --out curves.csv   (a row an observation)
-  scalejax import runs.md --columns N=Params D=Tokens loss=PPL --unit loss=perplexity --out runs.csv
+files, folders and stores of trackers, such as wandb/, mlruns/ and folders of logs, become one csv with a row a run, which the other verbs
+read.
 """
 
 
@@ -32,6 +30,17 @@ def add_verbs(verbs: Any) -> None:
 def reading_options(parser: argparse.ArgumentParser) -> None:
     """What to read, and how."""
     parser.add_argument("table", help="a file, a folder with one file a run, a tracker's folder or database, or wandb:entity/project")
+    column_options(parser)
+    parser.add_argument(
+        "--summary", metavar="HOW", help="one row a run from curves: last, min, or a share of the steps at the end, such as 0.1"
+    )
+    parser.add_argument("--step", help="column of the steps (default step)")
+    parser.add_argument("--replicates", choices=["keep", "mean"], help="runs of one setting as they are (default), or their mean")
+    parser.add_argument("--format", help="the format, where content and suffix mislead: csv, json, markdown, log, tensorboard, wandb, ...")
+
+
+def column_options(parser: argparse.ArgumentParser) -> None:
+    """What a table calls its columns, in which units, and which rows count."""
     parser.add_argument(
         "--columns", nargs="+", default=[], metavar="ROLE=SOURCE", help="which column, or arithmetic on columns, is N, D, loss, ..."
     )
@@ -42,29 +51,31 @@ def reading_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep", nargs="+", default=[], metavar="CONDITION", help="which rows: finished, all, or a comparison such as 'loss < 5'"
     )
-    parser.add_argument(
-        "--summary", metavar="HOW", help="one row a run from curves: last, min, or a share of the steps at the end, such as 0.1"
-    )
-    parser.add_argument("--step", help="column of the steps (default step)")
-    parser.add_argument("--replicates", choices=["keep", "mean"], help="runs of one setting as they are (default), or their mean")
     parser.add_argument("--on-bad", choices=["raise", "flag", "drop"], help="rows with unusable values (default raise)")
-    parser.add_argument("--format", help="the format, where content and suffix mislead: csv, json, markdown, log, tensorboard, wandb, ...")
 
 
 def reading_of(options: argparse.Namespace) -> dict[str, Any]:
     """Arguments of `read_runs` that `reading_options` ask for."""
-    found: dict[str, Any] = dict(pairs(options.columns, "--columns"))
+    found: dict[str, Any] = {name: _source(text) for name, text in pairs(options.columns, "--columns").items()}
     units = {}
     for name, text in pairs(options.unit, "--unit").items():
         word, colon, size = text.partition(":")
         units[name] = (word, number(size, "--unit")) if colon else word
     scale = {name: number(text, "--scale") for name, text in pairs(options.scale, "--scale").items()}
-    summary = options.summary if options.summary in (None, "last", "min") else number(options.summary, "--summary")
+    given = vars(options)
+    summary = given.get("summary")
+    summary = summary if summary in (None, "last", "min") else number(summary, "--summary")
     asked = {
         "unit": units, "scale": scale, "keep": options.keep[0] if len(options.keep) == 1 else options.keep, "summary": summary,
-        "step": options.step, "replicates": options.replicates, "on_bad": options.on_bad, "format": options.format,
+        "on_bad": options.on_bad, **({name: given[name] for name in ("step", "replicates", "format")} if "summary" in given else {}),
     }  # fmt: skip
     return found | {name: value for name, value in asked.items() if value}
+
+
+def _source(text: str) -> str | list[str]:
+    """A column or arithmetic; several columns for a vector: h=web,code."""
+    parts = text.split(",")
+    return parts if len(parts) > 1 and all(parts) and not set("`()") & set(text) else text
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
@@ -79,13 +90,15 @@ def _run(options: argparse.Namespace) -> None:
     writer.writerow(columns)
     rows = list(zip(*columns.values(), strict=True))
     writer.writerows([[_cell(value) for value in row] for row in rows])
+    options.output.answer = {"rows": len(rows), "columns": list(columns)}
     if options.out is None:
-        print(buffer.getvalue(), end="")
+        options.output.text(buffer.getvalue())
         return
     from ..core.files import write_text
 
     write_text(options.out, buffer.getvalue())
-    print(f"wrote {len(rows)} rows and {len(columns)} columns to {options.out}; next: scalejax doctor {options.out}")
+    options.output.line(f"{len(rows)} rows and {len(columns)} columns")
+    options.output.wrote(options.out, f"scalejax doctor {options.out}")
 
 
 def _runs(options: argparse.Namespace) -> dict[str, Any]:
@@ -120,6 +133,8 @@ def _curves(options: argparse.Namespace) -> dict[str, Any]:
 
 def _cell(value: Any) -> Any:
     """A cell that reads back as it was: all digits, empty where nothing is known."""
+    import numpy as np  # takes a while, and help needs none
+
     if value is None:
         return ""
     if isinstance(value, float | np.floating):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..core.errors import DecisionError, ScalejaxError, suggest
+from .shell.output import format_options, picture
+from .shell.own_laws import own_law_option
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ..fitting.result import Fit
     from ..fitting.uncertainty.draws import Draws
     from ..posteriors.posterior import Posterior
@@ -21,10 +24,11 @@ def verb(
     verbs: Any, name: str, help_: str, run: Callable[..., None], *options: Callable[[argparse.ArgumentParser], None], epilog: str = ""
 ) -> None:
     """Add a verb with its options and examples to a subparsers object."""
-    parser = verbs.add_parser(name, help=help_, description=help_, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for add in options:
+    about = f"examples, with the files that `scalejax examples` writes:\n\n{epilog}" if epilog else ""
+    parser = verbs.add_parser(name, help=help_, description=help_, epilog=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for add in (*options, format_options):
         add(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, verb=name)
 
 
 def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
@@ -39,11 +43,62 @@ def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
 
 
 def number(text: str, option: str) -> float:
-    """A number, or a sentence."""
+    """A number, such as 7e9, or as people write them, 7B, or a sentence."""
     try:
         return float(text)
     except ValueError:
-        raise ScalejaxError(f"{option}: {text!r} is not a number.") from None
+        from ..data.cells import read_cell  # takes a while
+
+        found = read_cell(text)
+        if found is None:
+            raise ScalejaxError(f"{option}: {text!r} is not a number.") from None
+        return found.value
+
+
+def quantity(text: str) -> float:
+    """A number of an option, as `number` reads it."""
+    return number(text, "value")
+
+
+quantity.__name__ = "number"  # as argparse calls what it could not read
+
+
+def count(text: str) -> int:
+    """A whole number from 0, such as a seed."""
+    if not text.isdecimal() or len(text) > 18:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
+    return int(text)
+
+
+def between(text: str) -> tuple[float, float]:
+    """A range, LOW:HIGH."""
+    low, sign, high = text.partition(":")
+    if not sign:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a range LOW:HIGH, such as 1e6:1e12")
+    return number(low, "range"), number(high, "range")
+
+
+def level(text: str) -> float:
+    """A level of confidence, between 0 and 1."""
+    found = number(text, "level")
+    if not 0 < found < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} does not lie between 0 and 1, such as 0.9")
+    return found
+
+
+def seed_option(parser: argparse.ArgumentParser, of: str) -> None:
+    """--seed."""
+    parser.add_argument("--seed", type=count, default=0, help=f"of {of}, a whole number from 0 (default 0)")
+
+
+def level_option(parser: argparse.ArgumentParser) -> None:
+    """--level."""
+    parser.add_argument("--level", type=level, default=0.9, help="level of the intervals (default 0.9)")
+
+
+def plot_option(parser: argparse.ArgumentParser) -> None:
+    """--plot."""
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="save a picture, .png, .svg or .pdf")
 
 
 def values(texts: Sequence[str], option: str) -> dict[str, Any]:
@@ -51,18 +106,24 @@ def values(texts: Sequence[str], option: str) -> dict[str, Any]:
     found = {}
     for name, text in pairs(texts, option).items():
         parts = [number(part, option) for part in text.split(",")]
-        found[name] = parts[0] if len(parts) == 1 else np.asarray(parts)
+        found[name] = parts[0] if len(parts) == 1 else _array(parts)
     return found
+
+
+def _array(parts: Sequence[float]) -> np.ndarray:
+    import numpy as np  # takes a while, and help needs none
+
+    return np.asarray(parts)
 
 
 def ranges(texts: Sequence[str], option: str) -> dict[str, tuple[float, float]]:
     """name=low:high texts as a mapping."""
     found = {}
     for name, text in pairs(texts, option).items():
-        low, sign, high = text.partition(":")
-        if not sign:
-            raise ScalejaxError(f"{option} {name}={text!r} must read {name}=low:high, such as {name}=1e6:1e12.")
-        found[name] = (number(low, option), number(high, option))
+        try:
+            found[name] = between(text)
+        except argparse.ArgumentTypeError:
+            raise ScalejaxError(f"{option} {name}={text!r} must read {name}=low:high, such as {name}=1e6:1e12.") from None
     return found
 
 
@@ -81,13 +142,13 @@ def common(parser: argparse.ArgumentParser) -> None:
     """Options of every verb that decides."""
     parser.add_argument("--given", nargs="+", default=[], metavar="INPUT=VALUE", help="other inputs of law and cost, such as U=25e9")
     parser.add_argument(
-        "--bootstrap", type=int, default=1000, metavar="N", help="replicates for intervals of fits (default 1000; 0: Laplace)"
+        "--bootstrap", type=count, default=1000, metavar="N", help="replicates for intervals of fits (default 1000; 0: Laplace)"
     )
     parser.add_argument("--group", type=_group, help="which group of a grouped fit; COLUMN=NAME,... where groups cross")
-    parser.add_argument("--level", type=float, default=0.9, help="level of the intervals (default 0.9)")
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
-    parser.add_argument("--markdown", action="store_true", help="print Markdown")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="save a picture, .png, .svg or .pdf")
+    level_option(parser)
+    seed_option(parser, "the bootstrap")
+    plot_option(parser)
+    own_law_option(parser)
 
 
 def _group(text: str) -> str | dict[str, str]:
@@ -102,7 +163,7 @@ def weight_limits(parser: argparse.ArgumentParser) -> None:
     ways = "one for all, one for every domain in order, or DOMAIN=VALUE for some"
     for name, text in (("caps", "largest weight"), ("floors", "smallest weight"), ("available", "unique tokens (inf: unlimited)")):
         parser.add_argument(f"--{name}", nargs="+", type=_limit, metavar="VALUE", help=f"{text}: {ways}")
-    parser.add_argument("--tokens", type=float, help="tokens to train on (default D of the run)")
+    parser.add_argument("--tokens", type=quantity, help="tokens to train on (default D of the run)")
     parser.add_argument("--epochs", type=float, default=1.0, help="how often a domain may be repeated (default 1)")
     parser.add_argument("--kl-weight", type=float, default=0.0, help="weight of the divergence from equal weights, in units of the loss")
 
@@ -166,10 +227,17 @@ def cost_of(name: str) -> Callable[..., Any]:
     return getattr(costs, name)
 
 
-def show(table: Any, options: argparse.Namespace, draw: Callable[[], Any] | None = None) -> None:
-    """Print a table, and save the picture that was asked for."""
-    print(table.markdown() if options.markdown else table.text())
-    if options.plot and draw:
-        from ..reporting.figures import save
+def show(answer: Any, options: argparse.Namespace, draw: Callable[[], Any] | None = None, table: Any = None) -> None:
+    """Print a result by its table, or a table alone, in the form that was asked for, and save the picture."""
+    options.output.show(answer, table)
+    if draw:
+        picture(draw, options)
 
-        print(f"saved {save(draw, options.plot)}")
+
+def asked(function: Callable[..., Any], given: Mapping[str, Any], option: str, reserved: Sequence[str] = ()) -> Mapping[str, Any]:
+    """Inputs that are passed on to a function by name, none of which may be the name of an argument of its own."""
+    own = {n for n, p in inspect.signature(function).parameters.items() if p.kind is not p.VAR_KEYWORD} | {*reserved}
+    for name in given:
+        if name in own:
+            raise ScalejaxError(f"{option} {name!r} is no input of a law or a cost, but what this verb has an argument of its own for.")
+    return given

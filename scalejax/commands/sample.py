@@ -8,20 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import ScalejaxError
-from .expressions import distribution
-from .options import made, pairs, verb
+from .options import count, level_option, made, pairs, quantity, seed_option, show, verb
 from .table import law_option, model_of, model_options, runs_of, table_options
 
 EPILOG = """\
-columns are role=source, as in `scalejax fit`. A saved posterior goes wherever a saved fit goes; its draws make the intervals.
-
   scalejax sample runs.csv --columns N=params D=tokens loss=loss --out posterior.npz
   scalejax sample runs.csv --columns N=params D=tokens loss=loss --prior "alpha=LogNormal(log(0.35), 0.2)" "E=Uniform(1.5, 2)"
-  scalejax sample sweep.csv --columns N=n D=d loss=l arch=arch --by arch --share alpha beta --pool A B
-  scalejax sample runs.csv --columns N=params D=tokens loss=loss lab=lab --noise-by lab
-  scalejax sample tasks.csv --law power_law --columns x=compute loss=error n=questions --on linear --likelihood binomial --trials n
+  scalejax sample archs.csv --columns N=params D=tokens loss=loss arch=arch --by arch --share alpha beta E --pool A B --method laplace
+  scalejax sample archs.csv --columns N=params D=tokens loss=loss arch=arch --noise-by arch --method laplace
+  scalejax sample tasks.csv --law power_law --columns x="6*N*D" loss=1-hellaswag n=10042 --on linear --likelihood binomial --trials n
   scalejax allocate posterior.npz --compute 1e21 1e22
-  scalejax report posterior.npz report.html
+
+columns are ROLE=SOURCE, as in `scalejax fit`. A saved posterior goes wherever a saved fit goes; its draws make the intervals.
 """
 
 
@@ -54,6 +52,8 @@ def posterior_options(parser: argparse.ArgumentParser) -> None:
 
 def posterior_of(options: argparse.Namespace) -> dict[str, Any]:
     """Arguments of `sample` that `posterior_options` ask for; those that were not given are left out."""
+    from .expressions import distribution
+
     given = {
         "likelihood": _likelihood(options), "pool": options.pool, "covariates": options.covariates,
         "priors": {name: distribution(text) for name, text in pairs(options.prior, "--prior").items()} or None,
@@ -83,12 +83,12 @@ def _likelihood(options: argparse.Namespace) -> Any:
 def _options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--method", choices=["nuts", "laplace", "svi"], default="nuts", help="nuts (default), or a fast approximation")
-    add("--chains", type=int, default=4, help="chains (default 4)")
-    add("--draws", type=int, default=1000, help="draws a chain (default 1000)")
-    add("--warmup", type=int, default=300, help="steps before them (default 300)")
-    add("--accept", type=float, help="target acceptance (default 0.8, rising to 0.998 while draws diverge); larger takes smaller steps")
-    add("--seed", type=int, default=0, help="of chains and starts")
-    add("--level", type=float, default=0.9, help="level of the intervals (default 0.9)")
+    add("--chains", type=count, default=4, help="chains (default 4)")
+    add("--draws", type=count, default=1000, help="draws a chain (default 1000)")
+    add("--warmup", type=count, default=300, help="steps before them (default 300)")
+    add("--accept", type=quantity, help="target acceptance (default 0.8, rising to 0.998 while draws diverge); larger takes smaller steps")
+    seed_option(parser, "chains and starts")
+    level_option(parser)
     add("--out", type=Path, help="save the posterior, such as posterior.npz, for the verbs that decide, compare and report")
 
 
@@ -101,8 +101,10 @@ def _run(options: argparse.Namespace) -> None:
     )  # fmt: skip
     if options.out:
         posterior.save(options.out)  # before anything else can go wrong
+    options.output.line(f"{posterior.law.name}: {posterior.kind}")
+    show(posterior, options, table=posterior.table(options.level))
     noise = [posterior.noise(options.level)] if posterior.sites else []  # counts have none
-    tables = [posterior.table(options.level), *noise, posterior.priors.table(), posterior.diagnostics()]
-    print(f"{posterior.law.name}: {posterior.kind}\n" + "\n\n".join(table.text() for table in tables))
+    for table in (*noise, posterior.priors.table(), posterior.diagnostics()):
+        show(table, options)
     if options.out:
-        print(f"\nsaved {options.out}; next: scalejax allocate {options.out} --compute 1e21")
+        options.output.wrote(options.out, f"scalejax allocate {options.out} --compute 1e21")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..core.errors import ScalejaxError
-from .expressions import expression, source
-from .options import number, pairs, values
+from .importing import column_options, reading_of
+from .options import pairs, values
 
 if TYPE_CHECKING:
     from ..core.runs import Runs
@@ -18,26 +16,46 @@ if TYPE_CHECKING:
 
 def table_options(parser: argparse.ArgumentParser) -> None:
     """The table and what it calls its columns."""
-    parser.add_argument("table", help="csv, tsv, jsonl, json or parquet file (csv, jsonl and json also gzipped)")
-    parser.add_argument("--columns", nargs="+", default=[], metavar="ROLE=SOURCE", help="which column is N, D, loss, ...")
-    parser.add_argument("--scale", nargs="+", default=[], metavar="ROLE=FACTOR", help="factors, such as N=1e9 for billions")
-    parser.add_argument("--where", help="keep only runs for which this comparison of roles holds, such as 'D/N >= 1'")
-    parser.add_argument("--on-bad", choices=["raise", "flag", "drop"], default="raise", help="rows with unusable values (default raise)")
+    file_option(parser)
+    column_options(parser)
+
+
+def file_option(parser: argparse.ArgumentParser) -> None:
+    """The table, and which rows of it."""
+    parser.add_argument("table", help="table of runs: csv, tsv, json, jsonl, parquet, npz, a log, or what trackers write, also packed")
+    parser.add_argument(
+        "--where", metavar="CONDITION", help="keep only such rows, by roles or columns: 'D/N >= 1 and state == \"finished\"'"
+    )
 
 
 def runs_of(options: argparse.Namespace) -> Runs:
     """The runs that `table_options` ask for."""
     from ..data.readers import read_runs
 
-    roles: dict[str, Any] = {name: source(text) for name, text in pairs(options.columns, "--columns").items()}
-    scale = {name: number(text, "--scale") for name, text in pairs(options.scale, "--scale").items()}
-    runs = read_runs(options.table, on_bad=options.on_bad, scale=scale, **roles)
-    return runs.where(np.asarray(expression(options.where)(runs.columns))) if options.where else runs
+    asked = reading_of(options)
+    return read_runs(rows_of(options, roles_of(options), asked.get("scale", {})), **asked)
+
+
+def roles_of(options: argparse.Namespace) -> dict[str, str]:
+    """Role to column or arithmetic."""
+    return pairs(options.columns, "--columns")
+
+
+def rows_of(options: argparse.Namespace, roles: Mapping[str, str] | None = None, scale: Mapping[str, float] | None = None) -> Any:
+    """The table that `file_option` asks for: its path, or the columns of the rows that --where keeps.
+
+    Rows are chosen before anything is checked, by roles, with their factors, and by any column.
+    """
+    if not options.where:
+        return options.table
+    from .expressions import rows_where
+
+    return rows_where(options.table, options.where, roles or {}, scale or {})
 
 
 def law_option(parser: argparse.ArgumentParser) -> None:
     """One law."""
-    parser.add_argument("--law", help="name of a law (default chinchilla)")
+    parser.add_argument("--law", help="name of a law, or FILE.py:NAME for one of your own (default chinchilla)")
 
 
 def model_options(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from ..core.errors import ConvergenceWarning, FitError, IdentifiabilityWarning, LawError
@@ -16,7 +15,8 @@ from ..core.numeric.precision import double
 from ..core.runs import Runs
 from ..core.table import Shown
 from ..fitting.fit import fit
-from ..fitting.objective.problem import residuals
+from ..fitting.objective.losses import loss_terms
+from ..fitting.objective.problem import residuals_at
 from ..fitting.result import Fit
 from ..fitting.status import Status
 
@@ -44,6 +44,7 @@ class Audit(Shown):
         return f"{self.fit.law.name}: {self.status.value}; the objective {self.objective:.6g} can fall by {fall:.3g} % to {self.best:.6g}"
 
 
+@double
 def audit(law: Law, runs: Runs, params: Mapping[str, Any], *, start: Mapping[str, Any] | None = None, **options: Any) -> Audit:
     """Check parameters that some other program fitted: are they an optimum, or did its optimiser never leave its start?
 
@@ -98,6 +99,6 @@ def _objective(found: Fit, params: Mapping[str, Any]) -> float:
     request = found.request
     theta = request.layout.inverse(params)[:, None]
     data = request.batch.gather(np.zeros(1, int))
-    residual = np.asarray(residuals(request.spec, request.batch.batched, theta, data))
+    residual = np.asarray(residuals_at(request.spec, request.batch.batched, theta, data))
     counts = data.weight > 0  # beyond the end of a curve nothing was observed
-    return float(np.sum(data.weight[counts] * np.asarray(request.loss.rho(jnp.asarray(residual[counts])))))
+    return float(np.sum(data.weight[counts] * loss_terms(request.loss, residual[counts])[0]))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import FitError, suggest
+from ..core.numeric.precision import double
 from ..core.table import Shown, Table, number
 from ..fitting.result import Fit
 
@@ -67,6 +68,7 @@ class Checklist(Shown):
         return Table(["item", "section", "question", "answer"], rows, notes=[f"{stated} of {len(self.answers)} questions answered"])
 
 
+@double
 def checklist(fit: Fit, **answers: str) -> Checklist:
     """The checklist of a reproducible scaling-law fit: what the fit knows filled in, the rest from you, what is missing named.
 

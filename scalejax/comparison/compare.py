@@ -12,7 +12,7 @@ import numpy as np
 from ..core.errors import DataError, FitError, suggest
 from ..core.numeric.precision import double
 from ..core.numeric.statistics import ends
-from ..core.table import Shown, Table
+from ..core.table import Shown, Table, formatted
 from ..posteriors.checks.influence import loo as leave_one_out
 from ..posteriors.checks.influence import observed_rows
 from ..posteriors.checks.psis import Loo, pseudo_bma_weights, stacking_weights
@@ -103,8 +103,9 @@ class Comparison(Shown):
             loo = self.loo[name]
             bad = len(loo.influential)
             rows.append([
-                name, f"{found.elpd[i]:.1f}", f"{found.difference[i]:.1f}", f"{found.se[i]:.1f}", f"{loo.p_loo:.1f}",
-                f"{self.weights[name]:.3f}", f"{self.pseudo_bma[name]:.3f}", f"{bad} of {len(loo.khat)} too high" if bad else "good",
+                name, *(formatted(v, ".1f") for v in (found.elpd[i], found.difference[i], found.se[i], loo.p_loo)),
+                formatted(self.weights[name], ".3f"), formatted(self.pseudo_bma[name], ".3f"),
+                f"{bad} of {len(loo.khat)} too high" if bad else "good",
             ])  # fmt: skip
         notes = [f"{len(self.lpd)} observations, leave-one-out. {self.verdict}"]
         notes += [f"{name}: {loo.verdict}" for name, loo in self.loo.items() if len(loo.influential)]

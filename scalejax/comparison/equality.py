@@ -12,7 +12,7 @@ from jax.scipy.special import betainc, gammaincc
 from ..core.answer import without
 from ..core.errors import DecisionError, suggest
 from ..core.numeric.precision import double
-from ..core.table import Shown, Table, number
+from ..core.table import Shown, Table, formatted, number
 from ..decisions.known import Source
 from ..decisions.pairing import Pair, belong, knowns
 from ..fitting.result import Fit
@@ -40,7 +40,7 @@ class Equality(Shown):
 
     def table(self) -> Table:
         """A row for every parameter, and the joint test below."""
-        rows = [[n, number(self.difference[n]), number(self.standard_error[n], 3), f"{self.p_each[n]:.2g}"] for n in self.names]
+        rows = [[n, number(self.difference[n]), number(self.standard_error[n], 3), formatted(self.p_each[n], ".2g")] for n in self.names]
         note = f"together: chi2 = {self.chi2:.4g} with {self.df} degrees of freedom, p = {self.p:.3g}"
         return Table(["parameter", "difference", "std. error", "p"], rows, title="Equality of parameters", notes=[note])
 

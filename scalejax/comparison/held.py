@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from ..core.errors import FitError
-from ..core.table import Shown, Table, number
+from ..core.table import Shown, Table, formatted, number
 from ..posteriors.checks.predictive import LEVELS
 from ..posteriors.checks.psis import stacking_weights
 from .scores import Ranking, ranking, verdict
@@ -80,8 +80,8 @@ class Holdout(Shown):
         inside = [self._inside(level).mean(axis=0) for level in LEVELS]
         rows = [
             [
-                self.laws[i], f"{found.elpd[i]:.1f}", f"{found.difference[i]:.1f}", f"{found.se[i]:.1f}", number(rmse[i], 3),
-                *(f"{share[i]:.2f}" for share in inside), f"{self.weights[self.laws[i]]:.3f}",
+                self.laws[i], *(formatted(v[i], ".1f") for v in (found.elpd, found.difference, found.se)), number(rmse[i], 3),
+                *(formatted(share[i], ".2f") for share in inside), formatted(self.weights[self.laws[i]], ".3f"),
             ]
             for i in found.order
         ]  # fmt: skip
@@ -99,7 +99,7 @@ class Holdout(Shown):
             mine = self.split == k
             for i, law in enumerate(self.laws):
                 rmse = float(np.sqrt(np.mean(self.error[mine, i] ** 2)))
-                cells = (f"{self.lpd[mine, i].mean():.3f}", number(rmse, 3), f"{self._inside(0.9)[mine, i].mean():.2f}")
+                cells = (formatted(self.lpd[mine, i].mean(), ".3f"), number(rmse, 3), formatted(self._inside(0.9)[mine, i].mean(), ".2f"))
                 rows.append([name, law, str(mine.sum()), *cells])
         return Table(["left out", "law", "observations", "mean log density", self._rmse, "in 90 %"], rows)
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..core.errors import ConvergenceWarning, DataError, FitError, IdentifiabilityWarning
 from ..core.laws.law import Law
+from ..core.numeric.precision import double
 from ..core.runs import Runs
 from ..core.table import Shown, Table, number
 from ..data.readers import read_runs
@@ -76,6 +77,7 @@ class League(Shown):
         return self.table().html() + self.scores().html()
 
 
+@double
 def league(
     laws: Mapping[str, Any],
     runs: Runs | Any,

@@ -11,7 +11,7 @@ from ..core.errors import DecisionError
 from ..core.numeric.precision import double
 from ..core.numeric.statistics import ends
 from ..core.runs import Runs
-from ..core.table import Shown, Table, number
+from ..core.table import Shown, Table, formatted, number
 from ..decisions.known import Known
 from ..decisions.pairing import Pair
 from ..decisions.recipes.arm import arms, made_by, no_cost
@@ -70,7 +70,7 @@ class RecipeComparison(Shown):
     def table(self) -> Table:
         """A row for every point of compute."""
         rows = [
-            [f"{C:.3g}", number(a), number(b), number(a - b, 3), number(low, 3), number(high, 3), better or "undecided"]
+            [formatted(C, ".3g"), number(a), number(b), number(a - b, 3), number(low, 3), number(high, 3), better or "undecided"]
             for C, a, b, low, high, better in zip(
                 self.compute, self.first, self.second, self.low, self.high, self.better, strict=True
             )

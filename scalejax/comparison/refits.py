@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -14,6 +13,7 @@ import numpy as np
 from ..core.errors import FitError, IdentifiabilityError
 from ..core.laws.law import Law
 from ..core.numeric.batching import traced
+from ..core.numeric.programs import compiled
 from ..core.runs import Runs
 from ..fitting.fit import fit
 from ..fitting.objective.penalty import CENTRAL, ranges
@@ -118,7 +118,7 @@ def by_sample(
     return Scores(rows, lpd - y if on == "log" else lpd, share - np.median(predicted, axis=0), pit, on)
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled(0, once=True)
 def _linearised(spec: Spec, theta: Any, inputs: tuple[Any, ...], group: Any, fixed: dict[str, Any]) -> tuple[Any, Any]:
     """Predictions at all rows, logarithms if the fit is on logs, and their derivatives: (rows * T,) and (rows * T, size)."""
     traced("linearised")

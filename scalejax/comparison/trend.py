@@ -36,6 +36,7 @@ class MonotoneTrend(Shown):
     against: int
 
 
+@double
 def monotone_trend(x: Any, y: Any) -> MonotoneTrend:
     r"""Test for a monotone trend (Mann and Kendall), for claims that a score rises reliably with size or data.
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from .errors import DecisionError
 from .numeric.statistics import ends
-from .table import Shown, number
+from .table import Shown, number, span
 
 
 class _Drawn(Shown):
@@ -53,7 +53,7 @@ class Answer(_Drawn):
                 row.append(value if isinstance(value, str) else number(float(value), digits))
                 if name in limits:
                     low, high = (float(np.ravel(end)[i]) for end in limits[name])
-                    row.append(f"{number(low, digits)} – {number(high, digits)}")
+                    row.append(span(low, high, digits))
             rows.append(row)
         return head, rows
 

@@ -50,16 +50,38 @@ class DecisionError(ScalejaxError):
     """An optimum was asked for that does not exist or is not determined."""
 
 
-class ConvergenceWarning(UserWarning):
+class ScalejaxWarning(UserWarning):
+    """Base of every warning of scalejax, which programs tell by its code.
+
+    Attributes:
+        code: short fixed name: that of the class, or a finer one such as "duplicate".
+        severity: "info", "warning", or "error" if the answer is of no use as it stands.
+    """
+
+    code = "warning"
+    severity = "warning"
+
+    def __init__(self, message: str, code: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code or type(self).code
+
+
+class ConvergenceWarning(ScalejaxWarning):
     """A solver stopped before the optimum was confirmed."""
 
+    code = "convergence"
 
-class IdentifiabilityWarning(UserWarning):
+
+class IdentifiabilityWarning(ScalejaxWarning):
     """Some parameters are poorly or not at all determined by the runs."""
 
+    code = "identifiability"
 
-class DataWarning(UserWarning):
+
+class DataWarning(ScalejaxWarning):
     """Something in a table of runs looks unintended."""
+
+    code = "data"
 
 
 def one_line(text: str, longest: int = LONGEST) -> str:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import html
+import io
+import itertools
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, fields
 from enum import Enum
@@ -11,17 +15,46 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .edge import edged
+from . import inert
+from .edge.public import edged
 from .errors import ScalejaxError
 
 _SHORT = 8  # values that are shown one by one
+_FEW = 2  # rows that are printed rather than counted
 
 
-def number(value: Any, digits: int = 5) -> str:
+class Cell(str):
+    """The text of a cell that knows what it shows: a number, or the (low, high) of an interval."""
+
+    value: float | tuple[float, float]
+
+    def __new__(cls, text: str, value: float | tuple[float, float]) -> Cell:
+        cell = super().__new__(cls, text)
+        cell.value = value
+        return cell
+
+
+class Note(str):
+    """A line beside a table that programs can tell by its code, such as "extrapolation", and its severity: info, warning or error."""
+
+    code: str
+    severity: str
+
+    def __new__(cls, text: str, code: str, severity: str = "warning") -> Note:
+        note = super().__new__(cls, text)
+        note.code, note.severity = code, severity
+        return note
+
+
+def number(value: Any, digits: int = 5) -> Cell:
     """A number as a person writes it: 5 significant digits, no exponent where none is needed."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    value = math.nan if value is None else float(value)
+    return Cell(_written(value, digits), value)
+
+
+def _written(value: float, digits: int) -> str:
+    if math.isnan(value):
         return "—"
-    value = float(value)
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
     if value == 0:
@@ -32,38 +65,57 @@ def number(value: Any, digits: int = 5) -> str:
     return f"{value:.{digits - 1}e}"
 
 
+def formatted(value: Any, form: str) -> Cell:
+    """A number in a format of Python's: formatted(1.2345e21, ".3g"); "%" forms have a blank before the sign."""
+    text = f"{float(value):{form}}"
+    return Cell(text.replace("%", " %"), float(value))
+
+
+def percent(share: Any, digits: int = 3) -> Cell:
+    """A share in per cent; with digits=0 in whole ones."""
+    return Cell(f"{100 * float(share):.{digits}{'g' if digits else 'f'}} %", float(share))
+
+
+def span(low: Any, high: Any, digits: int = 5) -> Cell:
+    """An interval: low – high."""
+    return Cell(f"{number(low, digits)} – {number(high, digits)}", (float(low), float(high)))
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows of cells under a header; the first column is text, the others are numbers by nature and aligned right.
 
+    Texts are inert in every form: what stands in a name is shown, and neither ends a cell nor runs.
+
     Args:
         header: names of the columns.
-        rows: cells, already formatted.
+        rows: cells, already formatted; those made by `number`, `formatted` and `span` carry their values along.
         title, notes: lines above and below.
+        ends: how many rows of a long table are printed from its beginning and from its end; None for all. Values are always those of all.
     """
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
     title: str = ""
     notes: Sequence[str] = ()
+    ends: tuple[int, int] | None = None
 
     def text(self) -> str:
         """Plain text with aligned columns."""
-        cells = [list(self.header), *(list(row) for row in self.rows)]
+        cells = [[inert.line(cell) for cell in row] for row in [self.header, *self._printed]]
         widths = [max(len(row[i]) for row in cells) for i in range(len(self.header))]
-        lines = [self.title] if self.title else []
+        lines = [inert.line(self.title)] if self.title else []
         for row in cells:
             first = row[0].ljust(widths[0])
             lines.append("  ".join([first, *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))]).rstrip())
-        return "\n".join([*lines, *self.notes])
+        return "\n".join([*lines, *map(inert.line, self.notes)])
 
     def markdown(self) -> str:
         """GitHub-flavoured Markdown."""
-        head = "| " + " | ".join(self.header) + " |"
+        head, *body = ("| " + " | ".join(map(inert.markdown, row)) + " |" for row in [self.header, *self._printed])
         rule = "|" + "|".join([" --- "] + [" ---: "] * (len(self.header) - 1)) + "|"
-        body = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in self.rows]
-        title = [f"**{self.title}**", ""] if self.title else []
-        notes = ["", *self.notes] if self.notes else []
+        title = [f"**{inert.markdown(self.title)}**", ""] if self.title else []
+        notes = ["", *map(inert.markdown, self.notes)] if self.notes else []
         return "\n".join([*title, head, rule, *body, *notes])
 
     def html(self) -> str:
@@ -71,7 +123,7 @@ class Table:
         head = "".join(f"<th scope='col'>{html.escape(cell)}</th>" for cell in self.header)
         body = "".join(
             "<tr>" + f"<th scope='row'>{html.escape(row[0])}</th>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row[1:]) + "</tr>"
-            for row in self.rows
+            for row in self._printed
         )
         caption = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
         notes = "".join(f"<p class='note'>{html.escape(note)}</p>" for note in self.notes)
@@ -79,7 +131,7 @@ class Table:
 
     def latex(self) -> str:
         """A LaTeX tabular with booktabs rules."""
-        lines = [" & ".join(_tex(cell) for cell in row) + r" \\" for row in [self.header, *self.rows]]
+        lines = [" & ".join(map(inert.latex, row)) + r" \\" for row in [self.header, *self._printed]]
         columns = "l" + "r" * (len(self.header) - 1)
         return "\n".join(
             [
@@ -93,19 +145,55 @@ class Table:
             ]
         )
 
-    def to_pandas(self) -> Any:
-        """A pandas data frame of the cells: numbers where a column holds nothing else, texts as they are shown."""
-        import pandas
+    @property
+    def _printed(self) -> Sequence[Sequence[str]]:
+        first, last = self.ends or (len(self.rows), 0)
+        left = len(self.rows) - first - last
+        if left <= _FEW:
+            return self.rows
+        between = [f"… {left} more", *[""] * (len(self.header) - 1)]
+        return [*self.rows[:first], between, *self.rows[len(self.rows) - last :]]
 
-        head: list[str] = []
-        for name in self.header:  # intervals stand beside what they belong to, under equal names
-            head.append(f"{head[-1]} {name}" if name in head else name)
-        frame = pandas.DataFrame([list(row) for row in self.rows], columns=head)
-        for i, name in enumerate(head):
-            values = [_parsed(row[i]) for row in self.rows]
-            if values and None not in values:
-                frame[name] = values
-        return frame
+    def columns(self) -> dict[str, list[Any]]:
+        """Values by column: numbers in full, NaN where a column of numbers is empty, texts as they are shown.
+
+        An interval is two columns, "N low 90 %" and "N high 90 %", named after what stands before it.
+        """
+        found: dict[str, list[Any]] = {}
+        before = ""
+        for i, name in enumerate(self.header):
+            cells = [row[i] for row in self.rows]
+            level = _LEVEL.fullmatch(name)
+            before = before if level else name
+            if any(isinstance(cell, Cell) and isinstance(cell.value, tuple) for cell in cells):
+                pairs = [cell.value if isinstance(cell, Cell) and isinstance(cell.value, tuple) else (math.nan, math.nan) for cell in cells]
+                parts = {
+                    f"{before} {end} {level[1] if level else ''}": list(side)
+                    for end, side in zip(("low", "high"), zip(*pairs, strict=True), strict=True)
+                }
+            else:
+                values = [_value(cell) for cell in cells]
+                parts = {f"{before} {level[1]}" if level else name: values if None not in values else [_own(cell) for cell in cells]}
+            for label, column in parts.items():
+                found[_unused(label.strip() or ("name" if i == 0 else "remark"), found)] = column
+        return found
+
+    def records(self) -> list[dict[str, Any]]:
+        """A mapping from column to value for every row, in the types of JSON."""
+        columns = self.columns()
+        return [{name: plain_value(column[i]) for name, column in columns.items()} for i in range(len(self.rows))]
+
+    def csv(self) -> str:
+        """The values as csv: numbers in full, empty where there is none; without title and notes."""
+        return csv_of(self.columns())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Title, rows as mappings and notes in the types of JSON; a note with a code is a mapping with "code", "severity", "message"."""
+        return {"title": self.title, "rows": self.records(), "notes": [noted(note) for note in self.notes]}
+
+    def to_pandas(self) -> Any:
+        """A pandas data frame of `columns()`: numbers in full, intervals as two columns; needs pandas."""
+        return frame(self.columns())
 
     def __str__(self) -> str:
         return self.text()
@@ -114,27 +202,64 @@ class Table:
         return self.html()
 
 
-def _parsed(cell: str) -> float | None:
-    """The number that a cell shows, NaN where it is empty; None for a text."""
-    special = {"": math.nan, "—": math.nan, "∞": math.inf, "-∞": -math.inf}
+_LEVEL = re.compile(r"(?:.*, )?([\d.]+ %)")  # a header of intervals, which belong to the column before
+
+
+def csv_of(columns: Mapping[str, Any]) -> str:
+    """Columns of equal lengths as csv, NaN as an empty cell."""
+    rows = zip(*(np.asarray(column, object).tolist() for column in columns.values()), strict=True)
+    cells = ([*columns], *(["" if isinstance(value, float) and math.isnan(value) else value for value in row] for row in rows))
+    return "".join(map(_csv_line, cells))
+
+
+def _csv_line(cells: Sequence[Any]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\r\n").writerow(cells)  # by which cells with either sign are quoted
+    return out.getvalue().removesuffix("\r\n") + "\n"
+
+
+def frame(columns: Mapping[str, Any]) -> Any:
+    """A pandas data frame.
+
+    Raises:
+        ScalejaxError: if pandas is not installed.
+    """
     try:
-        return special[cell] if cell in special else float(cell.replace(",", ""))
+        import pandas
+    except ImportError:
+        raise ScalejaxError("A data frame needs pandas; install it with pip install pandas, or take table().columns().") from None
+    return pandas.DataFrame(columns)
+
+
+def noted(note: str) -> str | dict[str, str]:
+    """A note as JSON holds it."""
+    return {"code": note.code, "severity": note.severity, "message": str(note)} if isinstance(note, Note) else str(note)
+
+
+def _unused(name: str, taken: Mapping[str, Any]) -> str:
+    """The name, or the first of "name 2", "name 3", ... that is free."""
+    return next(label for n in itertools.count(1) if (label := name if n == 1 else f"{name} {n}") not in taken)
+
+
+def _value(cell: str) -> float | int | None:
+    """The number that a cell shows, NaN where it is empty; None for a text."""
+    if isinstance(cell, Cell):
+        return cell.value if isinstance(cell.value, float) else None
+    if cell in _EMPTY:
+        return _EMPTY[cell]
+    text, share = cell.replace(",", ""), 100 if cell.endswith(" %") else 1
+    try:
+        return int(text) if text.lstrip("-").isdecimal() else float(text.removesuffix(" %")) / share
     except ValueError:
         return None
 
 
-def _tex(cell: str) -> str:
-    for old, new in (
-        ("\\", r"\textbackslash{}"),
-        ("_", r"\_"),
-        ("%", r"\%"),
-        ("&", r"\&"),
-        ("#", r"\#"),
-        ("∞", r"$\infty$"),
-        ("—", "--"),
-    ):
-        cell = cell.replace(old, new)
-    return cell
+def _own(cell: str) -> float | str:
+    """The value of a cell of a column of texts, the number if it is made of one."""
+    return cell.value if isinstance(cell, Cell) and isinstance(cell.value, float) else str(cell)
+
+
+_EMPTY = {"": math.nan, "—": math.nan, "∞": math.inf, "-∞": -math.inf}
 
 
 def entry(name: str, index: tuple[int | str, ...]) -> str:
@@ -162,7 +287,7 @@ class Shown:
     def to_dict(self) -> dict[str, Any]:
         """What can be written as JSON: numbers, texts and arrays by name, and with draws the 90 % "interval" instead of them.
 
-        Data, laws and compiled problems are left out.
+        NaN is None and infinity "Infinity", which JSON lacks. Data, laws and compiled problems are left out.
         """
         named = {f.name: plain_value(getattr(self, f.name)) for f in fields(self) if f.name not in self._BULKY and f.name[0] != "_"}
         out = {name: value for name, value in named.items() if value is not _OTHER}
@@ -172,9 +297,13 @@ class Shown:
             limits = {}
         return out | ({"interval": limits} if limits else {})
 
-    def to_pandas(self) -> Any:
-        """The table as a pandas data frame; needs pandas."""
-        return self.table().to_pandas()
+    def to_pandas(self, **options: Any) -> Any:
+        """The table as a pandas data frame of numbers in full, intervals as two columns; needs pandas.
+
+        Args:
+            **options: as `table` takes them, such as level=0.8.
+        """
+        return self.table(**options).to_pandas()
 
     def __repr__(self) -> str:
         return self.table().text()
@@ -226,15 +355,18 @@ _OTHER = object()  # what is no plain value
 
 
 def plain_value(value: Any) -> Any:
-    """A value in the types of JSON, or `_OTHER`."""
+    """A value in the types of JSON, NaN as None and infinity as "Infinity", or `_OTHER`."""
     if isinstance(value, Enum):
         return value.value
+    if isinstance(value, float) and not math.isfinite(value):  # JSON has neither
+        return None if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Shown):
         return value.to_dict()
     if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
+        finite = value.dtype.kind != "f" or np.isfinite(value).all()
+        return value.tolist() if finite and value.dtype.kind != "O" else plain_value(value.tolist())
     if isinstance(value, Mapping):
         parts = {str(k): plain_value(v) for k, v in value.items()}
         return _OTHER if any(part is _OTHER for part in parts.values()) else parts
@@ -246,13 +378,17 @@ def plain_value(value: Any) -> Any:
 
 def _said(value: Any) -> str:
     """A value in a few words."""
-    if isinstance(value, bool | str | int) or value is None:
+    if isinstance(value, bool | str) or value is None:
         return str(value)
+    if isinstance(value, int):
+        return Cell(str(value), float(value))
     if isinstance(value, Mapping):
         return ", ".join(map(str, value)) or "none"
     array = np.asarray(value) if isinstance(value, float | list | tuple | np.ndarray | np.generic) else None
     if array is None:  # what prints in lines of its own is named only
         return type(value).__name__
+    if array.dtype.kind in "fiu" and array.size == 1:
+        return number(array.item())
     if array.dtype.kind not in "fiub" or array.size <= _SHORT:
         return ", ".join(number(v) if array.dtype.kind in "fiu" else str(v) for v in array.ravel()[:_SHORT]) + ", …" * (array.size > _SHORT)
     shape = " x ".join(map(str, array.shape))

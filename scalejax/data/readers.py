@@ -100,7 +100,7 @@ def read_runs(
         raise _in_file(error, table) from error.__cause__
     for flag in (*flags, *warned):
         if flag.code != "kept":
-            warn(flag.message, DataWarning)
+            warn(DataWarning(flag.message, flag.code))
     runs = replace(runs, flags=(*flags, *runs.flags))
     return merged(runs) if replicates == "mean" else runs
 

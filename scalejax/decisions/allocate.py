@@ -13,7 +13,7 @@ import numpy as np
 from ..core.answer import Answer
 from ..core.errors import DecisionError
 from ..core.numeric.precision import double
-from ..core.table import Table, number
+from ..core.table import Note, Table, formatted, number, span
 from ..optimum.many import Optima
 from .averaged import over_laws
 from .costs import six_nd
@@ -227,8 +227,8 @@ class Allocation(Answer):
             for name, parts in columns.items():
                 digits = 5 if name == "loss" else 4
                 value, *ends_ = (np.atleast_1d(part)[i] for part in parts)
-                row.append(f"{value:.3g}" if name == "compute" and self.for_budget else number(value, digits))
-                row += [" – ".join(number(end, digits) for end in ends_)] if ends_ else []
+                row.append(formatted(value, ".3g") if name == "compute" and self.for_budget else number(value, digits))
+                row += [span(ends_[0], ends_[1], digits)] if ends_ else []
             rows.append(row)
         head = [cell for name, parts in columns.items() for cell in ([name, f"{100 * level:g} %"] if len(parts) > 1 else [name])]
         return Table(head, rows, notes=self._notes())
@@ -237,15 +237,16 @@ class Allocation(Answer):
         notes = ["; ".join([f"cost {self.cost}", *self._drawn])]
         held = dict.fromkeys(name for names in self.active for name in names)
         if held:
-            notes.append(f"held by {', '.join(held)}: the optimum lies at a bound, move it if it is not meant")
+            notes.append(Note(f"held by {', '.join(held)}: the optimum lies at a bound, move it if it is not meant", "at-bound", "info"))
         if self.kept:
             notes.append(self.kept)
         if np.any(self.unmet):
-            notes.append(f"{100 * np.max(self.unmet):.2g} % of the draws cannot reach a target loss; they count as infinite cost")
+            share = f"{100 * np.max(self.unmet):.2g} %"
+            notes.append(Note(f"{share} of the draws cannot reach a target loss; they count as infinite cost", "unmet"))
         far = {name: float(np.max(value)) / self.observed[name] for name, value in self.inputs.items() if name in self.observed}
         if far and max(far.values()) > 1:
             beyond = " and ".join(f"{factor:.3g} times the largest {name} of the runs" for name, factor in far.items() if factor > 1)
-            notes.append(f"extrapolation: up to {beyond}")
+            notes.append(Note(f"extrapolation: up to {beyond}", "extrapolation"))
         return notes
 
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.answer import Answer
-from ..core.table import Named, Table, entry, number
+from ..core.table import Named, Table, entry, number, span
 
 _DIGITS = 5
 
@@ -77,7 +77,7 @@ class Derived(Named, Answer):
 
     @staticmethod
     def _range(limits: tuple[Any, Any], at: tuple[int, ...]) -> str:
-        return " – ".join(number(float(np.asarray(end)[at]), _DIGITS) for end in limits)
+        return span(np.asarray(limits[0])[at], np.asarray(limits[1])[at], _DIGITS)
 
 
 RESERVED = frozenset({*dir(Answer), *Derived.__dataclass_fields__, "kind", "draws"})

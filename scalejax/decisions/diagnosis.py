@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
 from typing import Any
 
 import jax
@@ -10,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..core.errors import DecisionError
+from ..core.numeric.kept import remembered
+from ..core.numeric.programs import compiled
 from ..optimum.implicit import attached
 from ..optimum.many import Optima, optimise
 from ..optimum.program import Condition, Program
@@ -17,12 +18,12 @@ from .known import Known
 from .question import Question
 
 
-@lru_cache(maxsize=256)
+@remembered
 def _signed(function: Condition, sign: float) -> Condition:
     return lambda x, v: sign * jnp.max(function(x, v))
 
 
-@lru_cache(maxsize=256)
+@remembered
 def _edge(program: Program) -> Program:
     """The end of a valley: how far the inputs can go in a direction while the objective stays below a ceiling."""
 
@@ -35,7 +36,7 @@ def _edge(program: Program) -> Program:
     )
 
 
-@lru_cache(maxsize=256)
+@remembered
 def _held(program: Program, name: str) -> Program:
     """The problem with one input held at a value."""
     return program._replace(equal=(*program.equal, (name, lambda inputs, v: jnp.log(inputs[name]) - jnp.log(v["held"]))))
@@ -128,7 +129,7 @@ def profile(question: Question, known: Known, point: Optima, name: str, values: 
     return np.where(found.ok[0], found.f[0], np.nan).reshape(count, len(values))
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled(0, once=True)
 def _slopes(program: Program, x: Any, lam: Any, low: Any, high: Any, each: Any, common: Any) -> Any:
     """Derivatives of (packed inputs, objective) with respect to everything the problem depends on."""
 

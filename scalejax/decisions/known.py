@@ -161,7 +161,7 @@ def _alone(fit: Fit, g: int) -> Fit:
     request = replace(asked, runs=asked.tables[g], by=None, share=(), weights=asked.row_weights[g])
     rows = {name: getattr(starts, name)[[g]] for name in ("objective", "status", "iterations")}
     return replace(
-        fit, params=request.params(theta), objective=float(starts.objective[g, 0]), statuses=(fit.statuses[g],), theta=theta,
+        fit, objective=float(starts.objective[g, 0]), statuses=(fit.statuses[g],), theta=theta,
         starts=replace(starts, theta=starts.theta[:, [g]], **rows), curvature=(fit.curvature[g],), request=request,
     )  # fmt: skip
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import jax
@@ -15,6 +14,7 @@ from ..core.errors import DecisionError
 from ..core.laws.formula import collect_conditions, filled_in
 from ..core.laws.law import Law
 from ..core.numeric.batching import traced
+from ..core.numeric.programs import compiled
 
 
 class LawAt:
@@ -143,7 +143,7 @@ class _Said:
     calls: tuple[str, ...]
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2, 3, 4))
+@compiled(0, 1, 2, 3, 4, once=True)
 def _program(
     function: Any, options: Any, laws: Any, grouped: Any, run: bool, rows: Any, numbers: Any, noise: Any
 ) -> tuple[Any, Any, _Said, Any]:

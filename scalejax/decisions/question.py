@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from dataclasses import replace
+from functools import partial
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -15,10 +16,13 @@ import numpy as np
 from ..core.errors import DecisionError
 from ..core.laws.domains import Domain, Fixed, Integer, Interval, Ordered, Positive, Simplex
 from ..core.laws.law import Law
+from ..core.laws.values import values_at
+from ..core.numeric.kept import remembered
 from ..core.numeric.statistics import spearman
 from ..core.runs import Runs
 from ..optimum.many import Box, Optima, optimise
 from ..optimum.program import Condition, Program, Variable
+from .costs import Converted
 from .known import Known
 
 _FAR = 1e14  # how far beyond the plausible range an input may go when nobody bounds it
@@ -122,7 +126,7 @@ def check_direction(law: Law, point: Mapping[str, Any], runs: Runs | None, cost:
     rows = ~runs.excluded
     here = {n: runs[n][rows] if n in runs else given[n] for n in {*names, *law.inputs}}
     spent = np.broadcast_to(np.asarray(cost(**{n: here[n] for n in names}), dtype=np.float64), rows.sum())
-    value = np.asarray(law(**{n: here[n] for n in law.inputs}, **point))
+    value = values_at(law, {n: here[n] for n in law.inputs}, point)
     if value.shape != spent.shape or min(len(np.unique(spent)), len(np.unique(value))) < _TELLING or spearman(spent, value) < _RISING:
         return
     raise DecisionError(
@@ -174,32 +178,32 @@ def value_of(name: str, inputs: Mapping[str, Any], v: Mapping[str, Any]) -> Any:
     return v["given"][name]
 
 
-@lru_cache(maxsize=256)
+@remembered
 def law_condition(law: Law) -> Condition:
     """The law's value."""
     return lambda inputs, v: law.function(**{n: value_of(n, inputs, v) for n in law.inputs}, **v["params"], **dict(law.bound))
 
 
-@lru_cache(maxsize=256)
+@remembered
 def cost_condition(cost: Cost, names: tuple[str, ...]) -> Condition:
     """A cost's value."""
     return lambda inputs, v: cost(**{n: value_of(n, inputs, v) for n in names})
 
 
-@lru_cache(maxsize=256)
+@remembered
 def log_cost(cost: Cost, names: tuple[str, ...]) -> Condition:
     """The logarithm of a cost."""
-    return lambda inputs, v: jnp.log(cost(**{n: value_of(n, inputs, v) for n in names}))
+    return lambda inputs, v: jnp.log(cost(**{**v["numbers"], **{n: value_of(n, inputs, v) for n in names}}))
 
 
-@lru_cache(maxsize=256)
+@remembered
 def least_loss(law: Law, cost: Cost, names: tuple[str, ...], caps: tuple[Any, ...], variables: tuple[Variable, ...]) -> Program:
     """Least loss for a budget."""
     spent = log_cost(cost, names)
     return Program(variables, law_condition(law), (("budget", lambda x, v: spent(x, v) - jnp.log(v["target"])),), _below(caps))
 
 
-@lru_cache(maxsize=256)
+@remembered
 def least_cost(law: Law, cost: Cost, names: tuple[str, ...], caps: tuple[Any, ...], variables: tuple[Variable, ...]) -> Program:
     """Least cost for a loss."""
     loss = law_condition(law)
@@ -220,6 +224,15 @@ def _below(caps: tuple[tuple[Cost, tuple[str, ...]], ...]) -> tuple[tuple[str, C
 def name_of(cost: Cost) -> str:
     """A cost's name, for tables and errors."""
     return getattr(cost, "__name__", type(cost).__name__)
+
+
+def numbers_apart(cost: Cost) -> tuple[Cost, dict[str, float]]:
+    """A cost without the numbers that it was made with, and these by name: costs that differ in them alone share a program."""
+    if isinstance(cost, Converted):
+        return replace(cost, given=()), dict(cost.given)
+    if isinstance(cost, partial) and not cost.args and all(isinstance(v, int | float) for v in cost.keywords.values()):
+        return cost.func, {name: float(v) for name, v in cost.keywords.items()}
+    return cost, {}
 
 
 def pose(
@@ -255,12 +268,17 @@ def pose(
     many = len(combinations)
     variables = tuple(variable(n, domains[n], length(n) if domains[n].axis else 0) for n in names)
     build = least_loss if for_budget else least_cost
-    program = build(law, cost, taken[cost], tuple((c, taken[c]) for c in caps), variables)
+    function, fixed = numbers_apart(cost)
+    program = build(law, function, taken[cost], tuple((c, taken[c]) for c in caps), variables)
     scenarios = {
         "target": np.repeat(target, many),
         "choice": {n: np.tile([float(c[n]) for c in combinations], len(target)) for n in choices},
     }
-    common = {"given": values, "caps": [np.minimum(np.asarray(limit, dtype=np.float64), _ENDLESS) for limit in caps.values()]}
+    common = {
+        "given": values,
+        "numbers": fixed,
+        "caps": [np.minimum(np.asarray(limit, dtype=np.float64), _ENDLESS) for limit in caps.values()],
+    }
     free = tuple(n for n in names if n not in bounds and isinstance(domains[n], Positive))
     return Question(
         program=program, box=box(program, domains, bounds, len(target) * many), scenarios=scenarios, common=common, choices=combinations,

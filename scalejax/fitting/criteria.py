@@ -14,10 +14,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import jax.numpy as jnp
 import numpy as np
 
-from .objective.losses import Loss
+from .objective.losses import Loss, loss_terms
 
 _SCALES = 30.0  # natural logarithms of tau on either side of the loss of a residual of 1e-3 and of 1
 _POINTS = 4001  # of the residuals, over many powers of ten
@@ -29,8 +28,8 @@ def _normaliser(loss: Loss) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """log tau, log Z(tau) and the logarithm of the mean loss under tau."""
     log_r = np.linspace(np.log(1e-14), np.log(1e8), _POINTS)
     r = np.exp(log_r)
-    rho = np.stack([np.asarray(loss.rho(jnp.asarray(sign * r)), dtype=float) for sign in (1.0, -1.0)])
-    centre = np.log(np.maximum(float(loss.rho(jnp.asarray(1e-3))), 1e-30))
+    rho = np.stack([loss_terms(loss, sign * r)[0] for sign in (1.0, -1.0)])
+    centre = np.log(np.maximum(float(loss_terms(loss, np.asarray(1e-3))[0]), 1e-30))
     log_tau = np.linspace(centre - _SCALES, centre + _SCALES, _GRID)
     step = log_r[1] - log_r[0]
     log_z, log_u = np.empty((2, _GRID))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..core.errors import ConvergenceWarning, FitError, IdentifiabilityError, IdentifiabilityWarning, LawError, warn
 from ..core.laws.chain import Chain
@@ -16,11 +16,11 @@ from ..core.runs import Runs
 from ..zoo import laws
 from .identify import anchor_advice, inseparable_inputs, listed_labels
 from .misfit import informed
+from .no_value import check_size, without_value
 from .objective.counts import Binomial
 from .objective.data import runs_for
 from .objective.groups import check_names, grouping
 from .objective.losses import Loss, as_loss, usual_loss
-from .recipes import recipe as find_recipe
 from .request import Request, observations, run_weights, too_few
 from .result import Fit, finish
 from .runaways import with_prior
@@ -28,6 +28,9 @@ from .solvers.gradient import Solver, as_solver
 from .solvers.search import search
 from .solvers.starts import Starts
 from .status import Status, failures
+
+if TYPE_CHECKING:
+    from .recipes import Recipe
 
 _NOWHERE = (Status.NOT_FINITE, Status.TOO_FEW)  # their sentences say why nothing is determined
 
@@ -138,7 +141,7 @@ def fit(
                 unidentified=unidentified, progress=reporter("fit", progress),
             )
         )  # fmt: skip
-    chosen = find_recipe(recipe) if recipe else None
+    chosen = _recipe(recipe) if recipe else None
     request = make_request(
         law if law is not None else (chosen.law if chosen else None), runs,
         loss=loss if loss is not None or chosen is None else chosen.loss, on=on or (chosen.on if chosen else "log"),
@@ -157,6 +160,13 @@ def fit(
         request = with_prior(request, found.best)
         found = search(request, starts, solver, seed, reporter("fit", progress))
     return announce(finish(request, found, solver, recipe, seed, time.perf_counter() - begun))
+
+
+def _recipe(name: str) -> Recipe:
+    """A recipe, whose solvers and starts other fits do without."""
+    from .recipes import recipe
+
+    return recipe(name)
 
 
 def is_chained(law: Any, loss: Any, on: Any, options: Mapping[str, Any], staged: bool) -> bool:
@@ -208,9 +218,10 @@ def make_request(
     loss = usual_loss(on, runs, law.output) if loss is None else as_loss(loss)
     whole = {name: value for name, value in (fix or {}).items() if not isinstance(value, Mapping)}
     anchors = {name: dict(value) for name, value in (fix or {}).items() if isinstance(value, Mapping)}
+    check_size(runs, law.output, on)
     request = Request(
-        law=law, runs=runs, loss=loss, on=on, fix=whole, tie=dict(tie or {}), bounds=_bounds(bounds), by=by, share=share, weights=weights,
-        sizes=dict(sizes or {}), anchors=anchors,
+        law=law, runs=runs, loss=loss, on=on, fix=whole, tie=dict(tie or {}), bounds=checked_bounds(bounds), by=by, share=share,
+        weights=weights, sizes=dict(sizes or {}), anchors=anchors,
     )  # fmt: skip
     if request.share and by is None:
         raise FitError("share names parameters that groups have in common; say which column names the groups with by=...")
@@ -240,7 +251,9 @@ def check(request: Request, unidentified: str) -> None:
 
 
 def announce(fitted: Fit) -> Fit:
-    """Warn of what a reader of the numbers must know."""
+    """Warn of what a reader of the numbers must know; refuse a fit that found no value of the law anywhere."""
+    if all(status is Status.NOT_FINITE for status in fitted.statuses):
+        raise without_value(fitted.request, fitted.theta)
     if not fitted.status.usable:
         warn(
             f"The fit of {fitted.law.name!r} did not converge ({fitted.status.value}): {fitted.status.sentence}{_spared(fitted)} "
@@ -288,7 +301,8 @@ def find_law(law: Law | str | None) -> Law:
     raise FitError(f"{law!r} is not a law; pass sj.laws.chinchilla, its name, or a function decorated with @sj.law(...).")
 
 
-def _bounds(bounds: Mapping[str, tuple[float, float]] | None) -> dict[str, tuple[float, float]]:
+def checked_bounds(bounds: Mapping[str, tuple[float, float]] | None) -> dict[str, tuple[float, float]]:
+    """Two numbers for every parameter."""
     checked = {}
     for name, pair in (bounds or {}).items():
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 import jax.numpy as jnp
@@ -13,7 +12,8 @@ import numpy as np
 from ..core.errors import FitError, LawError
 from ..core.laws.domains import Data, Positive, Real
 from ..core.laws.law import Law
-from ..core.numeric.precision import double
+from ..core.numeric.kept import remembered
+from ..core.numeric.precision import double, namespace
 from ..core.runs import Runs
 from .objective.penalty import CENTRAL, MISFIT
 from .request import Request
@@ -107,11 +107,11 @@ def _knots(law: Law, runs: Runs, on: str) -> tuple[np.ndarray, int]:
     middle, reach = 0.5 * (low + high), 0.5 * (high - low)
     level = float(np.std(runs[law.output][rows])) if on == "linear" else 1.0
     places = _far_apart((points - middle) / reach, count)
-    root = np.linalg.cholesky(np.asarray(_kernel(places, places)) + _JITTER * np.eye(count))
+    root = np.linalg.cholesky(_kernel(places, places) + _JITTER * np.eye(count))
     return np.concatenate([middle, reach, places.ravel(), level * np.linalg.inv(root).T.ravel()]), count
 
 
-@lru_cache(maxsize=64)
+@remembered
 def _with_knots(function: Callable[..., Any], names: tuple[str, ...], on: str) -> Callable[..., Any]:
     """One function for all runs, so that fits of a law with a misfit share their programs."""
 
@@ -130,7 +130,7 @@ def _with_knots(function: Callable[..., Any], names: tuple[str, ...], on: str) -
 
 def _kernel(u: Any, places: Any) -> Any:
     """Correlations of the misfit at u (..., inputs) and at the knots, (..., knots)."""
-    return jnp.exp(-0.5 * ((u[..., None, :] - places) ** 2).sum(axis=-1))
+    return namespace(u).exp(-0.5 * ((u[..., None, :] - places) ** 2).sum(axis=-1))
 
 
 def _far_apart(u: np.ndarray, count: int) -> np.ndarray:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial, wraps
+from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import jax
 import numpy as np
 
 from ..core.errors import DataError
+from ..core.numeric.programs import compiled
 from .objective.problem import predictions
 from .request import Request
 
@@ -91,7 +92,7 @@ def evaluate(request: Request, theta: np.ndarray, inputs: Mapping[str, Any] | Po
     return out
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled(0, once=True)
 def _predict_draws(spec: Any, theta: Any, inputs: tuple[Any, ...], group: Any, fixed: dict[str, Any]) -> Any:
     return jax.vmap(lambda t: predictions(spec, t, inputs, group, fixed), in_axes=-1)(theta)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -13,6 +13,7 @@ import numpy as np
 from ..core.checks import rows_text
 from ..core.errors import DataError, FitError, LawError, suggest
 from ..core.laws.law import Law
+from ..core.numeric.programs import compiled
 from ..core.runs import Runs
 from .objective.data import CURVE, Batch, make_batch, usable_rows
 from .objective.groups import Groups, anchored_values, make_groups
@@ -241,7 +242,7 @@ class Request:
         """
         draws = theta.reshape(theta.shape[0], theta.shape[1], -1)
         flat = np.moveaxis(draws, 0, -1)  # (sets, draws, size)
-        values = _natural(self.layout, flat.reshape(-1, theta.shape[0]), self.held)
+        values = self.layout.natural(flat.reshape(-1, theta.shape[0]), self.held)
         result = {}
         for name in self.law.parameters:
             value = np.asarray(values[name], dtype=np.float64)
@@ -305,14 +306,8 @@ def _weight_column(runs: Runs, name: str) -> np.ndarray:
     return runs[name]
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@compiled(0, 1, once=True)
 def _predict_sets(spec: Spec, batched: tuple[bool, ...], theta: Any, inputs: tuple[Any, ...], group: Any, fixed: dict[str, Any]) -> Any:
     """Predictions of every set at its theta, (sets, rows) or (sets, rows, T)."""
     axes = tuple(-1 if b else None for b in batched)
     return jax.vmap(lambda t, xs: predictions(spec, t, xs, group, fixed), in_axes=(-1, axes))(theta, inputs)
-
-
-@partial(jax.jit, static_argnums=0)
-def _natural(layout: Layout, theta: Any, fixed: dict[str, Any]) -> dict[str, Any]:
-    """Natural parameters of many theta, (members, size)."""
-    return jax.vmap(lambda t: layout.forward(t, fixed))(theta)

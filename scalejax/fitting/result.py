@@ -6,30 +6,33 @@ import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import jax
 import numpy as np
 
 from ..core.errors import FitError
+from ..core.frozen import Frozen, read_only
 from ..core.laws.law import Law
+from ..core.lazy import late
 from ..core.numeric.precision import double
 from ..core.runs import Runs
-from ..core.table import Shown, Table, number
+from ..core.table import Note, Shown, Table, number
 from ..core.version import __version__
+from .consistency import check_consistent
 from .diagnosis import Diagnosis, Verdict
-from .identify import inseparable_inputs
-from .objective.penalty import MISFIT
+from .no_value import overflowing
 from .predict import Points, evaluate, inputs_by_name
 from .request import Request, too_few
 from .runaways import doubts
 from .solvers.gradient import Solver
 from .solvers.search import Found, StartTable
-from .status import CODES, Status, failures
-from .uncertainty.bent import reaches
+from .status import CODES, Status
+from .summary import as_dict, by_group, notes_of
 from .uncertainty.covariance import Curvature
 from .uncertainty.intervals import interval_end, quantile_of, standard_errors
 from .uncertainty.noise import new_noise
+from .uncertainty.profiles.bent import reaches
 from .uncertainty.second_order import second_order
 from .uncertainty.spread import Covariance, Spread, spread
 
@@ -42,10 +45,9 @@ _BLOCKED = 1e-3  # share of the objective that a Newton step promises where no o
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Fit(Shown):
-    """A fitted law. Print it for the report; every array is NumPy float64.
+    """A fitted law. Print it for the report; every array is NumPy float64, and read-only.
 
     Attributes:
-        params: parameter name to float, or to an array with one value a group (or a vector).
         objective: weighted sum of losses at the optimum, over all groups.
         statuses: how every set ended, one unless groups were fitted apart; `status` is the worst of them.
         theta: (size, sets) unconstrained parameters; one set unless groups were fitted apart.
@@ -55,7 +57,6 @@ class Fit(Shown):
         solver, recipe, seed, seconds, versions: provenance.
     """
 
-    params: dict[str, Any]
     objective: float
     statuses: tuple[Status, ...]
     theta: np.ndarray
@@ -67,6 +68,15 @@ class Fit(Shown):
     seed: int
     seconds: float
     versions: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "theta", read_only(np.asarray(self.theta, dtype=np.float64)))
+
+    @cached_property
+    @double
+    def params(self) -> Frozen[Any]:
+        """Parameter name to float, or to an array with one value a group (or a vector): what theta says, which nothing can change."""
+        return Frozen(self.request.params(self.theta))
 
     @property
     def status(self) -> Status:
@@ -164,6 +174,20 @@ class Fit(Shown):
         """
         return evaluate(self.request, self.theta, inputs)
 
+    def predict_interval(self, level: float = 0.9, *, kind: Literal["mean", "run"] = "mean", **inputs: Any) -> tuple[Any, Any]:
+        """(low, high) of `predict(**inputs)` at this confidence `level`, from a thousand draws that decisions from this fit use as well.
+
+        Args:
+            kind, **inputs: as in `Draws.predict`; "run" has the noise of a new run.
+
+        Example: `fit.predict_interval(0.9, kind="run", N=7e9, D=1e12)`.
+        """
+        return self._draws.predict_interval(level, kind=kind, **inputs)
+
+    @cached_property
+    def _draws(self) -> Any:
+        return late("posteriors.default_draws", "default_draws")(self)
+
     def view(self, inputs: Mapping[str, Any]) -> tuple[Request, dict[str, Any]]:
         """The request whose law predicts what is asked for, and the inputs without what says so; fits of chains have several."""
         return self.request, dict(inputs)
@@ -237,8 +261,19 @@ class Fit(Shown):
         """The covariance by default."""
         return spread(self)
 
-    def table(self, level: float = 0.9) -> Table:
-        """Estimates with standard errors, intervals, and the range over the starts that agree."""
+    def table(self, level: float = 0.9, rows: Literal["parameter", "group"] = "parameter") -> Table:
+        """A row for every parameter, or one for every group: `fit.table(rows="group")`.
+
+        Args:
+            level: of the intervals.
+            rows: "parameter" for estimates with standard errors and intervals, "group" for runs, status, R², objective and all parameters
+                with intervals of every group.
+        """
+        if rows not in ("parameter", "group"):
+            raise FitError(f"rows={rows!r} must be 'parameter' or 'group'.")
+        return by_group(self, level) if rows == "group" else self._parameters(level)
+
+    def _parameters(self, level: float) -> Table:
         interval, errors = self.interval(level), self.standard_errors
         rows = []
         for name in self.law.shown:
@@ -272,39 +307,17 @@ class Fit(Shown):
         return "at boundary" if label in shape.boundary else "not determined" if label in shape.flat else ""
 
     def _notes(self) -> list[str]:
-        shape, starts = self.curvature[0], self.starts
-        rows, plain = len(self.runs), self.observed.ndim == 1
-        counted = f"{len(self.observed)} observations" if plain else self.diagnosis.counted
-        notes = [
-            f"objective {self.objective:.8g} ({type(self.request.loss).__name__.lower()} on {self.request.on}), R² {self.r_squared:.5f}, "
-            f"median |residual| {np.median(np.abs(self.residuals[self._seen])):.3g}",
-            f"{starts.agreeing} of {starts.refined} refined starts agree ({starts.screened:,} screened), {starts.optima} distinct optima",
-            counted + (f", {rows - self.runs.used} runs left out" if rows > self.runs.used else "")
-            + f", data {self.runs.digest}; {self.solver} in {self.seconds:.2f} s",
-        ]  # fmt: skip
-        notes += [f"uncertain: {doubt}" for doubt in self.doubts[0]] if len(self.statuses) == 1 else []
-        if self.request.spec.prior:
-            known = " and of the prior of the misfit" if MISFIT in self.law.parameters else " alone"
-            notes.append(f"held by a weak prior on the plausible ranges; intervals are those of the runs{known}")
-        failed = failures(self.groups, self.statuses) if len(self.statuses) > 1 else ""
-        notes += [f"without an answer: {failed}; the other groups do not depend on them"] if failed else []
-        if self.request.weights is None and self.runs.weighted_by:
-            notes.append(f"weighted by column {self.runs.weighted_by!r}")
-        size = self.request.layout.size
-        labels, names = self.request.layout.labels, self.request.entry_names
-        strong = [
-            f"{names[labels[i]]}–{names[labels[j]]} {shape.correlation[i, j]:+.3f}"
-            for i in range(size) for j in range(i) if abs(shape.correlation[i, j]) > 0.95
-        ]  # fmt: skip
-        if strong and len(self.curvature) == 1:
-            notes.append("strong correlations: " + ", ".join(strong[:6]))
-        warning = inseparable_inputs(self.request)
-        notes += [f"NOT IDENTIFIED: {warning}"] if warning else []
-        return (
-            notes
-            + [f"flag {flag.code}: {flag.message}" for flag in self.runs.flags]
-            + [f"flag {r.code}: {r.message}" for r in self.diagnosis.remarks]
-        )
+        return notes_of(self)
+
+    @property
+    def remarks(self) -> tuple[Note, ...]:
+        """What speaks against the data or the fit: sentences with a `code` and a `severity`, "info", "warning" or "error"."""
+        flags = [Note(flag.message, flag.code) for flag in self.runs.flags]
+        return (*flags, *(Note(r.message, r.code, "error" if r.grave else "warning") for r in self.diagnosis.remarks))
+
+    def to_dict(self) -> dict[str, Any]:
+        """What can be written as JSON: parameters with errors and intervals, status, verdict, groups, remarks; data are left to `save`."""
+        return as_dict(self)
 
     def __repr__(self) -> str:
         parts = [f"{self.law.name}: {self._head}", self.table().text(), *(table.text() for table in self._groups_table)]
@@ -334,7 +347,10 @@ class Fit(Shown):
 
 def finish(request: Request, found: Found, solver: Solver, recipe: str | None, seed: int, seconds: float) -> Fit:
     """The `Fit` of a search: statuses, covariance, provenance."""
-    best, shapes, expected_falls = second_order(request, found.best)
+    try:
+        best, shapes, expected_falls = second_order(request, found.best)
+    except np.linalg.LinAlgError as error:
+        raise overflowing(request, found.best) from error
     names = np.asarray([s.value if s else "" for s in CODES], dtype=object)[found.status]
     starts = StartTable(found.objective, names, found.iterations, found.theta, found.screened)
     ends = zip(found.status[:, 0], shapes, expected_falls, strict=True)
@@ -351,10 +367,12 @@ def finish(request: Request, found: Found, solver: Solver, recipe: str | None, s
         "backend": jax.default_backend(),
     }
     name = "closed form" if found.closed else getattr(solver, "name", "lm")
-    return Fit(
-        params=request.params(best), objective=float(found.objective[:, 0].sum()), statuses=tuple(statuses), theta=best, starts=starts,
+    fitted = Fit(
+        objective=float(found.objective[:, 0].sum()), statuses=tuple(statuses), theta=best, starts=starts,
         curvature=tuple(shapes), request=request, solver=name, recipe=recipe, seed=seed, seconds=seconds, versions=versions,
     )  # fmt: skip
+    check_consistent(fitted)
+    return fitted
 
 
 def _stack(fitted: Fit, values: dict[str, np.ndarray]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from ..core.laws.domains import Positive, Real
 from .objective.data import Batch
 from .objective.layout import Layout
 from .objective.penalty import ranges
-from .objective.problem import Spec, residuals
+from .objective.problem import Spec, residuals_at
 from .request import Request
 from .solvers.closed_form import is_linear
 from .solvers.gradient import Solver
@@ -77,7 +77,7 @@ def with_prior(request: Request, theta: np.ndarray) -> Request:
 
 def penalty_weights(spec: Spec, batch: Batch, theta: np.ndarray) -> np.ndarray:
     """(sets,) weights of that prior."""
-    r = np.asarray(residuals(replace(spec, prior=False), batch.batched, theta, batch.gather(np.arange(theta.shape[1])))).T
+    r = np.asarray(residuals_at(replace(spec, prior=False), batch.batched, theta, batch.gather(np.arange(theta.shape[1])))).T
     weight = np.where(np.isfinite(r), batch.weight.T, 0.0)
     of = (spec.loss, spec.layout.size, weight, np.where(weight > 0, r, 0.0))
     return np.maximum(mean_score(*of) / mean_curvature(*of), _SMALLEST)

@@ -49,7 +49,7 @@ _SENTENCES = {
     Status.NOT_FINITE: "The objective is not finite at the start.",
     Status.BLOCKED: "No step lowers the objective although its derivatives are not zero: the law jumps here, or has no value beyond.",
     Status.TOO_FEW: "There are fewer observations than parameters, so that many values fit them equally well.",
-    Status.GIVEN_UP: "Other starts had long agreed on a better optimum.",
+    Status.GIVEN_UP: "Other starts were far ahead, or had long agreed on a better optimum.",
 }
 
 # The order is the integer code that compiled solvers use; 0 means still running.

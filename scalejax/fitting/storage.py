@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
+from zlib import error as ZlibError
 
 import numpy as np
 
-from ..core.errors import DataError, FitError, ScalejaxError
-from ..core.files import write_text
+from ..core.errors import DataError, FitError, LawError, ScalejaxError, suggest
+from ..core.files import write_bytes
 from ..core.laws.law import Law
+from ..core.numeric.precision import double
 from ..core.runs import Flag, Runs
+from ..core.saved import signed, signed_document
 from ..zoo import laws
+from .consistency import check_consistent
+from .fit import checked_bounds
 from .misfit import misfit_of, with_misfit
 from .objective import losses
 from .objective.counts import Binomial
@@ -28,7 +33,8 @@ from .solvers.search import StartTable
 from .status import Status
 from .uncertainty.covariance import Curvature
 
-FORMAT = 1
+FORMAT = 2
+_REASON = 200  # letters of what Python says of a file
 _LOSSES: dict[str, Callable[..., losses.Loss]] = {
     c.__name__: c for c in (losses.Huber, losses.LogCosh, losses.Squared, losses.Absolute, losses.StudentT, losses.Asymmetric, Binomial)
 }
@@ -36,17 +42,17 @@ _LOSSES: dict[str, Callable[..., losses.Loss]] = {
 
 def save_fit(fit: Fit, path: str | os.PathLike[str]) -> None:
     """Write a fit as JSON. Raises FitError if its loss is a user's function, which JSON cannot hold."""
-    write_text(path, as_json(fit_document(fit)))
+    write_bytes(path, signed(fit_document(fit)))
 
 
 def fit_document(fit: Fit) -> dict[str, Any]:
-    """The fit with its data and provenance as what `as_json` writes; see `fit_from_document`."""
+    """The fit with its data and provenance as what `core.saved` writes; see `fit_from_document`."""
     request = fit.request
     runs = request.runs
     return {
         "format": FORMAT,
         "law": {"name": fit.law.name, "bound": dict(fit.law.bound), "misfit": misfit_of(fit.law)},
-        "params": fit.params,
+        "params": fit.params,  # for people to read: a fit that is loaded has them from theta
         "objective": fit.objective,
         "statuses": [status.value for status in fit.statuses],
         "theta": fit.theta,
@@ -71,11 +77,7 @@ def fit_document(fit: Fit) -> dict[str, Any]:
     }
 
 
-def as_json(document: dict[str, Any]) -> str:
-    """The document as text; floats come back bit for bit."""
-    return json.dumps(document, default=_to_json, indent=1)
-
-
+@double
 def load_fit(path: str | os.PathLike[str], law: Law | None = None) -> Fit:
     """Read a fit that `Fit.save` wrote.
 
@@ -84,11 +86,10 @@ def load_fit(path: str | os.PathLike[str], law: Law | None = None) -> Fit:
         law: needed only for a law of your own that is not registered; of a chain, the chain.
 
     Raises:
-        DataError: if the file is missing, incomplete or no fit.
+        DataError: if the file is missing, incomplete, changed after it was saved, or no fit.
     """
     with reading(path, "fit"):
-        document = json.loads(Path(path).read_text())
-        check_format(path, document, FORMAT)
+        document = signed_document(Path(path).read_bytes(), partial(check_format, path, known=FORMAT))
         if "chain" in document:
             from .chained.storage import chain_from_document
 
@@ -107,8 +108,11 @@ def reading(path: str | os.PathLike[str], what: str) -> Iterator[None]:
         raise DataError(f"Cannot read {path}: {error.strerror or error}; give the path of a saved {what}.") from error
     except ScalejaxError:
         raise
-    except (ValueError, LookupError, TypeError, AttributeError, RuntimeError, EOFError, BadZipFile) as error:
-        raise DataError(f"{path} is not a complete saved {what} ({error}); save it again with {what}.save(path).") from error
+    except MemoryError as error:
+        raise DataError(f"{path} does not fit into memory; load it where there is more.") from error
+    except (ValueError, LookupError, TypeError, AttributeError, RuntimeError, EOFError, BadZipFile, OverflowError, ZlibError) as error:
+        reason = " ".join(str(error).split())[:_REASON] or type(error).__name__
+        raise DataError(f"{path} is not a complete saved {what} ({reason}); save it again with {what}.save(path).") from error
 
 
 def check_format(path: str | os.PathLike[str], document: dict[str, Any], known: int) -> None:
@@ -120,7 +124,7 @@ def check_format(path: str | os.PathLike[str], document: dict[str, Any], known: 
 def fit_from_document(document: dict[str, Any], law: Law | None) -> Fit:
     """The fit that `fit_document` turned into a document; `law` is needed only for one that is not registered."""
     misfit = document["law"].get("misfit")
-    law = law or laws[document["law"]["name"].removesuffix(f"_{MISFIT}" if misfit else "")]
+    law = law or known_law(document["law"]["name"].removesuffix(f"_{MISFIT}" if misfit else ""))
     law = with_misfit(law, misfit, document["request"]["on"]) if misfit and MISFIT not in law.parameters else law
     if law.name != document["law"]["name"]:
         raise DataError(f"The file holds the law {document['law']['name']!r}, not {law.name!r}; pass the law that it was made with.")
@@ -145,7 +149,7 @@ def fit_from_document(document: dict[str, Any], law: Law | None) -> Fit:
     asked = document["request"]
     request = Request(
         law=law, runs=runs, loss=loss_from_json(asked["loss"]), on=asked["on"], fix=asked["fix"], tie=asked["tie"],
-        bounds={k: tuple(v) for k, v in asked["bounds"].items()}, by=asked["by"], share=tuple(asked["share"]),
+        bounds=checked_bounds(asked["bounds"]), by=asked["by"], share=tuple(asked["share"]),
         weights=None if asked["weights"] is None else np.asarray(asked["weights"]), sizes=asked["sizes"],
         penalty_weight=None if asked["penalty_weight"] is None else np.asarray(asked["penalty_weight"], float),
         anchors=asked.get("anchors", {}),
@@ -160,34 +164,40 @@ def fit_from_document(document: dict[str, Any], law: Law | None) -> Fit:
             covariance=np.asarray(c["covariance"], float),
             model_covariance=np.asarray(c["model_covariance"], float),
             freedom=np.asarray(c["freedom"], float),
-            condition=c["condition"],
+            condition=float(c["condition"]),
             boundary=tuple(c["boundary"]),
             flat=tuple(c["flat"]),
-            correlation=np.asarray(c["correlation"], float),
         )
         for c in document["curvature"]
     )
-    params = {k: v if isinstance(v, float) else np.asarray(v, float) for k, v in document["params"].items()}
-    return Fit(
-        params=params, objective=document["objective"], statuses=tuple(map(Status, document["statuses"])),
+    fit = Fit(
+        objective=float(document["objective"]), statuses=tuple(map(Status, document["statuses"])),
         theta=np.asarray(document["theta"], float), starts=table, curvature=shapes, request=request, solver=document["solver"],
-        recipe=document["recipe"], seed=document["seed"], seconds=document["seconds"], versions=document["versions"],
+        recipe=document["recipe"], seed=document["seed"], seconds=float(document["seconds"]), versions=document["versions"],
     )  # fmt: skip
+    check_consistent(fit)
+    for name, value in document["params"].items():
+        if not np.allclose(fit.params[name], value, rtol=1e-9, atol=0, equal_nan=True):
+            raise DataError(f"The file's value of {name} is not that of its theta: it was edited after it was saved; fit the runs again.")
+    return fit
 
 
-def _array(values: list[Any]) -> np.ndarray:
+def known_law(name: str) -> Law:
+    """A law of the registry, for a file that names it."""
+    if name not in laws:
+        hint = suggest(name, laws.names)
+        raise LawError(
+            f"The file holds a fit of {name!r}, a law of your own that is not registered; pass it, load_fit(path, law={name}), or register "
+            f"it first, sj.laws.register({name})" + (f"; or {hint}" if hint.endswith("?") else ".")
+        )
+    return laws[name]
+
+
+def _array(values: Any) -> np.ndarray:
+    if isinstance(values, np.ndarray):
+        return values
     first = np.ravel(np.asarray(values[0], dtype=object))[0]
     return np.asarray(values) if isinstance(first, str) else np.asarray(values, dtype=np.float64)
-
-
-def _to_json(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, np.generic):
-        return value.item()
-    if hasattr(value, "items"):
-        return dict(value.items())
-    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
 
 
 def loss_to_json(loss: losses.Loss) -> dict[str, Any]:

@@ -10,13 +10,13 @@ steps with these held (`settle.py`) give the last digits. From the optimum of a 
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from ..core.numeric.batching import traced
+from ..core.numeric.programs import compiled
 from . import barrier
 from .polish import polish
 from .program import Program, Values, evaluate, first_order
@@ -56,7 +56,7 @@ def over_members(program: Program, x: Any, lam: Any, each: Any, common: Any) -> 
     return jax.vmap(lambda x, lam, own: evaluate(program, x, lam, {**own, **common}), in_axes=-1, out_axes=-1)(x, lam, each)
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled(0, once=True)
 def solve(program: Program, x: Any, low: Any, high: Any, each: dict[str, Any], common: dict[str, Any], near: Any) -> Solution:
     """Optimum of every member from the starts x (width, members).
 

@@ -10,14 +10,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ..core.checks import rows_text
-from ..core.edge import edge_all
+from ..core.edge.public import edge_all
 from ..core.errors import DataError, FitError, suggest
+from ..core.lazy import whole
 from ..core.runs import Runs
-from ..fitting.objective.groups import label
+from .columns import configurations, labels, numbers
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,11 @@ class Likelihood(ABC):
         `rows` may also hold the "weight" of every observation: terms of the density times their weights add up to the joint one.
         """
 
+    def new(self, noise: Mapping[str, np.ndarray], predicted: np.ndarray, rows: Mapping[str, Any], rng: np.random.Generator) -> np.ndarray:
+        """What new runs show: draws of `distribution`, one of every prediction, in NumPy where the likelihood says how."""
+        key = jax.random.key(rng.integers(2**32))
+        return np.asarray(self.distribution(noise, predicted, rows).sample(key))
+
     def left_out(self, noise: Mapping[str, Any], predicted: Any, rows: Mapping[str, Any], value: Any) -> Any:
         """Log density of every observation given all others: its own, unless runs depend on each other."""
         return self.distribution(noise, predicted, rows).log_prob(value)
@@ -107,10 +114,10 @@ class _Scale(Likelihood):
         return () if self.by is None else ("sigma",)
 
     def among(self, runs: Runs, index: np.ndarray) -> Likelihood:
-        return self if self.by is None else replace(self, groups=tuple(dict.fromkeys(_labels(runs, self.by, index))))
+        return self if self.by is None else replace(self, groups=tuple(dict.fromkeys(labels(runs, self.by, index))))
 
     def priors(self, size: float) -> dict[str, Any]:
-        import numpyro.distributions as dist
+        dist = whole("numpyro.distributions")
 
         return {"sigma": dist.LogNormal(float(np.log(size)), 1.5)}
 
@@ -120,11 +127,11 @@ class _Scale(Likelihood):
     def rows(self, runs: Runs, index: np.ndarray) -> dict[str, np.ndarray]:
         rows = {}
         if self.evaluation is not None:
-            error = rows["evaluation"] = _numbers(runs, self.evaluation, index)
+            error = rows["evaluation"] = numbers(runs, self.evaluation, index)
             if (error < 0).any():
                 raise DataError(f"Column {self.evaluation!r} holds negative standard errors in {rows_text(index[error < 0])}.")
         if self.by is not None:
-            rows["noise_group"] = self.place(_labels(runs, self.by, index))
+            rows["noise_group"] = self.place(labels(runs, self.by, index))
         return rows
 
     def scale(self, noise: Mapping[str, Any], predicted: Any, rows: Mapping[str, Any]) -> Any:
@@ -135,6 +142,13 @@ class _Scale(Likelihood):
 
         sigma = beside(noise["sigma"][rows["noise_group"]]) if "noise_group" in rows else noise["sigma"]
         return jnp.sqrt(sigma**2 + beside(rows["evaluation"]) ** 2) if "evaluation" in rows else sigma
+
+    def new(self, noise: Mapping[str, np.ndarray], predicted: np.ndarray, rows: Mapping[str, Any], rng: np.random.Generator) -> np.ndarray:
+        return predicted + noise["sigma"] * self._unit(noise, predicted.shape, rng)
+
+    def _unit(self, noise: Mapping[str, np.ndarray], shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        """Residuals of new runs in units of sigma."""
+        return rng.standard_normal(shape)
 
 
 @dataclass(frozen=True)
@@ -153,10 +167,10 @@ class Normal(_Scale):
 
     def rows(self, runs: Runs, index: np.ndarray) -> dict[str, np.ndarray]:
         rows = super().rows(runs, index)
-        return rows if self.replicates is None else {**rows, "configuration": _configurations(runs, self.replicates, index)}
+        return rows if self.replicates is None else {**rows, "configuration": configurations(runs, self.replicates, index)}
 
     def distribution(self, noise: Mapping[str, Any], predicted: Any, rows: Mapping[str, Any]) -> Any:
-        import numpyro.distributions as dist
+        dist = whole("numpyro.distributions")
 
         from .model.densities import replicated_normal
 
@@ -166,6 +180,10 @@ class Normal(_Scale):
         if "configuration" not in rows:  # a new run, of a configuration that has no other
             return dist.Normal(predicted, jnp.hypot(scale, noise["tau"]))
         return replicated_normal(predicted, scale, noise["tau"], rows["configuration"], rows.get("weight", 1.0))
+
+    def _unit(self, noise: Mapping[str, np.ndarray], shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        louder = 1.0 if self.replicates is None else np.hypot(1.0, noise["tau"] / noise["sigma"])  # a new run is of a new configuration
+        return louder * super()._unit(noise, shape, rng)
 
     def left_out(self, noise: Mapping[str, Any], predicted: Any, rows: Mapping[str, Any], value: Any) -> Any:
         density = self.distribution(noise, predicted, rows)
@@ -182,7 +200,7 @@ class StudentT(_Scale):
     nu: float | None = None
 
     def priors(self, size: float) -> dict[str, Any]:
-        import numpyro.distributions as dist
+        dist = whole("numpyro.distributions")
 
         return {**super().priors(size), **({} if self.nu else {"nu": dist.TruncatedNormal(*_TAILS, low=1.0)})}
 
@@ -190,9 +208,12 @@ class StudentT(_Scale):
         return {**super().start(residuals), **({} if self.nu else {"nu": 5.0})}
 
     def distribution(self, noise: Mapping[str, Any], predicted: Any, rows: Mapping[str, Any]) -> Any:
-        import numpyro.distributions as dist
+        dist = whole("numpyro.distributions")
 
         return dist.StudentT(self.nu or noise["nu"], predicted, self.scale(noise, predicted, rows))
+
+    def _unit(self, noise: Mapping[str, np.ndarray], shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        return rng.standard_t(self.nu or noise["nu"], shape)
 
 
 @dataclass(frozen=True)
@@ -205,6 +226,15 @@ class Huber(_Scale):
         from .model.densities import huber_density
 
         return huber_density(predicted, self.scale(noise, predicted, rows), self.delta)
+
+    def _unit(self, noise: Mapping[str, np.ndarray], shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        from scipy.special import ndtr, ndtri
+
+        edge = self.delta / noise["sigma"]
+        middle, tails = np.sqrt(2 * np.pi) * (2 * ndtr(edge) - 1), 2 / edge * np.exp(-0.5 * edge**2)
+        near = ndtri(0.5 + (ndtr(edge) - 0.5) * rng.uniform(-1, 1, shape))
+        far = (edge + rng.exponential(size=shape) / edge) * rng.choice([-1.0, 1.0], shape)
+        return np.where(rng.uniform(size=shape) * (middle + tails) < middle, near, far)
 
 
 @dataclass(frozen=True)
@@ -219,7 +249,7 @@ class Binomial(Likelihood):
         return True
 
     def priors(self, size: float) -> dict[str, Any]:
-        import numpyro.distributions as dist
+        dist = whole("numpyro.distributions")
 
         return {"concentration": dist.LogNormal(float(np.log(100.0)), 2.0)} if self.overdispersed else {}
 
@@ -227,14 +257,14 @@ class Binomial(Likelihood):
         return {"concentration": 100.0} if self.overdispersed else {}
 
     def rows(self, runs: Runs, index: np.ndarray) -> dict[str, np.ndarray]:
-        trials = _numbers(runs, self.trials, index)
+        trials = numbers(runs, self.trials, index)
         if ((trials < 1) | (trials != np.round(trials))).any():
             bad = index[(trials < 1) | (trials != np.round(trials))]
             raise DataError(f"Column {self.trials!r} must hold whole numbers of trials, 1 or more; it does not in {rows_text(bad)}.")
         return {"trials": trials}
 
     def distribution(self, noise: Mapping[str, Any], predicted: Any, rows: Mapping[str, Any]) -> Any:
-        import numpyro.distributions as dist
+        dist = whole("numpyro.distributions")
 
         p = jnp.clip(predicted, 1e-9, 1 - 1e-9)  # a law of losses may leave the unit interval; the density must stay finite there
         trials = rows["trials"].astype(int)  # NumPyro draws counts out of whole numbers only
@@ -242,6 +272,12 @@ class Binomial(Likelihood):
             k = noise["concentration"]
             return dist.BetaBinomial(p * k, (1 - p) * k, trials)
         return dist.BinomialProbs(p, trials)
+
+    def new(self, noise: Mapping[str, np.ndarray], predicted: np.ndarray, rows: Mapping[str, Any], rng: np.random.Generator) -> np.ndarray:
+        p = np.clip(predicted, 1e-9, 1 - 1e-9)
+        if self.overdispersed:
+            p = rng.beta(p * noise["concentration"], (1 - p) * noise["concentration"])
+        return rng.binomial(rows["trials"].astype(int), p)
 
 
 def normal(*, evaluation: str | None = None, replicates: str | None = None, by: str | None = None) -> Likelihood:
@@ -352,37 +388,6 @@ def as_likelihood(likelihood: Likelihood | str, by: str | None = None) -> Likeli
         found = _NAMES[likelihood]()
         return replace(found, by=by) if isinstance(found, _Scale) else found
     raise FitError(f"likelihood={likelihood!r} is unknown; {suggest(str(likelihood), _NAMES)} Or build one with sj.likelihoods.")
-
-
-def _numbers(runs: Runs, name: str, index: np.ndarray) -> np.ndarray:
-    if name not in runs or runs[name].dtype.kind != "f" or runs[name].ndim != 1:
-        raise DataError(f"The likelihood needs a column {name!r} with one number a run; {suggest(name, runs.names)}")
-    values = runs[name][index]
-    if not np.isfinite(values).all():
-        raise DataError(f"Column {name!r} is not finite in {rows_text(index[~np.isfinite(values)])}.")
-    return values
-
-
-def _labels(runs: Runs, name: str, index: np.ndarray) -> list[str]:
-    """Name of every run's noise group."""
-    if name not in runs or runs[name].ndim != 1:
-        raise DataError(f"by names {name!r}, which is not a column with one value a run; {suggest(name, runs.names)}")
-    return [label(value) for value in (_numbers(runs, name, index) if runs[name].dtype.kind == "f" else runs[name][index]).tolist()]
-
-
-def _configurations(runs: Runs, name: str, index: np.ndarray) -> np.ndarray:
-    """Number of every run's configuration, counted from 0."""
-    if name not in runs or runs[name].ndim != 1:
-        raise DataError(f"replicates names {name!r}, which is not a column with one value a run; {suggest(name, runs.names)}")
-    values = _numbers(runs, name, index) if runs[name].dtype.kind == "f" else runs[name][index]
-    found, configuration = np.unique(values, return_inverse=True)
-    if len(found) in (1, len(values)):
-        what = "is the same in all runs" if len(found) == 1 else "differs between all runs"
-        raise DataError(
-            f"Column {name!r} {what}, so that scatter between repeats and misfit of the law cannot be told apart; name a column that is "
-            "the same in repeats of one configuration only, or drop replicates=."
-        )
-    return configuration
 
 
 edge_all(globals(), ("beta_binomial", "binomial", "huber", "normal", "student_t"))

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-import jax
 import numpy as np
 
 from ..core.errors import FitError
+from ..core.frozen import Frozen
 from ..core.numeric.precision import double
 from ..core.numeric.statistics import ends
 from ..core.table import Table, entry, number
@@ -46,24 +46,28 @@ class Posterior(Draws):
         covariates: columns that move the centers of pooled parameters.
     """
 
-    sites: dict[str, np.ndarray]
+    sites: Mapping[str, np.ndarray]
     priors: Priors
     model: Model
     evidence: Any
     sampler: Chains | Importance
     covariates: tuple[str, ...] = ()
 
-    @cached_property
-    def center(self) -> dict[str, Any]:
-        """Posterior medians."""
-        return medians(self.params)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "sites", Frozen(self.sites))
 
     @cached_property
-    def values(self) -> dict[str, np.ndarray]:
+    def center(self) -> Frozen[Any]:
+        """Posterior medians."""
+        return Frozen(medians(self.params))
+
+    @cached_property
+    def values(self) -> Frozen[np.ndarray]:
         """Draws of every sampled number, the law's free parameters first."""
         slots, params = {slot.name: slot for slot in self.request.layout.slots}, self.params
         free = {n: v[:, slots[n].members] if slots[n].anchored else v for n, v in params.items() if n in slots}
-        return {**free, **self.sites}
+        return Frozen({**free, **self.sites})
 
     @property
     def worst(self) -> tuple[float, float, float]:
@@ -186,7 +190,7 @@ class Posterior(Draws):
         log = self.request.on == "log" and not likelihood.counts
         rows = {"trials": np.broadcast_to(np.asarray(trials, float), values.shape)} if likelihood.counts else {}
         center = np.log(values) if log else values
-        drawn = np.asarray(likelihood.distribution(noise, center, rows).sample(jax.random.key(seed)))
+        drawn = likelihood.new(noise, center, rows, np.random.default_rng(seed))
         if not likelihood.counts:
             drawn = center + (drawn - center) * self._louder(weight, values.shape[1:]) + self._of_new_units(values.shape, seed)
         return np.exp(drawn) if log else drawn / rows["trials"] if likelihood.counts else drawn
@@ -206,7 +210,7 @@ class Posterior(Draws):
             return 0.0
         steps = np.ndim(self.evidence.target) - 1
         runs = shape[: len(shape) - steps] + (1,) * steps
-        deviation = np.asarray(jax.random.normal(jax.random.fold_in(jax.random.key(seed), 2), runs))
+        deviation = np.random.default_rng([seed, 2]).standard_normal(runs)
         return self.sites[f"{UNIT}_spread"].reshape((-1,) + (1,) * (len(shape) - 1)) * deviation
 
     def _noise_at(self, name: str, shape: tuple[int, ...], seed: int, place: Any) -> np.ndarray:
@@ -216,7 +220,7 @@ class Posterior(Draws):
             return self.sites[name].reshape(one)
         if place is None:
             # A stream of its own: the scatter uses the seed's, and so does new_group.
-            deviation = np.asarray(jax.random.normal(jax.random.fold_in(jax.random.key(seed), 1), (len(self),)))
+            deviation = np.random.default_rng([seed, 1]).standard_normal(len(self))
             return (self.sites[f"{name}_typical"] * np.exp(self.sites[f"{name}_spread"] * deviation)).reshape(one)
         steps = np.ndim(self.evidence.target) - 1  # a run of several numbers has one group
         names = np.broadcast_to(np.asarray(place), shape[: len(shape) - steps])

@@ -6,13 +6,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import numpy as np
 
 from ..core.errors import FitError, suggest
 from ..core.laws.domains import Domain, Interval, Positive, Real, Simplex
+from ..core.lazy import whole
 from ..core.numeric.precision import double
+from ..core.numeric.programs import compiled
 from ..core.table import Shown, Table, number
+from .model.arguments import Numbers
 
+DRAWS = 4000  # of a prior, to describe it
 CENTRAL = 3.92  # standard deviations between the ends of a plausible range: it holds the central 95 %
 
 
@@ -67,7 +72,7 @@ def default_prior(domain: Domain, size: int | None) -> Any:
 
     None for domains without a standard distribution: their unconstrained form is then normal over the range of its starts.
     """
-    import numpyro.distributions as dist
+    dist = whole("numpyro.distributions")
 
     if isinstance(domain, Simplex) and size is not None:
         return dist.Dirichlet(np.ones(size))
@@ -87,7 +92,7 @@ def spread_prior(domain: Domain) -> Any:
 
     Half-normal with half the standard deviation of the parameter's own prior: groups differ less than what is possible at all.
     """
-    import numpyro.distributions as dist
+    dist = whole("numpyro.distributions")
 
     low, high = (float(np.max(domain.sample(np.full(1, share)))) for share in (0.0, 1.0))
     return dist.HalfNormal(0.5 * (high - low) / CENTRAL)
@@ -95,7 +100,7 @@ def spread_prior(domain: Domain) -> Any:
 
 def check_prior(name: str, prior: Any, shape: tuple[int, ...]) -> Any:
     """The user's prior, or one sentence why it cannot be one."""
-    import numpyro.distributions as dist
+    dist = whole("numpyro.distributions")
 
     if not isinstance(prior, dist.Distribution):
         raise FitError(
@@ -110,9 +115,32 @@ def check_prior(name: str, prior: Any, shape: tuple[int, ...]) -> Any:
 
 def inside(domain: Domain, prior: Any) -> bool:
     """Does the prior stay where the parameter can be? Judged by draws: a normal prior eighteen deviations above 0 is no trouble."""
-    import jax
+    return bool(np.all(domain.contains(drawn(prior))))
 
-    return bool(np.all(domain.contains(np.asarray(prior.sample(jax.random.key(0), (4000,))))))
+
+def drawn(prior: Any) -> np.ndarray:
+    """`DRAWS` draws of a prior, the same at every call."""
+    return np.asarray(_drawn(Numbers(prior)))
+
+
+def density(prior: Any, x: np.ndarray) -> np.ndarray:
+    """Density of a prior at numbers of its support."""
+    return np.exp(log_density(prior, x))
+
+
+def log_density(prior: Any, x: np.ndarray) -> np.ndarray:
+    """Its logarithm."""
+    return np.asarray(_log_density(Numbers(prior), x))
+
+
+@compiled(once=True)
+def _drawn(prior: Numbers) -> Any:
+    return prior.content.sample(jax.random.key(0), (DRAWS,))
+
+
+@compiled(once=True)
+def _log_density(prior: Numbers, x: Any) -> Any:
+    return prior.content.log_prob(x)
 
 
 def replaced(defaults: Mapping[str, Any], given: Mapping[str, Any] | None, shapes: Mapping[str, tuple[int, ...]]) -> Priors:
@@ -127,8 +155,5 @@ def replaced(defaults: Mapping[str, Any], given: Mapping[str, Any] | None, shape
 
 def _quantiles(prior: Any) -> tuple[float, float, float]:
     """Central 95 % and median of a distribution, by draws (of all its entries together)."""
-    import jax
-
-    draws = np.asarray(prior.sample(jax.random.key(0), (4000,)))
-    low, middle, high = np.quantile(draws, [0.025, 0.5, 0.975])
+    low, middle, high = np.quantile(drawn(prior), [0.025, 0.5, 0.975])
     return float(low), float(middle), float(high)

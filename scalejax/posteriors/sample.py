@@ -190,6 +190,7 @@ def _theta(request: Request, values: Mapping[str, np.ndarray]) -> np.ndarray:
         value = values[slot.name]
         inner = 0 if slot.size is None else 1
         flat = value.reshape(-1, *value.shape[value.ndim - inner :])
-        u = np.asarray(jax.vmap(slot.domain.inverse)(flat)).reshape(len(value), -1)  # (draws, copies or groups times free)
+        u = np.moveaxis(slot.domain.inverse(np.moveaxis(flat, -1, 0)), 0, -1) if inner else slot.domain.inverse(flat)
+        u = u.reshape(len(value), -1)  # (draws, copies or groups times free)
         parts.append(u.reshape(len(value), -1, slot.free).transpose(2, 1, 0) if request.apart else u.T[:, None])
     return np.concatenate(parts)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import inspect
 import io
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Any
-from zipfile import ZipFile, ZipInfo
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 import jax
 import numpy as np
@@ -18,19 +18,22 @@ import numpy as np
 from ..core.errors import DataError, FitError
 from ..core.files import write_bytes
 from ..core.laws.law import Law
+from ..core.lazy import whole
 from ..core.numeric.precision import double
+from ..core.saved import array_of, from_json, npy, to_json
 from ..fitting.objective.problem import Spec
-from ..fitting.storage import as_json, check_format, fit_document, fit_from_document, reading
+from ..fitting.storage import check_format, fit_document, fit_from_document, reading
 from . import likelihoods
 from .checks.diagnostics import Chains, Importance
+from .model.arguments import PriorArguments
 from .model.density import Evidence, Model
 from .model.level import Level, sentence
 from .model.setup import group_layout
 from .posterior import Posterior
 from .priors import Priors
 
-FORMAT = 1
-_DOCUMENT = "posterior.json"
+FORMAT = 2
+_DOCUMENT, _DIGITS = "posterior.json", 64
 _LIKELIHOODS = (c for c in vars(likelihoods).values() if isinstance(c, type) and issubclass(c, likelihoods.Likelihood))
 # A file names classes; no others than these, and NumPyro's distributions, are ever made from it.
 _CLASSES = {c.__name__: c for c in (Chains, Importance, Evidence, Level, *_LIKELIHOODS)}
@@ -59,13 +62,8 @@ def save_posterior(posterior: Posterior, path: str | os.PathLike[str]) -> None:
     parts["priors"] = dict(posterior.priors)
     parts["model"] = {f.name: getattr(posterior.model, f.name) for f in fields(Model) if f.name != "spec"}
     document = {"format": FORMAT, "posterior": _pack(parts, "", arrays), "fit": fit_document(posterior.fit)}
-    members = {_DOCUMENT: as_json(document).encode(), **{f"{name}.npy": _npy(array) for name, array in arrays.items()}}
-    buffer = io.BytesIO()
-    with ZipFile(buffer, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(ZipInfo(name), content)
-        archive.comment = _digest(members)
-    write_bytes(path, buffer.getvalue())
+    members = {_DOCUMENT: to_json(document).encode(), **{f"{name}.npy": npy(array) for name, array in arrays.items()}}
+    write_bytes(path, archive_of(members))
 
 
 @double
@@ -92,33 +90,39 @@ def load_posterior(path: str | os.PathLike[str], law: Law | None = None) -> Post
         True
     """
     with reading(path, "posterior"):
-        with ZipFile(path) as archive:
+        raw = Path(path).read_bytes()
+        with ZipFile(io.BytesIO(raw)) as archive:
+            if any(member.compress_type != ZIP_STORED for member in archive.infolist()):
+                raise DataError(f"{path} is compressed, which no saved posterior is; save it again with posterior.save(path).")
             members = {name: archive.read(name) for name in archive.namelist()}
-            digest = archive.comment
-        document = json.loads(members[_DOCUMENT])
+        document = from_json(members[_DOCUMENT])
         check_format(path, document, FORMAT)
-        if digest != _digest(members):
+        if raw[-_DIGITS:] != _digest(raw[:-_DIGITS]):
             raise DataError(f"{path} is cut short or was changed after it was saved; load another copy, or sample again.")
         fit = fit_from_document(document["fit"], law)
         parts = _unpack(document["posterior"], members)
+        parts["evidence"] = parts["evidence"]._replace(priors=PriorArguments(parts["evidence"].priors))
         spec = Spec(fit.law, group_layout(fit.request), fit.request.loss, fit.request.on)
         model, priors = Model(spec, **parts.pop("model")), Priors(parts.pop("priors"), sentence(parts["evidence"].level))
+        if np.shape(parts["theta"])[:2] != fit.theta.shape or not np.isfinite(parts["theta"]).all():
+            raise DataError(f"{path} holds draws that are not those of its fit; sample again.")
         return Posterior(fit=fit, model=model, priors=priors, **parts)
 
 
-def _npy(array: np.ndarray) -> bytes:
-    """The array as NumPy's own file."""
+def archive_of(members: Mapping[str, bytes]) -> bytes:
+    """A zip of these members, whose comment is the checksum of all bytes before it."""
     buffer = io.BytesIO()
-    np.lib.format.write_array(buffer, array, allow_pickle=False)
-    return buffer.getvalue()
+    with ZipFile(buffer, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(ZipInfo(name), content)
+        archive.comment = bytes(_DIGITS)
+    content = buffer.getvalue()[:-_DIGITS]
+    return content + _digest(content)
 
 
-def _digest(members: Mapping[str, bytes]) -> bytes:
-    """SHA-256 of all members with their names, in hexadecimal."""
-    sha = hashlib.sha256()
-    for name, content in sorted(members.items()):
-        sha.update(f"{name}\0{len(content)}\0".encode() + content)
-    return sha.hexdigest().encode()
+def _digest(content: bytes) -> bytes:
+    """SHA-256 in hexadecimal."""
+    return hashlib.sha256(content).hexdigest().encode()
 
 
 def _pack(value: Any, name: str, arrays: Arrays) -> Any:
@@ -152,7 +156,7 @@ def _fields(value: Any) -> dict[str, Any]:
 
 def _arguments(prior: Any, name: str) -> dict[str, Any]:
     """What to call the class of a distribution with to make it again: NumPyro keeps arguments under their names."""
-    import numpyro.distributions as dist
+    dist = whole("numpyro.distributions")
 
     kind = type(prior)
     if not isinstance(prior, dist.Distribution):
@@ -171,14 +175,14 @@ def _arguments(prior: Any, name: str) -> dict[str, Any]:
 
 def _unpack(packed: Any, members: Mapping[str, bytes]) -> Any:
     """The value that `_pack` turned into JSON and arrays."""
-    import numpyro.distributions as dist
+    dist = whole("numpyro.distributions")
 
     if isinstance(packed, list):
         return [_unpack(v, members) for v in packed]
     if not isinstance(packed, dict):
         return packed
     if "array" in packed:
-        return np.lib.format.read_array(io.BytesIO(members[f"{packed['array']}.npy"]), allow_pickle=False)
+        return array_of(members[f"{packed['array']}.npy"])
     if "tuple" in packed:
         return tuple(_unpack(packed["tuple"], members))
     if "dict" in packed:

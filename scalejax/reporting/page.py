@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import html
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 from ..core.table import Table
@@ -16,6 +17,16 @@ from . import figures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+class Block(Protocol):
+    """What a page is made of. A block with a program of its own has it as `script`."""
+
+    def html(self, name: str) -> str:
+        """As HTML; `name` starts every id in it."""
+
+    def markdown(self, name: str, pictures: dict[str, bytes]) -> str:
+        """As Markdown; pictures are added by path."""
 
 
 @dataclass(frozen=True)
@@ -108,10 +119,11 @@ class Numbers:
     words: bool = False
 
     def html(self, name: str) -> str:
-        return f"<div class='words'>{self.table.html()}</div>" if self.words else self.table.html()
+        return f"<div class='words'>{self.table.html()}</div>" if self.words else f"<div class='numbers'>{_labelled(self.table)}</div>"
 
     def markdown(self, name: str, pictures: dict[str, bytes]) -> str:
-        return self.table.markdown()
+        t = self.table
+        return Table(_cells(t.header), [_cells(row) for row in t.rows], _markdown(t.title), [_markdown(n) for n in t.notes]).markdown()
 
 
 @dataclass(frozen=True)
@@ -132,7 +144,20 @@ class Picture:
         return f"![{_markdown(self.caption)}]({quote(path)})\n\n*{_markdown(self.caption)}*"
 
 
-Block = Text | Bullets | Facts | Heading | Code | Numbers | Picture
+@dataclass(frozen=True)
+class Details:
+    """Blocks that are seen on demand."""
+
+    summary: str
+    blocks: Sequence[Any]
+
+    def html(self, name: str) -> str:
+        inside = "\n".join(block.html(f"{name}-{i}") for i, block in enumerate(self.blocks))
+        return f"<details><summary>{html.escape(self.summary)}</summary>\n{inside}</details>"
+
+    def markdown(self, name: str, pictures: dict[str, bytes]) -> str:
+        parts = [f"#### {_markdown(self.summary)}"]
+        return "\n\n".join([*parts, *(block.markdown(f"{name}-{i}", pictures) for i, block in enumerate(self.blocks))])
 
 
 @dataclass(frozen=True)
@@ -149,7 +174,7 @@ class Section:
 
 
 def to_html(title: str, sections: Sequence[Section]) -> str:
-    """One self-contained HTML file: no scripts, no other files."""
+    """One self-contained HTML file. It may load nothing, and run no script but those of its own blocks: their hashes stand in its head."""
     css = files(__package__).joinpath("page.css").read_text(encoding="utf-8")
     links = "".join(f"<li><a href='#{s.anchor}'>{html.escape(s.heading)}</a></li>" for s in sections)
     body = "\n".join(
@@ -161,10 +186,34 @@ def to_html(title: str, sections: Sequence[Section]) -> str:
     return (
         "<!doctype html>\n<html lang='en'>\n<head>\n<meta charset='utf-8'>\n"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>\n"
+        f"<meta http-equiv='Content-Security-Policy' content=\"{_policy(sections)}\">\n"
         f"<title>{html.escape(title)}</title>\n<style>\n{css}</style>\n</head>\n<body>\n"
         f"<header><h1>{html.escape(title)}</h1>\n<nav aria-label='Contents'><ul>{links}</ul></nav></header>\n"
         f"<main>\n{body}\n</main>\n</body>\n</html>\n"
     )
+
+
+def _policy(sections: Sequence[Section]) -> str:
+    """What a browser may do with the page: nothing but show it, and run the programs of its blocks."""
+    programs = [block.script for s in sections for block in s.blocks if hasattr(block, "script")]
+    hashes = [f"'sha256-{base64.b64encode(hashlib.sha256(p.encode()).digest()).decode()}'" for p in programs]
+    allowed = f"script-src {' '.join(hashes)}" if hashes else "script-src 'none'"
+    return f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; {allowed}; base-uri 'none'; form-action 'none'"
+
+
+def _labelled(table: Table) -> str:
+    """The table's HTML; cells know their column, for narrow screens, and intervals in brackets are set apart."""
+    labels = [html.escape(name, quote=True) for name in table.header[1:]]
+    count = 0
+
+    def cell(match: re.Match[str]) -> str:
+        nonlocal count
+        label = labels[count % len(labels)]
+        count += 1
+        text = re.sub(r"^(\S+) (\(.+\))$", r"\1 <span class='ends'>\2</span>", match[1])
+        return f"<td data-label='{label}'><span>{text}</span></td>"
+
+    return re.sub(r"<td>(.*?)</td>", cell, table.html(), flags=re.DOTALL) if labels else table.html()
 
 
 def to_markdown(title: str, sections: Sequence[Section], folder: str) -> tuple[str, dict[str, bytes]]:
@@ -177,6 +226,11 @@ def to_markdown(title: str, sections: Sequence[Section], folder: str) -> tuple[s
     return "\n\n".join(parts) + "\n", pictures
 
 
+def _cells(row: Sequence[str]) -> list[str]:
+    """Cells of a table of Markdown: no tag and no formula begins in them, and none breaks its row."""
+    return [" ".join(cell.split()).replace("<", "&lt;").replace("$", r"\$") for cell in row]
+
+
 def _markdown(text: str) -> str:
     """Text whose characters mean nothing to Markdown."""
-    return re.sub(r"([\\*_<>`\[\]])", r"\\\1", text)
+    return re.sub(r"([\\*_<>`$\[\]])", r"\\\1", " ".join(text.split()))

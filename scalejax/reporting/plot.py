@@ -11,36 +11,41 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.edge import edge_all
+from ..core.edge.public import edge_all
 from ..core.errors import DecisionError, FitError
 from ..core.numeric.statistics import ends
 from ..decisions.allocate import Allocation
 from ..decisions.costs import six_nd
 from ..fitting.result import Fit
 from ..fitting.uncertainty.draws import Draws
+from .paper import paper
 from .plots import marks, points, style
 from .plots.checks import predictive_check, prior_predictive, ranks
 from .plots.curves import curves
-from .plots.decisions import break_even, choice, design, equivalent, front, mixture, multiplier, regret, valley
+from .plots.decisions import break_even, choice, design, equivalent, front, multiplier, regret, valley
 from .plots.forecast import forecast, forecast_parts
-from .plots.ladder import ladder
+from .plots.groups import groups
+from .plots.interactive import engines
+from .plots.isoflop import frontier, isoflop
+from .plots.ladder import ladder, stages
+from .plots.mixtures import mixture, triangle
 from .plots.posteriors import fan, pairs
 from .plots.schedules import schedule
-from .plots.uncertainty import intervals, profile
+from .plots.surfaces import contours
+from .plots.uncertainty import intervals, profile, profiles
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
-    "break_even", "choice", "curve", "curves", "design", "equivalent", "fan", "fit_against_observed", "forecast",
-    "forecast_parts", "front", "intervals", "iso_loss", "ladder",
-    "loss_against_compute", "mixture", "multiplier", "optimal_sizes", "pairs", "predictive_check", "prior_predictive", "profile", "ranks",
-    "regret", "residuals", "schedule", "valley",
+    "break_even", "choice", "contours", "curve", "curves", "design", "equivalent", "fan", "fit_against_observed", "forecast",
+    "forecast_parts", "front", "frontier", "groups", "intervals", "iso_loss", "isoflop", "ladder", "loss_against_compute", "mixture",
+    "multiplier", "optimal_sizes", "pairs", "paper", "predictive_check", "prior_predictive", "profile", "profiles", "ranks", "regret",
+    "residuals", "residuals_by_input", "schedule", "stages", "triangle", "valley",
 ]  # fmt: skip
 
-ENOUGH_FOR_A_MEDIAN = 12  # runs; fewer show no trend
 
-
+@engines
 def fit_against_observed(fit: Fit, *, ax: Axes | None = None, **look: Any) -> Axes:
     """Observed against predicted, with the diagonal and the band that holds nine in ten runs.
 
@@ -58,7 +63,7 @@ def fit_against_observed(fit: Fit, *, ax: Axes | None = None, **look: Any) -> Ax
     Example: `sj.plot.fit_against_observed(fit).figure.savefig("fit.png")`.
     """
     observed, predicted = points.observed_and_predicted(fit)
-    ax = style.canvas(ax)
+    ax, output = style.canvas(ax), style.inert(fit.law.output)
     both = np.concatenate([observed, predicted])
     low, high = both.min(), both.max()
     wide = low > 0 and high > 5 * low
@@ -68,7 +73,7 @@ def fit_against_observed(fit: Fit, *, ax: Axes | None = None, **look: Any) -> Ax
     ax.fill_between(ends_, ends_ * (1 - width), ends_ * (1 + width), color=style.GREY, **style.BAND)
     ax.plot(ends_, ends_, color=style.GREY, linewidth=1)
     marks.runs(ax, fit, predicted, observed, points.default_scale(fit), look)
-    ax.set(xlim=ends_, ylim=ends_, xlabel=f"predicted {fit.law.output}", ylabel=f"observed {fit.law.output}")
+    ax.set(xlim=ends_, ylim=ends_, xlabel=f"predicted {output}", ylabel=f"observed {output}")
     if wide:
         style.log_axis(ax, "x", ax.get_xlabel(), style.plain)
         style.log_axis(ax, "y", ax.get_ylabel(), style.plain)
@@ -76,8 +81,9 @@ def fit_against_observed(fit: Fit, *, ax: Axes | None = None, **look: Any) -> Ax
     return style.finish(ax)
 
 
+@engines
 def residuals(fit: Fit, against: str | None = None, *, ax: Axes | None = None, **look: Any) -> Axes:
-    """Relative residuals (observed minus predicted) by scale, with the running median and 1.48 median absolute deviations around it.
+    """Relative residuals (observed minus predicted) by scale, with a smooth trend to both ends and 1.48 median deviations about it.
 
     Args:
         fit: a fit with one output a run.
@@ -96,22 +102,47 @@ def residuals(fit: Fit, against: str | None = None, *, ax: Axes | None = None, *
     against = against or points.default_scale(fit)
     if against is None:
         raise FitError(f"Law {fit.law.name!r} has no scalar input; name a numeric column with against=...")
-    x, percent = points.column(fit, against), 100 * points.relative_errors(fit)
     ax = style.canvas(ax)
-    ax.axhline(0, color=style.GREY, linewidth=1)
-    marks.runs(ax, fit, x, percent, "N" if "N" in fit.law.inputs and against != "N" else None, look)
-    if len(x) >= ENOUGH_FOR_A_MEDIAN:
-        centre, median, spread = marks.running(x, percent)
-        ax.fill_between(centre, median - spread, median + spread, color=style.GREY, **style.BAND)
-        ax.plot(centre, median, color=style.BLACK, linewidth=1.8, label="running median")
-    label, text = style.unit_of(against)
-    ax.margins(y=0.12)
-    ax.set(xlabel=label, ylabel="residual, observed − predicted (%)")
-    if x.min() > 0:
-        style.log_axis(ax, "x", label, text)
-    ax.text(0.98, 0.98, "law too low", transform=ax.transAxes, ha="right", va="top", color=style.GREY, fontsize="small")
-    ax.text(0.98, 0.02, "law too high", transform=ax.transAxes, ha="right", color=style.GREY, fontsize="small")
+    marks.residuals(ax, fit, against, look)
     return style.finish(ax)
+
+
+def residuals_by_input(fit: Fit, *, columns: int = 3, **look: Any) -> np.ndarray:
+    """Residuals (observed minus predicted) along every input that varies, and along compute for laws of N and D, with smooth trends.
+
+    The black lines are smooth trends that go to both ends: a slope at the right end is what extrapolations suffer from.
+
+    Args:
+        fit: a fit with one output a run.
+        columns: of small pictures.
+        **look: for `Axes.scatter`.
+
+    Returns:
+        (rows, columns) axes of a new figure; those without a picture are empty.
+
+    Raises:
+        FitError: if the law has no scalar input that varies.
+
+    Example: `sj.plot.residuals_by_input(fit)`.
+    """
+    names = [name for name in points.scalar_inputs(fit) if np.ptp(points.column(fit, name)) > 0]
+    names += ["C"] if points.has_sizes(fit) and "C" not in names else []
+    if not names:
+        raise FitError(f"Law {fit.law.name!r} has no scalar input that varies; name a column in sj.plot.residuals(fit, against=...).")
+    across = min(columns, len(names))
+    rows = -(-len(names) // across)
+    figure = style.new_figure(figsize=(0.6 + 3.1 * across, 0.5 + 2.9 * rows), layout="constrained")
+    axes = figure.subplots(rows, across, squeeze=False, sharey=True)
+    for i, (ax, name) in enumerate(zip(axes.flat, names, strict=False)):
+        marks.residuals(ax, fit, name, {"color": style.BLUE, **look} if not fit.groups else look)
+        if i % across:
+            ax.set_ylabel("")
+        if i and ax.get_legend():
+            ax.get_legend().remove()
+        style.finish(ax)
+    for ax in axes.flat[len(names) :]:
+        ax.set_axis_off()
+    return axes
 
 
 def iso_loss(
@@ -172,6 +203,7 @@ def iso_loss(
     return ax
 
 
+@engines
 def optimal_sizes(allocation: Allocation, *, level: float = 0.9, ax: Axes | None = None, **line: Any) -> Axes:
     """Compute-optimal N and D against the budget; dashed beyond the largest of the runs.
 
@@ -206,12 +238,13 @@ def optimal_sizes(allocation: Allocation, *, level: float = 0.9, ax: Axes | None
     ax.margins(x=0.02)
     if allocation.observed:
         ax.text(0.98, 0.03, "dashed: beyond the largest run", transform=ax.transAxes, ha="right", color=style.GREY, fontsize="small")
-    label = style.unit_of("C")[0] if allocation.cost == "six_nd" else f"budget, {allocation.cost} (FLOP)"
+    label = style.unit_of("C")[0] if allocation.cost == "six_nd" else f"budget ({style.unit_of_cost(allocation.cost)})"
     style.log_axis(ax, "x", label, style.power_of_ten)
     style.log_axis(ax, "y", "parameters, tokens", style.quantity)
     return style.finish(ax)
 
 
+@engines
 def loss_against_compute(
     fit: Fit,
     draws: Draws | None = None,
@@ -253,15 +286,19 @@ def loss_against_compute(
         budgets = np.geomspace(C[points.of_group(fit, name)].min(), end, 32)
         plan = points.frontier(fit, draws, budgets, six_nd, name, at)
         ax.fill_between(budgets, *plan.interval(level)["loss"], color=colour, **style.BAND)
-        ax.plot(budgets, plan.loss, color=colour, linewidth=2, label="compute-optimal" + (f", {name}" if name else ""))
+        ax.plot(budgets, plan.loss, color=colour, linewidth=2, label="compute-optimal" + (f", {style.inert(name)}" if name else ""))
     marks.extrapolated(ax, C.max(), end)
-    if not fit.groups:
+    if fit.groups:
+        said: dict[str, Any] = {"transform": ax.transAxes, "color": style.GREY, "fontsize": "small"}
+        ax.text(0.02, 0.03, "lines: the best split of each budget", **said)
+    else:
         marks.note(ax, "compute-optimal", budgets[20], plan.loss[20], (-4, -6), va="top", color=colour)
     style.log_axis(ax, "x", *style.unit_of("C"))
-    style.log_axis(ax, "y", fit.law.output, style.plain)
+    style.log_axis(ax, "y", style.inert(fit.law.output), style.plain)
     return style.finish(ax)
 
 
+@engines
 def curve(
     fit: Fit,
     draws: Draws | None = None,
@@ -303,17 +340,17 @@ def curve(
         grid = (np.geomspace if logarithmic else np.linspace)(x[points.of_group(fit, label)].min(), end, 200)
         inputs: dict[str, Any] = {name: grid} | ({"group": label} if label else {})
         ax.fill_between(grid, *ends(source.predict(**inputs), level), color=colour, **style.BAND)
-        ax.plot(grid, fit.predict(**inputs), color=colour, linewidth=2, label="fit" + (f", {label}" if label else ""))
+        ax.plot(grid, fit.predict(**inputs), color=colour, linewidth=2, label="fit" + (f", {style.inert(label)}" if label else ""))
     marks.runs(ax, fit, x, observed, None, look, points.of_group(fit, group))
     label, text = style.unit_of(name)
     unit = fit.law.domains[name].unit
     label = f"{label} ({unit})" if unit and unit not in label else label
-    ax.set(xlabel=label, ylabel=fit.law.output)
+    ax.set(xlabel=label, ylabel=style.inert(fit.law.output))
     if logarithmic:
         marks.extrapolated(ax, x.max(), end)
         style.log_axis(ax, "x", label, text)
     if observed.min() > 0:
-        style.log_axis(ax, "y", fit.law.output, style.plain)
+        style.log_axis(ax, "y", style.inert(fit.law.output), style.plain)
     return style.finish(ax)
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..core.numeric.precision import double
+from ..fitting.uncertainty.draws import Draws
 from ..posteriors.posterior import Posterior
+from ..posteriors.priors import density, drawn
 
 GOVERNED = 0.7  # posterior over prior standard deviation above which the prior, not the data, says most
-DRAWS = 4000  # of a prior
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,17 +36,15 @@ class Entry:
         if self.prior is None:
             return None
         inside = np.asarray(self.prior.support(x))
-        return np.where(inside, np.exp(np.asarray(self.prior.log_prob(np.where(inside, x, np.median(self.draws))))), 0.0)
+        return np.where(inside, density(self.prior, np.where(inside, x, np.median(self.draws))), 0.0)
 
     @double
     def spreads(self) -> tuple[float, float]:
         """Standard deviations of prior and posterior on the unconstrained scale (the logarithm of positive numbers)."""
-        import jax
         from numpyro.distributions import biject_to
 
         free = biject_to(self.prior.support).inv
-        drawn = self.prior.sample(jax.random.key(0), (DRAWS,))
-        return float(np.std(np.asarray(free(drawn)))), float(np.std(np.asarray(free(self.draws))))
+        return float(np.std(np.asarray(free(drawn(self.prior))))), float(np.std(np.asarray(free(self.draws))))
 
     @property
     def share(self) -> float:
@@ -56,14 +55,22 @@ class Entry:
         return posterior / prior
 
 
-def entries(posterior: Posterior) -> list[Entry]:
-    """Every sampled number, the law's free parameters first."""
+def entries(draws: Draws) -> list[Entry]:
+    """Every drawn number, the law's free parameters first; without a prior unless the draws are a posterior."""
     out = []
-    for name, draws in posterior.values.items():
-        prior = _of_one(posterior.priors.get(name))
-        for index in np.ndindex(draws.shape[1:]):
-            out.append(Entry(name, posterior.label(name, index), draws[(slice(None), *index)], prior))
+    posterior = draws if isinstance(draws, Posterior) else None
+    for name, values in (posterior.values if posterior is not None else _free(draws)).items():
+        prior = _of_one(posterior.priors.get(name)) if posterior is not None else None
+        for index in np.ndindex(values.shape[1:]):
+            label = posterior.label(name, index) if posterior is not None else name + draws.fit._index_text(name, index)
+            out.append(Entry(name, label, values[(slice(None), *index)], prior))
     return out
+
+
+def _free(draws: Draws) -> dict[str, np.ndarray]:
+    """Draws of the parameters that were fitted."""
+    slots = {slot.name: slot for slot in draws.request.layout.slots}
+    return {n: v for n, v in draws.params.items() if n in slots}
 
 
 def governed(posterior: Posterior) -> list[Entry]:

@@ -12,17 +12,21 @@ from urllib.parse import quote
 from ..core.errors import DataError, FitError
 from ..core.files import write_bytes, write_text
 from ..core.laws.chain import Chain
+from ..core.numeric.precision import double
 from ..decisions.allocate import Allocation
 from ..fitting.result import Fit
 from ..fitting.uncertainty.draws import Draws
 from ..posteriors.posterior import Posterior
 from . import sections, uncertainty
+from .group_comparison import group_comparison
 from .page import Section, to_html, to_markdown
+from .planner.block import planner
 from .question import question
 from .study import Study, make_study
 from .verdict import verdict
 
 
+@double
 def report(
     fit: Fit | Posterior,
     path: str | os.PathLike[str],
@@ -36,12 +40,14 @@ def report(
     title: str | None = None,
     level: float = 0.9,
 ) -> Path:
-    """Write a report of a fit: the verdict in plain words, then question, data, law, estimates, pictures, what to train, how to repeat it.
+    """Write a report of a fit: the verdict in plain words, then question, data, law, groups compared, estimates, pictures, what to train.
+
+    At its end stand what is needed to repeat it, and a planner with sliders for laws of N and D.
 
     Args:
         fit: a fit, or a posterior, which brings its own.
-        path: a name ending in .html gives one self-contained file without scripts; one in .md gives Markdown with its pictures in the
-            folder `<stem>_files` beside it.
+        path: a name ending in .html gives one self-contained file, whose only script is the planner; one in .md gives Markdown with its
+            pictures in the folder `<stem>_files` beside it.
         posterior: from `sample` with the same law and runs. Given, all intervals and bands are the posterior's.
         draws: for all intervals and bands if there is no posterior, else only shown beside it; default 1,000 bootstrap replicates. Laplace
             intervals are shown too.
@@ -85,6 +91,7 @@ def outline(study: Study) -> list[Section]:
         sections.data(study),
         sections.law(study),
         *sections.comparison(study),
+        *group_comparison(study),
         sections.estimates(study),
         *uncertainty.prior_and_posterior(study),
         uncertainty.identifiability(study),
@@ -95,6 +102,7 @@ def outline(study: Study) -> list[Section]:
         *uncertainty.diagnostics(study),
         sections.search(study),
         sections.provenance(study),
+        *planner(study),
     ]
 
 

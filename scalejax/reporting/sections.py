@@ -13,13 +13,14 @@ import numpy as np
 
 from ..comparison.forecast.result import Forecast
 from ..core.checks import rows_text
-from ..core.table import Table, number
+from ..core.table import Cell, Table, number
 from ..decisions.allocate import Allocation
 from ..posteriors.checks.diagnostics import Chains
 from ..posteriors.priors import describe
 from . import plot
-from .page import Block, Bullets, Code, Heading, Numbers, Picture, Section, Text, Verdict
-from .plots import points
+from .digits import estimate, plain
+from .page import Block, Bullets, Code, Details, Heading, Numbers, Picture, Section, Text, Verdict
+from .plots import marks, points, style
 from .plots.curves import MOST
 from .plots.style import GREEN, flops, listed, quantity
 from .study import FACTORS, Study, compute_wasted, wrong_sizes
@@ -32,13 +33,21 @@ def data(study: Study) -> Section:
     text = f"{study.fit.diagnosis.counted} were fitted" + (
         f"; {left_out} more {'is' if left_out == 1 else 'are'} left out." if left_out else "."
     )
-    names = [name for name in runs.names if runs[name].dtype.kind == "f" and runs[name].ndim == 1]
+    relevant = [n for n in (*study.fit.law.inputs, study.fit.law.output, runs.weighted_by or "") if n in runs]
+    names = [name for name in dict.fromkeys(relevant) if runs[name].dtype.kind == "f" and runs[name].ndim == 1]
     names += ["C"] if {"N", "D"} <= set(names) and "C" not in names else []
+    constant = {name: float(points.column(study.fit, name)[0]) for name in names if np.ptp(points.column(study.fit, name)) == 0}
+    if constant:
+        text += f" In all of them {listed([f'{name} is {plain(value, 4)}' for name, value in constant.items()])}."
+    names = [name for name in names if name not in constant]
     rows = []
     for name in names:
         values = points.column(study.fit, name)
         show = quantity if name in ("N", "D") else flops if name == "C" else partial(number, digits=4)
         rows.append([f"{name} = 6ND" if name == "C" and name not in runs else name, *map(show, np.quantile(values, [0, 0.5, 1]))])
+    if study.fit.request.curves:
+        values = study.fit.observed[study.fit._seen]
+        rows.append([study.fit.law.output, *(number(v, 4) for v in np.quantile(values, [0, 0.5, 1]))])
     blocks: list[Block] = [Text([text]), Numbers(Table(["column", "smallest", "median", "largest"], rows))]
     if study.fit.groups:
         blocks.append(Numbers(study.fit.diagnosis.table()))
@@ -58,33 +67,61 @@ def law(study: Study) -> Section:
     return Section("Law", [Text([f"{fitted.name}: {fitted.summary}"]), Code(fitted.formula), Text([*symbols, *held, *reference])])
 
 
+def _joined(low: str, high: str) -> str:
+    """An interval from the cells of its ends."""
+    ends = [cell.value for cell in (low, high) if isinstance(cell, Cell) and isinstance(cell.value, float)]
+    return Cell(f"{low} – {high}", (ends[0], ends[1])) if len(ends) == 2 else f"{low} – {high}"
+
+
 def estimates(study: Study) -> Section:
-    """Parameters with intervals, one row for each source."""
+    """Parameters with the intervals to rely on; those of other sources on demand."""
+    fit, head = study.fit, ["parameter", "estimate", f"{study.percent} interval", "std. error", "remark"]
+    recommended, center = study.sources[study.source], study.draws.center
+    errors, rows = recommended.standard_errors, []
+    labels = iter(fit.table(study.level).rows)
+    for name in fit.law.shown:
+        values = np.asarray(center[name])
+        for index in np.ndindex(values.shape):
+            label, *_, remark = next(labels)
+            low, high = (float(np.asarray(end)[index]) for end in study.limits[name])
+            value, first, last = estimate(float(values[index]), low, high)
+            held = low == high
+            error = "—" if held else plain(float(np.asarray(errors[name])[index]), 2)
+            rows.append([label, value, "—" if held else f"{first} to {last}", error, remark])
+    width = len(head) if any(row[-1] for row in rows) else len(head) - 1
+    return Section(
+        "Estimates",
+        [
+            Text([f"All intervals and bands of this report are those of the {study.source} draws ({study.why_recommended})."]),
+            Numbers(Table(head[:width], [row[:width] for row in rows])),
+            Details("Intervals from other sources, in full digits", _all_sources(study)),
+        ],
+    )
+
+
+def _all_sources(study: Study) -> list[Block]:
+    """One row for each parameter and source, and their picture."""
     tables = {name: source.table(study.level).rows for name, source in study.sources.items()}
     rows = []
     for i, (label, *_, remark) in enumerate(study.fit.table(study.level).rows):
         for name, table in tables.items():
             center, error, low, high = table[i][1:5]
-            rows.append([label, name, center, f"{low} – {high}", error, remark])
+            rows.append([label, name, center, _joined(low, high), error, remark])
     head = ["parameter", "source", "centre", f"{study.percent} interval", "std. error", "remark"]
     width = len(head) if any(row[-1] for row in rows) else len(head) - 1
     others = [name for name, source in study.sources.items() if source is not study.posterior]
-    how = f"the centre of {listed(others)} draws is the fit's estimate" + ", that of the posterior its median" * (
+    how = f"The centre of {listed(others)} draws is the fit's estimate" + ", that of the posterior its median" * (
         study.posterior is not None
     )
-    notes = [f"{name}: {len(draws):,} draws, {draws.kind}." for name, draws in study.sources.items()]
+    notes = [f"{how}.", *(f"{name}: {len(draws):,} draws, {draws.kind}." for name, draws in study.sources.items())]
     caption = (
         f"{study.percent} intervals relative to the estimate; dots are the centres of the draws. Where the sources disagree, take the "
         "intervals as rough."
     )
-    return Section(
-        "Estimates",
-        [
-            Text([f"All further intervals and bands of this report are those of the {study.source} draws; {how}."]),
-            Numbers(Table(head[:width], [row[:width] for row in rows], notes=notes)),
-            Picture(partial(plot.intervals, study.sources, level=study.level), caption),
-        ],
-    )
+    return [
+        Numbers(Table(head[:width], [row[:width] for row in rows], notes=notes)),
+        Picture(partial(plot.intervals, study.sources, level=study.level), caption),
+    ]
 
 
 def quality(study: Study) -> list[Section]:
@@ -106,8 +143,8 @@ def quality(study: Study) -> list[Section]:
     ]
     if points.default_scale(fit) is not None:
         caption = "Residuals by scale. A trend at the right end is a warning for every extrapolation."
-        if len(fit.observed) >= plot.ENOUGH_FOR_A_MEDIAN:
-            caption += " The line is the running median; the band is 1.48 median absolute deviations wide on each side."
+        if len(fit.observed) >= marks.ENOUGH_FOR_A_TREND:
+            caption += " The line is a smooth trend to both ends; the band is 1.48 median absolute deviations wide on each side."
         pictures.append(Picture(partial(plot.residuals, fit), caption))
     return [Section("How well it fits", pictures)]
 
@@ -127,14 +164,18 @@ def extrapolation(study: Study) -> list[Section]:
     )
     blocks: list[Block] = []
     for group in points.chosen_groups(study.fit, None):
-        blocks += [Heading(group)] if group else []
         draw = partial(plot.fan, study.fit, study.draws, group=group)
         if study.forecast is None or len(inputs) == 1:
-            blocks.append(Picture(draw, caption))
+            blocks.append(_of_group(group, [Picture(draw, caption)]))
         else:
             more = f" Green: what an average of laws forecasts for new runs at the planned sizes, with {study.percent}."
             blocks.append(Picture(partial(_with_forecast, draw, study), caption + more))
     return [Section("Beyond the runs", blocks)]
+
+
+def _of_group(group: str | None, blocks: list[Block]) -> Block:
+    """What is said of every group is seen on demand: groups are compared before."""
+    return Details(group, blocks) if group else blocks[0]
 
 
 def _with_forecast(draw: Callable[[], Any], study: Study) -> Any:
@@ -148,7 +189,7 @@ def _with_forecast(draw: Callable[[], Any], study: Study) -> Any:
     ax.errorbar(compute[shown], middle[shown], ends, fmt="o", markersize=4, color=GREEN, capsize=3, label=f"forecast, {study.percent}")
     bottom, top = ax.get_ylim()
     ax.set_ylim(min(bottom, 0.99 * low[shown].min(initial=np.inf)), max(top, 1.01 * high[shown].max(initial=-np.inf)))
-    ax.legend(frameon=False, fontsize="small", loc="lower left")
+    style.legend(ax)
     return ax
 
 
@@ -161,8 +202,7 @@ def plane(study: Study) -> list[Section]:
             "Predicted loss over parameters and tokens. The runs wear the colour of their observed loss: one that stands out from its "
             f"background is predicted badly. Dotted: equal compute. Orange: the best split, with its {study.percent} band."
         )
-        blocks += [Heading(group)] if group else []
-        blocks.append(Picture(draw, caption))
+        blocks.append(_of_group(group, [Picture(draw, caption)]))
     return [Section("Loss over size and data", blocks)] if blocks else []
 
 
@@ -189,42 +229,55 @@ def advice(study: Study) -> list[Section]:
             caption = f"Compute-optimal parameters and tokens, with {study.percent} bands."
             blocks.append(Picture(partial(plot.optimal_sizes, plan, level=study.level), caption))
         if study.drawable(group):
-            blocks += _wrong_choice(study, plan, group)
+            wrong = _wrong_choice(study, plan, group)
+            blocks += [Details(f"What a wrong size costs, {group}", wrong[1:])] if group else wrong
     return [Section("What to train", blocks)] if blocks else []
 
 
 def _plan_table(study: Study, plan: Allocation, forecast: Forecast | None = None) -> Table:
-    limits = plan.interval(study.level) if plan.draws else {}
-    columns: dict[str, tuple[Any, Callable[[float], str]]]
-    columns = {"N": (plan.N, quantity), "D": (plan.D, quantity), "D/N": (plan.tokens_per_parameter, partial(number, digits=3))}
-    columns["loss"] = (plan.loss, partial(number, digits=4))
+    limits, count = plan.interval(study.level) if plan.draws else {}, np.size(plan.compute)
+    values = {"N": plan.N, "D": plan.D, "D/N": plan.tokens_per_parameter, "loss": plan.loss}
     rows = []
     for i, compute in enumerate(np.atleast_1d(plan.compute)):
-        row = [flops(compute)]
-        for name, (value, show) in columns.items():
-            cell = show(np.atleast_1d(value)[i])
-            if limits:
-                low, high = (show(np.atleast_1d(end)[i]) for end in limits[name])
-                cell += f" ({low}–{high})"
-            row.append(cell)
+        row = [study.budget(plan, float(compute))]
+        for name, value in values.items():
+            one = float(np.atleast_1d(value)[i])
+            if not limits:
+                row.append(quantity(one) if name in ("N", "D") else number(one, 4 if name == "loss" else 3))
+                continue
+            low, high = (float(np.atleast_1d(end)[i]) for end in limits[name])
+            show = tuple(map(quantity, (one, low, high))) if name in ("N", "D") else estimate(one, low, high)
+            show = (number(one, 3), *show[1:]) if name == "D/N" else show  # as many digits as its two parts
+            row.append("{} ({}–{})".format(*show))
         if forecast is not None:
-            low, high = (number(end[i], 4) for end in forecast.interval(study.level))
-            row.append(f"{number(forecast.prediction[i], 4)} ({low}–{high})")
-        rows.append(row)
+            low, high = (float(end[i]) for end in forecast.interval(study.level))
+            row.append("{} ({}–{})".format(*estimate(float(forecast.prediction[i]), low, high)))
+        rows.append([*row, _times(study.beyond(plan, i))])
     notes = [f"Budget counted by {plan.cost}" + (f"; in brackets {study.percent} intervals, {plan.kind}." if limits else ".")]
-    head = ["compute (FLOP)", "parameters N", "tokens D", "tokens per parameter", "loss"]
+    output = study.fit.law.output
+    head = ["budget", "parameters N", "tokens D", "tokens per parameter", output]
     if forecast is not None:
-        head[-1] = "loss, this law"
-        head.append("loss, forecast")
+        head[-1] = f"{output}, this law"
+        head.append(f"{output}, forecast")
         notes.append(f"The forecast is of a new run, by an average of {len(forecast.weights)} laws. {forecast.verdict}")
-    return Table(head, rows, notes=notes)
+    if max(study.beyond(plan, i) for i in range(count)) <= 1:  # nothing lies beyond the runs
+        return Table(head, [row[:-1] for row in rows], notes=notes)
+    return Table([*head, "times the largest run"], rows, notes=notes)
+
+
+def _times(factor: float) -> str:
+    return plain(factor, 2) if factor > 1 else "within"
 
 
 def _wrong_choice(study: Study, plan: Allocation, group: str | None) -> list[Block]:
     """Loss at other sizes for the same budget."""
     wrong, best = wrong_sizes(study, group), np.atleast_1d(plan.loss)
     rows = [
-        [flops(compute), number(best[i], 4), *(f"{number(loss, 4)} (+{number(loss - best[i], 2)})" for loss in wrong[i])]
+        [
+            study.budget(plan, float(compute)),
+            number(best[i], 4),
+            *(f"{number(loss, 4)} (+{number(loss - best[i], 2)})" for loss in wrong[i]),
+        ]
         for i, compute in enumerate(np.atleast_1d(plan.compute))
     ]
     shares = compute_wasted(study, group)
@@ -237,7 +290,7 @@ def _wrong_choice(study: Study, plan: Allocation, group: str | None) -> list[Blo
                 f"At {flops(np.max(plan.compute))} FLOP this is as bad as losing a part of the budget: {wasted}.",
             ]
         ),
-        Numbers(Table(["compute (FLOP)", "best loss", *FACTORS], rows)),
+        Numbers(Table(["budget", "best loss", *FACTORS], rows)),
     ]
 
 

@@ -14,7 +14,9 @@ import numpy as np
 from ..comparison.forecast.averaging import forecast as forecast_of
 from ..comparison.forecast.result import Forecast
 from ..core.errors import DataError, DecisionError, IdentifiabilityError, ScalejaxError
+from ..core.laws.values import values_at
 from ..decisions.allocate import Allocation, allocate
+from ..decisions.costs import six_nd
 from ..decisions.known import known
 from ..fitting.objective.penalty import MISFIT
 from ..fitting.result import Fit
@@ -24,6 +26,7 @@ from ..posteriors.laplace import laplace
 from ..posteriors.posterior import Posterior
 from .beyond_runs import FEWEST, BeyondRuns, predict_largest
 from .plots import points
+from .plots.style import flops, quantity, unit_of_cost
 
 FACTORS = {"half the best N": 0.5, "twice the best N": 2.0, "4 times the best N": 4.0}  # wrong choices
 
@@ -66,6 +69,15 @@ class Study:
         """Name of the draws to rely on."""
         return next(name for name, draws in self.sources.items() if draws is self.draws)
 
+    @property
+    def why_recommended(self) -> str:
+        """Why these draws and not the others."""
+        if self.posterior is not None:
+            return "a posterior says what the runs and the priors leave open together"
+        if len(self.sources) > 1 and self.source == "bootstrap":
+            return "refits of resampled runs follow the law where it bends, as Laplace's approximation does not"
+        return "no others were asked for"
+
     def point(self, group: str | None) -> dict[str, Any]:
         """The parameters that these draws surround, those of one group if there are groups."""
         return known(self.draws, group).point
@@ -84,6 +96,18 @@ class Study:
     def percent(self) -> str:
         """The level in words."""
         return f"{100 * self.level:g} %"
+
+    def budget(self, plan: Allocation, value: float) -> str:
+        """A budget with its unit, as the plan counts it."""
+        unit = unit_of_cost(plan.cost)
+        return f"${quantity(value)}" if unit == "dollars" else f"{flops(value)} {unit}"
+
+    def beyond(self, plan: Allocation, index: int = -1) -> float:
+        """How many times the compute 6 N D of the largest run a budget's optimum takes; 1 for laws of other inputs."""
+        if not {"N", "D"} <= set(plan.inputs) or not {"N", "D"} <= set(self.fit.runs.names):
+            return 1.0
+        largest = float(np.max(six_nd(self.fit.runs["N"], self.fit.runs["D"])[points.used_rows(self.fit)]))
+        return float(six_nd(np.atleast_1d(plan.N)[index], np.atleast_1d(plan.D)[index])) / largest
 
     def drawable(self, group: str | None) -> bool:
         """Can the plane of N and D be drawn for this plan? Not for other costs, further inputs, or a group that nobody named."""
@@ -171,7 +195,7 @@ def wrong_sizes(study: Study, group: str | None) -> np.ndarray:
     N, D = (np.atleast_1d(v)[:, None] for v in (plan.N, plan.D))
     factor = np.asarray([*FACTORS.values()])
     sizes = {"N": N * factor, "D": D / factor}
-    return law(*(sizes[name] for name in law.inputs), **study.point(group))
+    return values_at(law, {name: sizes[name] for name in law.inputs}, study.point(group))
 
 
 def compute_wasted(study: Study, group: str | None) -> np.ndarray:

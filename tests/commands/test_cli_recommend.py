@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import scalejax as sj
-from scalejax.commands.cli import main
+from scalejax.commands import main
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_a_cap_by_name_and_what_it_costs(table, capsys):
         ([*ASK, "--caps", "0.2"], "sum to 0.6"),
         ([*ASK, "--caps", "cod=0.2"], "'code'"),
         ([*ASK, "--caps", "code=0.2", "0.4"], "name every one"),
-        ([*ASK, "--by", "5"], "by=5"),
+        ([*ASK, "--by", "5"], "--by 5.0 must be"),
         (["--weights", "web", "code", "--losses", "on_web"], "sum to"),
         ([*ASK[:-1], "bootstrap", "--draws", "1"], "draws"),
     ],

@@ -146,3 +146,29 @@ def test_bounds_keep_the_axis_and_must_rise():
         confined(sj.Positive(1, 10), 0.6, 0.2)
     with pytest.raises(sj.LawError, match="Simplex"):
         confined(sj.Simplex(), 0.2, 0.6)
+
+
+ALL = [*BOUNDED, *VECTORS, sj.laws.bnsl.domains["d"]]
+
+
+@pytest.mark.parametrize("domain", ALL, ids=name)
+def test_numpy_computes_what_compiled_programs_do(domain):
+    """Transforms and their derivatives outside of programs, of a vector along the first axis and of many at once."""
+    u = np.random.default_rng(0).uniform(-3, 3, (2, 5, 3))
+    vector = domain.axis is not None
+    forward = jax.vmap(jax.vmap(domain.forward)) if vector else domain.forward
+    there = np.moveaxis(domain.forward(np.moveaxis(u, -1, 0)), 0, -1) if vector else domain.forward(u)
+    assert isinstance(there, np.ndarray)
+    np.testing.assert_allclose(there, forward(jax.numpy.asarray(u)), rtol=1e-14)
+    inverse = jax.vmap(jax.vmap(domain.inverse)) if vector else domain.inverse
+    back = np.moveaxis(domain.inverse(np.moveaxis(there, -1, 0)), 0, -1) if vector else domain.inverse(there)
+    np.testing.assert_allclose(back, inverse(jax.numpy.asarray(there)), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(domain.slopes(u), jax.vmap(jax.vmap(jax.jacfwd(domain.forward)))(u), rtol=1e-12, atol=1e-13)
+
+
+def test_a_transform_of_the_users_has_its_own_derivatives():
+    class Squares(sj.Positive):
+        def forward(self, u):
+            return u**2
+
+    assert Squares().slopes(np.asarray([[3.0, 4.0]]))[0].tolist() == [[6.0, 0.0], [0.0, 8.0]]

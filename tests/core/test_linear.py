@@ -79,7 +79,7 @@ def request_of_many():
 def test_programs_of_a_fit_call_no_lapack(request_of_many):
     spec, batch = request_of_many.spec, request_of_many.batch
     with jax.enable_x64(True):
-        theta, data = np.zeros((spec.layout.size, 8)), batch.gather(np.zeros(8, int))
+        theta, data = np.zeros((spec.layout.size, 8)), problem.arguments(spec, batch.gather(np.zeros(8, int)))
         state, settings = lm.fresh(spec.layout, theta), (10.0, 1e-15, 1e-6, 1e-2)
         no_custom_calls(lm.advance.lower(spec, batch.batched, None, state, data, settings, 0.0))
         no_custom_calls(search._screen.lower(spec, batch.batched, theta, data))

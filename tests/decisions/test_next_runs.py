@@ -1,5 +1,6 @@
 """Next runs: textbook variances for linear laws, announced spreads that come true, budgets that hold, and errors in a sentence."""
 
+import importlib
 import warnings
 
 import jax.numpy as jnp
@@ -97,7 +98,7 @@ def test_draws_agree_with_the_information():
     draws = sj.laplace(fit, 4000)
     plan = sj.next_runs(fit, GRID, target=FAR, budget=3e20)
     same = {n: v[plan.index] for n, v in GRID.items()}
-    again = sj.next_runs(draws, same, target=FAR, budget=3e20)
+    again = sj.next_runs(draws, same, target=FAR, budget=3e20, runs=len(plan))
     assert again.total == pytest.approx(plan.total)
     assert again.deviation[[0, -1]] == pytest.approx(plan.deviation[[0, -1]], rel=0.15)
     assert sj.next_runs(draws, GRID, target=FAR, budget=3e20).deviation[-1] == pytest.approx(plan.deviation[-1], rel=0.25)
@@ -280,3 +281,33 @@ def test_too_few_runs_without_a_prior():
     with pytest.raises(sj.DecisionError, match="pass noise"):
         sj.next_runs(fit, {"x": [4.0]}, target={"x": 10.0}, cost=[1.0], prior=None)
     assert sj.next_runs(fit, {"x": [4.0]}, target={"x": 10.0}, cost=[1.0]).deviation[-1] > 0
+
+
+def test_a_plan_that_people_would_run(fit):
+    """Few runs by default, tokens per parameter and a fixed cost that are kept to, and no run that brings nothing."""
+    space = {"N": (1e7, 1e9), "D": (1e8, 1e11)}
+    plan = sj.next_runs(fit, space=space, target=FAR, budget=1e20)
+    assert 1 <= len(plan) <= 8 and "kept from" in repr(plan)
+    assert np.all(plan.deviation[1:] <= plan.deviation[:-1])
+    bound = sj.next_runs(fit, space=space, target=FAR, budget=1e20, ratio=(5, 500), overhead=1e18)
+    tokens = bound.runs["D"] / bound.runs["N"]
+    assert 5 * (1 - 1e-6) <= tokens.min() and tokens.max() <= 500 * (1 + 1e-6)
+    assert bound.cost == pytest.approx(six(bound.runs["N"], bound.runs["D"]) + 1e18, rel=1e-9) and bound.total <= 1e20 * (1 + 1e-8)
+    assert bound.deviation[-1] >= sj.next_runs(fit, space=space, target=FAR, budget=1e20, ratio=(0, np.inf)).deviation[-1]
+    same = {"N": np.full(8, 3e7), "D": np.full(8, 1e9)}  # amid the runs of the fit: they hardly bear on the target
+    few, all_ = (sj.next_runs(fit, same, target=FAR, budget=1e22, misfit=0.0, runs=r) for r in (None, 8))
+    assert 1 < len(few) < len(all_) == 8
+    assert (few.deviation[2:] < 0.99 * few.deviation[1:-1]).all() and all_.deviation[len(few) + 1] > 0.99 * all_.deviation[len(few)]
+    for ratio, sentence in (((5, 1), "least and the most"), ((1e6, 1e7), "No candidate has D / N"), (3, "least and the most")):
+        with pytest.raises(sj.DecisionError, match=sentence):
+            sj.next_runs(fit, space=space, target=FAR, ratio=ratio)
+    with pytest.raises(sj.DecisionError, match="overhead=-1"):
+        sj.next_runs(fit, GRID, target=FAR, overhead=-1.0)
+
+
+def test_plans_cost_little(fit, monkeypatch):
+    """Points of a space are looked at together, not a few at a time, and the program is compiled once."""
+    calls, information = [], importlib.import_module("scalejax.decisions.design.information")
+    monkeypatch.setattr(information, "evaluate", lambda *given, real=information.evaluate: calls.append(1) or real(*given))
+    sj.next_runs(fit, space={"N": (1e7, 1e9), "D": (1e8, 1e11)}, target=FAR, budget=1e21)
+    assert len(calls) < 90

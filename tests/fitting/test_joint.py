@@ -1,11 +1,13 @@
 """Joint fits by the arrow of their normal equations, rows in blocks, and waves of starts give what the plain ways give."""
 
+import importlib
 import warnings
 
 import numpy as np
 import pytest
 
 import scalejax as sj
+from scalejax.core.numeric import sparse
 from scalejax.core.numeric.batching import trace_counts
 from scalejax.fitting.objective import data
 
@@ -63,14 +65,14 @@ def test_standard_errors_of_a_joint_fit_agree_with_its_bootstrap():
 
 
 def test_very_many_rows_go_in_blocks(monkeypatch):
-    """The same fit in blocks and in one column."""
+    """Derivatives at the optimum in blocks and in one column."""
     x = np.random.default_rng(0).uniform(1e2, 1e8, 5000)
     runs = sj.simulate(LAW, {"E": 1.0, "A": 20.0, "alpha": 0.3}, x=x, noise=0.02)
     blocks = sj.fit(LAW, runs, starts=64)
-    assert blocks.request.batch.blocks is not None
+    assert blocks.request.batch.long and blocks.request.batch.blocks is None
     monkeypatch.setattr(data, "_LONG", 10**9)
     column = sj.fit(LAW, runs, starts=64)
-    assert column.request.batch.blocks is None
+    assert not column.request.batch.long
     np.testing.assert_allclose(blocks.theta, column.theta, rtol=1e-9)
     np.testing.assert_allclose(blocks.covariance, column.covariance, rtol=1e-6)
 
@@ -118,3 +120,32 @@ def test_the_column_of_the_groups_is_named_with_group():
     with pytest.raises(sj.DataError, match=r"takes the groups of column 'curve' as group=..., such as group='a'"):
         fit.predict(x=1e9, curve="a")
     assert fit.predict(x=1e9, group="a") < fit.predict(x=1e9, group="b")
+
+
+def test_many_groups_cost_no_cube(monkeypatch):
+    """Factors of the sparse matrix give what its eigenvectors give, and no eigenvectors are taken; a singular matrix has none."""
+    table, _, _ = grouped(90, 12, seed=4)
+    dense = sj.fit(LAW, table, by="lab", share="alpha", starts=4)
+    monkeypatch.setattr(sparse, "MANY", 100)
+    monkeypatch.setattr(np.linalg, "eigh", None)
+    fit = sj.fit(LAW, table, by="lab", share="alpha", starts=4)
+    one, other = fit.curvature[0], dense.curvature[0]
+    for name in ("covariance", "model_covariance", "freedom", "condition"):
+        np.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=1e-6, atol=1e-9 * np.abs(getattr(other, name)).max())
+    np.testing.assert_allclose(fit.theta, dense.theta, rtol=1e-9)
+    matrix = np.eye(120) + np.diag(np.full(119, 0.5), 1) + np.diag(np.full(119, 0.5), -1)
+    found = sparse.factored(matrix)
+    assert found.condition == pytest.approx(np.linalg.cond(matrix), rel=1e-4)
+    np.testing.assert_allclose(found.inverse() @ matrix, np.eye(120), atol=1e-10)
+    matrix[0, 0] = 1e-9
+    assert sparse.factored(matrix) is None and sparse.factored(np.ones((120, 120))) is None
+
+
+def test_replicates_in_several_calls_are_those_of_one(monkeypatch):
+    """Units keep their random numbers, so that draws stay paired however many are made at a time."""
+    table, _, _ = grouped(12, 8, seed=5)
+    fit = sj.fit(LAW, table, starts=8, unidentified="warn")
+    whole = sj.bootstrap(fit, 150, groups="lab", seed=3)
+    monkeypatch.setattr(importlib.import_module("scalejax.fitting.uncertainty.bootstrap"), "_NUMBERS", 1)
+    np.testing.assert_allclose(sj.bootstrap(fit, 150, groups="lab", seed=3).theta, whole.theta, rtol=1e-5, atol=1e-6)
+    assert sj.bootstrap(fit, 150, kind="cases").theta.shape == whole.theta.shape

@@ -9,7 +9,7 @@ import pytest
 import scalejax as sj
 from scalejax.core.numeric.batching import trace_counts
 from scalejax.fitting.uncertainty.intervals import quantile_of
-from scalejax.fitting.uncertainty.profile import profile
+from scalejax.fitting.uncertainty.profiles.profile import profile
 
 
 @sj.law(a=sj.Real(-5, 5), b=sj.Real(-5, 5), c=sj.Real(-5, 5))

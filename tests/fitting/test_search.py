@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import scalejax as sj
+from scalejax.fitting.fit import make_request
 from scalejax.fitting.solvers import lm, search, system
 from scalejax.fitting.status import Status, code
 
@@ -69,3 +70,27 @@ def test_the_limit_on_patience_leaves_the_optimum_alone(monkeypatch):
         found.append(sj.fit(LAW, runs(), starts=128))
     assert short[0].objective == pytest.approx(patient[0].objective, rel=1e-9)
     assert lm.LM().max_iterations >= patient[0].starts.iterations.max() >= short[0].starts.iterations.max()
+
+
+def test_lagging_starts_are_given_up_where_nobody_agrees():
+    """Of forty that run, the best quarter stays, and those as good as the best to a thousandth; in a set of eight all stay."""
+    late = search._stragglers(np.repeat([0, 1], [40, 8]))
+    objective = np.concatenate([1 + 0.01 * np.arange(40)[::-1], 1 + np.arange(8)])
+    objective[:3] = 1.0005
+    state = np.arange(48), objective
+
+    def gone(spent):
+        return np.flatnonzero(late(*state, np.full(48, spent), np.zeros(48, int)))
+
+    assert not len(gone(148))
+    assert gone(152).tolist() == list(range(3, 33))  # three as good as the best, and the seven best of the others
+    assert not len(gone(156)) and len(gone(228)) == 30 and len(gone(4)) == 0 and len(gone(152)) == 30  # a new slab begins anew
+
+
+def test_long_curves_are_screened_by_their_steps():
+    eta = np.full((3, 24_000), 1e-3)
+    t = np.tile(np.linspace(100, 23_999, 30).round(), (3, 1))
+    runs = sj.Runs({"eta": eta, "t": t, "W": np.zeros(3), "loss": 3 + 10 * t**-0.5})
+    nothing = dict.fromkeys(("loss", "fix", "tie", "bounds", "by", "weights", "sizes"))
+    asked = make_request("multi_power", runs, on="log", share=(), **nothing)
+    assert search.default_count(asked.batch, 1) * asked.batch.work <= search._EVALUATIONS

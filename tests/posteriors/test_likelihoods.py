@@ -647,3 +647,44 @@ def test_groups_without_a_population(repeated, unexplained):
     own = replace(unexplained, model=replace(unexplained.model, pooled=()))
     with pytest.raises(sj.FitError, match="Every group has its own alpha, which come from no population"):
         own.new_group()
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "noise", "cdf"),
+    [
+        (sj.likelihoods.normal(), {"sigma": 0.5}, lambda x: stats.norm.cdf(x, 1.0, 0.5)),
+        (sj.likelihoods.normal(replicates="c"), {"sigma": 0.3, "tau": 0.4}, lambda x: stats.norm.cdf(x, 1.0, 0.5)),
+        (sj.likelihoods.student_t(), {"sigma": 0.5, "nu": 3.0}, lambda x: stats.t.cdf(x, 3.0, 1.0, 0.5)),
+        (sj.likelihoods.huber(0.3), {"sigma": 0.5}, lambda x: np.interp(x, GRID, huber_cdf(0.3, 0.5))),
+        (sj.likelihoods.huber(3.0), {"sigma": 0.5}, lambda x: np.interp(x, GRID, huber_cdf(3.0, 0.5))),
+    ],
+    ids=["normal", "replicates", "student_t", "huber", "wide huber"],
+)  # fmt: skip
+def test_new_runs_are_drawn_from_the_density(likelihood, noise, cdf):
+    drawn = likelihood.new({n: np.full(20_000, v) for n, v in noise.items()}, np.full(20_000, 1.0), {}, np.random.default_rng(0))
+    assert stats.kstest(drawn, cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("overdispersed", [False, True])
+def test_new_counts_are_drawn_from_the_density(overdispersed):
+    make = sj.likelihoods.beta_binomial if overdispersed else sj.likelihoods.binomial
+    count = 20_000
+    drawn = make().new(
+        {"concentration": np.full(count, 5.0)}, np.full(count, 0.3), {"trials": np.full(count, 20.0)}, np.random.default_rng(0)
+    )
+    law = stats.betabinom(20, 1.5, 3.5) if overdispersed else stats.binom(20, 0.3)
+    expected = count * law.pmf(np.arange(21))
+    few = expected < 5
+    seen = np.bincount(drawn, minlength=21)
+    pairs = [np.append(v[~few], v[few].sum()) if few.any() else v for v in (seen, expected)]
+    assert stats.chisquare(*pairs).pvalue > 1e-3
+
+
+GRID = np.linspace(-20.0, 22.0, 200_001)
+
+
+def huber_cdf(delta: float, sigma: float) -> np.ndarray:
+    """Of the normalised Huber density about 1, summed on `GRID`."""
+    a = np.abs(GRID - 1.0)
+    density = np.exp(-np.where(a <= delta, a**2 / 2, delta * (a - delta / 2)) / sigma**2)
+    return np.cumsum(density) / density.sum()

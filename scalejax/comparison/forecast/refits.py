@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 import jax
 import numpy as np
 
 from ...core.laws.law import Law
+from ...core.numeric.programs import compiled
 from ...core.runs import Runs
 from ...core.table import Shown
 from ...fitting.fit import make_request
@@ -77,11 +77,11 @@ class Refits(Shown):
 
     def params(self, structure: int, group: int, weighting: int) -> dict[str, Any]:
         """Natural parameters of one optimum."""
-        theta = self.theta[:, structure, group, weighting]
-        return {name: np.asarray(value) for name, value in self.request.layout.forward(theta, self.request.batch.fixed).items()}
+        found = self.request.layout.natural(self.theta[None, :, structure, group, weighting], self.request.batch.fixed)
+        return {name: value[0] for name, value in found.items()}
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled(0, once=True)
 def _values(spec: Spec, theta: Any, inputs: tuple[Any, ...], fixed: dict[str, Any], own: dict[str, Any]) -> Any:
     """The law at every theta (size, members) and row, (members, rows)."""
     group = np.zeros((len(inputs[0]), 1), int)

@@ -13,7 +13,7 @@ from ...core.checks import check_count
 from ...core.errors import FitError, suggest
 from ...core.lazy import picture
 from ...core.numeric.precision import double
-from ...core.table import Shown, Table, number
+from ...core.table import Shown, Table, formatted, number, span
 from ...decisions.averaged import LawAverage
 from ...fitting.result import Fit
 from .columns import Columns, Link
@@ -162,17 +162,16 @@ class Forecast(LawAverage, Shown):
         shares = {name: 100 * variance / total for name, variance in self.variances.items()}
         head = [*(["group"] if self.group else []), *scalars, self.target, f"{100 * level:g} %", "times ahead", *(f"{n} %" for n in shares)]
         rows = []
-        for i in range(min(len(self), _SHOWN)):
+        for i in range(len(self)):
             row = [self.group[i]] if self.group else []
             row += [number(float(self.at[name][i]), 4) for name in scalars]
-            row += [number(float(self.prediction[i]), 4), f"{number(float(low[i]), 4)} – {number(float(high[i]), 4)}"]
-            row += [number(float(10 ** self.reach[i]), 2), *(f"{share[i]:.0f}" for share in shares.values())]
+            row += [number(float(self.prediction[i]), 4), span(low[i], high[i], 4)]
+            row += [number(float(10 ** self.reach[i]), 2), *(formatted(share[i], ".0f") for share in shares.values())]
             rows.append(row)
         best = ", ".join(f"{name} ({100 * w:.0f} %)" for name, w in list(self.weights.items())[:3])
         notes = [self.verdict, f"Average of {len(self.weights)} laws fitted to {self.runs} runs in {self.seconds:.1f} s; heaviest: {best}."]
-        notes += [f"{len(self) - _SHOWN} more points."] if len(self) > _SHOWN else []
         notes += [f"{said[0].upper()}{said[1:]}." for said in self.notes]
-        return Table(head, rows, f"Forecast of {self.target}", notes)
+        return Table(head, rows, f"Forecast of {self.target}", notes, ends=(_SHOWN, 0))
 
     def columns_at(self, level: float = 0.9) -> dict[str, np.ndarray]:
         """Columns of a table of all points: group, inputs, prediction, ends of the interval, decades ahead, variances by part."""

@@ -14,7 +14,7 @@ from ...core.errors import FitError
 from ...core.laws.law import Law
 from ...core.numeric.precision import double
 from ...core.progress import Progress, reporter
-from ...core.table import Shown, Table
+from ...core.table import Shown, Table, percent
 from ...fitting.objective.losses import huber
 from ...zoo.scale.terms import TermLibrary
 from ..structures import fit_terms
@@ -69,7 +69,7 @@ class Search(Shown):
     def table(self) -> Table:
         """A row for every law: formula, free parameters, error of its forecasts from earlier origins."""
         rows = [
-            [law.formula.removeprefix("L = "), str(count), f"{100 * error:.3g} %"]
+            [law.formula.removeprefix("L = "), str(count), percent(error)]
             for law, count, error in zip(self.laws, self.parameters, self.errors, strict=True)
         ]
         where = f"forecasts along {self.axis}" if self.axis else "runs left out at random"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from ..edge import edged
+from ..edge.public import edged
 from ..errors import LawError, suggest
+from ..numeric.kept import remembered
 from .domains import Domain
 from .law import Law
 
@@ -244,7 +244,7 @@ def _law_of(joined: Chain, output: str, below: float | None) -> Law:
     )  # fmt: skip
 
 
-@lru_cache(maxsize=256)
+@remembered
 def _function(stages: tuple[Stage, ...], output: str, below: float | None = None) -> Any:
     """The law's function, the same for equal stages, so that compiled programs are found again."""
     inputs = outer_inputs(stages)

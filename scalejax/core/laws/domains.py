@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..errors import LawError
+from ..numeric.precision import namespace
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,21 @@ class Domain:
         return 0.5 * (self.high - self.low)
 
     def forward(self, u):
-        """Number from its unconstrained form; works on JAX and NumPy arrays."""
-        return u * self.scale
+        """Number from its unconstrained form; of a vector along the first axis. JAX arrays give JAX arrays, all else NumPy's."""
+        return namespace(u).asarray(u) * self.scale
 
     def inverse(self, x):
         """Unconstrained form of a number."""
-        return jnp.asarray(x) / self.scale
+        return namespace(x).asarray(x) / self.scale
+
+    def slopes(self, u: np.ndarray) -> np.ndarray:
+        """Derivatives (..., entries, free) of `forward` at unconstrained numbers (..., free)."""
+        return _diagonal(np.full(np.shape(u), self.scale))
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "forward" in vars(cls) and "slopes" not in vars(cls):
+            cls.slopes = _slopes_by_jax  # type: ignore[method-assign, assignment]  # those of the parent are of another transform
 
     def contains(self, x) -> np.ndarray:
         """Boolean array: does each number lie in the support?"""
@@ -106,10 +116,13 @@ class Positive(Domain):
             raise LawError(f"Positive({self.low}, {self.high}): the plausible range must lie above 0.")
 
     def forward(self, u):
-        return jnp.exp(u)
+        return _quiet("exp", u)
 
     def inverse(self, x):
-        return jnp.log(jnp.asarray(x))
+        return _quiet("log", x)
+
+    def slopes(self, u: np.ndarray) -> np.ndarray:
+        return _diagonal(self.forward(u))
 
     def contains(self, x) -> np.ndarray:
         x = np.asarray(x, dtype=float)
@@ -135,11 +148,14 @@ class Interval(Domain):
         return (Interval, self.axis, self.low, self.high)  # hard bounds
 
     def forward(self, u):
-        return self.low + (self.high - self.low) * jax.nn.sigmoid(u)
+        return self.low + (self.high - self.low) * _share(u)
 
     def inverse(self, x):
-        p = (jnp.asarray(x) - self.low) / (self.high - self.low)
-        return jnp.log(p) - jnp.log1p(-p)
+        p = (namespace(x).asarray(x) - self.low) / (self.high - self.low)
+        return _quiet("log", p) - _quiet("log1p", -p)
+
+    def slopes(self, u: np.ndarray) -> np.ndarray:
+        return _diagonal((self.high - self.low) * _share(u) * _share(-u))
 
     def contains(self, x) -> np.ndarray:
         x = np.asarray(x, dtype=float)
@@ -170,11 +186,20 @@ class Simplex(Domain):
         return (type(self), self.axis)
 
     def forward(self, u):
-        return jax.nn.softmax(jnp.concatenate([u, jnp.zeros_like(u[:1])]), axis=0)
+        if isinstance(u, jax.Array):
+            return jax.nn.softmax(jnp.concatenate([u, jnp.zeros_like(u[:1])]), axis=0)
+        u = np.concatenate([u, np.zeros_like(u[:1])])
+        weights = np.exp(u - u.max(axis=0))
+        return weights / weights.sum(axis=0)
 
     def inverse(self, x):
-        logs = jnp.log(jnp.asarray(x))
-        return logs[:-1] - logs[-1:]
+        logs = _quiet("log", x)
+        with np.errstate(invalid="ignore"):  # of weights that are 0
+            return logs[:-1] - logs[-1:]
+
+    def slopes(self, u: np.ndarray) -> np.ndarray:
+        p = np.moveaxis(self.forward(np.moveaxis(u, -1, 0)), 0, -1)
+        return (_diagonal(p) - p[..., :, None] * p[..., None, :])[..., :-1]
 
     def contains(self, x) -> np.ndarray:
         x = np.asarray(x, dtype=float)
@@ -200,12 +225,18 @@ class Ordered(Domain):
         return (type(self), self.axis, self.low, self.high)
 
     def forward(self, u):
-        steps = jnp.concatenate([u[:1] + self.low / self.scale, jnp.exp(u[1:])])
-        return self.scale * jnp.cumsum(steps, axis=0)
+        xp = namespace(u)
+        steps = xp.concatenate([u[:1] + self.low / self.scale, _quiet("exp", u[1:])])
+        return self.scale * xp.cumsum(steps, axis=0)
 
     def inverse(self, x):
-        x = jnp.asarray(x) / self.scale
-        return jnp.concatenate([x[:1] - self.low / self.scale, jnp.log(jnp.diff(x, axis=0))])
+        xp = namespace(x)
+        x = xp.asarray(x) / self.scale
+        return xp.concatenate([x[:1] - self.low / self.scale, _quiet("log", xp.diff(x, axis=0))])
+
+    def slopes(self, u: np.ndarray) -> np.ndarray:
+        steps = self.scale * np.concatenate([np.ones_like(u[..., :1]), _quiet("exp", u[..., 1:])], axis=-1)
+        return np.tril(np.ones((np.shape(u)[-1],) * 2)) * steps[..., None, :]
 
     def contains(self, x) -> np.ndarray:
         x = np.asarray(x, dtype=float)
@@ -237,6 +268,29 @@ class Fixed(Domain):
 
     def contains(self, x) -> np.ndarray:
         return np.isfinite(np.asarray(x, dtype=float))
+
+
+def _slopes_by_jax(domain: Domain, u: np.ndarray) -> np.ndarray:
+    """`Domain.slopes` of a transform whose derivatives nobody wrote out."""
+    u = np.asarray(u, dtype=np.float64)
+    found = np.asarray(jax.vmap(jax.jacfwd(domain.forward))(u.reshape(-1, u.shape[-1])))
+    return found.reshape(*u.shape[:-1], *found.shape[1:])
+
+
+def _quiet(function: str, x: Any) -> Any:
+    """A function of JAX or NumPy; what lies outside its support is infinite or NaN without a warning."""
+    with np.errstate(all="ignore"):
+        return getattr(namespace(x), function)(x)
+
+
+def _share(u: Any) -> Any:
+    """The logistic function."""
+    return jax.nn.sigmoid(u) if isinstance(u, jax.Array) else 1 / (1 + _quiet("exp", -np.asarray(u)))
+
+
+def _diagonal(values: np.ndarray) -> np.ndarray:
+    """(..., k, k) matrices with these (..., k) on their diagonals."""
+    return values[..., None] * np.eye(values.shape[-1])
 
 
 def confined(domain: Domain, low: float, high: float) -> Domain:

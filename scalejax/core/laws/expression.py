@@ -56,7 +56,7 @@ def law_from_expression(
         tree = parse(text.strip(), wrong)
     except (ScalejaxError, AttributeError):
         raise LawError(wrong) from None
-    if any(isinstance(node, ast.List | ast.Tuple | ast.Compare) for node in ast.walk(tree)):
+    if any(isinstance(node, ast.List | ast.Tuple | ast.Compare | ast.BoolOp | ast.Not) for node in ast.walk(tree)):
         raise LawError(wrong)
     called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     found = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called]

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..errors import DecisionError
-from ..numeric.precision import P, R, plain
+from ..numeric.precision import P, R, inside, plain
 
 _COLLECTED: ContextVar[list[tuple[str, dict[str, Any]]] | None] = ContextVar("collected", default=None)
 
@@ -33,7 +33,7 @@ def formula(function: Callable[P, R]) -> Callable[P, R]:
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         if any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves((args, kwargs))):
             return function(*args, **kwargs)
-        with jax.enable_x64(True):
+        with inside():
             return _returned(function(*map(_number, args), **{n: _number(v) for n, v in kwargs.items()}))
 
     return wrapper

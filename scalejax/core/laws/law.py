@@ -7,6 +7,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from types import MappingProxyType
 from typing import Any, overload
 
@@ -14,12 +15,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..edge import edged
+from ..edge.public import edged
 from ..errors import DataError, LawError, ScalejaxError, suggest
 from ..numeric.precision import double, plain
 from .arguments import checked, misshapen, named
+from .compilable import compilable
 from .domains import Data, Domain, Fixed, Interval, Positive
 from .published import Published, published_sets
+
+
+def at_place(module: str, name: str) -> Any:
+    """What a module has under a name, None if nothing; the module is imported."""
+    return getattr(import_module(module), name, None)
 
 
 @edged
@@ -133,6 +140,15 @@ class Law:
             if isinstance(error, ScalejaxError) or not re.search("shape|broadcast|dimension", str(error)):
                 raise
             raise misshapen(self, values) from None
+
+    def __deepcopy__(self, memo: Any) -> Law:
+        return self  # nothing of it changes
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        place = (self.function.__module__, self.function.__qualname__)
+        if at_place(*place) is not self:
+            raise LawError(f"Only laws at the top of a module can be pickled, and {self.name!r} is not what {'.'.join(place)} is.")
+        return at_place, place
 
     def check_inputs(self, given: Iterable[str]) -> None:
         """Raise DataError unless `given` names all inputs and nothing else."""
@@ -252,7 +268,7 @@ def law(
         fixed = tuple((p, domain.value) for p in parameters if isinstance(domain := full[p], Fixed))
         sets = published_sets(published, function, name, frozenset(parameters) - dict(fixed).keys())
         return Law(
-            function=function, name=name, inputs=inputs, parameters=tuple(p for p in parameters if p not in dict(fixed)),
+            function=compilable(function, name), name=name, inputs=inputs, parameters=tuple(p for p in parameters if p not in dict(fixed)),
             domains=MappingProxyType(full), output=output, reference=reference, published=sets, bound=fixed,
             linear=straight, output_axis=output_axis,
         )  # fmt: skip

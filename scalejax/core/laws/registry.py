@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
@@ -47,6 +48,17 @@ class Registry:
         self._laws[law.name] = law
         return law
 
+    @contextmanager
+    def known(self, *own: Law) -> Iterator[None]:
+        """Further laws, which are registered within a `with` block only."""
+        before = dict(self._laws)
+        try:
+            for law in own:
+                self.register(law)
+            yield
+        finally:
+            self._laws = before
+
     @property
     def names(self) -> list[str]:
         """Names of all laws, sorted."""
@@ -79,10 +91,14 @@ class Registry:
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self.names]
 
-    def __repr__(self) -> str:
+    def listing(self) -> list[tuple[str, str, str]]:
+        """Name, inputs and purpose of every law, by name; no law is imported for it."""
         known = {name: (law.inputs, law.summary) for name, law in self._laws.items()}
         known |= {name: (listed.inputs, listed.summary) for name, listed in self._listed.items()}
-        rows = [(name, ", ".join(inputs), purpose) for name, (inputs, purpose) in sorted(known.items())]
+        return [(name, ", ".join(inputs), purpose) for name, (inputs, purpose) in sorted(known.items())]
+
+    def __repr__(self) -> str:
+        rows = self.listing()
         widths = [max((len(row[i]) for row in rows), default=0) for i in range(2)]
         lines = [f"{name:{widths[0]}}  {inputs:{widths[1]}}  {purpose}" for name, inputs, purpose in rows]
         return f"{len(self)} laws: name, inputs, purpose\n" + "\n".join(lines)

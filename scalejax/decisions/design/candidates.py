@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -20,6 +20,7 @@ from ...fitting.result import Fit
 from ..costs import six_nd
 
 _POINTS = 512  # spread over a space
+_WIDER = 10.0  # how far D / N may go beyond that of the runs of the fit, unless the caller says
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,43 @@ class Candidates:
         columns: all that a cost may depend on.
         usable: (n,) rows that can be run.
         box: low and high ends of the coordinates of a continuous space, by name; empty for a table.
+        ratio: ends of D / N that a run must keep to, if any.
     """
 
     inputs: Mapping[str, np.ndarray]
     columns: Mapping[str, np.ndarray]
     usable: np.ndarray
     box: Mapping[str, tuple[float, float]]
+    ratio: tuple[float, float] | None = None
+
+    def within(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
+        """(n,) which runs keep to the ratio."""
+        if self.ratio is None:
+            return np.ones(len(next(iter(columns.values()))), bool)
+        low, high = self.ratio
+        return _between(columns["D"] / columns["N"], low, high)
+
+    def bounded(self, fit: Fit, ratio: tuple[float, float] | None) -> Candidates:
+        """The same without runs of another ratio; by default points of a space stay near what the runs of the fit have."""
+        known = {"N", "D"} <= set(self.columns)
+        if ratio is None:
+            near = _usual(fit) if known and self.box else None
+            here = replace(self, ratio=near)
+            return replace(here, usable=self.usable & here.within(self.columns)) if here.within(self.columns)[self.usable].any() else self
+        if not known:
+            raise DecisionError("ratio= bounds D / N, but the candidates lack N or D; leave it out.")
+        try:
+            low, high = map(float, ratio)
+        except (TypeError, ValueError):
+            low, high = np.nan, np.nan
+        if not 0 <= low < high:
+            raise DecisionError(f"ratio={ratio!r} must be (low, high), the least and the most tokens per parameter.")
+        here = replace(self, ratio=(low, high))
+        usable = self.usable & here.within(self.columns)
+        if not usable.any():
+            every = (self.columns["D"] / self.columns["N"])[self.usable]
+            raise DecisionError(f"No candidate has D / N from {low:g} to {high:g}; theirs go from {every.min():.3g} to {every.max():.3g}.")
+        return replace(here, usable=usable)
 
     def at(self, unit: np.ndarray) -> dict[str, np.ndarray]:
         """Columns at points (n, coordinates) of the unit cube, for a space."""
@@ -50,6 +82,18 @@ class Candidates:
         """Coordinates of a candidate in the unit cube."""
         values = [(self.columns[name][row], *ends) for name, ends in self.box.items()]
         return np.array([np.log(x / low) / np.log(high / low) if low > 0 else (x - low) / (high - low) for x, low, high in values])
+
+
+def _between(value: np.ndarray, low: float, high: float) -> np.ndarray:
+    return (value >= low * (1 - 1e-9)) & (value <= high * (1 + 1e-9))
+
+
+def _usual(fit: Fit) -> tuple[float, float] | None:
+    """Ends of D / N, somewhat wider than those of the runs of the fit."""
+    if not {"N", "D"} <= set(fit.runs.names):
+        return None
+    seen = (fit.runs["D"] / fit.runs["N"])[~fit.runs.excluded]
+    return float(seen.min() / _WIDER), float(seen.max() * _WIDER)
 
 
 def needed(fit: Fit) -> list[str]:
@@ -140,14 +184,16 @@ def _check_units(fit: Fit, columns: Mapping[str, np.ndarray]) -> None:
 
 
 class Price:
-    """The cost of a run: a function of named columns, a column's name, or one number a candidate."""
+    """The cost of a run: a function of named columns, a column's name, or one number a candidate; and what every run costs besides."""
 
-    def __init__(self, cost: Callable[..., Any] | str | Any | None, candidates: Candidates):
+    def __init__(self, cost: Callable[..., Any] | str | Any | None, candidates: Candidates, overhead: float = 0.0):
         if cost is None:
             if not {"N", "D"} <= set(candidates.columns):
                 raise DecisionError("The cost 6 N D needs N and D, which these candidates lack; pass cost=, a function of their columns.")
             cost = six_nd
-        self.cost, self.table = cost, candidates.columns
+        if not (np.ndim(overhead) == 0 and 0 <= overhead < np.inf):
+            raise DecisionError(f"overhead={overhead!r} must be a number of 0 or more, in the unit of the cost.")
+        self.cost, self.table, self.overhead = cost, candidates.columns, float(overhead)
         if not callable(cost) and candidates.box:
             raise DecisionError("A continuous space needs cost= as a function of its columns, such as lambda N, D: 6 * N * D.")
         self.name = cost if isinstance(cost, str) else getattr(cost, "__name__", "given") if callable(cost) else "given"
@@ -167,7 +213,7 @@ class Price:
             price = np.broadcast_to(np.asarray(value, dtype=np.float64), (n,)).copy()
         except (TypeError, ValueError):
             raise DecisionError(f"cost= must give one number a candidate, {n} in all; it gives {np.shape(value)}.") from None
-        return price
+        return np.where(price > 0, price + self.overhead, price)
 
     def _arguments(self, cost: Callable[..., Any], columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         wanted = inspect.signature(cost).parameters

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ...core.errors import DecisionError, ScalejaxError
 from ...core.laws.domains import Positive
 from ...core.laws.law import Law
+from ...core.numeric.programs import compiled
 from ...fitting.objective.layout import Layout
 from ...fitting.objective.problem import jacobian
 from ...fitting.predict import evaluate
@@ -271,7 +270,7 @@ def _slopes_of(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(r), np.asarray(slopes)
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@compiled(0, 1)
 def _slopes(spec: Any, batched: tuple[bool, ...], theta: Any, data: Any) -> tuple[Any, Any]:
     r, columns = jacobian(spec, batched, theta, data)
     return r, jnp.stack(columns)

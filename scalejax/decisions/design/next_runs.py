@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from ...core.answer import without
 from ...core.errors import DecisionError, ScalejaxError, suggest
 from ...core.numeric.precision import double
-from ...core.table import Shown, Table, number
+from ...core.table import Shown, Table, formatted, percent, span
 from ...fitting.predict import evaluate
 from ...fitting.result import Fit
 from ...fitting.uncertainty.draws import Draws
@@ -19,7 +19,7 @@ from ...fitting.uncertainty.intervals import quantile_of
 from ..known import why_no_interval
 from .candidates import Candidates, Price, from_space, from_table
 from .information import Knowledge, Misfit, from_draws, from_fit, noise_of
-from .selection import Limits, Pool, Posterior, drawn, greedy, ordered, plan, refined
+from .selection import MOVED, Limits, Pool, Posterior, drawn, greedy, ordered, plan, refined
 
 _SHOWN = 20  # runs of a long plan that a table shows
 _SAYS = {
@@ -31,6 +31,9 @@ _SAYS = {
 CRITERIA = ("target", "D", "random", "cheapest")
 Target = Mapping[str, Any] | Callable[[Draws], Any]
 _COSINES = (100, 16)  # of the misfit, of one set and of each of several
+_MOST = 8  # runs that a budget is spent on, unless the caller says how many
+_NEGLIGIBLE = 0.02  # of the target's variance that is left: one per cent of its standard deviation
+_ROUND = 64  # points of a space are looked at in multiples of so many, which share a program
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -48,6 +51,7 @@ class NextRuns(Shown):
         criterion, method: how they were chosen, and from which knowledge.
         budget: what could be spent; infinite without a budget.
         considered: number of candidates.
+        ratio: ends of D / N that the runs were kept to, if any.
         why_no_interval: why no interval can be had, or "": then the noise is a guess, and the deviations say only which share is left.
     """
 
@@ -63,6 +67,7 @@ class NextRuns(Shown):
     budget: float
     considered: int
     why_no_interval: str = ""
+    ratio: tuple[float, float] | None = None
 
     @property
     def total(self) -> float:
@@ -93,22 +98,25 @@ class NextRuns(Shown):
     def table(self, level: float = 0.9) -> Table:
         """A row for every run, in order: inputs, cost, cost so far, and how sure the target will be (for several, the mean share).
 
-        Of plans of more than 24 runs the first 20 and the last 2 are shown; `runs` holds all.
+        Of plans of more than 24 runs the first 20 and the last 2 are printed.
         """
         z, several = quantile_of(level), np.ndim(self.target) > 0 or bool(self.why_no_interval)
         head = ["run", *self.runs, "cost", "spent", "deviation left" if several else f"target {100 * level:g} %"]
         spent, rows = np.concatenate([[0.0], np.cumsum(self.cost)]), []
         for i, deviation in enumerate(self.deviation):
-            if several:
-                sure = f"{100 * np.sqrt(np.mean(_share(deviation, self.deviation[0]) ** 2)):.3g} %"
-            else:
-                sure = " – ".join(number(end) for end in self._ends(z * deviation))
+            left = np.sqrt(np.mean(_share(deviation, self.deviation[0]) ** 2))
+            sure = percent(left) if several else span(*self._ends(z * deviation))
             inputs = [_cell(column[i - 1]) for column in self.runs.values()] if i else [""] * len(self.runs)
-            rows.append([str(i) if i else "now", *inputs, f"{self.cost[i - 1]:.3g}" if i else "", f"{spent[i]:.3g}" if i else "", sure])
-        if len(self) > _SHOWN + 4:
-            between = ["…", *[""] * (len(head) - 2), f"{len(self) - _SHOWN - 2} runs"]
-            rows = [*rows[: _SHOWN + 1], between, *rows[-2:]]
-        return Table(head, rows, notes=self._notes())
+            rows.append(
+                [
+                    str(i) if i else "now",
+                    *inputs,
+                    formatted(self.cost[i - 1], ".3g") if i else "",
+                    formatted(spent[i], ".3g") if i else "",
+                    sure,
+                ]
+            )
+        return Table(head, rows, notes=self._notes(), ends=(_SHOWN + 1, 2))
 
     def _notes(self) -> list[str]:
         before, after = (np.sqrt(np.mean(self.deviation[i] ** 2)) for i in (0, -1))
@@ -119,8 +127,9 @@ class NextRuns(Shown):
                 f"{100 * after / before:.3g} % of the {what} of the target is left after them, if the law is right; {self.why_no_interval}"
             )
         budget = f" of a budget of {self.budget:.3g}" if np.isfinite(self.budget) else ""
+        kept = "" if self.ratio is None else f"; D / N kept from {self.ratio[0]:.3g} to {self.ratio[1]:.3g} (ratio=)"
         return [
-            f"{len(self)} runs for {self.total:.3g}{budget}, from {self.considered:,} candidates by {_SAYS[self.criterion]}",
+            f"{len(self)} runs for {self.total:.3g}{budget}, from {self.considered:,} candidates by {_SAYS[self.criterion]}{kept}",
             f"{left} ({self.method}; noise of a run {self.noise:.3g})",
         ]
 
@@ -143,6 +152,8 @@ def next_runs(
     target: Target,
     space: Mapping[str, Any] | None = None,
     cost: Callable[..., Any] | str | Any = None,
+    overhead: float = 0.0,
+    ratio: tuple[float, float] | None = None,
     budget: float | None = None,
     runs: int | None = None,
     criterion: Literal["target", "D", "random", "cheapest"] = "target",
@@ -159,8 +170,9 @@ def next_runs(
         Var(t | c) = Var(t) - Cov(t, c) (Cov(c, c) + s^2)^-1 Cov(c, t),        Sigma = (J'WJ / s^2 + P)^-1
 
     of the target's variance: s^2 is the noise of a run, J the derivatives of the runs of the fit, P the precision of a wide prior. Runs are
-    chosen greedily by gain per cost^p for p = 1, 1/2 and 0; the best of the three plans is improved by exchanging single runs (up to 40
-    runs), and points of a continuous space are moved. Several targets count by the share of their variance that is left.
+    chosen greedily by gain per cost^p for p = 1, 1/2 and 0, and by gain alone among those that take no more than an equal part of the
+    budget; the best of these plans is improved by exchanging single runs and moving points of a continuous space (up to 40 runs). Several
+    targets count by the share of their variance that is left.
 
     No law is true. So that runs are not heaped where the law alone would have them, they are chosen as if the truth deviated smoothly from
     the law, by `misfit` times the noise (a Gaussian process over the logarithms of the inputs): what lies near the target then counts for
@@ -178,8 +190,12 @@ def next_runs(
             draws that returns (draws,) or (draws, k), such as `lambda d: np.log(sj.allocate(d, compute=1e24).draws["N"])`.
         space: instead of candidates: {"N": (1e7, 1e9), "D": (1e8, 1e11), "U": 1e12}, ends or a value for every input.
         cost: a function of columns by name, the name of a column, or one number a candidate; default 6 N D.
+        overhead: what every run costs besides, in the same unit: setting it up, evaluating it, looking at it.
+        ratio: (low, high) tokens per parameter, D / N, that runs must keep to. By default points of a space keep within ten times what
+            the runs of the fit have, where any does; a table is taken as it is.
         budget: what all runs may cost together, in the unit of the cost.
-        runs: how many runs at most; 1 if there is no budget either.
+        runs: how many runs at most, whatever the last of them brings. By default a budget is spent on eight at most, and none is added
+            that would take less than 1 % off the target's standard deviation; without a budget it is one run.
         criterion: "target", or to compare with: "D" (information on all parameters, without misfit), "random" or "cheapest".
         repeats: may a candidate be chosen more than once?
         noise: standard deviation of a run's residual (of the logarithm for on="log"); default from the fit, with half a per cent mixed in
@@ -215,9 +231,11 @@ def next_runs(
         raise DecisionError("next_runs() needs either candidates (a table of runs) or space= (ranges of the inputs).")
     _check(criterion, prior, misfit)
     limits = _limits(budget, runs, repeats)
-    choices = from_table(fit, candidates) if space is None else from_space(fit, space)
-    price = Price(cost, choices)
+    choices = (from_table(fit, candidates) if space is None else from_space(fit, space)).bounded(fit, ratio)
+    price = Price(cost, choices, overhead)
     costs = _costs(price, choices, limits)
+    if runs is None and budget is not None:
+        limits = replace(limits, count=_MOST, worth=_NEGLIGIBLE)
     variance = noise_of(fit, noise, prior)
 
     def known(size: float) -> Knowledge:
@@ -243,7 +261,7 @@ def next_runs(
     considered, unsure = int(choices.usable.sum()), why_no_interval(fit) if noise is None else ""
     return NextRuns(
         runs=shown, index=index, cost=cost_of, target=point, deviation=deviations, log=log, noise=noise_used, criterion=criterion,
-        method=method, budget=limits.budget, considered=considered, why_no_interval=unsure,
+        method=method, budget=limits.budget, considered=considered, why_no_interval=unsure, ratio=choices.ratio,
     )  # fmt: skip
 
 
@@ -261,8 +279,7 @@ def _limits(budget: float | None, runs: int | None, repeats: bool) -> Limits:
         raise DecisionError(f"budget={budget!r} must be a positive number, in the unit of the cost.")
     if runs is not None and (int(runs) != runs or runs < 1):
         raise DecisionError(f"runs={runs!r} must be a whole number of 1 or more.")
-    count = int(runs) if runs is not None else (1 if budget is None else 10**9)
-    return Limits(np.inf if budget is None else float(budget), count, repeats)
+    return Limits(np.inf if budget is None else float(budget), 1 if runs is None else int(runs), repeats)
 
 
 def _costs(price: Price, choices: Candidates, limits: Limits) -> np.ndarray:
@@ -339,20 +356,25 @@ def _choose(
     if not choices.box:
         return plain_pool, chosen, {name: column[chosen] for name, column in choices.columns.items()}
 
-    def runs_at(unit: np.ndarray, known: Knowledge = cautious) -> tuple[np.ndarray, np.ndarray]:
-        columns = choices.at(unit)
+    def look(unit: np.ndarray, known: Knowledge = cautious) -> tuple[np.ndarray, np.ndarray]:
+        columns = choices.at(np.resize(unit, (-(-len(unit) // _ROUND) * _ROUND, unit.shape[1])))  # filled with copies
         runs = known.predictions({name: columns[name] for name in choices.inputs}, "The candidates do not suit the law")
-        return runs.reshape(*runs.shape[:2], -1), price(columns)
+        costs = np.where(choices.within(columns), price(columns), np.inf)
+        return runs[:, : len(unit)].reshape(len(runs), len(unit), -1), costs[: len(unit)]
 
-    size = len(pool)
-    pool, chosen, moved = refined(pool, limits, criterion, chosen, [choices.unit(i) for i in chosen], runs_at)
-    pool.cost[np.setdiff1d(np.arange(size, len(pool)), chosen)] = np.inf  # points on the way
-    more = list(greedy(pool, limits, criterion, 1.0, chosen))
-    place = dict(zip(chosen, moved, strict=True)) | {i: choices.unit(i) for i in more if i < size}
-    chosen = ordered(pool, criterion, chosen + more)
-    unit = np.stack([place[i] for i in chosen])
-    runs, costs = runs_at(unit, plain)
-    return Pool(plain_pool.target, runs, costs, np.full(len(costs), plain.noise)), list(range(len(chosen))), choices.at(unit)
+    units = np.stack([choices.unit(i) for i in chosen])
+    if len(chosen) <= MOVED:
+        units = refined(pool.target, cautious.noise, limits, criterion, units, look)
+        runs, costs = look(units)
+        both = np.concatenate([pool.runs, runs], axis=1)
+        joined = Pool(pool.target, both, np.append(pool.cost, costs), np.append(pool.noise, pool.noise[: len(units)]))
+        place = len(pool) + np.arange(len(units))
+        more = list(greedy(joined, limits, criterion, 1.0, place.tolist()))  # with what moving has left of the budget
+        units = np.concatenate([units, *(choices.unit(i)[None] if i < len(pool) else units[[i - len(pool)]] for i in more)])
+    runs, costs = look(units, plain)
+    shown = Pool(plain_pool.target, runs, costs, np.full(len(costs), plain.noise))
+    order = ordered(Pool(pool.target, *look(units), shown.noise), criterion, range(len(units)))
+    return shown, order, choices.at(units[order])
 
 
 def _scaled(response: np.ndarray) -> np.ndarray:

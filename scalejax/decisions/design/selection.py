@@ -1,21 +1,28 @@
-"""Choosing runs under a budget: greedy by several rules, then exchanges, over a posterior that every run sharpens."""
+"""Choosing runs under a budget: greedy by several rules, then exchanges, over a posterior that every run sharpens.
+
+All that a choice needs are the covariances between what candidates and targets show. Those of a chosen run with all candidates are
+computed once, however many plans it is tried in.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 _POWERS = (1.0, 0.5, 0.0)  # of the cost that the gain of the next run is divided by; the best whole plan is kept
-_EXCHANGES = 40  # runs up to which a plan is improved by exchanges
+MOVED = 40  # runs up to which a plan is improved by exchanges and its points are moved
+_SPLITS = 16  # equal parts of the budget, at most, that plans of equally dear runs are tried for
 _PASSES = 10
-_SWEEPS = 3
+_STEPS = 60  # of the search for better points
+_FIRST_STEP = 0.25
 _SMALLEST_STEP = 1e-3
 _WORTH = 1e-9  # of the target's variance, or of a unit of information: a run that brings less is not worth its cost
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pool:
     """Candidates, as a design sees them.
 
@@ -34,34 +41,58 @@ class Pool:
     def __len__(self) -> int:
         return len(self.cost)
 
-    def with_run(self, runs: np.ndarray, cost: float) -> Pool:
-        """The same pool with one candidate more, (axes, T)."""
-        more = np.concatenate([self.runs, runs[:, None]], axis=1)
-        return Pool(self.target, more, np.append(self.cost, cost), np.append(self.noise, self.noise[-1]))
+    @cached_property
+    def between(self) -> np.ndarray:
+        """(n, T, T) covariances among the observations of a candidate."""
+        return np.einsum("zni,znj->nij", self.runs, self.runs)
+
+    @cached_property
+    def cross(self) -> np.ndarray:
+        """(n, T, k) covariances of the candidates with the targets."""
+        return np.tensordot(self.runs, self.target, axes=(0, 0))
+
+    @cached_property
+    def _met(self) -> dict[int, np.ndarray]:
+        return {}
+
+    def meet(self, run: int) -> np.ndarray:
+        """(T, n, T) covariances of a candidate with all."""
+        if run not in self._met:
+            self._met[run] = np.tensordot(self.runs[:, run], self.runs, axes=(0, 0))
+        return self._met[run]
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Total cost, number of runs, and whether a candidate may be run again."""
+    """What a plan must keep to.
+
+    Attributes:
+        budget: total cost. count: number of runs. repeats: may a candidate be run again? each: cost of a run.
+        worth: share of the target's variance that is left (or information) which every run but the first must bring.
+    """
 
     budget: float
     count: int
     repeats: bool
+    each: float = np.inf
+    worth: float = _WORTH
+
+    def left(self, pool: Pool, chosen: Sequence[int]) -> float:
+        """What one more run may cost."""
+        return min(self.budget - pool.cost[list(chosen)].sum() + 1e-9 * self.budget, self.each * (1 + 1e-9))
 
     def open(self, pool: Pool, chosen: Sequence[int]) -> np.ndarray:
         """(n,) which candidates may be added."""
-        spent = pool.cost[list(chosen)].sum()
         if len(chosen) >= self.count:
             return np.zeros(len(pool), bool)
-        left = self.budget - spent + 1e-9 * self.budget if np.isfinite(self.budget) else np.inf
-        fits = np.isfinite(pool.cost) & (pool.cost <= left)
+        fits = np.isfinite(pool.cost) & (pool.cost <= self.left(pool, chosen))
         if not self.repeats:
             fits[list(chosen)] = False
         return fits
 
 
 class Posterior:
-    """What is known once some candidates have been run: z has covariance 1 - W'W.
+    """What is known once some candidates have been run.
 
     `between` (n, T, T) and `cross` (n, T, k) are the covariances that are left among a candidate's observations and with the target;
     `variance` (k,) is what is left of the target's.
@@ -69,55 +100,41 @@ class Posterior:
 
     def __init__(self, pool: Pool, chosen: Sequence[int] = ()):
         self.pool = pool
-        self.axes = np.zeros((0, len(pool.target)))  # W
         self.variance = np.sum(pool.target**2, axis=0)
-        self.between = np.einsum("zni,znj->nij", pool.runs, pool.runs)
-        self.cross = np.einsum("zni,zk->nik", pool.runs, pool.target, optimize=True)
+        self.between, self.cross = pool.between, pool.cross
         self.information = 0.0  # log det of the prior covariance over the posterior's
+        self._seen = np.zeros((0, *pool.runs.shape[1:]))  # (m, n, T): the prior covariance less the sum of their products is left
         if len(chosen):
             self.add(chosen)
 
     def add(self, chosen: Sequence[int]) -> None:
         """Run these candidates too."""
-        runs, count = self.pool.runs, self.pool.runs.shape[2]
-        s = runs[:, list(chosen)].reshape(len(runs), -1)
-        left = s - self.axes.T @ (self.axes @ s)
-        noise = np.repeat(self.pool.noise[list(chosen)], count)
-        show = np.linalg.cholesky(s.T @ left + np.diag(noise))
-        new = np.linalg.solve(show, left.T)
-        on_runs = (new @ runs.reshape(len(runs), -1)).reshape(len(new), *runs.shape[1:])
-        on_target = new @ self.pool.target
-        self.axes = np.concatenate([self.axes, new])
+        rows, several = list(chosen), self.pool.runs.shape[2]
+        noise = np.repeat(self.pool.noise[rows], several)
+        prior = np.concatenate([self.pool.meet(run) for run in rows])
+        left = prior - np.tensordot(self._seen[:, rows].reshape(-1, len(noise)), self._seen, axes=(0, 0))  # (m, n, T)
+        show = np.linalg.cholesky(left[:, rows].reshape(len(noise), -1) + np.diag(noise))
+        new = np.linalg.solve(show, left.reshape(len(noise), -1)).reshape(left.shape)
+        on_target = np.linalg.solve(show, self.cross[rows].reshape(len(noise), -1))
+        self.between = self.between - np.einsum("mni,mnj->nij", new, new)
+        self.cross = self.cross - np.tensordot(new, on_target, axes=(0, 0))
         self.variance = np.maximum(self.variance - np.sum(on_target**2, axis=0), 0.0)
-        self.between = self.between - np.einsum("mni,mnj->nij", on_runs, on_runs)
-        self.cross = self.cross - np.einsum("mni,mk->nik", on_runs, on_target, optimize=True)
         self.information += float(2 * np.log(np.diag(show)).sum() - np.log(noise).sum())
+        self._seen = np.concatenate([self._seen, new])
 
     def gain(self, criterion: str) -> np.ndarray:
         """(n,) what each candidate would bring: fall of the sum of the target's variances, or rise of log det ("D")."""
-        return _gains(self.between, self.cross, self.pool.noise, criterion)
-
-    def gain_of(self, runs: np.ndarray, noise: float, criterion: str) -> np.ndarray:
-        """As `gain` for other runs, (axes, n, T)."""
-        seen = (self.axes @ runs.reshape(len(runs), -1)).reshape(-1, *runs.shape[1:])
-        between = np.einsum("zni,znj->nij", runs, runs) - np.einsum("mni,mnj->nij", seen, seen)
-        cross = np.einsum("zni,zk->nik", runs, self.pool.target, optimize=True)
-        cross = cross - np.einsum("mni,mk->nik", seen, self.axes @ self.pool.target, optimize=True)
-        return _gains(between, cross, np.full(runs.shape[1], noise), criterion)
+        several = self.between.shape[1]
+        shown = self.between + self.pool.noise[:, None, None] * np.eye(several)
+        if criterion == "D":
+            return np.linalg.slogdet(shown)[1] - several * np.log(self.pool.noise)
+        if several == 1:
+            return np.sum(self.cross[:, 0] ** 2, axis=1) / shown[:, 0, 0]
+        return np.einsum("nik,nik->n", self.cross, np.linalg.solve(shown, self.cross))
 
     def value(self, criterion: str) -> float:
         """What all runs have brought, in the unit of `gain`."""
         return self.information if criterion == "D" else -float(self.variance.sum())
-
-
-def _gains(between: np.ndarray, cross: np.ndarray, noise: np.ndarray, criterion: str) -> np.ndarray:
-    several = between.shape[1]
-    shown = between + noise[:, None, None] * np.eye(several)
-    if criterion == "D":
-        return np.linalg.slogdet(shown)[1] - several * np.log(noise)
-    if several == 1:
-        return np.sum(cross[:, 0] ** 2, axis=1) / shown[:, 0, 0]
-    return np.einsum("nik,nik->n", cross, np.linalg.solve(shown, cross))
 
 
 # What is known of other points of a continuous space: their coordinates (n, d) to responses (axes, n, T) and costs (n,).
@@ -125,12 +142,21 @@ Look = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 def plan(pool: Pool, limits: Limits, criterion: str) -> list[int]:
-    """Rows of the chosen candidates, in the order in which they pay most."""
-    powers = _POWERS if np.isfinite(limits.budget) else (0.0,)
-    plans = [list(greedy(pool, limits, criterion, power)) for power in powers]
+    """Rows of the chosen candidates, in the order in which they pay most.
+
+    With room for many runs, dividing the gain by the cost spends a budget well. With room for few it would not spend it at all: so plans
+    of runs that take up to an equal part of the budget each are tried, too.
+    """
+    if np.isfinite(limits.budget):
+        parts = range(2, min(limits.count, _SPLITS) + 1)
+        equal = [replace(limits, each=min(limits.each, limits.budget / part)) for part in parts]
+        rules = [*((power, limits) for power in _POWERS), *((0.0, part) for part in equal)]
+    else:
+        rules = [(0.0, limits)]
+    plans = [list(greedy(pool, rule, criterion, power)) for power, rule in rules]
     values = [Posterior(pool, p).value(criterion) for p in plans]
     best = plans[int(np.argmax(values))]
-    if len(best) <= _EXCHANGES:
+    if len(best) <= MOVED:
         best = exchanged(pool, limits, criterion, best)
     return ordered(pool, criterion, best)
 
@@ -141,7 +167,8 @@ def greedy(pool: Pool, limits: Limits, criterion: str, power: float, chosen: Seq
     price = pool.cost**power
     while True:
         gain = state.gain(criterion)
-        useful = limits.open(pool, taken) & (gain > _WORTH * (1.0 if criterion == "D" else state.variance.sum()))
+        worth = (limits.worth if taken else _WORTH) * (1.0 if criterion == "D" else state.variance.sum())
+        useful = limits.open(pool, taken) & (gain > worth)
         if not useful.any():
             break
         run = int(np.argmax(np.where(useful, gain / price, -1.0)))
@@ -161,43 +188,38 @@ def exchanged(pool: Pool, limits: Limits, criterion: str, chosen: list[int]) -> 
             new = int(np.argmax(np.where(limits.open(pool, others), gain, -1.0)))
             if gain[new] > gain[chosen[place]] * (1 + 1e-6):
                 chosen[place], better = new, True
-        added = list(greedy(pool, limits, criterion, 1.0, chosen))
-        chosen += added
+        chosen += greedy(pool, limits, criterion, 1.0, chosen)
         if not better:
             break
     return chosen
 
 
-def refined(
-    pool: Pool, limits: Limits, criterion: str, chosen: list[int], units: list[np.ndarray], look: Look
-) -> tuple[Pool, list[int], list[np.ndarray]]:
-    """Move the chosen points of a continuous space, one at a time and the others held, where they bring more within the budget.
+def refined(target: np.ndarray, noise: float, limits: Limits, criterion: str, units: np.ndarray, look: Look) -> np.ndarray:
+    """Move chosen points (m, d) of a continuous space where they bring more within the budget, each while the others are held.
 
-    A pattern search in the unit cube: steps along the coordinates and along the diagonals, halved when none helps. The pool grows by the
-    points that were moved to; `units` are the coordinates of the chosen.
+    A pattern search in the unit cube: steps along the coordinates and along the diagonals, halved when none helps, doubled when one does.
+    The steps of all points are looked at in one call.
     """
-    chosen, units = list(chosen), list(units)
-    d = len(units[0])
+    m, d = units.shape
     pattern = np.concatenate([np.eye(d), -np.eye(d), *([np.ones((1, d)), -np.ones((1, d)), *_crossed(d)] if d > 1 else [])])
-    for _ in range(_SWEEPS):
-        for place in range(len(chosen)):
-            others = chosen[:place] + chosen[place + 1 :]
-            state, left = Posterior(pool, others), limits.budget * (1 + 1e-9) - pool.cost[others].sum()
-            at, value = units[place], state.gain(criterion)[chosen[place]]
-            best, step = None, 0.25
-            while step > _SMALLEST_STEP:
-                points = np.clip(at + step * pattern, 0.0, 1.0)
-                runs, cost = look(points)
-                gain = np.where(cost <= left, state.gain_of(runs, pool.noise[-1], criterion), -np.inf)
-                i = int(np.argmax(gain))
-                if gain[i] > value * (1 + 1e-9):
-                    at, value, best = points[i], gain[i], (runs[:, i], float(cost[i]))
-                else:
-                    step /= 2
-            if best is not None:
-                pool = pool.with_run(*best)
-                chosen[place], units[place] = len(pool) - 1, at
-    return pool, chosen, units
+    step = np.full(m, _FIRST_STEP)
+    for _ in range(_STEPS):
+        if (step <= _SMALLEST_STEP).all():
+            break
+        trials = np.clip(units[:, None] + step[:, None, None] * pattern, 0.0, 1.0)
+        points = np.concatenate([units, trials.reshape(-1, d)])
+        runs, cost = look(points)
+        pool, places = Pool(target, runs, cost, np.full(len(cost), noise)), list(range(m))
+        for place in range(m):
+            others = places[:place] + places[place + 1 :]
+            gain = Posterior(pool, others).gain(criterion)
+            near = m + place * len(pattern) + np.arange(len(pattern))
+            value = np.where(cost[near] <= limits.left(pool, others), gain[near], -np.inf)
+            better = value.max() > gain[place] * (1 + 1e-9)
+            places[place] = int(near[np.argmax(value)]) if better else place
+            step[place] *= 2 if better and step[place] < _FIRST_STEP else 1 if better else 0.5
+        units = points[places]
+    return units
 
 
 def _crossed(d: int) -> list[np.ndarray]:
@@ -224,7 +246,7 @@ def drawn(pool: Pool, limits: Limits, criterion: str, seed: int) -> list[int]:
     while limits.open(pool, chosen).any():
         spent = pool.cost[chosen].sum()
         for run in order[np.isfinite(pool.cost[order])].tolist():
-            if len(chosen) < limits.count and spent + pool.cost[run] <= limits.budget * (1 + 1e-9):
+            if len(chosen) < limits.count and pool.cost[run] <= limits.each and spent + pool.cost[run] <= limits.budget * (1 + 1e-9):
                 chosen.append(run)
                 spent += pool.cost[run]
         if not limits.repeats:

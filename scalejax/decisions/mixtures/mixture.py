@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from ...core.answer import drawn_by, without
+from ...core.documents import write_document
 from ...core.errors import DecisionError
 from ...core.numeric.precision import double
 from ...core.numeric.statistics import ends
-from ...core.table import Shown, Table, number
+from ...core.table import Cell, Shown, Table, formatted, number, percent, span
 from ..question import numbers
 from ..unvaried import note
 from .program import MixtureProblem, evaluated
@@ -52,6 +56,17 @@ class Mixture(Shown):
     def weights(self) -> dict[str, Any]:
         """Domain to weight."""
         return {name: float(w) if self.single else w for name, w in zip(self.domains, np.moveaxis(self.h, -1, 0), strict=True)}
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the weights by domain as .yaml or .json, or as .csv with a row a domain.
+
+        Raises:
+            DecisionError: if this is a path of mixtures; a file holds one.
+        """
+        if not self.single:
+            raise DecisionError("A file of weights holds one mixture, and this is a path of them; ask for one.")
+        weights = {name: float(weight) for name, weight in self.weights.items()}
+        return write_document(path, weights, {"domain": list(weights), "weight": list(weights.values())})
 
     @cached_property
     def _at_h(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -112,6 +127,16 @@ class Mixture(Shown):
             rows.append(tuple(held))
         return rows
 
+    @double
+    def at(self, h: Any) -> np.ndarray:
+        """(k,) the objective at other weights h (k, domains), for a single mixture; limits are not looked at."""
+        given = np.asarray(h, dtype=np.float64)
+        if not self.single or given.ndim != 2 or given.shape[1] != len(self.domains):
+            raise DecisionError(f"at() takes weights (k, {len(self.domains)}) of a single mixture.")
+        point = jax.tree.map(lambda v: np.broadcast_to(v, (len(given), *np.shape(v)[1:])), self.problem.targets.point)
+        losses, divergence, _ = self._evaluate(given[:, None], point)
+        return self._total(losses, divergence)[:, 0]
+
     def interval(self, level: float = 0.9) -> dict[str, tuple[Any, Any]]:
         """(low, high) of every domain's weight over the draws at this confidence `level`.
 
@@ -150,10 +175,10 @@ class Mixture(Shown):
                 row = [
                     name if self.single else f"{name}, {self._label(s)}",
                     number(total[s], 6),
-                    f"{total[s] - np.atleast_1d(self.objective)[s]:+.4g}",
+                    formatted(total[s] - np.atleast_1d(self.objective)[s], "+.4g"),
                 ]
                 if spread is not None:
-                    row.append("—" if name == "optimum" else f"{number(spread[0][s], 3)} – {number(spread[1][s], 3)}")
+                    row.append("—" if name == "optimum" else span(spread[0][s], spread[1][s], 3))
                 rows.append([*row, *(number(loss) for loss in losses[0, s])])
                 breaks.append(", ".join(self.broken(here[s], s)))
         head = ["mixture", "objective", "above the optimum", *([f"{100 * level:g} %"] if self.draws is not None else []), *self.targets]
@@ -180,13 +205,13 @@ class Mixture(Shown):
         rows = []
         for s in range(len(np.atleast_2d(self.h))):
             for i, name in enumerate(self.domains):
-                row = [name if self.single else f"{self._label(s)}: {name}", f"{np.atleast_2d(self.h)[s, i]:.4f}"]
+                row = [name if self.single else f"{self._label(s)}: {name}", formatted(np.atleast_2d(self.h)[s, i], ".4f")]
                 if limits:
                     low, high = (np.atleast_1d(end)[s] for end in limits[name])
                     at_zero = np.mean(np.asarray(self._known_draws()).reshape(-1, *np.atleast_2d(self.h).shape)[:, s, i] < _AT)
-                    row += [f"{low:.4f} – {high:.4f}", f"{100 * at_zero:.0f} %"]
+                    row += [Cell(f"{low:.4f} – {high:.4f}", (low, high)), percent(at_zero, 0)]
                 cap = self.problem.high[i, s]
-                rows.append([*row, "—" if cap >= 1 else f"{cap:.4f}"])
+                rows.append([*row, "—" if cap >= 1 else formatted(cap, ".4f")])
         head = ["domain", "weight", *([f"{100 * level:g} %", "at zero"] if limits else []), "cap"]
         gap, total = np.atleast_1d(self.gap), np.atleast_1d(self.objective)
         notes = [f"objective {', '.join(number(v, 7) for v in total)}; at most {gap.max():.1g} above the least, if the losses are convex"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -13,6 +12,8 @@ import numpy as np
 from ...core.errors import DecisionError
 from ...core.laws.domains import Simplex
 from ...core.laws.law import Law
+from ...core.numeric.kept import remembered
+from ...core.numeric.programs import compiled
 from ...fitting.result import Fit
 from ...fitting.uncertainty.draws import Draws
 from ...optimum.program import Condition, Program, Variable
@@ -134,7 +135,7 @@ def _outputs(name: str, k: Known, size: int) -> list[str]:
     return [shown] if count == 1 else [f"{shown}[{i}]" for i in range(count)]
 
 
-@lru_cache(maxsize=64)
+@remembered
 def _predicts(law: Law, size: int, shapes: tuple[tuple[str, tuple[int, ...]], ...]) -> int:
     """How many losses a law predicts."""
     inputs = {n: jnp.ones(size) if law.domains[n].axis else 1.0 for n in law.inputs}
@@ -170,7 +171,7 @@ def _stack(law: Law, ordered: Sequence[tuple[str, Known]], count: int) -> dict[s
     return {name: np.stack([values(k, name) for _, k in ordered if k.law == law], axis=1) for name in law.parameters}
 
 
-@lru_cache(maxsize=64)
+@remembered
 def losses(laws: tuple[Law, ...], weights: tuple[str, ...]) -> Condition:
     """Losses of all targets, (T,), at the weights inputs["h"]."""
 
@@ -188,7 +189,7 @@ def losses(laws: tuple[Law, ...], weights: tuple[str, ...]) -> Condition:
     return predicted
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@compiled(0, 1, once=True)
 def evaluated(
     laws: tuple[Law, ...], weights: tuple[str, ...], h: Any, slope_of: Any, params: Any, path: Any, values: Any
 ) -> tuple[Any, ...]:
@@ -209,7 +210,7 @@ def divergence(h: Any, v: Mapping[str, Any]) -> Any:
     return v["kl_weight"] * jnp.sum(h * (jnp.log(jnp.maximum(h, 1e-100)) - jnp.log(v["prior"])))  # 1e-100: its inverse square is a number
 
 
-@lru_cache(maxsize=64)
+@remembered
 def mixture_program(laws: tuple[Law, ...], weights: tuple[str, ...], size: int, worst: bool, divergent: bool) -> Program:
     """The weighted sum of the losses (or the worst of them) plus the divergence, if it counts, over the simplex."""
     predicted = losses(laws, weights)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Collection, Mapping, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -12,6 +11,7 @@ import numpy as np
 
 from ...core.errors import DecisionError, suggest
 from ...core.laws.law import Law
+from ...core.numeric.programs import compiled
 from ...optimum.many import Optima
 from ..allocate import answers, best_choice
 from ..diagnosis import explain, unlimited
@@ -131,7 +131,7 @@ class Arm(NamedTuple):
         return np.asarray(jax.vmap(lambda row: self.cost(**row, **rest))(at), dtype=np.float64)
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled(0, once=True)
 def _values(law: Law, params: Any, inputs: Any, given: Any) -> Any:
     """The law for sets of parameters and points, (sets, points)."""
     value = law_condition(law)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, ClassVar
 
 import jax
@@ -16,6 +15,7 @@ from ...core.answer import Answer, shaped
 from ...core.errors import DecisionError, suggest
 from ...core.laws.law import Law
 from ...core.numeric.precision import double
+from ...core.numeric.programs import compiled
 from ...core.table import Table
 from ..costs import six_nd
 from ..question import law_condition, name_of, numbers
@@ -163,7 +163,7 @@ def _points(arm: Arm, chosen: tuple[str, ...]) -> tuple[dict[str, np.ndarray], t
     return {n: np.broadcast_to(v, shape).reshape(-1) for n, v in values.items()}, shape
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled(0, once=True)
 def _elasticities(law: Law, params: Any, inputs: Any, given: Any) -> Any:
     """-dL / dlog N and -dL / dlog D for sets of parameters and points, (2, sets, points)."""
     value = law_condition(law)

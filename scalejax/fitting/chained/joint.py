@@ -15,7 +15,7 @@ from ...core.laws.law import Law
 from ..fit import check
 from ..objective.counts import overdispersion
 from ..objective.layout import Layout
-from ..objective.problem import residuals
+from ..objective.problem import residuals_at
 from ..request import Request
 from ..result import finish
 from ..solvers.gradient import Solver, as_solver
@@ -129,7 +129,7 @@ class Joint:
     def residuals(self, request: Request, theta: np.ndarray) -> np.ndarray:
         """(rows,) residuals in units of the noise that the request has, in the order of the stacked table."""
         batch, places = request.batch, request.places
-        r = np.asarray(residuals(request.spec, batch.batched, theta, batch.gather(np.arange(theta.shape[1]))))
+        r = np.asarray(residuals_at(request.spec, batch.batched, theta, batch.gather(np.arange(theta.shape[1]))))
         out = np.empty(len(self.stacked.stage))
         for s, place in enumerate(places):
             out[place] = r[: len(place), s]

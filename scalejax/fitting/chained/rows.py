@@ -112,4 +112,4 @@ def _in_noise(loss: Loss, factor: float) -> Loss:
         return Squared()
     if isinstance(loss, StudentT):
         return StudentT(loss.nu, 1 / factor)
-    return {Huber: Huber, LogCosh: LogCosh}[type(loss)](1 / factor)
+    return Huber(1 / factor) if isinstance(loss, Huber) else LogCosh(1 / factor)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -16,6 +15,7 @@ from ...core.errors import DataError, suggest
 from ...core.laws.chain import Chain
 from ...core.laws.domains import Real
 from ...core.laws.law import Law
+from ...core.numeric.kept import remembered
 from ...core.runs import Runs
 from ...data.readers import read_columns
 from ..objective.counts import Binomial
@@ -62,7 +62,7 @@ def stacked_law(joined: Chain, scales: tuple[Measure, ...], staged: bool = False
     )  # fmt: skip
 
 
-@lru_cache(maxsize=256)
+@remembered
 def _stacked(joined: Chain, scales: tuple[Measure, ...], inner: tuple[str, ...], inputs: tuple[str, ...]) -> Any:
     """The function of `stacked_law`, the same for the same chain and scales, so that compiled programs are found again."""
     parts = _alike(joined, scales)

@@ -92,7 +92,7 @@ def _joined(request: Request, fits: list[Fit], theta: np.ndarray, seconds: float
     )
     status = max((f.status for f in fits), key=list(Status).index)
     return replace(
-        fits[-1], params=request.params(theta), objective=objective, statuses=(status,), theta=theta, starts=starts, request=request,
+        fits[-1], objective=objective, statuses=(status,), theta=theta, starts=starts, request=request,
         curvature=(), seconds=seconds, seed=seed,
     )  # fmt: skip
 
@@ -142,14 +142,10 @@ def curvature(problem: Joint, request: Request, theta: np.ndarray, fits: list[Fi
     for matrix in (covariance, textbook):
         matrix[endless] = np.inf
         matrix[:, endless] = np.inf
-    with np.errstate(invalid="ignore", divide="ignore"):
-        deviation = np.sqrt(np.diagonal(covariance))
-        correlation = covariance / np.outer(deviation, deviation)
     worst = max(f.curvature[0].condition for f in fits)
     boundary = tuple(np.asarray(layout.labels)[edge])
     return Curvature(
         covariance=covariance, model_covariance=textbook, freedom=freedom, condition=worst, boundary=boundary, flat=tuple(flat),
-        correlation=correlation,
     )  # fmt: skip
 
 

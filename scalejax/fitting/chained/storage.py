@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import DataError
-from ...core.files import write_text
+from ...core.files import write_bytes
 from ...core.laws.chain import Chain, chain
 from ...core.laws.law import Law
-from ...zoo import laws
-from ..storage import as_json, fit_document, fit_from_document, loss_from_json, loss_to_json
+from ...core.saved import signed
+from ..storage import fit_document, fit_from_document, known_law, loss_from_json, loss_to_json
 from .joint import ChainRequest
 from .measure import Measure
 from .result import ChainFit
@@ -42,7 +42,7 @@ def save_chain(fit: ChainFit, path: str | os.PathLike[str]) -> None:
         "observing": stacked.staged,
         "rows": {name: getattr(stacked, name) for name in _ARRAYS},
     }  # fmt: skip
-    write_text(path, as_json(document))
+    write_bytes(path, signed(document))
 
 
 def chain_from_document(document: dict[str, Any], law: Law | None) -> ChainFit:
@@ -84,7 +84,7 @@ def _chain(saved: dict[str, Any], law: Law | None) -> Chain:
         raise DataError(f"The file holds a chain of {', '.join(names)}, not the law {law.name!r}; pass law=sj.chain(...) or leave it out.")
     stages = {}
     for stage in saved["stages"]:
-        one = law if law is not None else laws[stage["law"]]
+        one = law if law is not None else known_law(stage["law"])
         held = {name: value for name, value in stage["bound"].items() if name in one.parameters}
         stages[stage["name"]] = (one.bind(**held) if held else one, stage["renamed"])
     last = stages.pop(saved["last"])

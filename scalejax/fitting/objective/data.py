@@ -18,7 +18,7 @@ from .problem import Data
 
 _SMALLEST = 256
 CURVE = 32  # numbers a run from which it counts as a curve
-_LONG = 4096  # runs from which a data set is worked on in blocks
+_LONG = 4096  # runs from which the derivatives of a data set are not held all at once
 
 
 def padded_rows(rows: int, least: int = _SMALLEST) -> int:
@@ -70,11 +70,15 @@ class Batch:
         widths = [a[0].size // (a.shape[-1] if b else 1) for a, b in zip(self.inputs, self.batched, strict=False)]
         return max(self.rows, *(len(self.group) * width for width in widths if width > CURVE), 0)
 
+    @property
+    def long(self) -> bool:
+        """Is it one table of so many runs that their derivatives are better not held all at once?"""
+        return self.weight.shape[1] == 1 and len(self.group) > _LONG
+
     @cached_property
     def blocks(self) -> Blocks | None:
-        """The rows in blocks, where that pays: for groups with parameters of their own, and for very many rows."""
-        alone = self.weight.shape[1] == 1
-        return make_blocks(self) if alone and (self.codes.any() or len(self.group) > _LONG) else None
+        """The rows in blocks, where groups have parameters of their own."""
+        return make_blocks(self) if self.weight.shape[1] == 1 and self.codes.any() else None
 
     def gather(self, sets: np.ndarray, weight: np.ndarray | None = None) -> Data:
         """Data of members that use these data sets, with the sets' weights or with weights of their own (rows, members)."""
@@ -192,7 +196,7 @@ def runs_for(law: Law, table: Runs | Any, on: str, others: Sequence[str] = ()) -
     if not read:
         flags = [f for f in remarks(runs.columns, out) if not f.column or f.column in used]
         for flag in flags:
-            warn(flag.message, DataWarning)
+            warn(DataWarning(flag.message, flag.code))
     same = tuple(flags) == runs.flags and (out == runs.excluded).all()
     return runs if same else replace(runs, excluded=out, flags=tuple(flags))
 

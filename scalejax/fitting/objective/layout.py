@@ -57,9 +57,13 @@ class Slot:
         """Values of all groups along `axis`, from those of the copies and, where groups are anchored, `held` with those of all groups."""
         if not self.anchored:
             return values
-        lead = (slice(None),) * axis
-        whole = jnp.broadcast_to(held, (*values.shape[:axis], self.groups, *values.shape[axis + 1 :]))
-        return whole.at[(*lead, self.members)].set(values)
+        lead: tuple[Any, ...] = (slice(None),) * axis
+        shape = (*values.shape[:axis], self.groups, *values.shape[axis + 1 :])
+        if isinstance(values, jax.Array):
+            return jnp.broadcast_to(held, shape).at[(*lead, self.members)].set(values)
+        whole: Any = np.array(np.broadcast_to(held, shape))
+        whole[(*lead, self.members)] = values
+        return whole
 
 
 @dataclass(frozen=True)
@@ -132,6 +136,17 @@ class Layout:
     def forward(self, theta: Any, fixed: Mapping[str, Any]) -> dict[str, Any]:
         """Natural parameters from theta, as `values`, with all groups along the leading axis; `fixed` holds the anchored values, too."""
         return self.complete(self.values(theta), fixed)
+
+    def natural(self, theta: np.ndarray, fixed: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """`forward` of many theta (members, size), in NumPy: every parameter with a leading member axis."""
+        members = len(theta)
+        params = {name: np.broadcast_to(value, (members, *np.shape(value))) for name, value in fixed.items()}
+        for slot in self.slots:
+            place = theta[:, slot.start : slot.stop].reshape(members, slot.copies, slot.free)
+            values = np.moveaxis(np.asarray(slot.domain.forward(np.moveaxis(place, -1, 0))), 0, -1)
+            values = values if slot.size is not None else values[..., 0]
+            params[slot.name] = slot.among(values, fixed.get(slot.name), axis=1) if slot.grouped else values[:, 0]
+        return params | {name: params[other] for name, other in self.tied}
 
     def complete(self, values: Mapping[str, Any], fixed: Mapping[str, Any]) -> dict[str, Any]:
         """All parameters of the law from the natural values of the slots, which may lie among others."""
@@ -219,6 +234,8 @@ def make_layout(
             inside = False
         if not inside:
             raise LawError(f"fix={{{name!r}: {value!r}}} is not possible: {name!r} of {law.name!r} is {law.domains[name].support}.")
+        if np.ndim(value) and not law.domains[name].axis:
+            raise LawError(f"fix={{{name!r}: {np.asarray(value).tolist()!r}}} is not possible: {name!r} of {law.name!r} is one number.")
     slots, start = [], 0
     for name in law.parameters:
         if name in fix or name in tie:

@@ -7,13 +7,16 @@ nothing but makes quasi-Newton methods stop early, which is how a famous fit wen
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ...core.errors import FitError
+from ...core.numeric.precision import namespace
+from ...core.numeric.programs import compiled
 from ...core.runs import Runs
 
 RELATIVE_DELTA = 1e-3  # of a residual of logarithms, which is a relative error
@@ -22,6 +25,11 @@ RELATIVE_DELTA = 1e-3  # of a residual of logarithms, which is a relative error
 @dataclass(frozen=True)
 class Loss:
     """Base of all losses; a subclass needs `rho(r)`, elementwise, at least 0 and 0 at r = 0."""
+
+    @property
+    def closed(self) -> bool:
+        """Are its derivatives written out, so that NumPy can compute them?"""
+        return False
 
     def rho(self, r):
         """Loss of residuals."""
@@ -41,40 +49,61 @@ class Loss:
 
     def majorizer(self, r):
         """psi(r)/r: weight of the parabola that touches rho at r and lies above it (iteratively reweighted least squares)."""
-        near = jnp.abs(r) < 1e-12
-        return jnp.where(near, self.curvature(r), self.psi(r) / jnp.where(near, 1.0, r))
+        xp = namespace(r)
+        near = xp.abs(r) < 1e-12
+        return xp.where(near, self.curvature(r), self.psi(r) / xp.where(near, 1.0, r))
 
 
 @dataclass(frozen=True)
-class Huber(Loss):
+class _Closed(Loss):
+    """Losses whose derivatives are written out, of arrays of JAX or NumPy."""
+
+    closed = True
+
+
+@dataclass(frozen=True)
+class Huber(_Closed):
     """See `huber`."""
 
     delta: float = 1e-3
 
     def rho(self, r):
-        a = jnp.abs(r)
-        return jnp.where(a <= self.delta, 0.5 * r * r, self.delta * (a - 0.5 * self.delta))
+        xp = namespace(r)
+        a = xp.abs(r)
+        return xp.where(a <= self.delta, 0.5 * r * r, self.delta * (a - 0.5 * self.delta))
 
     def psi(self, r):
-        return jnp.clip(r, -self.delta, self.delta)
+        return namespace(r).clip(r, -self.delta, self.delta)
+
+    def curvature(self, r):
+        xp = namespace(r)
+        return xp.heaviside(self.delta - xp.abs(r), 0.5)
 
     def majorizer(self, r):
-        return self.delta / jnp.maximum(jnp.abs(r), self.delta)
+        xp = namespace(r)
+        return self.delta / xp.maximum(xp.abs(r), self.delta)
 
 
 @dataclass(frozen=True)
-class LogCosh(Loss):
+class LogCosh(_Closed):
     """See `log_cosh`."""
 
     delta: float = 1e-3
 
     def rho(self, r):
-        z = jnp.abs(r) / self.delta
-        return self.delta**2 * (z + jnp.log1p(jnp.exp(-2 * z)) - jnp.log(2.0))
+        xp = namespace(r)
+        z = xp.abs(r) / self.delta
+        return self.delta**2 * (z + xp.log1p(xp.exp(-2 * z)) - np.log(2.0))
+
+    def psi(self, r):
+        return self.delta * namespace(r).tanh(r / self.delta)
+
+    def curvature(self, r):
+        return 1 - namespace(r).tanh(r / self.delta) ** 2
 
 
 @dataclass(frozen=True)
-class Squared(Loss):
+class Squared(_Closed):
     """See `squared`."""
 
     def rho(self, r):
@@ -83,20 +112,27 @@ class Squared(Loss):
     def psi(self, r):
         return r
 
+    def curvature(self, r):
+        return namespace(r).ones_like(r)
+
     def majorizer(self, r):
-        return jnp.ones_like(r)
+        return namespace(r).ones_like(r)
 
 
 @dataclass(frozen=True)
-class Absolute(Loss):
+class Absolute(_Closed):
     """See `absolute`."""
 
     def rho(self, r):
-        return jnp.abs(r)
+        return namespace(r).abs(r)
+
+    def psi(self, r):
+        return namespace(r).sign(r)
 
     def majorizer(self, r):
         # 1/|r|, with a floor far below any noise so that a residual of exactly zero keeps the matrix finite.
-        return 1 / jnp.maximum(jnp.abs(r), 1e-9)
+        xp = namespace(r)
+        return 1 / xp.maximum(xp.abs(r), 1e-9)
 
     def curvature(self, r):
         return self.majorizer(r)  # |r| has none of its own
@@ -110,25 +146,43 @@ class Asymmetric(Loss):
     under: float = 1.0
     base: Loss = Huber()
 
+    @property
+    def closed(self) -> bool:
+        return self.base.closed
+
+    def _factor(self, r):
+        return namespace(r).where(r < 0, self.over, self.under)
+
     def rho(self, r):
-        return jnp.where(r < 0, self.over, self.under) * self.base.rho(r)
+        return self._factor(r) * self.base.rho(r)
+
+    def psi(self, r):
+        return self._factor(r) * self.base.psi(r)
 
     def majorizer(self, r):
-        return jnp.where(r < 0, self.over, self.under) * self.base.majorizer(r)
+        return self._factor(r) * self.base.majorizer(r)
 
     def curvature(self, r):
-        return jnp.where(r < 0, self.over, self.under) * self.base.curvature(r)
+        return self._factor(r) * self.base.curvature(r)
 
 
 @dataclass(frozen=True)
-class StudentT(Loss):
+class StudentT(_Closed):
     """See `student_t`."""
 
     nu: float = 4.0
     scale: float = 1e-2
 
     def rho(self, r):
-        return 0.5 * (self.nu + 1) * self.scale**2 * jnp.log1p(r * r / (self.nu * self.scale**2))
+        return 0.5 * (self.nu + 1) * self.scale**2 * namespace(r).log1p(r * r / (self.nu * self.scale**2))
+
+    def psi(self, r):
+        wide = self.nu * self.scale**2
+        return (self.nu + 1) * self.scale**2 * r / (wide + r * r)
+
+    def curvature(self, r):
+        wide = self.nu * self.scale**2
+        return (self.nu + 1) * self.scale**2 * (wide - r * r) / (wide + r * r) ** 2
 
 
 @dataclass(frozen=True)
@@ -139,6 +193,57 @@ class Custom(Loss):
 
     def rho(self, r):
         return self.function(r)
+
+
+def loss_terms(loss: Loss, r: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """rho(r), psi(r), rho''(r)."""
+    return _of_numbers(("rho", "psi", "curvature"), loss, r)
+
+
+def slope(loss: Loss, r: np.ndarray) -> np.ndarray:
+    """psi(r)."""
+    return _of_numbers(("psi",), loss, r)[0]
+
+
+def mean_curvature(loss: Loss, r: np.ndarray, width: np.ndarray) -> np.ndarray:
+    """Mean of rho'' over r - width .. r + width."""
+    return _of_numbers(("mean_curvature",), loss, r, width)[0]
+
+
+def _of_numbers(names: tuple[str, ...], loss: Loss, *r: np.ndarray) -> Any:
+    """Methods of a loss at residuals in NumPy; those of a user's function are one compiled program."""
+    if loss.closed:
+        with np.errstate(all="ignore"):
+            return tuple(getattr(loss, name)(*r) for name in names)
+    return tuple(np.asarray(value) for value in _program(names, loss, *r))
+
+
+@compiled(0, 1, once=True)
+def _program(names: tuple[str, ...], loss: Loss, *r: Any) -> Any:
+    return tuple(getattr(loss, name)(*r) for name in names)
+
+
+@jax.tree_util.register_pytree_node_class
+class LossArgument:
+    """A loss as an argument of compiled programs: its numbers are arrays, so that losses that differ in them alone share a program."""
+
+    def __init__(self, loss: Loss) -> None:
+        self.loss = loss
+
+    def tree_flatten(self) -> tuple[tuple[Any, ...], Any]:
+        """Numbers and further losses; those of a class of the user's, which may look at them, are part of the program."""
+        if not self.loss.closed:
+            return (), self.loss
+        parts = {f.name: getattr(self.loss, f.name) for f in fields(self.loss)}
+        return tuple(LossArgument(v) if isinstance(v, Loss) else v for v in parts.values()), (type(self.loss), tuple(parts))
+
+    @classmethod
+    def tree_unflatten(cls, known: Any, parts: tuple[Any, ...]) -> LossArgument:
+        """The inverse."""
+        if isinstance(known, Loss):
+            return cls(known)
+        kind, names = known
+        return cls(kind(**{n: v.loss if isinstance(v, LossArgument) else v for n, v in zip(names, parts, strict=True)}))
 
 
 def huber(delta: float = RELATIVE_DELTA) -> Loss:

@@ -20,7 +20,6 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from .layout import Layout
@@ -58,9 +57,8 @@ def ranges(layout: Layout) -> Ranges:
     return Ranges(low, high)
 
 
-def penalty(layout: Layout, penalty_weight: Any, theta: Any) -> tuple[Any, Any, Any]:
+def penalty(known: Ranges, penalty_weight: Any, theta: Any) -> tuple[Any, Any, Any]:
     """Value (members,), gradient and second derivatives (size, members), from pull = tau (members,) and theta (size, members)."""
-    known = ranges(layout)
     middle, precision = known.middle[:, None], (CENTRAL / known.width[:, None]) ** 2
     off = theta - middle
-    return 0.5 * penalty_weight * jnp.sum(precision * off**2, axis=0), penalty_weight * precision * off, penalty_weight * precision
+    return 0.5 * penalty_weight * (precision * off**2).sum(axis=0), penalty_weight * precision * off, penalty_weight * precision

@@ -13,10 +13,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from ...core.errors import LawError
 from ...core.laws.law import Law
 from ...core.numeric.batching import UNROLLED
+from ...core.numeric.programs import compiled
 from .layout import Layout
-from .losses import Loss
+from .losses import Loss, LossArgument
+from .penalty import ranges
 
 _MANY = 64  # from here on derivatives are pushed by one program, not by one an entry
 
@@ -25,7 +28,8 @@ _MANY = 64  # from here on derivatives are pushed by one program, not by one an 
 class Spec:
     """All that a compiled program depends on, but for shapes; hashable.
 
-    Specs are equal if their programs are: plausible ranges count only where the penalty makes them part of the program.
+    Specs are equal if their programs are: the numbers of the loss and plausible ranges are arguments, which `arguments` adds to the data.
+    Inside a program they are to be had from there alone.
     """
 
     law: Law
@@ -36,7 +40,7 @@ class Spec:
 
     @cached_property
     def _key(self) -> tuple[Any, ...]:
-        return (self.law, self.layout if self.prior else self.layout.form, self.loss, self.on, self.prior)
+        return (self.law, self.layout.form, jax.tree.structure(LossArgument(self.loss)), self.on, self.prior)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Spec) and self._key == other._key
@@ -56,6 +60,7 @@ class Data(NamedTuple):
         fixed: values of fixed parameters; of anchored ones those of all groups.
         penalty_weight: (members,) weights of the penalty.
         own: values of fixed parameters that every member has of its own, (..., members).
+        robust, plausible: the loss and, with a penalty, the plausible ranges; see `arguments`.
     """
 
     inputs: tuple[Any, ...]
@@ -65,11 +70,24 @@ class Data(NamedTuple):
     fixed: dict[str, Any]
     penalty_weight: Any
     own: dict[str, Any] = {}  # noqa: RUF012 (nobody writes to it)
+    robust: LossArgument | None = None
+    plausible: Any = None
+
+    @property
+    def loss(self) -> Loss:
+        """The loss of the fit, see `arguments`."""
+        assert self.robust is not None
+        return self.robust.loss
 
 
 def data_axes(batched: tuple[bool, ...]) -> Data:
     """Which arrays of `Data` have a member axis, for `over_devices`."""
-    return Data._make((tuple(-1 if b else None for b in batched[:-1]), -1 if batched[-1] else None, -1, None, None, -1, -1))
+    return Data._make((tuple(-1 if b else None for b in batched[:-1]), -1 if batched[-1] else None, -1, None, None, -1, -1, None, None))
+
+
+def arguments(spec: Spec, data: Data) -> Data:
+    """The data with the numbers of the spec that are no part of programs."""
+    return data._replace(robust=LossArgument(spec.loss), plausible=ranges(spec.layout) if spec.prior else None)
 
 
 def residuals(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> Any:
@@ -83,6 +101,12 @@ def residuals(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> 
         return _residuals_of_one(spec, vector, inputs, target, data, own)
 
     return jax.vmap(member, in_axes=(-1, axes[:-1], axes[-1], -1), out_axes=-1)(theta, data.inputs, data.target, data.own)
+
+
+@compiled(0, 1, once=True)
+def residuals_at(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> Any:
+    """`residuals` where no program is made of them."""
+    return residuals(spec, batched, theta, data)
 
 
 def predictions(spec: Spec, vector: Any, inputs: tuple[Any, ...], group: Any, fixed: dict[str, Any]) -> Any:
@@ -105,7 +129,16 @@ def at_params(spec: Spec, params: dict[str, Any], inputs: tuple[Any, ...], group
 
 def _residuals_of_one(spec: Spec, vector: Any, inputs: Any, target: Any, data: Data, own: dict[str, Any]) -> Any:
     predicted = predictions(spec, vector, inputs, data.group, data.fixed | own)
+    if predicted.shape != target.shape:
+        raise LawError(
+            f"Law {spec.law.name!r} has {_per_run(predicted)} where its column {spec.law.output!r} has {_per_run(target)}; a law is "
+            "written for one run and returns what that run showed."
+        )
     return (target - (jnp.log(predicted) if spec.on == "log" else predicted)).reshape(-1)
+
+
+def _per_run(values: Any) -> str:
+    return f"values of shape {values.shape[1:]} a run" if values.ndim > 1 else "one value a run"
 
 
 def jacobian(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> tuple[Any, list[Any]]:

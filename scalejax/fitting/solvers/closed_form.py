@@ -8,7 +8,6 @@ their natural scale; where the optimum lies outside, the usual solver is for.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -16,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...core.laws.domains import Domain, Interval, Positive, Real
+from ...core.numeric.programs import compiled
 from ..objective.data import Batch
 from ..objective.losses import Absolute, Asymmetric, Huber, LogCosh, Loss, Squared
 from ..objective.penalty import CENTRAL, ranges
@@ -93,7 +93,7 @@ def _columns(spec: Spec, batch: Batch, sets: np.ndarray) -> tuple[np.ndarray, np
     return np.asarray(offset), np.moveaxis(np.asarray(design), -1, 1)
 
 
-@partial(jax.jit, static_argnums=(0, 1, 3))
+@compiled(0, 1, 3, once=True)
 def _linearised(spec: Spec, batched: tuple[bool, ...], data: Data, sets: int) -> tuple[Any, Any]:
     """Offset (sets, rows) and derivatives (sets, size, rows) on the natural scale, about theta = 0, where c is of the order of one."""
     theta = jnp.zeros((spec.layout.size, sets))

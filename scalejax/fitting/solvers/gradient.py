@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
-from typing import Any, Literal, get_args
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax.flatten_util import ravel_pytree
 
 from ...core.errors import FitError, suggest
 from ...core.numeric.batching import over_devices, traced
 from ...core.numeric.linear import cholesky, solve_damped, solve_transposed
+from ...core.numeric.programs import compiled
 from ..objective.layout import Layout
-from ..objective.problem import Data, Spec, data_axes
+from ..objective.problem import Data, Spec, arguments, data_axes
 from ..status import Ends, Status, code, no_ends
 from .lm import LM, chunk_size
 from .projection import VarPro
 from .system import dense_diagonal, evaluate, objective
+
+if TYPE_CHECKING:
+    import optax
 
 Coordinates = Literal["round", "free", "natural"]
 
@@ -60,7 +63,7 @@ class Optax:
         'stopped early'
     """
 
-    transform: optax.GradientTransformation = field(default_factory=optax.lbfgs)
+    transform: optax.GradientTransformation = field(default_factory=lambda: _optax().lbfgs())
     max_iterations: int = 1000
     tolerance: float = 1e-9
     coordinates: Coordinates = "round"
@@ -91,13 +94,21 @@ _CONVERGED = 1e-8  # share of the objective that a Newton step may still promise
 _STILL = 1e-9  # a path that ends this near its start, relative to 1 + |theta|, has not moved
 
 
+def _optax() -> Any:
+    """Optax, which most fits do without."""
+    import optax
+
+    return optax
+
+
 @lru_cache
 def _named(name: str) -> Solver:
     # Cached, because optax transformations compare by identity and a new one would compile anew.
     if name in ("lm", "varpro"):
         return LM() if name == "lm" else VarPro()
     if name == "lbfgs":
-        return Optax(optax.lbfgs(), coordinates="free", rounds=1, name="lbfgs")  # as in the papers' recipes
+        return Optax(coordinates="free", rounds=1, name="lbfgs")  # as in the papers' recipes
+    optax = _optax()
     schedule = optax.cosine_decay_schedule(0.05, 1000, alpha=1e-5)
     return Optax(optax.adam(schedule), max_iterations=1000, rounds=6, tolerance=1e-6, name="adam")
 
@@ -106,14 +117,14 @@ def as_solver(solver: Solver | str | optax.GradientTransformation) -> Solver:
     """A solver from its name, its settings, or a bare optax transformation."""
     if isinstance(solver, LM | Optax):
         return solver
-    if isinstance(solver, optax.GradientTransformation):
-        return Optax(solver)
-    if solver in ("lm", "varpro", "lbfgs", "adam"):
+    if isinstance(solver, str) and solver in ("lm", "varpro", "lbfgs", "adam"):
         return _named(solver)
+    if not isinstance(solver, str) and isinstance(solver, _optax().GradientTransformation):
+        return Optax(solver)
     raise FitError(f"solver={solver!r} is unknown; {suggest(solver, ['lm', 'varpro', 'lbfgs', 'adam'])} An optax transformation works too.")
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
+@compiled(0, 1, 2)
 def _descend(spec: Spec, batched: tuple[bool, ...], solver: Optax, theta: Any, data: Data) -> tuple[Any, Any, Any, Any]:
     """Theta, objective, iterations and convergence of a chunk of members, each on its own path."""
     traced("optax")
@@ -163,6 +174,7 @@ def _coordinates(layout: Layout, kind: Coordinates, start: Any, axes: Any) -> tu
 
 def _path(solver: Optax, value: Callable[[Any], Any], z: Any) -> tuple[tuple[Any, Any], Any]:
     """The step that counts with its objective, and how many were made."""
+    optax = _optax()
     transform = optax.with_extra_args_support(solver.transform)
     patience = solver.early_stop or _PATIENCE
 
@@ -204,7 +216,7 @@ def descend(
     for start in range(0, members, size):
         chunk = np.arange(start, min(start + size, members))
         padded = np.resize(chunk, size)
-        data, place, total = gather(padded), theta[:, padded], np.zeros(size, int)
+        data, place, total = arguments(spec, gather(padded)), theta[:, padded], np.zeros(size, int)
         for _ in range(settings.rounds):
             found = _descend(spec, batched, settings, place, data)
             place, total = np.asarray(found[0]), total + np.asarray(found[2])

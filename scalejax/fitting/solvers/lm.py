@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
@@ -29,8 +29,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...core.numeric.batching import in_parallel, over_devices, traced
+from ...core.numeric.programs import compiled
 from ..objective.layout import Layout
-from ..objective.problem import Data, Spec, data_axes
+from ..objective.problem import Data, Spec, arguments, data_axes
 from ..status import Ends, Status, code, no_ends
 from .system import diagonal, empty, evaluate
 from .system import solve as solve_system
@@ -40,7 +41,10 @@ _ENDLESS = 1e-2  # a step shortened by more than this raises the damping
 _NARROWEST = 1e-14  # share of the objective
 _WARM_TOLERANCE = 1e-11  # replicates are noise: their sixth digit is none
 _MEMORY = 2**28  # bytes that the states of members may take at once
+_PART = 16  # of a GPU's memory that the derivatives of one call may take is the inverse of this
 _ROUND = 4  # iterations between two compactions
+_LONG = 200  # iterations after which the last few members are worth a program for a smaller chunk,
+_SMALLER = 16  # by this factor
 
 Late = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]  # see `solve`
 
@@ -94,7 +98,7 @@ def fresh(layout: Layout, theta: np.ndarray, blocks: bool = False) -> State:
     )  # fmt: skip
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
+@compiled(0, 1, 2)
 def advance(spec: Spec, batched: tuple[bool, ...], inner: Any, state: State, data: Data, settings: Any, floor: Any) -> State:
     """Up to `_ROUND` iterations of every unfinished member; `settings` is (max_iterations, tolerance, near, damping)."""
     traced("solve")
@@ -166,9 +170,16 @@ def damping_unit(diagonal: Any) -> Any:
 
 
 def chunk_size(rows: int, parameters: int) -> int:
-    """Members that one compiled call works on, on one device: what stays in the CPU's cache, or fills a GPU."""
-    budget = 2**15 if jax.default_backend() == "cpu" else 2**30 // (8 * (parameters + 8))
-    return int(2 ** np.clip(np.floor(np.log2(budget / rows)), 0, 8 if jax.default_backend() == "cpu" else 16))
+    """Members that one compiled call works on, on one device: what stays in the CPU's cache, or fills a part of a GPU's memory."""
+    cpu = jax.default_backend() == "cpu"
+    budget = 2**15 if cpu else _device_bytes() // _PART // (8 * (parameters + 8))
+    return int(2 ** np.clip(np.floor(np.log2(budget / rows)), 0, 8 if cpu else 16))
+
+
+@lru_cache
+def _device_bytes() -> int:
+    """Memory of one device, or what small ones have where it does not say."""
+    return int((jax.local_devices()[0].memory_stats() or {}).get("bytes_limit", 2**34))
 
 
 def solve(
@@ -224,17 +235,22 @@ def _solve_slab(
 ) -> State:
     """Run the members `here` to their ends, in chunks of `size` that are packed anew after every round."""
     inner = settings.inner(spec)
-    arguments = tuple(map(float, (settings.max_iterations, settings.tolerance, settings.near, settings.damping)))
+    numbers = tuple(map(float, (settings.max_iterations, settings.tolerance, settings.near, settings.damping)))
 
     def work(chunk: np.ndarray) -> None:
-        padded = np.resize(chunk, size)  # repeats members to fill the chunk; the copies are dropped
-        part = advance(spec, batched, inner, jax.tree.map(lambda a: a[..., padded], state), gather(here[padded]), arguments, floor)
+        padded = np.resize(chunk, here_size)  # repeats members to fill the chunk; the copies are dropped
+        data = arguments(spec, gather(here[padded]))
+        part = advance(spec, batched, inner, jax.tree.map(lambda a: a[..., padded], state), data, numbers, floor)
         for whole, piece in zip(jax.tree.leaves(state), jax.tree.leaves(part), strict=True):
             whole[..., chunk] = np.asarray(piece)[..., : len(chunk)]
 
     active = np.arange(len(here))
+    devices = jax.local_device_count()
+    few = max(size // devices // _SMALLER, 1) * devices
     while len(active):
-        in_parallel(work, [active[start : start + size] for start in range(0, len(active), size)])
+        tail = late is not None and len(active) <= 2 * few and state.iterations[active].min() >= _LONG
+        here_size = few if tail else size
+        in_parallel(work, [active[start : start + here_size] for start in range(0, len(active), here_size)])
         if late is not None:
             state.status[late(here, state.objective, state.iterations, state.status)] = code(Status.GIVEN_UP)
         active = np.flatnonzero(state.status == 0)

@@ -176,7 +176,7 @@ class Inner:
             self.phi.append(push(*(one if j == k else none for j in range(len(entries)))) / slope)
             self.offset = self.offset - at * self.phi[-1]
         self.target = data.target.reshape(-1, data.target.shape[-1] if batched[-1] else 1)
-        self.loss, self.log, self.data = spec.loss, spec.on == "log", data
+        self.loss, self.log, self.data = data.loss, spec.on == "log", data
 
     def residuals(self, c: Any) -> tuple[Any, list[Any]]:
         """Residuals and their derivatives along c."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -12,8 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...core.numeric.batching import in_parallel, over_devices, over_hosts, traced
+from ...core.numeric.precision import double
+from ...core.numeric.programs import compiled
 from ..objective.data import Batch
-from ..objective.problem import Data, Spec, data_axes
+from ..objective.losses import loss_terms
+from ..objective.problem import Data, Spec, arguments, data_axes
 from ..request import Request
 from ..status import Ends, Status, code
 from .closed_form import is_linear
@@ -34,6 +37,12 @@ _DONORS = 64  # sets whose optima are offered to the others
 _LENT = 2  # of them the best by value, and as many at random, are refined for each set
 _ROUNDS = 5  # of lending
 _PATIENCE = 4  # a start is given up after so many times the iterations in which `ENOUGH` others agreed
+_RACE = 150  # iterations after which, where nobody agrees, the worst starts are given up,
+_LAP = 1.5  # and again after every so many times more,
+_STAYS = 0.25  # but for this share of those that still run,
+_LEAST = 8  # and so many at least,
+_WORSE = 1e-3  # and all whose objective is above the best by no more than this share
+_WORK = 2**27  # numbers worked through, times parameters, after which no third wave begins unless the caller asked for starts
 
 
 @dataclass(frozen=True)
@@ -115,7 +124,7 @@ class StartTable:
         return max(counts)
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@compiled(0, 1)
 def _screen(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> Any:
     traced("screen")
     value = over_devices(lambda t, d: objective(spec, batched, d, t), (theta, data), (-1, data_axes(batched)))
@@ -131,7 +140,8 @@ def screen(spec: Spec, batch: Batch, theta: np.ndarray, sets: np.ndarray) -> np.
     def work(start: int) -> None:
         chunk = np.arange(start, min(start + size, len(values)))
         padded = np.resize(chunk, size)
-        values[chunk] = np.asarray(_screen(spec, batch.batched, theta[:, padded], source.gather(sets[padded])))[: len(chunk)]
+        data = arguments(spec, source.gather(sets[padded]))
+        values[chunk] = np.asarray(_screen(spec, batch.batched, theta[:, padded], data))[: len(chunk)]
 
     in_parallel(work, range(0, len(values), size))
     return values
@@ -149,7 +159,8 @@ def minimise(
 ) -> Ends:
     """Refine members; `sets` names the data set of each, `weight` (rows, members) replaces the sets' own weights.
 
-    With `rivals` the members of a set are starts of one problem: those that take far longer than several who agree are given up.
+    With `rivals` the members of a set are starts of one problem: those that take far longer than several who agree are given up, and where
+    nobody agrees those that lag behind the best.
     """
     if type(solver) is LM and is_linear(spec, batch):
         ends, inside = closed_form(spec, batch, sets, weight)
@@ -172,25 +183,45 @@ def minimise(
 
 
 def _stragglers(sets: np.ndarray) -> Late:
-    """Which members to give up, see `_PATIENCE`; most of them crawl along a plateau where a term of the law has vanished."""
+    """Which members to give up, see `_PATIENCE` and `_RACE`; most of them crawl along a plateau where a term of the law has vanished."""
     agreed_after = np.full(sets.max(initial=0) + 1, np.inf)  # iterations, by set
+    lap = float(_RACE)
 
     def late(members: np.ndarray, objective: np.ndarray, iterations: np.ndarray, status: np.ndarray) -> np.ndarray:
-        nonlocal agreed_after
+        nonlocal agreed_after, lap
         of, best = sets[members], np.full(len(agreed_after), np.inf)
         np.minimum.at(best, of, objective)
-        there = _reaches(objective, best[of])
+        there, running = _reaches(objective, best[of]), status == 0
         agreed = np.bincount(of[there & (status == code(Status.CONVERGED))], minlength=len(best)) >= ENOUGH
         agreed_after = np.where(agreed, np.minimum(agreed_after, iterations.max()), np.inf)
-        return (status == 0) & ~there & (iterations >= _PATIENCE * agreed_after[of])
+        out = running & ~there & (iterations >= _PATIENCE * agreed_after[of])
+        spent = iterations[running].max(initial=0)
+        lap = min(lap, _RACE * _LAP ** max(np.ceil(np.log(max(spent, 1) / _RACE) / np.log(_LAP)), 0))  # members of a new slab begin anew
+        if spent >= lap:
+            lap = _LAP * spent
+            out |= _lagging(of, objective, running & ~agreed[of], best)
+        return out
 
     return late
 
 
+def _lagging(of: np.ndarray, objective: np.ndarray, running: np.ndarray, best: np.ndarray) -> np.ndarray:
+    """Which of the `running` members have to go: of every set all but the best few, and but those that are nearly as good as the best."""
+    worse = running & ~(objective <= (1 + _WORSE) * best[of])
+    counts = [np.bincount(of[which], minlength=len(best)) for which in (running, worse)]
+    places = np.maximum(np.ceil(_STAYS * counts[0]), _LEAST) - (counts[0] - counts[1])  # left for the worse
+    order = np.flatnonzero(worse)[np.lexsort((objective[worse], of[worse]))]
+    first = np.cumsum(counts[1]) - counts[1]
+    out = np.zeros(len(of), bool)
+    out[order] = np.arange(len(order)) - first[of[order]] >= places[of[order]]
+    return out
+
+
+@double
 def rounding_floor(spec: Spec, batch: Batch) -> float:
     """Objective below which only rounding is left: residuals of 1e-15, relative to the target's size."""
     size = 1.0 if spec.on == "log" else float(np.max(np.abs(batch.target)))
-    return float(spec.loss.rho(1e-15 * size)) * batch.rows
+    return float(loss_terms(spec.loss, np.asarray(1e-15 * size))[0]) * batch.rows
 
 
 def rounding_level(spec: Spec, batch: Batch) -> float:
@@ -204,7 +235,8 @@ def search(
     """Screen the starts of every set and refine them in waves, until `ENOUGH` converged on the best optimum of the set or none is left.
 
     A wave fills the processor: many starts for one data set, three each for hundreds of them. So few can all miss the best optimum: where
-    starts of any set ended in several, the sets try each other's.
+    starts of any set ended in several, the sets try each other's. Where the law is dear and nobody agrees, two waves must do,
+    unless the caller asked for a number of starts.
     """
     spec, batch, sets = request.spec, request.batch, len(request.tables)
     if type(solver) is LM and is_linear(spec, batch):
@@ -224,8 +256,9 @@ def search(
     objective = np.full((sets, waves[-1]), np.inf)
     status, iterations = np.zeros((2, sets, waves[-1]), int)
     done, open_sets = 0, np.arange(sets)
-    for end in waves:
-        if not len(open_sets) or end == done:
+    for wave, end in enumerate(waves):
+        spent = int(iterations.sum()) * batch.work * spec.layout.size
+        if not len(open_sets) or end == done or (wave > 1 and starts is None and spent > _WORK * sets):
             break
         begin = points[:, order[open_sets, done:end].ravel()]
         state = minimise(spec, batch, begin, np.repeat(open_sets, end - done), solver, progress=progress, rivals=True)
@@ -275,8 +308,8 @@ def _lend(
 
 
 def default_count(batch: Batch, sets: int) -> int:
-    """How many starts are evaluated a set, unless the caller says: fewer for many data sets and for very many rows."""
-    return max(min(DEFAULT // sets, _EVALUATIONS // (batch.rows * sets)), FEWEST)
+    """How many starts are evaluated a set, unless the caller says: fewer for many data sets, and for many rows or long curves."""
+    return max(min(DEFAULT // sets, _EVALUATIONS // (batch.work * sets)), FEWEST)
 
 
 def refining_order(values: np.ndarray, count: int, seed: int) -> np.ndarray:

@@ -49,8 +49,8 @@ def evaluate(spec: Spec, batched: tuple[bool, ...], data: Data, theta: Any, widt
     """
     parts = _in_blocks if data.weight.ndim == 3 else _in_pieces
     value, gradient, matrix, bend = parts(spec, batched, data, theta, width, safe)
-    if spec.prior:
-        more, slope, curved = penalty(spec.layout, data.penalty_weight, theta)
+    if data.plausible is not None:
+        more, slope, curved = penalty(data.plausible, data.penalty_weight, theta)
         value, gradient, matrix = value + more, gradient + slope, _with_diagonal(spec, matrix, curved)
     finite = jnp.isfinite(value)
     for leaf in (gradient, *jax.tree.leaves(matrix)):
@@ -60,14 +60,14 @@ def evaluate(spec: Spec, batched: tuple[bool, ...], data: Data, theta: Any, widt
 
 def objective(spec: Spec, batched: tuple[bool, ...], data: Data, theta: Any) -> Any:
     """Weighted sum of losses and the penalty, (members,)."""
-    more = penalty(spec.layout, data.penalty_weight, theta)[0] if spec.prior else 0.0
+    more = penalty(data.plausible, data.penalty_weight, theta)[0] if data.plausible is not None else 0.0
     if data.weight.ndim == 2:
-        return jnp.sum(data.weight * spec.loss.rho(residuals(spec, batched, theta, data)), axis=0) + more
+        return jnp.sum(data.weight * data.loss.rho(residuals(spec, batched, theta, data)), axis=0) + more
     return jnp.sum(_over_blocks(spec, batched, data, theta, (), lambda *block: (objective(*block),))[0], axis=0) + more
 
 
 def _in_column(spec: Spec, batched: tuple[bool, ...], data: Data, theta: Any, width: Any, safe: Any) -> tuple[Any, Any, Any, Any]:
-    return weighed(spec.loss, data.weight, *jacobian(spec, batched, theta, data), width, safe)
+    return weighed(data.loss, data.weight, *jacobian(spec, batched, theta, data), width, safe)
 
 
 def _in_pieces(spec: Spec, batched: tuple[bool, ...], data: Data, theta: Any, width: Any, safe: Any) -> tuple[Any, Any, Any, Any]:
@@ -83,7 +83,8 @@ def _in_pieces(spec: Spec, batched: tuple[bool, ...], data: Data, theta: Any, wi
             return jax.lax.dynamic_slice_in_dim(array, i * height, height)
 
         weight = cut(data.weight, height * steps)
-        part = Data(tuple(map(cut, data.inputs)), cut(data.target), weight, cut(data.group), data.fixed, data.penalty_weight, data.own)
+        inputs = tuple(map(cut, data.inputs))
+        part = data._replace(inputs=inputs, target=cut(data.target), weight=weight, group=cut(data.group))
         return _in_column(spec, batched, part, theta, width, safe)
 
     used = jnp.any(data.weight.reshape(pieces, -1) > 0, axis=1)
@@ -153,7 +154,7 @@ def _over_blocks(
 
     def some(parts: Sequence[Any]) -> tuple[Any, ...]:
         *inputs, target, weight, place = (flat(a, b) for a, b in zip(parts, (*batched, True, True), strict=True))
-        inner = Data(tuple(inputs), target, weight, jnp.zeros((target.shape[0], 1), int), data.fixed, data.penalty_weight)
+        inner = data._replace(inputs=tuple(inputs), target=target, weight=weight, group=jnp.zeros((target.shape[0], 1), int), own={})
         count = place.shape[1] // members
         out = column(local, (True,) * len(batched), inner, place, *(jnp.tile(x, count) for x in extras))
         return tuple(a.reshape(*a.shape[:-1], count, members) for a in out)

@@ -21,12 +21,13 @@ from ..runaways import noted, refit
 from ..solvers.gradient import Solver, as_solver
 from ..status import Ends, Status, code
 from .draws import Draws
-from .resampling import check_units, default_kind, noise_drawn, undetermined, weights_of
+from .resampling import Moved, check_units, default_kind, noise_drawn, undetermined, weights_of
 from .units import Units, column_names
 
 Kind = Literal["cases", "groups", "blocks", "residual", "bayesian"]
 _KINDS = ("cases", "groups", "blocks", "residual", "bayesian")
-_NUMBERS = 2**23  # weights held at once
+_NUMBERS = 2**23  # weights held at once,
+_FEWEST = 64  # but for so many replicates at least
 _MANY = 2**16  # replicates that pay for compiling a program without padding: a third of the time for 400 sets of 12 runs
 
 
@@ -119,13 +120,17 @@ def bootstrap(
     rng = np.random.default_rng(seed)
     sets, parts, failed, held, batch = fit.theta.shape[1], [], 0, 0, fit.request.batch
     batch = _cut(batch) if sets * replicates > _MANY else batch
-    step = max(_NUMBERS // (batch.rows * replicates), 1)
+    step, most = max(_NUMBERS // (batch.rows * replicates), 1), max(_NUMBERS // batch.rows, _FEWEST)
     for begin in range(0, sets, step):
-        some = np.arange(begin, min(begin + step, sets))
-        state, runaways = _replicate(fit, batch, some, replicates, units, rng, as_solver(solver), report)
-        held += runaways
-        failed += int((state.status != code(Status.CONVERGED)).sum())
-        parts.append(state.theta.reshape(-1, len(some), replicates))
+        some, pieces = np.arange(begin, min(begin + step, sets)), []
+        moved: Moved = {}
+        for done in range(0, replicates, most):
+            count = min(most, replicates - done)
+            state, runaways = _replicate(fit, batch, some, count, units, rng, as_solver(solver), report, moved)
+            held += runaways
+            failed += int((state.status != code(Status.CONVERGED)).sum())
+            pieces.append(state.theta.reshape(-1, len(some), count))
+        parts.append(np.concatenate(pieces, axis=2))
     if failed > 0.02 * replicates * sets:
         warn(
             f"{failed} of {replicates * sets} bootstrap replicates did not converge: the intervals are not to be trusted. Use "
@@ -156,12 +161,13 @@ def _replicate(
     rng: np.random.Generator,
     solver: Solver,
     report: Progress | None,
+    moved: Moved,
 ) -> tuple[Ends, int]:
-    """Refit `some` of the sets `count` times each from their optima."""
+    """Refit `some` of the sets `count` times each from their optima; `moved` is where the replicates before left off."""
     request, sets = fit.request, np.repeat(some, count)
     weight = batch.weight[:, sets]
     if units.kind == "residual":
         batch, sets = noise_drawn(fit, batch, some, count, units.columns, rng), np.arange(len(sets))
     else:
-        weight = weight * weights_of(fit, batch, some, count, units, rng)
+        weight = weight * weights_of(fit, batch, some, count, units, rng, moved)
     return refit(request, fit.theta, np.repeat(some, count), batch, sets, solver.warm, weight, report)

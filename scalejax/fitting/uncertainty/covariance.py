@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 
 from ...core.laws.domains import Interval, Positive
+from ...core.numeric.sparse import Factored, factored
 from ..objective.layout import Layout
 
 _VANISHED = 1e-6  # relative influence on the prediction of an e-fold of a parameter, below which it has left the law
@@ -28,7 +30,6 @@ class Curvature:
         condition: condition number of the normal matrix with unit diagonal.
         boundary: labels of parameters at the edge of their support.
         flat: labels of parameters that load on a direction the data do not determine.
-        correlation: (size, size) of theta.
     """
 
     covariance: np.ndarray
@@ -37,7 +38,13 @@ class Curvature:
     condition: float
     boundary: tuple[str, ...]
     flat: tuple[str, ...]
-    correlation: np.ndarray
+
+    @cached_property
+    def correlation(self) -> np.ndarray:
+        """(size, size) of theta, NaN where there is none."""
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):  # rounding leaves variances below 0 where nothing is determined
+            deviation = np.sqrt(np.diagonal(self.covariance))
+            return self.covariance / np.outer(deviation, deviation)
 
 
 class Rows(Protocol):
@@ -91,6 +98,9 @@ def _stack(layout: Layout, edge: np.ndarray, rows: Rows) -> list[Curvature]:
     free, size, sets = np.flatnonzero(~edge), len(edge), len(rows.n)
     gauss_newton, bending = rows.hessian()
     hessian = gauss_newton + bending
+    large = factored(hessian[0]) if sets == 1 and rows.n[0] > size else None
+    if large is not None:
+        return [_of_many(layout, edge, rows, large)]
     # Away from an optimum, or on noise-free runs, where rounding rules:
     indefinite = np.linalg.eigvalsh(hessian).min(axis=1, initial=np.inf) <= 0
     hessian = np.where(indefinite[:, None, None], gauss_newton, hessian)
@@ -105,12 +115,11 @@ def _stack(layout: Layout, edge: np.ndarray, rows: Rows) -> list[Curvature]:
     load |= (rows.n <= size)[:, None]  # as many parameters as observations: nothing is left to tell the noise by
     whole, freedom = np.full((2, sets, size, size), np.nan), np.repeat((rows.n - size)[:, None].astype(float), size, axis=1)
     for full, part in zip(whole, (small, rows.model()), strict=True):
+        part = 0.5 * (part + np.swapaxes(part, 1, 2))  # to the last bit
         full[:, free[:, None], free] = np.where(load[:, :, None] | load[:, None], np.inf, part)
     seen = np.where(load[:, :, None] | load[:, None], 0.0, inverse)  # of what is not determined the inverse is rounding, up to 1e300
     freedom[:, free] = np.minimum(rows.freedom(seen), np.maximum(freedom[:, free], 0.0))
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):  # rounding leaves variances below 0 where nothing is determined
-        deviation = np.sqrt(np.diagonal(whole[0], axis1=1, axis2=2))
-        correlation = whole[0] / (deviation[:, :, None] * deviation[:, None])
+    with np.errstate(invalid="ignore", over="ignore"):
         condition = values.max(axis=1) / np.maximum(values.min(axis=1), 1e-300)
     labels = np.asarray(layout.labels)
     flat = load & (rows.n > size)[:, None]
@@ -122,10 +131,22 @@ def _stack(layout: Layout, edge: np.ndarray, rows: Rows) -> list[Curvature]:
             condition=float(condition[i]),
             boundary=tuple(labels[edge]),
             flat=tuple(labels[free][flat[i]]),
-            correlation=correlation[i],
         )
         for i in range(sets)
     ]
+
+
+def _of_many(layout: Layout, edge: np.ndarray, rows: Rows, hessian: Factored) -> Curvature:
+    """As `_stack`, of one joint fit of many parameters all of which are determined."""
+    free, size = np.flatnonzero(~edge), len(edge)
+    whole, freedom = np.full((2, size, size), np.nan), np.full(size, float(rows.n[0] - size))
+    for full, part in zip(whole, (hessian.around(rows.scatter()[0]), rows.model()[0]), strict=True):
+        full[free[:, None], free] = part
+    freedom[free] = np.minimum(rows.freedom(hessian.inverse()[None])[0], freedom[free])
+    return Curvature(
+        covariance=whole[0], model_covariance=whole[1], freedom=freedom, condition=hessian.condition,
+        boundary=tuple(np.asarray(layout.labels)[edge]), flat=(),
+    )  # fmt: skip
 
 
 def _root(scatter: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ...core.errors import FitError
+from ...core.frozen import Frozen, read_only
 from ...core.laws.law import Law
 from ...core.numeric.precision import double
 from ...core.numeric.statistics import ends
@@ -38,6 +39,9 @@ class Draws(Shown):
     failed: int = 0
     units: Units | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "theta", read_only(np.asarray(self.theta)))
+
     @property
     def law(self) -> Law:
         """The law."""
@@ -53,10 +57,11 @@ class Draws(Shown):
 
     @cached_property
     @double
-    def params(self) -> dict[str, np.ndarray]:
-        """Parameter name to an array with a leading draw axis."""
+    def params(self) -> Frozen[np.ndarray]:
+        """Parameter name to an array with a leading draw axis; nothing can change it."""
         full = self.request.params(self.theta)
-        return {name: np.broadcast_to(v, (len(self), *np.shape(v))) if np.ndim(v) == 0 else np.asarray(v) for name, v in full.items()}
+        count = len(self)
+        return Frozen({n: np.broadcast_to(v, (count, *np.shape(v))) if np.ndim(v) == 0 else np.asarray(v) for n, v in full.items()})
 
     @property
     def center(self) -> dict[str, Any]:

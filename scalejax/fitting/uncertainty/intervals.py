@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from statistics import NormalDist
 from typing import Any
 
-import jax
 import numpy as np
 
 from ...core.errors import FitError
@@ -78,7 +76,7 @@ def interval_end(request: Request, theta: np.ndarray, covariance: np.ndarray, z:
         if slot.size is None or not isinstance(slot.domain, Simplex | Ordered):
             value = np.asarray(slot.domain.forward(moved[:, here if slot.size is not None else here[:, 0]]))
         else:
-            value = np.asarray(jax.vmap(jax.vmap(slot.domain.forward))(theta.T[:, here]))
+            value = np.moveaxis(np.asarray(slot.domain.forward(np.moveaxis(theta.T[:, here], -1, 0))), 0, -1)
             reach = np.where(_slopes(slot, theta, here) != 0, np.abs(z[:, here])[:, :, None], 0.0).max(axis=-1)  # (sets, copies, entries)
             error = errors[slot.name][:, slot.members] if slot.grouped else errors[slot.name][:, None]
             value = value + np.sign(z[:, :1, None]) * reach * error
@@ -89,14 +87,9 @@ def interval_end(request: Request, theta: np.ndarray, covariance: np.ndarray, z:
 
 def _slopes(slot: Slot, theta: np.ndarray, here: np.ndarray) -> np.ndarray:
     """(sets, copies, entries, free) derivatives of the natural values."""
-    return np.asarray(jax.vmap(jax.vmap(jax.jacfwd(_natural(slot))))(theta.T[:, here]))
+    return slot.domain.slopes(theta.T[:, here])
 
 
 def _places(slot: Slot) -> np.ndarray:
     """Where the slot's copies lie in theta, (copies, free)."""
     return np.arange(slot.start, slot.stop, slot.free)[:, None] + np.arange(slot.free)
-
-
-def _natural(slot: Slot) -> Callable[[Any], Any]:
-    """The slot's transform, of its free numbers to a vector."""
-    return slot.domain.forward if slot.size is not None else lambda u: slot.domain.forward(u[0])[None]

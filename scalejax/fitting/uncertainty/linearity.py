@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ...core.numeric.programs import compiled
 from ..objective.problem import Data, Spec, residuals
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def nonlinearity(draws: Draws) -> np.ndarray:
     return out
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@compiled(0, 1, once=True)
 def _changes(spec: Spec, batched: tuple[bool, ...], centre: Any, moved: Any, data: Data) -> tuple[Any, Any]:
     """Changes of the residuals from the centre to the draws, by the law and by its derivatives, (rows, draws) each."""
     here, push = jax.jvp(lambda theta: residuals(spec, batched, theta, data), (centre,), (moved - centre,))

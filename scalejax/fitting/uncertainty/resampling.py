@@ -11,13 +11,13 @@ from ...core.errors import FitError, IdentifiabilityError
 from ...core.runs import Runs
 from ..identify import anchor_advice, listed_labels
 from ..objective.data import Batch
-from ..objective.problem import residuals
+from ..objective.problem import residuals_at
 from ..request import Request
 from ..result import Fit
 from .clustered import sets_of, unit_sizes
 from .intervals import freedom, no_freedom
 from .spread import default
-from .units import Units, resampled_units, unit_names
+from .units import Streams, Units, resampled_units, unit_names
 
 FEWEST = 10  # units below which resampling them says nothing: there are too few different samples
 
@@ -77,38 +77,48 @@ def undetermined(fit: Fit) -> np.ndarray:
     return out if fit.request.joint else np.broadcast_to(out.any(axis=0), out.shape)
 
 
-def weights_of(fit: Fit, batch: Batch, some: Sequence[int] | np.ndarray, count: int, units: Units, rng: np.random.Generator) -> np.ndarray:
-    """(rows of the bank, sets * count) how often every residual of these sets counts."""
-    return np.concatenate([_weights(fit, batch, int(s), count, units, rng) for s in some], axis=1)
+Moved = dict[tuple[int, int], Streams]  # streams of units, by set and stratum
 
 
-def _weights(fit: Fit, batch: Batch, s: int, count: int, units: Units, rng: np.random.Generator) -> np.ndarray:
+def weights_of(
+    fit: Fit, batch: Batch, some: Sequence[int] | np.ndarray, count: int, units: Units, rng: np.random.Generator, moved: Moved | None = None
+) -> np.ndarray:
+    """(rows of the bank, sets * count) how often every residual of these sets counts; `moved` is where the last call left off."""
+    moved = {} if moved is None else moved
+    return np.concatenate([_weights(fit, batch, int(s), count, units, rng, moved) for s in some], axis=1)
+
+
+def _weights(fit: Fit, batch: Batch, s: int, count: int, units: Units, rng: np.random.Generator, moved: Moved) -> np.ndarray:
     request, table = fit.request, fit.request.tables[s]
     rows, runs = request.used[s], len(batch.group)
     if units.kind == "blocks":
         used = batch.weight[:, s].reshape(runs, -1)[: len(rows)] > 0
         drawn = blocks(used, count, fit.diagnosis.neighbours or 0.0, rng).reshape(-1, count)
     else:
-        drawn = np.repeat(_runs_drawn(request, rows, table, count, units, rng, fit.strata(rows, units)), batch.rows // runs, axis=0)
+        strata = fit.strata(rows, units)
+        if units.kind == "groups":
+            each = _units_drawn(unit_names(table, rows, units.columns), count, units, strata, s, moved)
+        else:
+            each = _runs_drawn(request, rows, count, units, rng)
+        drawn = np.repeat(each, batch.rows // runs, axis=0)
     return np.concatenate([drawn, np.zeros((batch.rows - len(drawn), count))])
 
 
-def _runs_drawn(
-    request: Request, rows: np.ndarray, table: Runs, count: int, units: Units, rng: np.random.Generator, strata: np.ndarray | None
-) -> np.ndarray:
-    """(used rows, replicates) how often each run of a set is drawn; units of one stratum (rows,) among themselves."""
+def _units_drawn(names: np.ndarray, count: int, units: Units, strata: np.ndarray | None, s: int, moved: Moved) -> np.ndarray:
+    """(used rows, replicates) how often each run of set s is drawn with its unit, units of one stratum (rows,) among themselves."""
+    strata = np.zeros(len(names), int) if strata is None else strata
+    drawn = np.zeros((len(names), count))
+    for i, stratum in enumerate(np.unique(strata)):
+        mine = strata == stratum
+        drawn[mine] = resampled_units(names[mine], count, units.seed, units.columns, moved.setdefault((s, i), {}))
+    return drawn
+
+
+def _runs_drawn(request: Request, rows: np.ndarray, count: int, units: Units, rng: np.random.Generator) -> np.ndarray:
+    """(used rows, replicates) how often each run of a set is drawn."""
     if units.kind == "bayesian":
         weights = rng.standard_exponential((len(rows), count))
         return weights * (len(rows) / weights.sum(axis=0))
-    if units.kind == "groups":
-        names = unit_names(table, rows, units.columns)
-        if strata is None:
-            return resampled_units(names, count, units.seed, units.columns)
-        drawn = np.zeros((len(rows), count))
-        for stratum in np.unique(strata):
-            mine = strata == stratum
-            drawn[mine] = resampled_units(names[mine], count, units.seed, units.columns)
-        return drawn
     if not request.joint:
         return resampled(len(rows), count, rng)
     drawn = np.zeros((len(rows), count))
@@ -163,7 +173,7 @@ def blocks(used: np.ndarray, count: int, correlation: float, rng: np.random.Gene
 def noise_drawn(fit: Fit, batch: Batch, some: np.ndarray, count: int, columns: tuple[str, ...], rng: np.random.Generator) -> Batch:
     """The runs of these sets with residuals drawn anew, a data set a replicate."""
     request = fit.request
-    r = np.asarray(residuals(request.spec, batch.batched, fit.theta[:, some], batch.gather(some)))
+    r = np.asarray(residuals_at(request.spec, batch.batched, fit.theta[:, some], batch.gather(some)))
     if columns:
         drawn = [_of_units(fit, int(i), columns, count, batch.rows, rng) for i in some]
     else:

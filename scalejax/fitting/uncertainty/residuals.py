@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..objective.losses import loss_terms
 from ..request import Request
 from ..solvers.system import places
-from .second_order import block_derivatives, blocks_of, derivatives, loss_terms
+from .second_order import block_derivatives, blocks_of, derivatives
 from .sums import row_curvature
 
 _WINSOR = 3.0  # robust standard deviations
@@ -103,7 +104,7 @@ def rows_of(request: Request, theta: np.ndarray, most: int | None = None) -> lis
     """The rows of every set at theta (size, sets), with derivatives if there are at most so many numbers of them."""
     batch = request.batch
     most = (_LARGE if request.layout.simple else _LARGE_CROSSED) if most is None else most
-    found = _of_blocks(request, theta, most) if request.joint or batch.blocks else _of_sets(request, theta)
+    found = _of_blocks(request, theta, most) if request.joint or batch.long else _of_sets(request, theta)
     out = []
     for s, (table, place, terms) in enumerate(zip(request.tables, request.places, found, strict=True)):
         rows, runs = request.used[s], len(batch.group)
@@ -166,10 +167,10 @@ def _of_blocks(request: Request, theta: np.ndarray, most: int) -> list[_Terms]:
 
 def _of_loss(request: Request, r: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """rho, psi and bend at residuals (rows, sets) or (rows, blocks)."""
-    joint = request.joint or request.batch.blocks
+    joint = request.joint or request.batch.long
     flat = (r.reshape(1, -1), weight.reshape(1, -1)) if joint else (r.T, weight.T)
     bend = row_curvature(request.loss, *flat, request.layout.size)
-    rho, psi, _ = (np.asarray(a) for a in loss_terms(request.loss, r))
+    rho, psi, _ = loss_terms(request.loss, r)
     return rho, psi, bend.reshape(r.shape) if joint else bend.T
 
 

@@ -11,11 +11,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ...core.numeric.programs import compiled
+from ...core.numeric.sparse import factored
 from ..objective.data import Blocks, make_blocks
 from ..objective.layout import one_group
-from ..objective.losses import Loss
+from ..objective.losses import loss_terms
 from ..objective.penalty import CENTRAL, MISFIT, penalty, ranges
-from ..objective.problem import Data, Spec, data_axes, jacobian, residuals
+from ..objective.problem import Data, Spec, arguments, data_axes, jacobian, residuals
 from ..request import Request
 from ..solvers.search import rounding_level
 from ..solvers.system import places
@@ -45,7 +47,7 @@ def second_order(request: Request, theta: np.ndarray) -> tuple[np.ndarray, list[
     them in, so that the numbers do not depend on which of the agreeing starts came first, or on the number of devices. What is promised is
     a share of the objective, or of rounding errors where these are larger.
     """
-    plain = partial(_in_blocks if request.joint or request.batch.blocks else _apart, request)
+    plain = partial(_in_blocks if request.joint or request.batch.long else _apart, request)
     at = (lambda theta: _penalised(request, plain(theta))) if request.spec.prior else plain
     point = at(theta)
     step, expected_fall, sound = _newton_step(point)
@@ -65,7 +67,7 @@ def second_order(request: Request, theta: np.ndarray) -> tuple[np.ndarray, list[
 
 def _penalised(request: Request, point: _Point) -> _Point:
     """The point with the penalty's part. The covariances are those of the runs alone: what only the penalty decides is not known."""
-    value, slope, curved = (np.asarray(a) for a in penalty(request.layout, request.batch.penalty_weight, point.theta))
+    value, slope, curved = (np.asarray(a) for a in penalty(ranges(request.layout), request.batch.penalty_weight, point.theta))
     newton = point.newton + np.eye(len(slope)) * curved.T[:, :, None]
     return replace(point, objective=point.objective + value, gradient=point.gradient + slope.T, newton=newton)
 
@@ -75,6 +77,10 @@ def _newton_step(point: _Point) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     The promise is Newton's with the absolute values of the curvatures, leaving out flat directions: 0 only where the gradient vanishes.
     """
+    large = factored(point.newton[0]) if len(point.newton) == 1 else None
+    if large is not None:
+        step = -large.solve(point.gradient[0])
+        return step[:, None], np.asarray([-0.5 * point.gradient[0] @ step]), np.ones(1, bool)
     scale = np.sqrt(np.maximum(np.diagonal(point.newton, axis1=1, axis2=2), 1e-300))
     unit = point.newton / (scale[:, :, None] * scale[:, None])
     finite = np.isfinite(unit).all(axis=(1, 2))
@@ -91,7 +97,7 @@ def _apart(request: Request, theta: np.ndarray) -> _Point:
     batch, sets = request.batch, np.arange(theta.shape[1])
     r, jac, bending = derivatives(request.spec, batch.batched, theta, batch.gather(sets))
     weight = batch.weight.T
-    rho, psi, rho2 = (np.asarray(a).T for a in loss_terms(request.loss, r))
+    rho, psi, rho2 = (a.T for a in loss_terms(request.loss, r))
     jac = np.where((weight > 0)[..., None], np.moveaxis(jac, 0, -1).swapaxes(0, 1), 0.0)  # (sets, rows, size)
     turned = np.swapaxes(jac, 1, 2)
 
@@ -130,7 +136,7 @@ def _in_blocks(request: Request, theta: np.ndarray) -> _Point:
     objective = 0.0
     for part, here, jac, bending in block_derivatives(request, theta):
         w = weight[:, part]
-        rho, psi, rho2 = (np.asarray(a) for a in loss_terms(request.loss, here))
+        rho, psi, rho2 = loss_terms(request.loss, here)
         objective += np.sum(w * rho)
         r[:, part], bendings[..., part], newton[..., part] = here, bending, gram(jac, w * rho2)
         np.add.at(gradient, place[:, part], np.einsum("irb,rb->ib", jac, w * psi))
@@ -205,28 +211,22 @@ def block_derivatives(request: Request, theta: np.ndarray) -> Iterator[tuple[sli
         yield part, r[:, :kept], np.where(w > 0, jac, 0.0)[..., :kept], np.moveaxis(bending, 0, -1)[..., :kept]
 
 
-@partial(jax.jit, static_argnums=0)
-def loss_terms(loss: Loss, r: Any) -> tuple[Any, Any, Any]:
-    """rho(r), psi(r), rho''(r)."""
-    return loss.rho(r), loss.psi(r), loss.curvature(r)
-
-
 def derivatives(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Residuals (rows, sets), their derivatives (size, rows, sets), and their second ones summed with w psi(r): (sets, size, size).
 
     A set without finite derivatives gets zeros, as if nothing were determined there, so that it does not spoil the others; one without
     finite second derivatives, where a parameter has run off to the last number that its transform can hold, gets zeros for these alone.
     """
-    r, jac, bending = (np.asarray(a) for a in _derivatives(spec, batched, theta, data))
+    r, jac, bending = (np.asarray(a) for a in _derivatives(spec, batched, theta, arguments(spec, data)))
     lost = ((data.weight > 0) & ~(np.isfinite(r) & np.isfinite(jac).all(axis=0))).any(axis=0)
     bendings = np.isfinite(bending).all(axis=(1, 2)) & ~lost
     return np.where(lost, 0.0, r), np.where(lost, 0.0, jac), np.where(bendings[:, None, None], bending, 0.0)
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@compiled(0, 1, once=True)
 def _derivatives(spec: Spec, batched: tuple[bool, ...], theta: Any, data: Data) -> tuple[Any, Any, Any]:
     r, columns = jacobian(spec, batched, theta, data)
-    slope = data.weight * spec.loss.psi(r)
+    slope = data.weight * data.loss.psi(r)
 
     def one(vector, slope, member):
         return jax.hessian(lambda t: jnp.sum(slope * residuals(spec, (False,) * len(batched), t[:, None], member)[:, 0]))(vector)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from statistics import NormalDist
 from typing import Any
 
-import jax
 import numpy as np
 
-from ..objective.losses import Loss
+from ...core.numeric.sparse import factored
+from ..objective import losses
+from ..objective.losses import Loss, slope
 
 _NORMAL = np.asarray([NormalDist().inv_cdf((k + 0.5) / 200) for k in range(200)])
 _NORMAL /= np.std(_NORMAL)  # a sample of the normal distribution whose variance is 1, so that least squares come out exactly
@@ -79,7 +80,7 @@ class DenseRows:
     @cached_property
     def score(self) -> np.ndarray:
         """(sets, n) root of the weight times psi(r)."""
-        return np.sqrt(self.weight) * np.asarray(_psi(self.loss, self.r))
+        return np.sqrt(self.weight) * slope(self.loss, self.r)
 
     def hessian(self) -> tuple[np.ndarray, np.ndarray]:
         """See `covariance.Rows`."""
@@ -179,6 +180,9 @@ class BlockRows:
     def _inverse(self) -> np.ndarray:
         """(p, p) inverse of J'WJ along the free parameters."""
         normal = self._free(self.weighed_sums(self.weight)[0])[0]
+        large = factored(normal)
+        if large is not None:
+            return large.inverse()
         scale = np.sqrt(np.maximum(np.diagonal(normal), 1e-300))
         unit = normal / np.outer(scale, scale)
         try:
@@ -203,7 +207,7 @@ class BlockRows:
         """See `covariance.Rows`."""
         alone = 1 - self.leverage < _ALONE
         everyone = mean_score(self.loss, len(self.free), self._flat(self.weight), self._flat(self.r))[0]
-        own = self.weight * np.asarray(_psi(self.loss, self.r)) ** 2 / np.where(alone, 1.0, 1 - self.leverage)
+        own = self.weight * slope(self.loss, self.r) ** 2 / np.where(alone, 1.0, 1 - self.leverage)
         share = np.where(alone, 0.0, _share(self.n - len(self.free), _KNOWN)[0])
         return self._free(self.weighed_sums(self.weight * ((1 - share) * everyone + share * own))[0])
 
@@ -294,13 +298,13 @@ def model_variance(loss: Loss, p: int, weight: np.ndarray, r: np.ndarray) -> np.
 
 def mean_score(loss: Loss, p: int, weight: np.ndarray, r: np.ndarray) -> np.ndarray:
     """(sets,) sum of w psi(r)^2 a degree of freedom."""
-    return np.sum(weight * np.asarray(_psi(loss, r)) ** 2, axis=1) / _spare(p, weight)
+    return np.sum(weight * slope(loss, r) ** 2, axis=1) / _spare(p, weight)
 
 
 def mean_curvature(loss: Loss, p: int, weight: np.ndarray, r: np.ndarray) -> np.ndarray:
     """(sets,) c of `model_covariance`."""
     spread = _spread(p, weight, r)
-    return np.mean(_NORMAL * np.asarray(loss.psi(spread[:, None] * _NORMAL)), axis=1) / spread
+    return np.mean(_NORMAL * slope(loss, spread[:, None] * _NORMAL), axis=1) / spread
 
 
 def _spread(p: int, weight: np.ndarray, r: np.ndarray) -> np.ndarray:
@@ -313,7 +317,7 @@ def _spread(p: int, weight: np.ndarray, r: np.ndarray) -> np.ndarray:
 
 def excess(loss: Loss, p: int, weight: np.ndarray, r: np.ndarray) -> np.ndarray:
     """(sets,) variance of estimates beside that of least squares, were residuals normal: 1 for these, pi/2 for absolute losses."""
-    psi = np.asarray(loss.psi(_spread(p, weight, r)[:, None] * _NORMAL))
+    psi = slope(loss, _spread(p, weight, r)[:, None] * _NORMAL)
     return np.mean(psi**2, axis=1) / np.mean(_NORMAL * psi, axis=1) ** 2
 
 
@@ -327,7 +331,7 @@ def row_curvature(loss: Loss, r: np.ndarray, weight: np.ndarray, p: int) -> np.n
     Args:
         r, weight: (sets, n). p: number of free parameters.
     """
-    local = np.asarray(_mean_curvature(loss, r, bandwidth(r, weight)[:, None]))
+    local = losses.mean_curvature(loss, r, bandwidth(r, weight)[:, None])
     mean = mean_curvature(loss, p, weight, r)[:, None]
     level = np.sum(weight * local, axis=1, keepdims=True) / np.maximum(np.sum(weight, axis=1, keepdims=True), 1e-300)
     share = _share((weight > 0).sum(axis=1) - p, _LOCAL)[:, None]
@@ -347,13 +351,3 @@ def bandwidth(r: np.ndarray, weight: np.ndarray) -> np.ndarray:
 def _spare(p: int, weight: np.ndarray) -> np.ndarray:
     """(sets,) degrees of freedom, at least one."""
     return np.maximum((weight > 0).sum(axis=1) - p, 1)
-
-
-@partial(jax.jit, static_argnums=0)
-def _psi(loss: Loss, r: Any) -> Any:
-    return loss.psi(r)
-
-
-@partial(jax.jit, static_argnums=0)
-def _mean_curvature(loss: Loss, r: Any, width: Any) -> Any:
-    return loss.mean_curvature(r, width)

@@ -42,7 +42,10 @@ def unit_names(runs: Runs, rows: np.ndarray, columns: Sequence[str]) -> np.ndarr
     return np.asarray(["\0".join(row) for row in np.concatenate([part.astype(object) for part in parts], axis=1)])
 
 
-def resampled_units(names: np.ndarray, count: int, seed: int, columns: Sequence[str]) -> np.ndarray:
+Streams = dict[str, np.random.Generator]  # by the name of the unit
+
+
+def resampled_units(names: np.ndarray, count: int, seed: int, columns: Sequence[str], streams: Streams | None = None) -> np.ndarray:
     r"""How often each row is drawn when units are drawn with replacement, (rows, count).
 
     Every unit has a stream of random arrivals of its own, a Poisson process that its name and the seed determine. The first n arrivals
@@ -54,13 +57,16 @@ def resampled_units(names: np.ndarray, count: int, seed: int, columns: Sequence[
         count: replicates; the first of many are those of few.
         seed: of the random numbers.
         columns: what the units are called after; the same name in another column is another unit.
+        streams: where earlier replicates left the units' streams; moved on. Replicates in several calls are those of one.
     """
     units, index = np.unique(names, return_inverse=True)
-    streams = [np.random.default_rng((seed, _key(columns, unit))) for unit in units.tolist()]
+    known: Streams = {} if streams is None else streams
+    if not known:
+        known.update({unit: np.random.default_rng((seed, _key(columns, unit))) for unit in units.tolist()})
     drawn, step = np.empty((len(units), count)), max(_HELD // (len(units) * _ARRIVALS), 1)
     for begin in range(0, count, step):
         size = min(step, count - begin)
-        arrivals = np.stack([stream.standard_exponential((size, _ARRIVALS)).cumsum(axis=1) for stream in streams])
+        arrivals = np.stack([stream.standard_exponential((size, _ARRIVALS)).cumsum(axis=1) for stream in known.values()])
         last = np.partition(np.moveaxis(arrivals, 1, 0).reshape(size, -1), len(units) - 1, axis=1)[:, len(units) - 1]
         drawn[:, begin : begin + size] = (arrivals <= last[:, None]).sum(axis=-1)
     return drawn[index]

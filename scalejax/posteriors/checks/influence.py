@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -10,8 +9,11 @@ import numpy as np
 
 from ...core.numeric.batching import traced
 from ...core.numeric.precision import double
+from ...core.numeric.programs import compiled
 from ...core.table import Table
+from ..model.arguments import PriorArguments
 from ..model.density import Evidence, Model
+from ..priors import log_density
 from . import psis
 from .convergence import ess_mean
 from .diagnostics import Chains
@@ -60,7 +62,9 @@ def densities(posterior: Posterior, evidence: Evidence, left_out: bool = False) 
     """Weighted log densities of padded evidence in every draw, (draws, rows) or (draws, rows, T); `left_out`: given the other runs."""
     batch = max(_NUMBERS // max(np.size(evidence.target), 1), 1)
     numbers = draws_of(posterior)
-    return np.asarray(_densities(posterior.model, min(batch, len(posterior)), left_out, *numbers, evidence._replace(priors={})))
+    return np.asarray(
+        _densities(posterior.model, min(batch, len(posterior)), left_out, *numbers, evidence._replace(priors=PriorArguments()))
+    )
 
 
 def draws_of(posterior: Posterior) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
@@ -69,7 +73,7 @@ def draws_of(posterior: Posterior) -> tuple[dict[str, np.ndarray], dict[str, np.
     return params, {name: posterior.sites[name] for name in posterior.model.noise}
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
+@compiled(0, 1, 2)
 def _densities(model: Model, batch: int, left_out: bool, params: Any, noise: Any, evidence: Evidence) -> Any:
     traced("densities")
 
@@ -156,12 +160,12 @@ def log_prior(posterior: Posterior) -> np.ndarray:
     total = np.zeros(len(posterior))
     for name, prior in posterior.priors.items():
         at = posterior.values[name] if name in posterior.values else _unconstrained(posterior, name.removesuffix("_free"))
-        value = np.asarray(prior.log_prob(at))
+        value = log_density(prior, at)
         total += value.reshape(len(total), -1).sum(axis=1)
-    return total + np.asarray(_levels(posterior.model, draws_of(posterior)[0], posterior.evidence._replace(priors={})))
+    return total + np.asarray(_levels(posterior.model, draws_of(posterior)[0], posterior.evidence._replace(priors=PriorArguments())))
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled(0, once=True)
 def _levels(model: Model, params: Any, evidence: Evidence) -> Any:
     return jax.lax.map(lambda own: model.log_level({**evidence.fixed, **own}, evidence), params)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -13,8 +13,10 @@ import numpy as np
 from ...core.errors import FitError
 from ...core.numeric.batching import traced
 from ...core.numeric.precision import double
+from ...core.numeric.programs import compiled
 from ...core.numeric.statistics import evenly
 from ...core.table import Shown, Table, number
+from ..model.arguments import PriorArguments
 from ..model.density import Evidence, Model
 from .influence import draws_of
 
@@ -121,12 +123,12 @@ def replicates(posterior: Posterior, seed: int = 0, draws: int | None = None) ->
     params, noise = jax.tree.map(lambda v: np.asarray(v)[some], draws_of(posterior))
     batch = min(max(_NUMBERS // np.size(posterior.evidence.target), 1), len(some))
     keys = jax.random.split(jax.random.key(seed), len(some))
-    evidence = posterior.evidence._replace(priors={})
+    evidence = posterior.evidence._replace(priors=PriorArguments())
     predicted, drawn = _replicates(posterior.model, batch, params, noise, keys, evidence)
     return np.asarray(predicted)[:, : len(rows)], np.asarray(drawn)[:, : len(rows)]
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@compiled(0, 1)
 def _replicates(model: Model, batch: int, params: Any, noise: Any, keys: Any, evidence: Evidence) -> tuple[Any, Any]:
     traced("replicates")
 

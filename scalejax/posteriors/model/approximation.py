@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -10,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...core.numeric.batching import traced
+from ...core.numeric.programs import compiled
 from ..checks.diagnostics import ENOUGH, Importance
 from ..checks.psis import effective_size, pareto_smooth
 from .coordinates import Groups, Place, energy
@@ -47,6 +47,12 @@ def laplace_guide(place: Place) -> Guide:
 
 def variational_guide(model: Model, place: Place, groups: tuple[Groups, ...], evidence: Evidence, seed: int) -> Guide:
     """Normal with the mean and the widths that stochastic variational inference finds in the round coordinates."""
+    mean, scale = _varied(model, place, groups, evidence, seed)
+    return Guide(np.asarray(mean), np.asarray(scale), None)
+
+
+@compiled(0)
+def _varied(model: Model, place: Place, groups: tuple[Groups, ...], evidence: Evidence, seed: Any) -> tuple[Any, Any]:
     import numpyro
     import optax
     from numpyro.distributions import ImproperUniform, constraints
@@ -64,7 +70,7 @@ def variational_guide(model: Model, place: Place, groups: tuple[Groups, ...], ev
     guide = AutoDiagonalNormal(rounded, init_loc_fn=init_to_value(values={"z": jnp.zeros(size)}), init_scale=0.5)
     inference = SVI(rounded, guide, optax.adam(optax.cosine_decay_schedule(_RATE, _STEPS)), Trace_ELBO(num_particles=8))
     found = inference.run(jax.random.key(seed), _STEPS, place, groups, evidence, progress_bar=False, stable_update=True)
-    return Guide(np.asarray(found.params["auto_loc"]), np.asarray(found.params["auto_scale"]), None)
+    return found.params["auto_loc"], found.params["auto_scale"]
 
 
 def importance(
@@ -95,7 +101,7 @@ def _potential(model: Model, place: Place, groups: tuple[Groups, ...], evidence:
     return energy(model, groups, evidence, w) - slope
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled(0)
 def _log_densities(model: Model, place: Place, groups: tuple[Groups, ...], evidence: Evidence, z: Any) -> Any:
     traced("log densities")
     return -jax.vmap(lambda one: _potential(model, place, groups, evidence, one))(z)

@@ -24,6 +24,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ...core.numeric.precision import namespace
 from ...fitting.objective.layout import Slot
 from .density import UNIT, Evidence, Model, centers, hyper_sites, site_shapes
 
@@ -47,7 +48,8 @@ class Place(NamedTuple):
 
 def reach(bend: Any) -> Any:
     """How far from 0 a bend acts: from there on the map is straight again, at a tenth of its slope on one side."""
-    return 0.9 / jnp.maximum(jnp.abs(bend), 0.1)
+    xp = namespace(bend)
+    return 0.9 / xp.maximum(xp.abs(bend), 0.1)
 
 
 def warped(y: Any, bend: Any) -> tuple[Any, Any]:

@@ -18,6 +18,7 @@ from ...fitting.objective.layout import Slot
 from ...fitting.objective.problem import Spec, at_params
 from ..likelihoods import Likelihood
 from ..priors import default_prior, spread_prior
+from .arguments import PriorArguments
 from .level import Level, level_of, log_level
 
 UNIT_SPREAD = 1.5  # of the logarithm of the units' standard deviation: its prior's scale, as that of the noise
@@ -47,7 +48,7 @@ class Evidence(NamedTuple):
     fixed: dict[str, Any]
     rows: dict[str, Any]
     covariates: Any
-    priors: dict[str, Any]
+    priors: PriorArguments
     level: Level | None = None
 
 
@@ -249,6 +250,6 @@ def evidence_of(model: Model, runs: Runs, index: np.ndarray, weight: np.ndarray,
     expected = level_of(predicted, table.weight > 0, codes[:, model.spec.layout.main], model.spec.on == "log") if level else None
     return Evidence(
         inputs=table.inputs, target=target, weight=table.weight, group=codes,
-        fixed={k: np.asarray(v, dtype=np.float64) for k, v in fixed.items()}, rows=rows, covariates=covariates, priors=dict(priors),
-        level=expected,
+        fixed={k: np.asarray(v, dtype=np.float64) for k, v in fixed.items()}, rows=rows, covariates=covariates,
+        priors=PriorArguments(priors), level=expected,
     )  # fmt: skip

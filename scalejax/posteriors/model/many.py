@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ...core.numeric.programs import compiled
 from .coordinates import Groups, Place, transport, unravel
 from .density import Evidence, Model
 from .mode import SETS, locate
@@ -63,12 +63,12 @@ def _quantities(model: Model, evidence: Evidence, inner: dict[str, Any]) -> dict
     return {**{name: v for name, v in sites.items() if not name.endswith(hidden)}, "log likelihood": density}
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled(0, once=True)
 def _of_flat(model: Model, many: Evidence, flat: Any) -> dict[str, Any]:
     return jax.vmap(lambda evidence, w: _quantities(model, evidence, unravel(model, evidence, w)), in_axes=(SETS, 0))(many, flat)
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled(0)
 def _of_draws(model: Model, place: Place, groups: tuple[Groups, ...], many: Evidence, z: Any) -> dict[str, Any]:
     def of_set(place: Place, groups: tuple[Groups, ...], evidence: Evidence, z: Any) -> dict[str, Any]:
         return jax.vmap(lambda one: _quantities(model, evidence, transport(model, groups, evidence, place.forward(one)[0])[0]))(z)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import jax
 import numpy as np
 
 from ...core.numeric.batching import traced
+from ...core.numeric.programs import compiled
 from .coordinates import Groups, Place, energy, free_values, populations, split, unravel
 from .density import Evidence, Model, hyper_sites
 
@@ -23,7 +23,7 @@ _ROUNDS = 8  # of the spreads of populations
 Local = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled(0, once=True)
 def _local(model: Model, groups: tuple[Groups, ...], evidence: Evidence, w: Any) -> tuple[Any, Any, Any]:
     """Energy, gradient and Hessian at w (sets, size)."""
     traced("local")
@@ -172,7 +172,7 @@ def _blocks(hessian: np.ndarray, place: np.ndarray) -> np.ndarray:
     return hessian[:, place[:, :, None], place[:, None, :]].reshape(-1, place.shape[1], place.shape[1])
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled(0, once=True)
 def _hyper(model: Model, evidence: Evidence, w: Any) -> list[tuple[Any, Any]]:
     """Centers (sets, groups, k) and spreads (sets, k) of every block's populations."""
     return jax.vmap(lambda one: [populations(block, evidence, unravel(model, evidence, one)) for block in model.blocks])(w)

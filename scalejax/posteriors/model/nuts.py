@@ -17,6 +17,7 @@ import jax
 import numpy as np
 
 from ...core.numeric.batching import traced
+from ...core.numeric.programs import compiled
 from .coordinates import Groups, Place, energy, transport
 from .density import Evidence, Model
 from .mode import SETS, local
@@ -71,17 +72,17 @@ def _kernel(
     return state, lambda state: move(state, arguments, {})
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def _begin(model: Model, settings: Settings, accept: Any, z: Any, value: Any, slope: Any, keys: Any) -> Any:
+@compiled(0, 1, once=True)
+def _begin(model: Model, settings: Settings, accept: Any, z: Any, value: Any, slope: Any, seed: Any) -> Any:
     from numpyro.infer.util import ParamInfo
 
     def one(z: Any, value: Any, slope: Any, key: Any) -> Any:
         return _kernel(model, settings, accept, (None, None, None), ParamInfo(z, value, slope), key)[0]
 
-    return jax.vmap(one)(z, value, slope, keys)
+    return jax.vmap(one)(z, value, slope, jax.random.split(jax.random.key(seed), len(z)))
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
+@compiled(0, 1, 2)
 def _advance(
     model: Model, settings: Settings, count: int, accept: Any, states: Any, place: Place, groups: tuple[Groups, ...], evidence: Evidence
 ) -> Any:  # fmt: skip
@@ -114,9 +115,8 @@ class Walk:
         sets, size = place.center.shape
         z = np.random.default_rng(seed).standard_normal((sets, chains, size)) if z is None else z
         value, slope = _potential(local(model, groups, evidence), place, z)
-        keys = jax.random.split(jax.random.key(seed), sets * chains)
         self.place, self.accept, self.shape = place, accept, (sets, chains)
-        self._states = _begin(model, settings, accept, z.reshape(-1, size), value.reshape(-1), slope.reshape(-1, size), keys)
+        self._states = _begin(model, settings, accept, z.reshape(-1, size), value.reshape(-1), slope.reshape(-1, size), seed)
         # One axis of all chains traces in half the time of two nested ones.
         each, groups, inputs, target = jax.tree.map(
             lambda v: np.repeat(v, chains, axis=0), (place, groups, evidence.inputs, evidence.target)
@@ -191,7 +191,7 @@ def _potential(local: Callable[[np.ndarray], Any], place: Place, z: np.ndarray) 
     return value - np.sum(np.log(rate), axis=2), np.einsum("bij,bci->bcj", place.root, slope)
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled(0, once=True)
 def sites(model: Model, place: Place, groups: tuple[Groups, ...], evidence: Evidence, z: Any) -> dict[str, Any]:
     """All sites, computed ones included, of draws z (draws, size) of one data set."""
     from numpyro.infer.util import constrain_fn

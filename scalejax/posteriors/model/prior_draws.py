@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import jax
@@ -11,6 +10,7 @@ import numpy as np
 
 from ...core.errors import FitError
 from ...core.numeric.batching import traced
+from ...core.numeric.programs import compiled
 from .coordinates import unconstrained
 from .density import Evidence, Model
 from .many import sets
@@ -64,7 +64,7 @@ def _by_chains(model: Model, evidence: Evidence, start: Sites, count: int, seed:
     return {name: np.asarray(v) for name, v in sites(model, place, groups, blind, z).items()}
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled(0)
 def _proposals(model: Model, keys: Any, evidence: Evidence) -> tuple[Any, Any, Any]:
     """Sites drawn from the priors of the parameters, the level's log density there, and a uniform number for each."""
     from numpyro import handlers
@@ -80,7 +80,7 @@ def _proposals(model: Model, keys: Any, evidence: Evidence) -> tuple[Any, Any, A
     return jax.vmap(one)(keys)
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled(0)
 def outputs(model: Model, evidence: Evidence, drawn: Any, key: Any) -> Any:
     """Simulated targets (draws, rows, ...) at every draw of the sites."""
 

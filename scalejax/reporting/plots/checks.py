@@ -66,9 +66,9 @@ def ranks(calibration: Calibration, *, level: float = 0.95, ax: Axes | None = No
         look = {"color": style.GREY, "linewidth": 0.8}
         if name in outside:
             colour = NAMED[outside.index(name) % len(NAMED)]
-            look = {"color": colour, "linewidth": 1.8, "label": f"{name}: draws {_wrong(across, curves[name])}"}
+            look = {"color": colour, "linewidth": 1.8, "label": f"{style.inert(name)}: draws {_wrong(across, curves[name])}"}
         elif inside:
-            look["label"], inside = f"{inside} quantities inside" if inside > 1 else f"{name}, inside", 0
+            look["label"], inside = f"{inside} quantities inside" if inside > 1 else f"{style.inert(name)}, inside", 0
         ax.plot(across, curves[name], **{**look, **line})
     ax.axhline(0, color=style.BLACK, linewidth=0.8)
     ax.set(xlim=(0, 1), xlabel="rank of the truth among the draws (share)", ylabel="share of ranks below, less what is even")
@@ -221,7 +221,7 @@ def _statistic(ax: Axes, check: PredictiveCheck, name: str) -> None:
     ax.axvline(np.median(observed), color=style.VERMILION, linewidth=1.8, label="observed runs, median")
     if len(np.unique(observed)) > 1:
         ax.plot([], [], color="#f9e3d6", linewidth=7, label="90 % over the draws")
-    title = f"{name}\np = {check.tail[name]:.3f}"
+    title = f"{style.inert(name)}\np = {check.tail[name]:.3f}"
     ax.set_title(title, fontsize="small", pad=3, color=style.ink(style.VERMILION) if suspicious else style.BLACK)
     ax.set_yticks([])
     ax.locator_params(axis="x", nbins=3)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +10,6 @@ import numpy as np
 from ...core.errors import DecisionError
 from ...decisions.allocate import Allocation
 from ...decisions.design.next_runs import NextRuns
-from ...decisions.mixtures.mixture import Mixture
 from ...decisions.recipes.break_even import BreakEven
 from ...decisions.recipes.choose import Choice
 from ...decisions.recipes.equivalent import Equivalent
@@ -54,7 +53,7 @@ def valley(allocation: Allocation, name: str = "N", *, span: float = 30.0, ax: A
         worse = 100 * (values[i][inside] / np.atleast_1d(found)[i] - 1)
         shown = np.isfinite(worse)
         colour = style.PALETTE[i % len(style.PALETTE)]
-        what = f"{style.flops(target)} FLOP" if allocation.for_budget else f"loss {target:g}"
+        what = f"{style.flops(target)} {style.unit_of_cost(allocation.cost)}" if allocation.for_budget else f"loss {target:g}"
         ax.plot(every[inside][shown], worse[shown], **{"color": colour, "linewidth": 1.8, "label": what, **line})
         ax.plot(b, 0, "o", color=colour, markersize=5, clip_on=False, zorder=3)
         top = max(top, float(np.quantile(worse[shown], 0.9)))
@@ -62,61 +61,7 @@ def valley(allocation: Allocation, name: str = "N", *, span: float = 30.0, ax: A
     ax.text(0.99, 100 * _TOLERANCE, "within 1 %", transform=ax.get_yaxis_transform(), ha="right", va="bottom", color=style.GREY)
     ax.set(ylim=(0, min(top, _SHOWN)), ylabel=f"{'loss' if allocation.for_budget else 'cost'} above its least (%)")
     style.log_axis(ax, "x", *style.unit_of(name))
-    ax.legend(frameon=False)
-    return style.finish(ax)
-
-
-def mixture(best: Mixture, others: Mapping[str, Any] | None = None, *, level: float = 0.9, ax: Axes | None = None, **mark: Any) -> Axes:
-    """Weights of every domain with their intervals, caps, and other mixtures beside them; along a path, the weights as stacked areas.
-
-    Args:
-        best: from `optimal_mixture`.
-        others: name to weights, such as what is used today.
-        level: of the intervals.
-        ax: where to draw.
-        **mark: for `Axes.plot`.
-
-    Returns:
-        The axes.
-
-    Example: `sj.plot.mixture(best, {"uniform": np.full(5, 0.2)})`.
-    """
-    ax = style.canvas(ax)
-    if not best.single:
-        return _along_path(ax, best)
-    place = np.arange(len(best.domains))
-    if best.draws is not None:
-        limits = best.interval(level)
-        low, high = (np.asarray([limits[name][end] for name in best.domains]) for end in (0, 1))
-        ax.plot(np.stack([low, high]), np.stack([place, place]), color=style.BLUE, linewidth=5, alpha=0.3, solid_capstyle="butt")
-        ax.plot([], [], color=style.BLUE, linewidth=5, alpha=0.3, label=f"{100 * level:g} % interval")
-    ax.plot(best.h, place, "o", **{"color": style.BLUE, "markersize": 6, "label": "optimum", **mark})
-    for i, (name, h) in enumerate((others or {}).items()):
-        values = np.asarray(list(h.values()) if isinstance(h, Mapping) else h, dtype=np.float64)
-        ax.plot(values, place + 0.18 + 0.12 * i, "d", color=style.PALETTE[1 + i], markersize=5, label=name)
-    caps = best.problem.high[:, 0]
-    held = caps < 1
-    if held.any():
-        ax.plot(caps[held], place[held], "|", color=style.BLACK, markersize=14, label="cap")
-    ax.set_yticks(place, best.domains)
-    ax.margins(y=0.12)
-    ax.invert_yaxis()
-    ax.set(xlabel="weight", xlim=(-0.01, None))
-    ax.legend(frameon=False)
-    return style.finish(ax)
-
-
-def _along_path(ax: Axes, best: Mixture) -> Axes:
-    scales = {n: a for n, a in best.problem.path["given"].items() if a.ndim == 1 and len(set(a)) > 1}
-    if not scales:
-        raise DecisionError("mixture() draws a path along an input of one number; this one has none.")
-    name, x = next(iter(scales.items()))
-    order = np.argsort(x)
-    colours = [style.PALETTE[i % len(style.PALETTE)] for i in range(len(best.domains))]
-    ax.stackplot(x[order], best.h[order].T, labels=best.domains, colors=colours, alpha=0.75)
-    ax.set(ylim=(0, 1), xlim=(x.min(), x.max()), ylabel="weight")
-    style.log_axis(ax, "x", *style.unit_of(name))
-    ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), reverse=True)
+    style.legend(ax)
     return style.finish(ax)
 
 
@@ -174,7 +119,11 @@ def choice(found: Choice, *, level: float = 0.9, ax: Axes | None = None, **line:
     for i, (name, losses) in enumerate(found.losses.items()):
         above = 100 * (np.asarray(losses) / found.loss - 1)
         shown = np.isfinite(above)
-        ax.plot(compute[shown], above[shown], **{"color": style.PALETTE[i % len(style.PALETTE)], "linewidth": 1.8, "label": name, **line})
+        ax.plot(
+            compute[shown],
+            above[shown],
+            **{"color": style.PALETTE[i % len(style.PALETTE)], "linewidth": 1.8, "label": style.inert(name), **line},
+        )
     for switch in found.switches:
         if switch.draws:
             low, high = (float(end[0]) for end in switch.interval(level)["compute"])
@@ -184,7 +133,7 @@ def choice(found: Choice, *, level: float = 0.9, ax: Axes | None = None, **line:
     ax.margins(x=0.02)
     style.log_axis(ax, "x", "budget (FLOP)", style.power_of_ten)
     ax.set(ylabel="loss above the best recipe's (%)", ylim=(0, None))
-    ax.legend(frameon=False)
+    style.legend(ax)
     return style.finish(ax)
 
 
@@ -215,7 +164,7 @@ def break_even(found: BreakEven, *, level: float = 0.9, ax: Axes | None = None, 
             ax.axvspan(left, right, color=style.GREY, **style.BAND)
         ax.axvline(value, color=style.GREY, linewidth=1)
         marks.note(ax, style.flops(value), value, 1.25, (-4, 0), color=style.GREY)
-    ax.set_yticks([0, 1], [f"{name} better" for name in found.names])
+    ax.set_yticks([0, 1], [f"{style.inert(name)} better" for name in found.names])
     ax.set(ylim=(1.5, -0.5), xlim=(low, high), xlabel=found.over)
     if low > 0:
         style.log_axis(ax, "x", *style.unit_of({"compute": "C"}.get(found.over, found.over)))
@@ -250,7 +199,7 @@ def equivalent(found: Equivalent, *, level: float = 0.9, ax: Axes | None = None,
     ax.set_xlabel("loss to be reached")
     if (value > 0).all():
         style.log_axis(ax, "y", *style.unit_of(found.name))
-    ax.legend(frameon=False)
+    style.legend(ax)
     return style.finish(ax)
 
 
@@ -276,7 +225,7 @@ def regret(found: Regret, *, labels: Sequence[str] | None = None, level: float =
     if found.draws:
         low, high = (100 * np.ravel(end) for end in found.interval(level)["wasted"])
         ax.plot(np.stack([low, high]), np.stack([place, place]), color=style.BLACK, linewidth=1.5)
-    ax.set_yticks(place, [style.flops(c) for c in cost] if labels is None else labels)
+    ax.set_yticks(place, [style.flops(c) for c in cost] if labels is None else [style.inert(one) for one in labels])
     ax.invert_yaxis()
     ax.set(xlabel=f"share of the cost wasted (%), {found.cost}", xlim=(0, None))
     return style.finish(ax)

@@ -8,7 +8,23 @@ import numpy as np
 
 from ...comparison.forecast.result import Forecast
 from ...core.errors import DataError
-from .style import BAND, GREEN, GREY, ORANGE, PALETTE, PURPLE, VERMILION, canvas, finish, listed, log_axis, plain, power_of_ten, quantity
+from .style import (
+    BAND,
+    GREEN,
+    GREY,
+    ORANGE,
+    PALETTE,
+    PURPLE,
+    VERMILION,
+    canvas,
+    finish,
+    inert,
+    listed,
+    log_axis,
+    plain,
+    power_of_ten,
+    quantity,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,7 +57,9 @@ def forecast(found: Forecast, *, observed: Any = None, level: float = 0.9, ax: A
     for g, name in enumerate(groups[:_GROUPS]):
         runs, points = found.columns.of_run == g, found.columns.of_point == g
         colour = PALETTE[g % _GROUPS]
-        ax.plot(x_runs[runs], found.columns.y[runs], "o", color=colour, markersize=3, alpha=0.6, markeredgewidth=0, label=name or None)
+        ax.plot(
+            x_runs[runs], found.columns.y[runs], "o", color=colour, markersize=3, alpha=0.6, markeredgewidth=0, label=inert(name) or None
+        )
         order = np.argsort(x_points[points], kind="stable")
         x, middle = x_points[points][order], found.prediction[points][order]
         ends = [[end[points][order] for end in pair] for pair in (wide, narrow)]
@@ -55,15 +73,15 @@ def forecast(found: Forecast, *, observed: Any = None, level: float = 0.9, ax: A
             ax.plot(x, middle, "_", color=colour, markersize=7)
         if truth is not None:
             ax.plot(x, truth[points][order], "x", color=VERMILION if len(groups) == 1 else colour, markersize=5)
-    ax.set_ylabel(found.target)
+    ax.set_ylabel(inert(found.target))
     if found.axis:
-        log_axis(ax, "x", found.axis, power_of_ten if np.ptp(found.asked) + np.ptp(found.size) > 2 else plain)
+        log_axis(ax, "x", inert(found.axis), power_of_ten if np.ptp(found.asked) + np.ptp(found.size) > 2 else plain)
     else:
         ax.set_xlabel("points")
     if len(groups) > 1:
-        ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, title=found.columns.by)
+        ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, title=inert(found.columns.by))
     if len(groups) > _GROUPS:
-        ax.set_title(f"{listed(list(groups[:_GROUPS]), most=3)} of {len(groups)} groups", fontsize=9)
+        ax.set_title(f"{listed([inert(g) for g in groups[:_GROUPS]], most=3)} of {len(groups)} groups", fontsize=9)
     return finish(ax)
 
 
@@ -95,8 +113,8 @@ def forecast_parts(found: Forecast, *, ax: Axes | None = None) -> Axes:
         ax.bar(np.arange(len(order)), height, bottom=bottom, color=colour, width=0.8, label=name)
         bottom += height
     ax.set_xticks(np.arange(len(order)), [quantity(float(10 ** found.reach[i])) for i in order], fontsize=8)
-    ax.set_xlabel(f"times beyond the runs{f' in {found.axis}' if found.axis else ''}")
-    ax.set_ylabel(f"standard deviation of {found.target}{' (%)' if percent > 1 else ''}")
+    ax.set_xlabel(f"times beyond the runs{f' in {inert(found.axis)}' if found.axis else ''}")
+    ax.set_ylabel(f"standard deviation of {inert(found.target)}{' (%)' if percent > 1 else ''}")
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
     return finish(ax)
 

@@ -1,4 +1,4 @@
-"""Marks that several pictures share: runs, running medians, contour labels, what lies beyond the runs."""
+"""Marks that several pictures share: runs, smooth trends, contour labels, what lies beyond the runs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...fitting.objective.groups import label as label_of
 from ...fitting.result import Fit
 from . import points, style
+from .interactive import named
+
+ROBUST = 4  # rounds in which runs far from the trend lose their weight
+ENOUGH_FOR_A_TREND = 12  # runs; fewer show no trend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,15 +26,53 @@ def runs(ax: Axes, fit: Fit, x: np.ndarray, y: np.ndarray, by: str | None, marks
     if fit.groups:
         for g in np.unique(points.group_of(fit)[keep]):
             mine = keep & (points.group_of(fit) == g)
-            ax.scatter(x[mine], y[mine], **{"color": style.PALETTE[g % len(style.PALETTE)], "label": fit.groups[g], **look})
-        ax.legend(frameon=False, fontsize="small")
+            dots = {"color": style.PALETTE[g % len(style.PALETTE)], "label": style.inert(fit.groups[g]), **look}
+            name_runs(ax.scatter(x[mine], y[mine], **dots), fit, mine)
+        style.legend(ax)
         return
     value = points.column(fit, by) if by is not None else None
     if by is None or value is None or value.min() <= 0 or value.min() == value.max() or {"c", "color"} & set(marks):
-        ax.scatter(x[keep], y[keep], **{"color": style.BLUE} | look if not {"c", "color"} & set(marks) else look)
+        plain = ax.scatter(x[keep], y[keep], **{"color": style.BLUE} | look if not {"c", "color"} & set(marks) else look)
+        name_runs(plain, fit, keep)
         return
     drawn = ax.scatter(x[keep], y[keep], **{"c": value[keep], "cmap": "viridis", "norm": colour_norm(value.min(), value.max()), **look})
+    name_runs(drawn, fit, keep)
     style.colour_bar(ax, drawn, *style.unit_of(by))
+
+
+def name_runs(dots: Any, fit: Fit, keep: np.ndarray) -> None:
+    """Let points know which runs they are, for charts under whose pointer they tell it."""
+    named(dots, [run_name(fit, int(row)) for row in points.used_rows(fit)[keep]])
+
+
+def run_name(fit: Fit, row: int) -> str:
+    """What a run is called: by its columns of words, else by its row."""
+    text = [name for name in fit.runs.names if fit.runs[name].dtype.kind in "OUS" and name not in fit.request.columns]
+    return label_of(fit.runs[text[0]][row]) if text else f"row {row}"
+
+
+def legend_below(ax: Axes) -> None:
+    """A legend in a row below axes without an axis."""
+    handles, labels = ax.get_legend_handles_labels()
+    ax.legend(handles, labels, loc="upper center", bbox_to_anchor=(0.5, -0.04), ncols=min(len(labels), 3), frameon=False, fontsize="small")
+
+
+def residuals(ax: Axes, fit: Fit, against: str, look: Mapping[str, Any]) -> None:
+    """Relative residuals over a column, in per cent, with a smooth trend to both ends and the deviations about it."""
+    x, percent = points.column(fit, against), 100 * points.relative_errors(fit)
+    ax.axhline(0, color=style.GREY, linewidth=1)
+    runs(ax, fit, x, percent, "N" if "N" in fit.law.inputs and against != "N" else None, look)
+    if len(x) >= ENOUGH_FOR_A_TREND:
+        centre, trend, spread = running(x, percent)
+        ax.fill_between(centre, trend - spread, trend + spread, color=style.GREY, **style.BAND)
+        ax.plot(centre, trend, color=style.BLACK, linewidth=1.8, label="smooth trend")
+    label, text = style.unit_of(against)
+    ax.margins(y=0.12)
+    ax.set(xlabel=label, ylabel="residual, observed − predicted (%)")
+    if x.min() > 0:
+        style.log_axis(ax, "x", label, text)
+    ax.text(0.98, 0.98, "law too low", transform=ax.transAxes, ha="right", va="top", color=style.GREY, fontsize="small")
+    ax.text(0.98, 0.02, "law too high", transform=ax.transAxes, ha="right", color=style.GREY, fontsize="small")
 
 
 def colour_norm(low: float, high: float) -> Any:
@@ -45,24 +88,37 @@ def group_colour(fit: Fit, group: str | None) -> str:
 
 
 def running(x: np.ndarray, y: np.ndarray, places: int = 60) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Places from the smallest to the largest x (every x if they are few), and there the median and 1.4826 median absolute deviations of y.
+    """Places from the smallest to the largest x (every x if they are few), there a smooth robust trend of y, and 1.4826 median deviations.
 
-    Medians of the nearest sixth of the runs (seven at least) by rank, weighed down towards the rim of the window, so that the line is
-    smooth and goes to both ends, also where many runs share an x.
+    Local lines through the nearest third of the runs (nine at least), in the logarithm of positive x, that outliers hardly pull
+    (Cleveland 1979, JASA 74, 829): smooth, and unbiased by a slope up to both ends.
     """
-    order = np.argsort(x, kind="stable")
-    x, y, n = x[order], y[order], len(x)
-    width = min(max(n // 6, 7), n)
-    known, first, count = np.unique(x, return_index=True, return_counts=True)
-    middle = first + (count - 1) / 2
-    rank = np.repeat(middle, count)  # runs with one x share their rank
-    spread_out = np.linspace if x[0] <= 0 else np.geomspace
-    centre = known if len(known) <= places else spread_out(x[0], x[-1], places)
-    far = np.abs(rank - np.interp(centre, known, middle)[:, None])  # (places, runs)
-    reach = np.partition(far, width - 1, axis=1)[:, width - 1 : width] + 1
-    weight = np.clip(1 - (far / reach) ** 3, 0, None) ** 3
-    median = _weighted_medians(y, weight)
-    return centre, median, 1.4826 * _weighted_medians(np.abs(y - median[:, None]), weight)
+    known = np.unique(x)
+    positive = x.min() > 0
+    centre = known if len(known) <= places else (np.geomspace if positive else np.linspace)(known[0], known[-1], places)
+    u, at = (np.log(x), np.log(centre)) if positive else (x, centre)
+    trust = np.ones(len(x))
+    for _ in range(ROBUST):
+        trend, weight = _local_lines(u, y, trust, at)
+        miss = y - np.interp(u, at, trend)
+        scale = max(float(np.median(np.abs(miss))), 1e-300)
+        trust = np.clip(1 - (miss / (6 * scale)) ** 2, 0, None) ** 2
+    return centre, trend, 1.4826 * _weighted_medians(np.abs(y - np.interp(u, at, trend)), weight)
+
+
+def _local_lines(u: np.ndarray, y: np.ndarray, trust: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(places,) values of weighted lines through the runs near each place, and (places, runs) how near they are."""
+    width = min(max(len(u) // 3, 9), len(u))
+    far = np.abs(u - at[:, None])
+    reach = 1.001 * np.partition(far, width - 1, axis=1)[:, width - 1 : width] + 1e-12 * (1 + np.ptp(u))
+    near = np.clip(1 - (far / reach) ** 3, 0, None) ** 3
+    w = near * np.maximum(trust, 1e-6)
+    total = w.sum(axis=1)
+    middle, level = w @ u / total, w @ y / total
+    spread = np.sum(w * (u - middle[:, None]) ** 2, axis=1) / total
+    lean = np.sum(w * (u - middle[:, None]) * y, axis=1) / total
+    slope = np.where(spread > 1e-6 * np.ptp(u) ** 2, lean / np.where(spread > 0, spread, 1.0), 0.0)
+    return level + slope * (at - middle), near
 
 
 def _weighted_medians(values: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 GRID = 48  # places along the scale
 SMOOTH = 20_000  # simulated new runs at every place: fewer leave a ragged edge
 MOST = 6  # parameters in a picture of pairs
+CLOUD = 250  # draws of a group that are dots
 TINTS = ("#b8d6ea", "#6aaad2", "#2a7fb8")  # of bands, wide to narrow
 FOLD = 3.0  # positive parameters whose draws spread wider are shown on a logarithmic scale
 
@@ -78,7 +79,7 @@ def fan(
     ax.plot(x, middle, color=style.BLACK, linewidth=1.6, label="law, median")
     scale = points.column(fit, name)
     marks.runs(ax, fit, scale, observed, None, {"color": "#333333", "s": 12, "label": "runs", **look}, mine)
-    ax.legend(frameon=False, fontsize="small", loc="lower left")
+    style.legend(ax)
     _frame(ax, fit, name, x, observed[mine], [middle, *ends(value, 0.8), *ends(run, widest)])
     marks.extrapolated(ax, scale[mine].max(), x[-1])
     return style.finish(ax)
@@ -116,8 +117,8 @@ def _frame(ax: Axes, fit: Fit, name: str, x: np.ndarray, observed: np.ndarray, l
     if observed.min() > 0:
         low, high = max(low, 0.25 * min(observed.min(), lines[0].min())), min(high, 2 * max(observed.max(), lines[0].max()))
         ax.set_ylim(0.97 * min(low, observed.min()), 1.03 * max(high, observed.max()))
-        style.log_axis(ax, "y", fit.law.output, style.plain)
-    ax.set(ylabel=fit.law.output, xlim=(x[0], x[-1]))
+        style.log_axis(ax, "y", style.inert(fit.law.output), style.plain)
+    ax.set(ylabel=style.inert(fit.law.output), xlim=(x[0], x[-1]))
     label, text = style.unit_of(name)
     unit = "" if name == "C" else fit.law.domains[name].unit
     label = f"{label} ({unit})" if unit and unit not in label else label
@@ -126,15 +127,17 @@ def _frame(ax: Axes, fit: Fit, name: str, x: np.ndarray, observed: np.ndarray, l
         style.log_axis(ax, "x", label, text)
 
 
-def pairs(posterior: Posterior, names: Sequence[str] | None = None) -> np.ndarray:
-    """The law's parameters two by two, and one by one beside their priors: how much the data added, and what they leave entangled.
+def pairs(posterior: Draws, names: Sequence[str] | None = None) -> np.ndarray:
+    """The law's parameters two by two, and one by one: how much the data added to the prior, and what they leave entangled.
+
+    With groups every group has its colour, and parameters that all share are grey, so that no parameter is left out.
 
     Args:
-        posterior: from `sj.sample`.
-        names: labels of the parameters, such as "alpha" or "A[web]"; default the first six, see `shown`.
+        posterior: from `sj.sample`; other draws are shown without priors.
+        names: labels of the parameters, such as "alpha" or "A[web]", drawn without regard to groups; default the first six, see `shown`.
 
     Returns:
-        (k, k) axes of a new figure: histograms with the prior as a line on the diagonal, densities below it, empty above.
+        (k, k) axes of a new figure: histograms, of a posterior with the prior as a line, on the diagonal, densities below it, empty above.
 
     Raises:
         FitError: if there is no such parameter.
@@ -143,11 +146,14 @@ def pairs(posterior: Posterior, names: Sequence[str] | None = None) -> np.ndarra
     """
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    there = {entry.label: entry for entry in entries(posterior)}
-    for name in names or ():
-        if name not in there:
-            raise FitError(f"{name!r} is not a free parameter of this posterior; {suggest(name, there)}")
-    chosen = [_Scaled(there[name]) for name in names] if names else [_Scaled(entry) for entry in shown(posterior)[0]]
+    if names is None and posterior.fit.groups:
+        chosen, groups = _by_group(posterior), posterior.fit.groups
+    else:
+        there = {entry.label: entry for entry in entries(posterior)}
+        for name in names or ():
+            if name not in there:
+                raise FitError(f"{name!r} is not a free parameter of this posterior; {suggest(name, there)}")
+        chosen, groups = [_Scaled([there[name]]) for name in names] if names else [_Scaled([e]) for e in shown(posterior)[0]], []
     k = len(chosen)
     layout = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)
     figure = style.new_figure(figsize=(1.6 + 0.95 * k, 1.6 + 0.95 * k), layout=layout)
@@ -159,30 +165,53 @@ def pairs(posterior: Posterior, names: Sequence[str] | None = None) -> np.ndarra
             ax.set_axis_off()
             continue
         if i == j:
-            _histogram(ax, chosen[i])
+            _histogram(ax, chosen[i], groups, "posterior" if isinstance(posterior, Posterior) else "draws")
+        elif groups:
+            _clouds(ax, chosen[j], chosen[i])
         else:
             _density(ax, chosen[j], chosen[i])
         _ticks(ax, chosen[j], chosen[i], bottom=i == k - 1, left=j == 0 and i > 0)
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="upper right", frameon=False)
+    shown_labels = {label: handle for ax in np.diag(axes) for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+    figure.legend(shown_labels.values(), shown_labels, loc="upper right", frameon=False)
     return axes
 
 
-def shown(posterior: Posterior) -> tuple[list[Entry], list[Entry]]:
+def _by_group(draws: Draws) -> list[_Scaled]:
+    """The law's free parameters, each with the draws of every group, or with the only ones if groups share it."""
+    free = [slot.name for slot in draws.request.layout.slots if draws.params[slot.name].ndim <= 1 + draws.request.grouped(slot.name)]
+    own = {entry.name: entry for entry in entries(draws)}
+    out = []
+    for name in dict.fromkeys(free):
+        if not draws.request.grouped(name):
+            out.append(_Scaled([Entry(name, name, draws.params[name], own[name].prior if name in own else None)]))
+            continue
+        prior = own[name].prior if name in own else None
+        out.append(
+            _Scaled([Entry(name, name, draws.request.of_group(draws.params, group, lead=1)[name], prior) for group in draws.fit.groups])
+        )
+    return out[:MOST]
+
+
+def shown(posterior: Draws) -> tuple[list[Entry], list[Entry]]:
     """The law's parameters that `pairs` draws by itself, and those that it leaves out."""
     own = [entry for entry in entries(posterior) if entry.name in posterior.law.parameters]
+    if posterior.fit.groups:  # a parameter of all groups is one place of the picture
+        drawn = {one.entry.name for one in _by_group(posterior)}
+        return [entry for entry in own if entry.name in drawn], [entry for entry in own if entry.name not in drawn]
     return own[:MOST], own[MOST:]
 
 
 class _Scaled:
-    """A parameter on the scale on which it is drawn."""
+    """A parameter, of one or of several groups, on the scale on which it is drawn."""
 
-    def __init__(self, entry: Entry) -> None:
-        low, high = np.quantile(entry.draws, [0.025, 0.975])
-        self.entry, self.log = entry, bool(entry.draws.min() > 0 and high > FOLD * low)
-        self.draws = np.log10(entry.draws) if self.log else entry.draws
-        first, last = np.quantile(self.draws, [0.002, 0.998])
-        margin = 0.08 * (last - first)
+    def __init__(self, several: Sequence[Entry]) -> None:
+        low, high = np.min([np.quantile(e.draws, 0.025) for e in several]), np.max([np.quantile(e.draws, 0.975) for e in several])
+        self.entry, self.log = several[0], bool(min(e.draws.min() for e in several) > 0 and high > FOLD * low)
+        self.every = [np.log10(e.draws) if self.log else e.draws for e in several]
+        self.draws = self.every[0]
+        first = np.min([np.quantile(draws, 0.002) for draws in self.every])
+        last = np.max([np.quantile(draws, 0.998) for draws in self.every])
+        margin = max(0.08 * (last - first), 1e-12 + 1e-6 * abs(first))
         self.range = (first - margin, last + margin)
 
     def natural(self, x: np.ndarray) -> np.ndarray:
@@ -208,14 +237,32 @@ class _Scaled:
         return places.tolist(), [style.quantity(v) if v >= 1e4 else style.plain(v) for v in self.natural(places)]
 
 
-def _histogram(ax: Axes, one: _Scaled) -> None:
-    ax.hist(one.draws, bins=24, range=one.range, density=True, color=style.BLUE, alpha=0.55, label="posterior")
+def _histogram(ax: Axes, one: _Scaled, groups: Sequence[str], what: str) -> None:
+    if groups:
+        for g, draws in enumerate(one.every):
+            several = len(one.every) > 1
+            colour = style.PALETTE[g % len(style.PALETTE)] if several else style.GREY
+            label = style.inert(groups[g]) if several else "all groups"
+            ax.hist(draws, bins=24, range=one.range, density=True, histtype="step", color=colour, linewidth=1.4, label=label)
+    else:
+        ax.hist(one.draws, bins=24, range=one.range, density=True, color=style.BLUE, alpha=0.55, label=what)
     grid = np.linspace(*one.range, 200)
     density = one.prior(grid)
     if density is not None:
-        ax.plot(grid, density, color=style.VERMILION, linewidth=1.8, label="prior")
-    ax.set_title(one.entry.label, fontsize="medium", pad=3)
+        ax.plot(grid, density, color=style.BLACK if groups else style.VERMILION, linewidth=1.2 if groups else 1.8, label="prior")
+    ax.set_title(style.inert(one.entry.label), fontsize="medium", pad=3)
     ax.set_ylim(bottom=0)
+
+
+def _clouds(ax: Axes, x: _Scaled, y: _Scaled) -> None:
+    """Draws of every group as dots."""
+    count = max(len(x.every), len(y.every))
+    for g in range(count):
+        one, other = x.every[g % len(x.every)], y.every[g % len(y.every)]
+        step = max(1, len(one) // CLOUD)
+        colour = style.PALETTE[g % len(style.PALETTE)] if count > 1 else style.GREY
+        ax.plot(one[::step], other[::step], ".", color=colour, markersize=3, alpha=0.55, markeredgewidth=0)
+    ax.set_ylim(y.range)
 
 
 def _density(ax: Axes, x: _Scaled, y: _Scaled) -> None:

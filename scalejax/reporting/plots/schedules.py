@@ -32,12 +32,10 @@ def schedule(found: OptimalSchedule, *, ax: Axes | None = None, **line: Any) -> 
         best = name == "optimised"
         rates = found.eta if best else found.rates[name]
         look = {"color": style.PALETTE[i % len(style.PALETTE)], "linewidth": 2.4 if best else 1.4, "zorder": 3 if best else 2}
-        ax.plot(np.arange(len(rates)), rates, **{**look, "label": f"{name}: {losses[name]:.4f}", **line})
+        ax.plot(np.arange(len(rates)), rates, **{**look, "label": f"{style.inert(name)}: {losses[name]:.4f}", **line})
     ax.set_xlabel("step")
     ax.set_ylabel("learning rate")
     ax.set_ylim(bottom=0)
     ax.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
-    # The corner below the curves, beside the warm-up.
-    corner = (0.05 + 0.9 * found.warmup / len(found.eta), 0.02)
-    ax.legend(title="predicted loss", loc="lower left", bbox_to_anchor=corner, framealpha=0.8, edgecolor="none")
+    style.legend(ax, title="predicted loss")
     return style.finish(ax)

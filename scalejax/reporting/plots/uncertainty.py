@@ -10,7 +10,7 @@ import numpy as np
 from ...core.errors import FitError, suggest
 from ...fitting.result import Fit
 from ...fitting.uncertainty.draws import Draws
-from ...fitting.uncertainty.profile import Profile
+from ...fitting.uncertainty.profiles.profile import Profile
 from . import style
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def intervals(sources: Mapping[str, Draws | Fit], *, level: float = 0.9, ax: Axe
     first = next(iter(sources.values()))
     fit = first if isinstance(first, Fit) else first.fit
     estimates = np.concatenate([np.ravel(fit.params[name]) for name in fit.law.shown])
-    labels = [f"{row[0]} = {row[1]}" for row in next(iter(tables.values()))]
+    labels = [style.inert(f"{row[0]} = {row[1]}") for row in next(iter(tables.values()))]
     ax = style.canvas(ax)
     ax.axvline(0, color=style.GREY, linewidth=1)
     place = np.arange(len(labels))
@@ -53,7 +53,7 @@ def intervals(sources: Mapping[str, Draws | Fit], *, level: float = 0.9, ax: Axe
             left, right = (100 * (end / estimates - 1) for end in (low, high))
         colour = style.PALETTE[i % len(style.PALETTE)]
         ax.plot(np.stack([left, right]), np.stack([offset, offset]), **{"color": colour, "linewidth": 3, "solid_capstyle": "butt", **line})
-        ax.plot([], [], color=colour, linewidth=3, label=name)
+        ax.plot([], [], color=colour, linewidth=3, label=style.inert(name))
         center = source.params if isinstance(source, Fit) else source.center
         middle = np.concatenate([np.ravel(center[n]) for n in fit.law.shown])
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -63,7 +63,7 @@ def intervals(sources: Mapping[str, Draws | Fit], *, level: float = 0.9, ax: Axe
     ax.set_xlabel(f"{100 * level:g} % interval, difference from the estimate (%)")
     left, right = ax.get_xlim()
     ax.set_xlim(max(left, -105), min(right, 400))  # an interval that is wider says only that the parameter is unknown
-    ax.legend(frameon=False, loc="best")
+    style.legend(ax)
     return style.finish(ax)
 
 
@@ -74,7 +74,7 @@ def profile(found: Profile, name: str | None = None, *, ax: Axes | None = None, 
 
     Args:
         found: from `sj.profile`.
-        name: the parameter, a scalar; default the first that was profiled.
+        name: the parameter, or one number of it such as "alpha[web]"; default the first that was profiled.
         ax: where to draw.
         **line: for `Axes.plot`.
 
@@ -82,24 +82,63 @@ def profile(found: Profile, name: str | None = None, *, ax: Axes | None = None, 
         The axes.
 
     Raises:
-        FitError: if the parameter was not profiled, or has several entries.
+        FitError: if the parameter was not profiled, or has several entries and none is named.
 
     Example: `sj.plot.profile(sj.profile(fit, "alpha"))`.
     """
-    name = name or next(iter(found.grid))
-    if name not in found.grid or found.grid[name].ndim != 1:
-        scalars = [n for n, grid in found.grid.items() if grid.ndim == 1]
-        raise FitError(f"There is no profile of one number called {name!r}; {suggest(name, scalars)}")
-    root = np.sqrt(np.maximum(found.rise[name], 0) / found.threshold[name])
+    entries = _entries(found)
+    label = name or next(iter(entries))
+    if label not in entries:
+        raise FitError(f"There is no profile of one number called {label!r}; {suggest(label, entries)}")
+    name, index = entries[label]
+    root = np.sqrt(np.maximum(found.rise[name][index], 0) / np.asarray(found.threshold[name])[index])
     shown = np.isfinite(root) & (root < 2)
-    low, high, best = found.low[name], found.high[name], found.fit.params[name]
+    low, high, best = (float(np.asarray(v[name])[index]) for v in (found.low, found.high, found.fit.params))
     ax = style.canvas(ax)
-    grid = found.grid[name][shown]
+    grid = found.grid[name][index][shown]
     span = (max(low, grid.min()), min(high, grid.max()))
     ax.axvspan(*span, color=style.BLUE, label=f"{100 * found.level:g} % interval", **style.BAND)
     ax.plot(grid, root[shown], **{"color": style.BLUE, "marker": ".", **line})
     ax.axhline(1, color=style.GREY, linewidth=1)
     ax.axvline(best, ymax=0.88, color=style.BLACK, linewidth=1)
-    ax.set(xlabel=name, ylabel="root of the rise, in units of the threshold", ylim=(0, 2))
-    ax.legend(loc="upper center", frameon=False)
+    ax.set(xlabel=style.inert(label), ylabel="root of the rise, in units of the threshold", ylim=(0, 2))
+    style.legend(ax)
     return style.finish(ax)
+
+
+def profiles(found: Profile, *, columns: int = 4) -> np.ndarray:
+    """The profiles of all parameters, those of every group included, in one figure.
+
+    Args:
+        found: from `sj.profile`.
+        columns: of small pictures.
+
+    Returns:
+        (rows, columns) axes of a new figure; those without a profile are empty.
+
+    Example: `sj.plot.profiles(sj.profile(fit))`.
+    """
+    entries = list(_entries(found))
+    across = min(columns, len(entries))
+    rows = -(-len(entries) // across)
+    figure = style.new_figure(figsize=(0.6 + 2.3 * across, 0.4 + 2.0 * rows), layout="constrained")
+    axes = figure.subplots(rows, across, squeeze=False, sharey=True)
+    for ax, label in zip(axes.flat, entries, strict=False):
+        profile(found, label, ax=ax)
+        ax.legend().remove()
+        ax.set_ylabel("")
+        ax.locator_params(axis="x", nbins=4)
+        ax.tick_params(labelsize="small")
+    for ax in axes.flat[len(entries) :]:
+        ax.set_axis_off()
+    figure.supylabel("root of the rise", fontsize="medium")
+    return axes
+
+
+def _entries(found: Profile) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Label of every profiled number to its parameter and place."""
+    return {
+        name + found.fit._index_text(name, index): (name, index)
+        for name, grid in found.grid.items()
+        for index in np.ndindex(grid.shape[:-1])
+    }

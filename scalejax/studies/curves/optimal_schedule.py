@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import jax
@@ -12,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...core import schedules
+from ...core.documents import write_document
 from ...core.errors import DecisionError, suggest
 from ...core.laws.law import Law
 from ...core.numeric.precision import double
@@ -56,6 +59,15 @@ class OptimalSchedule(Shown):
     falls: int
     gains: Mapping[str, np.ndarray]
     draws: Mapping[str, np.ndarray]
+
+    def to_optax(self) -> Callable[[Any], Any]:
+        """The schedule as optax takes it: `optax.adamw(found.to_optax())`."""
+        return schedules.to_optax(self.eta)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the rate of every step as .csv, or with the predicted loss as .json or .yaml."""
+        document = {"steps": len(self.eta), "warmup": self.warmup, "predicted_loss": self.loss, "lr": self.eta.tolist()}
+        return write_document(path, document, {"step": range(len(self.eta)), "lr": self.eta.tolist()})
 
     def interval(self, level: float = 0.9) -> dict[str, tuple[float, float]]:
         """(low, high) from the draws: "loss", "decay", "exponent" as in `.draws`, and what this schedule gains on each of the others."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -13,6 +12,7 @@ import optax
 
 from ...core import schedules
 from ...core.laws.law import Law
+from ...core.numeric.programs import compiled
 
 _ROUNDS, _GRID = 6, 9  # of the search within a family
 _RATE = 0.6  # of Adam, on the logarithms of shares of the fall
@@ -42,7 +42,7 @@ def _final(horizon: Horizon, eta: Any, rest: tuple[float, ...], params: Mapping[
     return law.function(eta, jnp.asarray(T - 1.0), *rest, **values)
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled(0)
 def final_losses(horizon: Horizon, etas: Any, rest: tuple[float, ...], params: Mapping[str, Any]) -> Any:
     """Loss at the end of every schedule of rates (schedules, T)."""
     return jax.lax.map(lambda eta: _final(horizon, eta, rest, params), etas)
@@ -58,7 +58,7 @@ def free_starts(n: int) -> list[Any]:
     return [jnp.log(jnp.asarray(np.append(w / w.sum() * 0.98, 0.02))) for w in (np.exp(20 * (x - 1)), np.ones(n - 1))]
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@compiled(0, 1)
 def free_schedule(horizon: Horizon, iterations: int, z: Any, box: Any, rest: Any, params: Any) -> tuple[Any, Any, Any]:
     """Schedule, what its linear model could still gain, and loss."""
     peak, end = box
@@ -113,7 +113,7 @@ def member(horizon: Horizon, decay: Any, exponent: Any, peak: Any, end: Any) -> 
     return _with_ramp(schedules.wsd(horizon.T - horizon.warmup, jnp.asarray(peak), end, decay, exponent), peak, horizon.warmup)
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled(0)
 def _family_losses(horizon: Horizon, points: Any, box: Any, rest: Any, draws: Any) -> Any:
     """(draws, points)."""
 

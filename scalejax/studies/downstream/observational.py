@@ -11,7 +11,7 @@ import numpy as np
 from ...core.answer import Answer
 from ...core.checks import check_count
 from ...core.errors import DataError
-from ...core.table import Shown, Table, number
+from ...core.table import Shown, Table, number, span
 from ...fitting.fit import fit as fit_law
 from ...fitting.objective.losses import squared
 from ...fitting.result import Fit
@@ -140,7 +140,7 @@ class ObservationalForecast(Answer):
         limits = self.interval(level)["score"] if self.draws else None
         rows = []
         for i in np.flatnonzero(~self.train):
-            cells = [] if limits is None else [f"{number(float(limits[0][i]), 3)} – {number(float(limits[1][i]), 3)}"]
+            cells = [] if limits is None else [span(limits[0][i], limits[1][i], 3)]
             rows.append([str(i), number(float(self.score[i]), 3), *cells])
         head = ["model", "score", *([] if limits is None else [f"{100 * level:g} %"])]
         share = f"the {len(self.share)} components have {100 * self.share.sum():.3g} % of the variance"

@@ -15,7 +15,7 @@ from ...core.answer import Answer
 from ...core.checks import check_count
 from ...core.errors import DataError, FitError, suggest
 from ...core.lazy import picture
-from ...core.table import Table, number
+from ...core.table import Table, number, span
 from .task_curves import Task, TaskCurve, task_curve, tasks_of
 
 _SHOWN = 40
@@ -61,14 +61,13 @@ class Ladder(Answer):
                 for what, values in (("loss", self.loss), ("accuracy", self.accuracy)):
                     low, high = (float(end[t, i]) for end in limits[what])
                     known = np.isfinite(values[t, i])
-                    row += [number(float(values[t, i]), 4), f"{number(low, 3)} – {number(high, 3)}" if known else "—"]
+                    row += [number(float(values[t, i]), 4), span(low, high, 3) if known else "—"]
                 rows.append([*row, seen])
         head = ["task", *self.at, "loss", percent, "accuracy", percent, "best run"]
         notes = [f"{name}: no prediction, {why}." for name, why in self.undetermined.items()]
         notes += [f"{name}: {said}" for name, curve in self.curves.items() for said in curve.notes]
-        notes += [f"{len(rows) - _SHOWN} more rows."] if len(rows) > _SHOWN else []
         notes += [f"Losses: {self.forecast.verdict}", *self._drawn]
-        return Table(head, rows[:_SHOWN], "Accuracy of tasks", notes)
+        return Table(head, rows, "Accuracy of tasks", notes, ends=(_SHOWN, 0))
 
     def plot(self, **options: Any) -> Any:
         """Accuracy against loss, with the runs and the predictions, see `plot.ladder`."""

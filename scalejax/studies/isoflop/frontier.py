@@ -6,16 +6,17 @@ Both find the best N at a number of budgets and regress log N and log D on log C
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
 from ...core.checks import check_count
 from ...core.errors import DataWarning, FitError, suggest, warn
-from ...core.numeric.statistics import ends, lower_hull
+from ...core.numeric.precision import double
+from ...core.numeric.statistics import akima, ends, lower_hull
 from ...core.runs import Runs
-from ...core.table import Shown, Table, number
+from ...core.table import Shown, Table, formatted, number
 from ...data.readers import read_runs
 from .minima import Minimum, Sizes, contrasts, interpolated, misfit, polynomial, sizes_by_budget, within
 
@@ -52,6 +53,22 @@ class Frontier(Shown):
     draws: dict[str, np.ndarray]
     method: str
     notes: tuple[str, ...]
+    _sizes: tuple[Sizes, ...] = field(default=(), kw_only=True)
+    _degree: int = field(default=0, kw_only=True)
+
+    @property
+    def sizes(self) -> tuple[Sizes, ...]:
+        """(budgets,) what went into every budget's minimum: sizes, tokens and losses; empty for an envelope."""
+        return self._sizes
+
+    def curve(self, index: int, N: Any) -> np.ndarray:
+        """The curve over N whose minimum counts at the budget number `index`: the polynomial, or Akima's interpolation of log L."""
+        log_n, loss, x = self._sizes[index].log_n, self._sizes[index].loss, np.log(np.asarray(N, dtype=np.float64))
+        if not self._degree:
+            return np.exp(akima(log_n, np.log(loss)[None], x)[0])
+        center, scale = (log_n[0] + log_n[-1]) / 2, (log_n[-1] - log_n[0]) / 2
+        degree = min(self._degree, len(log_n) - 1)
+        return np.polyval(np.polyfit((log_n - center) / scale, loss, degree), (x - center) / scale)
 
     def allocate(self, compute: Any) -> tuple[Any, Any]:
         """(N, D) on the regressed lines at one or more budgets."""
@@ -71,7 +88,7 @@ class Frontier(Shown):
     def table(self) -> Table:
         """A row for every budget."""
         rows = [
-            [f"{c:.3g}", number(n, 4), number(d, 4), number(d / n, 4), number(x, 5), reason]
+            [formatted(c, ".3g"), number(n, 4), number(d, 4), number(d / n, 4), number(x, 5), reason]
             for c, n, d, x, reason in zip(self.compute, self.N, self.D, self.loss, self.reasons, strict=True)
         ]
         lines = f"{self.method}: N = {self.k_N:.4g} C^{self.a:.4f}, D = {self.k_D:.4g} C^{self.b:.4f}"
@@ -81,6 +98,7 @@ class Frontier(Shown):
         return Table(["compute", "N", "D", "D/N", "loss", ""], rows, notes=[lines, *self.notes])
 
 
+@double
 def isoflop(
     runs: Runs | Any,
     *,
@@ -189,7 +207,7 @@ def isoflop(
     return Frontier(
         compute=compute, N=np.exp(logs[:, 0]), D=np.exp(logs[:, 1]), loss=loss, used=used, reasons=tuple(m.reason for m in found),
         a=float(a), b=float(b), k_N=float(np.exp(k_n)), k_D=float(np.exp(k_d)), draws=draws, method=f"isoFLOP ({label})",
-        notes=tuple(notes),
+        notes=tuple(notes), _sizes=tuple(near if chosen == "polynomial" else sizes), _degree=degree if chosen == "polynomial" else 0,
     )  # fmt: skip
 
 
@@ -237,6 +255,7 @@ def disagreement(runs: Runs, budget: str) -> tuple[str, ...]:
     return (f"{budget} is {ratio.min():.3g} to {ratio.max():.3g} times 6 N D: the tokens at the optimum are those of the runs",)
 
 
+@double
 def envelope(runs: Runs, *, budgets: int = 1500, hull: bool = False) -> Frontier:
     """Approach 1: at each of many budgets the run whose training curve is lowest, then log N and log D against log C.
 

@@ -11,7 +11,7 @@ import numpy as np
 from ...core.errors import DataError, FitError, suggest
 from ...core.numeric.statistics import ends
 from ...core.runs import Runs
-from ...core.table import Table, number
+from ...core.table import Table, number, percent
 from .frontier import Frontier, disagreement, line
 from .minima import Minimum, interpolated, sizes_by_budget
 
@@ -37,7 +37,7 @@ class NoiseIsoflop(Frontier):
     def table(self) -> Table:
         """A row for every budget: the optimum, its standard deviation and the replicates that count."""
         plain = super().table()
-        rows = [[*row[:-1], number(s, 3), f"{100 * k:.0f} %", row[-1]] for row, s, k in zip(plain.rows, self.sd, self.kept, strict=True)]
+        rows = [[*row[:-1], number(s, 3), percent(k, 0), row[-1]] for row, s, k in zip(plain.rows, self.sd, self.kept, strict=True)]
         notes = [*plain.notes, f"R² {self.r_squared:.4f}; {int(self.used.sum())} of {len(self.used)} budgets used"]
         return Table([*plain.header[:-1], "sd of log N", "replicates kept", ""], rows, notes=notes)
 

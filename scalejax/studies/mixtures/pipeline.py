@@ -13,7 +13,7 @@ from ...core.laws.law import Law
 from ...core.numeric.precision import double
 from ...core.numeric.statistics import ends
 from ...core.runs import Runs
-from ...core.table import Shown, Table, number
+from ...core.table import Shown, Table, number, span
 from ...data.readers import read_runs
 from ...fitting.fit import fit
 from ...fitting.objective.data import Batch
@@ -73,7 +73,7 @@ class MixingPipeline(Shown):
         for i, name in enumerate(self.targets):
             columns[name] = [number(v) for v in self.losses[:, i]]
             if limits:
-                columns[f"{name}, {100 * level:g} %"] = [f"{number(a)} – {number(b)}" for a, b in zip(*limits[name], strict=True)]
+                columns[f"{name}, {100 * level:g} %"] = [span(a, b) for a, b in zip(*limits[name], strict=True)]
         mixtures = ["-".join(f"{w:.3g}" for w in h) for h in self.h]
         notes = [f"exponents: {', '.join(f'{name} {value:.3g}' for name, value in self.exponents.items())}"] if self.exponents else []
         if self.draws is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -13,6 +12,7 @@ import jax.numpy as jnp
 from ...core.errors import LawError
 from ...core.laws.domains import Positive
 from ...core.laws.law import Law, law
+from ...core.numeric.kept import remembered
 from ..scale.chinchilla import chinchilla
 
 _E0 = Positive(0.05, 10.0, unit="error of random guesses")
@@ -92,7 +92,7 @@ def bounded(inner: Law) -> Law:
     )  # fmt: skip
 
 
-@lru_cache
+@remembered
 def _below(inner: Law) -> Callable[..., Any]:
     """The function of `bounded`, the same for equal laws, so that compiled programs are found again."""
     held = dict(inner.bound)

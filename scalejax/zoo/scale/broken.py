@@ -10,6 +10,7 @@ import numpy as np
 
 from ...core.laws.domains import Ordered, Positive, Real
 from ...core.laws.law import law
+from ...core.numeric.precision import namespace
 
 _APART = 1e-3  # least distance of starts, in logarithms
 
@@ -24,11 +25,21 @@ class OrderedPositive(Ordered):
     support = "rising positive numbers"
 
     def forward(self, u):
-        return jnp.exp(jnp.cumsum(jnp.concatenate([u[:1], jnp.exp(u[1:])]), axis=0))
+        xp = namespace(u)
+        with np.errstate(over="ignore"):
+            return xp.exp(xp.cumsum(xp.concatenate([u[:1], xp.exp(u[1:])]), axis=0))
 
     def inverse(self, x):
-        logs = jnp.log(jnp.asarray(x))
-        return jnp.concatenate([logs[:1], jnp.log(jnp.diff(logs, axis=0))])
+        xp = namespace(x)
+        with np.errstate(all="ignore"):  # of numbers that do not rise
+            logs = xp.log(xp.asarray(x))
+            return xp.concatenate([logs[:1], xp.log(xp.diff(logs, axis=0))])
+
+    def slopes(self, u: np.ndarray) -> np.ndarray:
+        values = np.moveaxis(self.forward(np.moveaxis(u, -1, 0)), 0, -1)
+        with np.errstate(over="ignore"):
+            steps = np.concatenate([np.ones_like(u[..., :1]), np.exp(u[..., 1:])], axis=-1)
+        return np.tril(values[..., :, None] * steps[..., None, :])
 
     def contains(self, x) -> np.ndarray:
         return super().contains(x) & (np.asarray(x, dtype=float) > 0).all(-1)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...core.laws.domains import Ordered, Simplex
-from ..objective.problem import Data, Spec, residuals
-from ..solvers.lm import LM
+from ....core.laws.domains import Ordered, Simplex
+from ....core.numeric.programs import compiled
+from ...objective.problem import Data, Spec, arguments, residuals
+from ...solvers.lm import LM
 from .held import MOST, Curves, model_kappa
 
 if TYPE_CHECKING:
-    from ..result import Fit
+    from ...result import Fit
 
 _BENT = 0.1  # share of the way to an end by which law and straight line may differ
 _STEPS = 8  # of the other parameters, before a curve counts as bent
@@ -100,12 +100,12 @@ def _gains(fit: Fit, straight: bool, sets: np.ndarray, there: np.ndarray) -> tup
     for first in range(0, len(sets), size):
         here = slice(first, first + size)
         centre, data = fit.theta[:, sets[here]], batch.gather(sets[here])
-        out.append(_gain(fit.request.spec, batch.batched, float(straight), centre, there[:, here], data))
+        out.append(_gain(fit.request.spec, batch.batched, float(straight), centre, there[:, here], arguments(fit.request.spec, data)))
     rise, slope = (np.concatenate(parts, axis=-1) for parts in zip(*out, strict=True))
     return rise, slope
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@compiled(0, 1, once=True)
 def _gain(spec: Spec, batched: tuple[bool, ...], straight: Any, centre: Any, there: Any, data: Data) -> tuple[Any, Any]:
     def at(theta: Any) -> Any:
         return residuals(spec, batched, theta, data)
@@ -113,7 +113,7 @@ def _gain(spec: Spec, batched: tuple[bool, ...], straight: Any, centre: Any, the
     def rise(theta: Any) -> Any:
         here, push = jax.jvp(at, (centre,), (theta - centre,))
         r = jnp.where(straight > 0, here + push, at(theta))
-        return jnp.sum(jnp.where(data.weight > 0, data.weight * (spec.loss.rho(r) - spec.loss.rho(here)), 0.0), axis=0)
+        return jnp.sum(jnp.where(data.weight > 0, data.weight * (data.loss.rho(r) - data.loss.rho(here)), 0.0), axis=0)
 
     return rise(there), jax.grad(lambda theta: rise(theta).sum())(there)
 

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache, partial, wraps
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...core.laws.domains import Interval, Positive
-from ...core.laws.law import Law
-from ...core.numeric.precision import plain
-from ...core.progress import Progress
-from ..objective.layout import Layout, Slot
-from ..objective.problem import Data, residuals
-from ..solvers.gradient import Solver, descend
-from ..solvers.lm import LM, chunk_size
-from ..solvers.lm import solve as levenberg_marquardt
-from ..solvers.search import rounding_floor
-from ..status import Status, code
-from .intervals import freedom, quantile_of
-from .sums import mean_curvature, mean_score
+from ....core.laws.domains import Interval, Positive
+from ....core.laws.law import Law
+from ....core.numeric.kept import remembered
+from ....core.numeric.precision import plain
+from ....core.progress import Progress
+from ...objective.layout import Layout, Slot
+from ...objective.problem import Data, residuals_at
+from ...solvers.gradient import Solver, descend
+from ...solvers.lm import LM, chunk_size
+from ...solvers.lm import solve as levenberg_marquardt
+from ...solvers.search import rounding_floor
+from ...status import Status, code
+from ..intervals import freedom, quantile_of
+from ..sums import mean_curvature, mean_score
 
 if TYPE_CHECKING:
-    from ..result import Fit
+    from ...result import Fit
 
 MOST = 60  # parameters of one fit
 _WIDTH = 4.0  # standard errors that the first grid reaches to either side
@@ -193,14 +193,12 @@ def model_kappa(fit: Fit) -> np.ndarray:
     """(sets,) kappa if all residuals of a set are draws from one distribution; then it is the same for all parameters."""
     sets, request = np.arange(fit.theta.shape[1]), fit.request
     loss, p, weight = request.loss, request.layout.size, request.batch.weight.T
-    r = np.asarray(_residuals(request.spec, request.batch.batched, fit.theta, request.batch.gather(sets))).T
-    return mean_score(loss, p, weight, r) / mean_curvature(loss, p, weight, r)
+    r = np.asarray(residuals_at(request.spec, request.batch.batched, fit.theta, request.batch.gather(sets))).T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return mean_score(loss, p, weight, r) / mean_curvature(loss, p, weight, r)
 
 
-_residuals = partial(jax.jit, static_argnums=(0, 1))(residuals)
-
-
-@lru_cache(maxsize=256)
+@remembered
 def _holding(law: Law, layout: Layout) -> Law:
     """The law with two more inputs: the code of the parameter entry that is held, and its value.
 

@@ -8,15 +8,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ...core.errors import ConvergenceWarning, FitError, suggest, warn
-from ...core.laws.domains import Ordered, Simplex
-from ...core.numeric.precision import double
-from ...core.progress import Progress, reporter
-from ...core.table import Shown, Table, number
-from ..objective.layout import Slot
-from ..objective.losses import Squared
-from ..result import Fit
-from ..solvers.gradient import Solver, as_solver
+from ....core.errors import ConvergenceWarning, FitError, suggest, warn
+from ....core.laws.domains import Ordered, Simplex
+from ....core.numeric.precision import double
+from ....core.progress import Progress, reporter
+from ....core.table import Shown, Table, number
+from ...objective.layout import Slot
+from ...objective.losses import Squared
+from ...result import Fit
+from ...solvers.gradient import Solver, as_solver
 from .held import MOST, Curves
 
 _PRECISE = 1e-3  # width of the bracket of an end, as a share of its distance from the optimum; interpolation is finer still

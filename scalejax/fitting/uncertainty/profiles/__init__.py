@@ -1,0 +1,1 @@
+"""Profiles of the objective, and the intervals that follow them."""
