@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ..core.edge import foreseen
+from ..core.edge.public import foreseen
 from ..core.errors import ScalejaxError
 from ..core.version import __version__
 from . import compare, decide, doctor, fit, forecast, importing, plan, predict, recommend, sample, studies
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, category, *_, **__: output.warn(message, category)
         try:
-            with own_laws(options), foreseen("scalejax"):
+            with foreseen("scalejax"), own_laws(options):
                 options.run(options)
             output.close()
         except ScalejaxError as error:

@@ -53,9 +53,7 @@ def namespace(
         module = whole(f"scalejax.{homes[name]}")
         value = getattr(module, name, module)
         if isfunction(value):
-            from .edge import edge_all  # with NumPy, which importing the package does without
-
-            edge_all(vars(module), [name])
+            whole("scalejax.core.edge.public").edge_all(vars(module), [name])
             value = getattr(module, name)
         setattr(sys.modules[package], name, value)
         return value

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .edge import edged
+from .edge.public import edged
 from .errors import DataError, suggest
 
 

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .edge import edge_all
+from .edge.public import edge_all
 from .errors import DataError, suggest
 from .numeric.precision import numpy_or_jax
 

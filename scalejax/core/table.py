@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .edge import edged
+from .edge.public import edged
 from .errors import ScalejaxError
 from .forms import inert
 

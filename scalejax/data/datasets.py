@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from ..core.checks import rows_text
-from ..core.edge import edge_all
+from ..core.edge.public import edge_all
 from ..core.errors import DataError, DataWarning, suggest, warn
 from ..core.runs import Flag, Runs
 from .readers import Role, read_runs

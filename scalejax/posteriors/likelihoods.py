@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..core.checks import rows_text
-from ..core.edge import edge_all
+from ..core.edge.public import edge_all
 from ..core.errors import DataError, FitError, suggest
 from ..core.lazy import whole
 from ..core.runs import Runs

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.edge import edge_all
+from ..core.edge.public import edge_all
 from ..core.errors import DecisionError, FitError
 from ..core.numeric.statistics import ends
 from ..decisions.allocate import Allocation

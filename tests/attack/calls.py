@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jax
 
 import scalejax as sj
-from scalejax.core import edge
+from scalejax.core.edge import public as edge
 
 SPACES = {
     "sj": sj, "studies": sj.studies, "papers": sj.papers, "formulas": sj.formulas, "costs": sj.costs, "schedules": sj.schedules,

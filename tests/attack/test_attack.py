@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import pickle
 import sys
@@ -16,10 +17,13 @@ import pytest
 from hypothesis import given, settings
 
 import scalejax as sj
-from scalejax.core import edge, progress
-from scalejax.core.accepted import accepted, said
+from scalejax.commands.cli import build_parser
+from scalejax.core import progress
+from scalejax.core.edge import public as edge
+from scalejax.core.edge.accepted import accepted, said
 from scalejax.core.errors import LONGEST, CallError, UnforeseenError, one_line, suggest
 
+from . import verbs
 from .attack import Score, inputs, run
 from .calls import Call, good_calls, public
 from .ends import BAD, end_of, readable
@@ -201,6 +205,11 @@ def test_nobody_is_told_who_does_not_want_to_be(monkeypatch, wanted):
     with redirect_stderr(Terminal()) as terminal, progress.watched("allocate", wanted):
         time.sleep(1.2)
     assert not terminal.getvalue()
+
+
+def test_every_verb_is_attacked():
+    actions = [action for action in build_parser()._actions if isinstance(action, argparse._SubParsersAction)]
+    assert set(verbs.GOOD) == set(actions[0].choices)
 
 
 def test_inputs_are_the_same_every_time():

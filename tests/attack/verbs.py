@@ -77,7 +77,7 @@ GOOD: dict[str, list[str]] = {
     "regret": ["fit.json", "N=70e9", "D=1.4e12", "--bootstrap", "0", "--level", "0.8"],
     "multiplier": ["fit.json", "fit.json", "--compute", "1e22", "--bootstrap", "0"],
     "equivalent": ["fit.json", "D", "--like", "N=2e9", "D=1e11", "--given", "N=1e9", "--bootstrap", "0"],
-    "break-even": ["fit.json", "other.json", "--between", "1e18", "1e24", "--bootstrap", "0"],
+    "break-even": ["fit.json", "other.json", "--between", "1e18:1e24", "--bootstrap", "0"],
     "choose": ["a=fit.json", "b=other.json", "--compute", "1e20", "--bootstrap", "0"],
     "front": [
         "fit.json",
@@ -104,8 +104,20 @@ GOOD: dict[str, list[str]] = {
     "search": ["curve.csv", "--target", "loss", "--inputs", "x"],
     "recommend": ["proxies.csv", "--weights", "web", "code", "--losses", "one", "two", "--caps", "0.7"],
     "demo": ["demo"],
+    "predict": ["fit.json", "N=7B", "D=1.4T"],
+    "profile": ["fit.json", "alpha", "--points", "5"],
+    "curves": ["curve.csv", "--run", "run", "--lr", "lr", "--law", "lr_annealing", "--every", "4", "--first", "10"],
+    "schedule": ["fit.json", "--steps", "500", "--peak", "1e-3", "--warmup", "10", "--shape", "wsd"],
+    "isoflop": ["runs.csv", "--columns", "N=params", "D=tokens", "C=6*params*tokens", "loss=loss", "--replicates", "20"],
+    "downstream": ["runs.csv", "--tasks", "loss", "--chance", "0.25", "--items", "100", "--laws", "chinchilla", "--at", "N=13B", "D=5T"],
+    "plan": ["fit.json", "--compute", "1e21", "--out", "plan.yaml"],
+    "doctor": ["runs.csv", "--columns", "N=params", "loss=loss"],
+    "import": ["runs.csv", "--columns", "N=params", "loss=loss", "--out", "study.csv"],
+    "examples": ["tutorial"],
+    "completion": ["bash"],
 }
-SLOW = {"forecast", "backtest", "search", "recommend", "demo"}  # their good commands take long: most odd words end them before
+# Their good commands take long, or want files that take long: most odd words end them before.
+SLOW = {"forecast", "backtest", "search", "recommend", "demo", "curves", "schedule", "downstream", "isoflop"}
 NAMES = [f"scalejax {verb}" for verb in GOOD]
 WORDS = [
     "",

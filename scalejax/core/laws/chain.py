@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from ..edge import edged
+from ..edge.public import edged
 from ..errors import LawError, suggest
 from ..numeric.kept import remembered
 from .domains import Domain

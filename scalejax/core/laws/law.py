@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..edge import edged
+from ..edge.public import edged
 from ..errors import DataError, LawError, ScalejaxError, suggest
 from ..numeric.precision import double, plain
 from .arguments import checked, misshapen, named

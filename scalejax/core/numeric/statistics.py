@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..edge import edge_all
+from ..edge.public import edge_all
 from ..errors import DataError, DecisionError, FitError
 
 

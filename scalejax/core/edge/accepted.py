@@ -17,7 +17,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import numpy as np
 
-from .errors import suggest
+from ..errors import suggest
 
 _MOST = 1000  # elements of a container that are looked at
 

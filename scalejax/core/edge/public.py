@@ -23,14 +23,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ..errors import CallError, DataError, DecisionError, FitError, LawError, ScalejaxError, UnforeseenError, suggest
+from ..progress import watched
 from .accepted import ANYTHING, Accepted, accepted, is_array, is_number, is_traced, is_whole, kind_of, said
-from .errors import CallError, DataError, DecisionError, FitError, LawError, ScalejaxError, UnforeseenError, suggest
-from .progress import watched
 
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
 
-_PACKAGE = Path(__file__).parent.parent
+_PACKAGE = Path(__file__).parents[2]
 _INSIDE: ContextVar[bool] = ContextVar("inside", default=False)
 _STDLIB = Path(os.__file__).parent
 _LIBRARIES = {"site-packages", "dist-packages"}
