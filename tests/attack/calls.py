@@ -127,6 +127,11 @@ MORE = {
     "plot.valley": "sj.plot.valley(plan, 'N')", "plot.intervals": "sj.plot.intervals({'one': draws, 'two': draws}, level=0.9)",
     "plot.iso_loss": "sj.plot.iso_loss(fit, draws)", "plot.loss_against_compute": "sj.plot.loss_against_compute(fit, draws, decades=1.0)",
     "plot.profile": "sj.plot.profile(sj.profile(fit, ['alpha'], points=7), 'alpha')",
+    "plot.pairs": "x = np.geomspace(1e3, 1e9, 40)\nruns = sj.simulate(sj.laws.power_law, dict(E=1.0, A=20.0, alpha=0.3), x=x, noise=0.01)\n"
+    "sj.plot.pairs(sj.sample('power_law', runs, likelihood='normal', draws=250), ['alpha', 'E'])",
+    "plot.predictive_check": "x = np.geomspace(1e3, 1e9, 40)\n"
+    "runs = sj.simulate(sj.laws.power_law, dict(E=1.0, A=20.0, alpha=0.3), x=x, noise=0.01)\n"
+    "sj.plot.predictive_check(sj.sample('power_law', runs, likelihood='normal', draws=250).predictive_check())",
     "plot.ranks": "EXAMPLE calibrate\nsj.plot.ranks(found)",
     "plot.regret": "sj.plot.regret(sj.regret(source, N=8e9, D=15e12))",
     "plot.front": "sj.plot.front(sj.pareto(source, compute=1e21, against=lambda N: 2 * N, bounds={'N': (2e8, 1e11)}, points=4))",
