@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo check test test-slow attack claims bench clean
+.PHONY: demo check test test-slow attack claims bench docs notebooks clean
 
 # One virtual environment serves every target; the stamp makes the second call quick.
 $(VENV)/.installed: pyproject.toml
@@ -34,5 +34,14 @@ bench: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks  # scipy on small problems is slower with more threads
 
+# Warnings are errors; nothing is fetched while it builds. What recipes and notebooks print is kept in docs/_build for the next time.
+docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo docs/_build/html/index.html
+
+notebooks: $(VENV)/.installed
+	$(BIN)/python -m jupytext --to ipynb --execute notebooks/*.py
+
 clean:
-	rm -rf $(VENV) demo build dist
+	rm -rf $(VENV) demo build dist docs/_build docs/api docs/laws docs/notebooks docs/papers.md

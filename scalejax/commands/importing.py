@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +73,10 @@ def reading_of(options: argparse.Namespace) -> dict[str, Any]:
     return found | {name: value for name, value in asked.items() if value}
 
 
-def _source(text: str) -> str | list[str]:
-    """A column or arithmetic; several columns for a vector: h=web,code."""
+def _source(text: str) -> str | float | list[str]:
+    """A column, arithmetic or a number for all rows; several columns for a vector: h=web,code."""
+    with suppress(ValueError):
+        return float(text)
     parts = text.split(",")
     return parts if len(parts) > 1 and all(parts) and not set("`()") & set(text) else text
 

@@ -16,7 +16,7 @@ EPILOG = """\
   scalejax sample runs.csv --columns N=params D=tokens loss=loss --prior "alpha=LogNormal(log(0.35), 0.2)" "E=Uniform(1.5, 2)"
   scalejax sample archs.csv --columns N=params D=tokens loss=loss arch=arch --by arch --share alpha beta E --pool A B --method laplace
   scalejax sample archs.csv --columns N=params D=tokens loss=loss arch=arch --noise-by arch --method laplace
-  scalejax sample tasks.csv --law power_law --columns x="6*N*D" loss=1-hellaswag n=10042 --on linear --likelihood binomial --trials n
+  scalejax sample tasks.csv --law power_law --columns x="6*N*D" loss="(1 - hellaswag)" n=10042 --on linear --likelihood binomial --trials n
   scalejax allocate posterior.npz --compute 1e21 1e22
 
 columns are ROLE=SOURCE, as in `scalejax fit`. A saved posterior goes wherever a saved fit goes; its draws make the intervals.

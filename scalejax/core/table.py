@@ -15,9 +15,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from . import inert
 from .edge.public import edged
 from .errors import ScalejaxError
+from .forms import inert
 
 _SHORT = 8  # values that are shown one by one
 _FEW = 2  # rows that are printed rather than counted

@@ -1,8 +1,9 @@
 """Data sets by name: where they come from, what their columns mean, how they become runs.
 
-Embedded sets are ours. Public ones stay where their authors put them: `public.json` holds address, checksum, licence and columns of each
-file. `SCALEJAX_DATA` names a folder with local copies (`<folder>/<name>/<file>`); else files are downloaded once into a cache with pooch.
-Downloads must match their checksum; a local copy that differs (a part of the file, say) is used with a warning.
+Embedded sets are ours, or public files whose licence allows a copy (`embedded/<name>/<file>`, the licence beside it). Other public ones
+stay where their authors put them: `public.json` holds address, checksum, licence and columns of each file. `SCALEJAX_DATA` names a folder
+with local copies (`<folder>/<name>/<file>`); else files are downloaded once into a cache with pooch. Downloads must match their checksum;
+a local copy that differs (a part of the file, say) is used with a warning.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def _public() -> Mapping[str, Any]:
 
 
 def list() -> builtins.list[str]:
-    """Names of all data sets: embedded ones first.
+    """Names of all data sets: our own first.
 
     >>> "pylib" in list()
     True
@@ -129,6 +130,8 @@ def path(name: str, file: str) -> Path:
                 DataWarning,
             )
         return here
+    if (shipped := Path(str(files(__package__).joinpath("embedded", name, file)))).is_file():
+        return shipped
     if "url" not in entry:
         raise DataError(
             f"{name}/{file} was derived from {entry['derived_from']} of {_entry(name)['repository']} and has no public address; "

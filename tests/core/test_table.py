@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scalejax.core.documents import write_document, yaml_of
 from scalejax.core.errors import DataError
+from scalejax.core.forms.documents import write_document, yaml_of
 from scalejax.core.table import Note, Table, formatted, number, percent, span
 
 EVIL = [

@@ -139,13 +139,14 @@ def test_stage_by_stage_is_a_fit_of_each(table):
         for name, value in {**one.params, **two.params}.items():
             assert f.params[name] == pytest.approx(value, rel=1e-9)
         assert f.predict(**FAR) == pytest.approx(sj.derive({"first": one, "second": two}, sj.formulas.two_stage, **FAR).accuracy, rel=1e-9)
-        for name, value in one.standard_errors.items():
-            assert f.standard_errors[name] == pytest.approx(value, rel=1e-6)
+        errors, first, second = (fit.errors("sandwich") for fit in (f, one, two))
+        for name, value in first.items():
+            assert errors[name] == pytest.approx(value, rel=1e-6)
         if inputs == "observed":
-            for name, value in two.standard_errors.items():
-                assert f.standard_errors[name] == pytest.approx(value, rel=1e-6)
+            for name, value in second.items():
+                assert errors[name] == pytest.approx(value, rel=1e-6)
         else:  # what the first stage does not know is added
-            assert all(f.standard_errors[name] > value for name, value in two.standard_errors.items())
+            assert all(errors[name] > value for name, value in second.items())
 
 
 def test_draws_pass_through_all_stages(table):

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...core.checks import check_count
-from ...core.documents import write_document
 from ...core.errors import DecisionError, suggest
+from ...core.forms.documents import write_document
 from ...core.numeric.precision import double
 from ...core.table import Note, Shown, Table, number, plain_value
 from ...zoo import laws

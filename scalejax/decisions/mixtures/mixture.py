@@ -13,8 +13,8 @@ import jax
 import numpy as np
 
 from ...core.answer import drawn_by, without
-from ...core.documents import write_document
 from ...core.errors import DecisionError
+from ...core.forms.documents import write_document
 from ...core.numeric.precision import double
 from ...core.numeric.statistics import ends
 from ...core.table import Cell, Shown, Table, formatted, number, percent, span

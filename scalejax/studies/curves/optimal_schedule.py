@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...core import schedules
-from ...core.documents import write_document
 from ...core.errors import DecisionError, suggest
+from ...core.forms.documents import write_document
 from ...core.laws.law import Law
 from ...core.numeric.precision import double
 from ...core.numeric.statistics import ends

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .errors import DataError, suggest
-from .files import write_text
-from .table import csv_of
+from ..errors import DataError, suggest
+from ..files import write_text
+from ..table import csv_of
 
 _UNSEEN = re.compile("[\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff]")
 _ENDINGS = (".json", ".yaml", ".yml", ".csv")

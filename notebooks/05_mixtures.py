@@ -8,7 +8,7 @@
 # ---
 
 # %% [markdown]
-# # From proxy runs to a data mixture
+# # Which data mixture should the large run get?
 #
 # You trained small models on different mixtures of your domains and measured a few losses. Which mixture should the large run get, how sure
 # is that, and what does it cost to take another? This notebook answers from the raw table, in one call.

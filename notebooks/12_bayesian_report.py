@@ -8,10 +8,11 @@
 # ---
 
 # %% [markdown]
-# # How sure is it?
+# # Which laws do the runs allow, and how likely is each?
 #
 # A posterior says which laws the runs allow, and how likely each is. This notebook samples one, checks it, lets groups borrow from each
-# other, compares laws, tests the method on simulated runs whose truth is known, and decides with it.
+# other, compares laws, decides with it, and writes a report. Whether the method keeps its promises for a law of your own is tested by
+# `sj.calibrate`, on simulated runs whose truth is known.
 
 # %%
 # %matplotlib inline
@@ -151,19 +152,6 @@ fig, axes = plt.subplots(1, 2, figsize=(12, 4.5), layout="constrained", sharey=T
 sj.plot.fan(alone.fit, alone, decades=3, ax=axes[0]).set_title("six runs alone")
 sj.plot.fan(pooled.fit, pooled, decades=3, group="corpus 5", ax=axes[1]).set_title("the same, with five other corpora")
 plt.show()
-
-# %% [markdown]
-# ## Does the method keep its promises?
-#
-# Draw truths from the prior, simulate runs, sample their posteriors: the truth must fall evenly among the draws. Fifty simulations find
-# gross errors; take 200 or more before you rely on it.
-
-# %%
-calibration = sj.calibrate("power_law", {"x": np.logspace(3, 8, 12)}, simulations=50, likelihood="normal")
-calibration
-
-# %%
-ax = sj.plot.ranks(calibration)
 
 # %% [markdown]
 # ## Decide with it

@@ -1,0 +1,1 @@
+"""How answers are written: names made inert, documents by the ending of a file."""
