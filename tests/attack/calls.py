@@ -18,16 +18,7 @@ SPACES = {
     "sj": sj, "studies": sj.studies, "papers": sj.papers, "formulas": sj.formulas, "costs": sj.costs, "schedules": sj.schedules,
     "statistics": sj.statistics, "likelihoods": sj.likelihoods, "datasets": sj.datasets, "plot": sj.plot,
 }  # fmt: skip
-HELPERS = {
-    "as_likelihood",
-    "label",
-    "rows_text",
-    "warn",
-    "suggest",
-    "numpy_or_jax",
-    "edge_all",
-    "datasets.read_runs",
-}  # what modules import for themselves
+HELPERS = {"as_likelihood"}  # of likelihoods, for the sampler alone
 
 METHODS = ["Fit", "Draws", "Allocation", "Law", "Runs"]  # classes whose methods are called in `MORE`
 
@@ -64,10 +55,11 @@ def public() -> dict[str, Any]:
     """Name to public function, every one of them; all their modules are loaded then."""
     found: dict[str, Any] = {}
     for space, module in SPACES.items():
-        for name in getattr(module, "__all__", None) or dir(module):
+        listed = getattr(module, "__all__", None)
+        for name in listed or dir(module):
             value = getattr(module, name)
-            ours = inspect.isfunction(value) and value.__module__.startswith("scalejax") and name[0] != "_"
-            if ours and not HELPERS & {name, f"{space}.{name}"} and value not in found.values():
+            ours = inspect.isfunction(value) and name[0] != "_" and (listed or value.__module__ == module.__name__)
+            if ours and name not in HELPERS and value not in found.values():
                 found[name if space == "sj" else f"{space}.{name}"] = value
     return found
 
