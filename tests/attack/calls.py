@@ -18,16 +18,7 @@ SPACES = {
     "sj": sj, "studies": sj.studies, "papers": sj.papers, "formulas": sj.formulas, "costs": sj.costs, "schedules": sj.schedules,
     "statistics": sj.statistics, "likelihoods": sj.likelihoods, "datasets": sj.datasets, "plot": sj.plot,
 }  # fmt: skip
-HELPERS = {
-    "as_likelihood",
-    "label",
-    "rows_text",
-    "warn",
-    "suggest",
-    "numpy_or_jax",
-    "edge_all",
-    "datasets.read_runs",
-}  # what modules import for themselves
+HELPERS = {"as_likelihood"}  # of likelihoods, for the sampler alone
 
 METHODS = ["Fit", "Draws", "Allocation", "Law", "Runs"]  # classes whose methods are called in `MORE`
 
@@ -64,10 +55,11 @@ def public() -> dict[str, Any]:
     """Name to public function, every one of them; all their modules are loaded then."""
     found: dict[str, Any] = {}
     for space, module in SPACES.items():
-        for name in getattr(module, "__all__", None) or dir(module):
+        listed = getattr(module, "__all__", None)
+        for name in listed or dir(module):
             value = getattr(module, name)
-            ours = inspect.isfunction(value) and value.__module__.startswith("scalejax") and name[0] != "_"
-            if ours and not HELPERS & {name, f"{space}.{name}"} and value not in found.values():
+            ours = inspect.isfunction(value) and name[0] != "_" and (listed or value.__module__ == module.__name__)
+            if ours and name not in HELPERS and value not in found.values():
                 found[name if space == "sj" else f"{space}.{name}"] = value
     return found
 
@@ -127,6 +119,11 @@ MORE = {
     "plot.valley": "sj.plot.valley(plan, 'N')", "plot.intervals": "sj.plot.intervals({'one': draws, 'two': draws}, level=0.9)",
     "plot.iso_loss": "sj.plot.iso_loss(fit, draws)", "plot.loss_against_compute": "sj.plot.loss_against_compute(fit, draws, decades=1.0)",
     "plot.profile": "sj.plot.profile(sj.profile(fit, ['alpha'], points=7), 'alpha')",
+    "plot.pairs": "x = np.geomspace(1e3, 1e9, 40)\nruns = sj.simulate(sj.laws.power_law, dict(E=1.0, A=20.0, alpha=0.3), x=x, noise=0.01)\n"
+    "sj.plot.pairs(sj.sample('power_law', runs, likelihood='normal', draws=250), ['alpha', 'E'])",
+    "plot.predictive_check": "x = np.geomspace(1e3, 1e9, 40)\n"
+    "runs = sj.simulate(sj.laws.power_law, dict(E=1.0, A=20.0, alpha=0.3), x=x, noise=0.01)\n"
+    "sj.plot.predictive_check(sj.sample('power_law', runs, likelihood='normal', draws=250).predictive_check())",
     "plot.ranks": "EXAMPLE calibrate\nsj.plot.ranks(found)",
     "plot.regret": "sj.plot.regret(sj.regret(source, N=8e9, D=15e12))",
     "plot.front": "sj.plot.front(sj.pareto(source, compute=1e21, against=lambda N: 2 * N, bounds={'N': (2e8, 1e11)}, points=4))",
