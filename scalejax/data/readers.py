@@ -36,7 +36,7 @@ def read_runs(
     unit: Unit | Mapping[str, Unit] | None = None,
     keep: Keep | None = None,
     summary: Summary | None = None,
-    step: str = "step",
+    step: str | None = None,
     replicates: Literal["keep", "mean"] = "keep",
     format: str | None = None,
     progress: bool | Progress | None = None,
@@ -62,7 +62,7 @@ def read_runs(
             "loss < 5", a mapping of columns to wanted values, a function of the columns, or a list of these, all of which must hold.
         summary: one row a run from a table of curves: "last", "min" (of the loss), or the mean of this share of the steps at the end, such
             as 0.1, with its standard error as "loss_noise". `run=` names the column of the run; what trackers keep is summed up by "last".
-        step: column of the steps, for `summary`.
+        step: column of the steps, which `summary` goes by (default "step", or one of its usual names); if named, it is read as well.
         replicates: "keep" runs of one setting as they are, or put their "mean" in one row, with their number as "replicates"; fits weigh by
             it. Settings are equal in all columns that are read but losses, seeds and names.
         format: the format of a file, where its content and suffix mislead: "csv", "json", "markdown", "log", "parquet", "feather", "numpy",
@@ -89,8 +89,10 @@ def read_runs(
     for name, value, options in (("on_bad", on_bad, ("raise", "flag", "drop")), ("replicates", replicates, ("keep", "mean"))):
         if value not in options:
             raise DataError(f"{name}={shown(value)} is unknown; {suggest(value, options)}")
+    if step is not None and roles:
+        roles = {"step": step, **roles}
     try:
-        raw, flags = _rows_to_read(table, roles, keep, summary, step, format, progress)
+        raw, flags = _rows_to_read(table, roles, keep, summary, step or "step", format, progress)
         runs = _with_units(raw, roles, unit, scale)
         if f"{_source_of_loss(roles, raw)}_noise" in raw and "loss_noise" not in runs:
             noise = resolve("loss_noise", f"{_source_of_loss(roles, raw)}_noise", raw, len(runs), numeric=True)

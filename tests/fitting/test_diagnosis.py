@@ -171,7 +171,8 @@ def test_outliers_with_weights_exclusions_groups_and_held_values(small):
         assert "agreeing starts" in text and len(text.splitlines()) == 3
 
 
-@pytest.mark.filterwarnings("ignore::scalejax.core.errors.ConvergenceWarning")  # its parameters leave their ranges
+@pytest.mark.filterwarnings("ignore::scalejax.core.errors.ConvergenceWarning")  # its parameters leave their ranges,
+@pytest.mark.filterwarnings("ignore::scalejax.core.errors.IdentifiabilityWarning")  # and some have no influence left
 def test_one_group_that_the_law_misses_is_not_hidden_by_the_others(small):
     g, n = np.random.default_rng(0), 6
     tables = [{k: v.copy() for k, v in small.items()} for _ in range(n)]

@@ -8,6 +8,7 @@ import pytest
 
 import scalejax as sj
 from scalejax.fitting.fit import make_request
+from scalejax.fitting.objective.problem import arguments
 from scalejax.fitting.solvers import lm, search, system
 from scalejax.fitting.status import Status, code
 
@@ -56,7 +57,7 @@ def test_a_column_in_pieces_is_the_column(last):
     weight = np.random.default_rng(0).uniform(size=(batch.rows, members)) * (np.arange(batch.rows) < last)[:, None]
     theta = fit.theta + 0.001 * np.arange(members)
     with jax.enable_x64(True):
-        data = batch.gather(np.zeros(members, int), weight)
+        data = arguments(spec, batch.gather(np.zeros(members, int), weight))
         ask = (spec, batch.batched, data, theta, np.full(members, 1e-3), 0.5)
         whole, pieces = system._in_column(*ask), system._in_pieces(*ask)
     for a, b in zip(whole, pieces, strict=True):

@@ -281,14 +281,14 @@ def ridge(fit, r, spread, kind="drawn"):
 def test_words_for_ridges(one_input):
     names = one_input.law.parameters[:2]
     shape = one_input.curvature[0]
-    one_input = replace(one_input, curvature=(replace(shape, correlation=np.eye(3)),))
+    one_input = replace(one_input, curvature=(replace(shape, covariance=np.eye(3)),))
     steep = ridges.correlated(ridge(one_input, -0.9995, 0.5), 0.9)[0]
     assert steep.startswith(f"Only the combination of {names[0]} and {names[1]} is determined: along the ridge one rises while the other")
     assert "falls (correlation −0.99" in steep and "neither number means anything by itself" in steep
     narrow = ridges.correlated(ridge(one_input, 0.9995, 0.05), 0.9)[0]
     assert narrow.startswith(f"{names[0]} and {names[1]} move together (correlation +0.99")
     assert ridges.correlated(ridge(one_input, 0.9, 0.5), 0.9) == []
-    nonlinearity = replace(one_input, curvature=(replace(shape, correlation=np.asarray([[1, 0.97, 0], [0.97, 1, 0], [0, 0, 1]])),))
+    nonlinearity = replace(one_input, curvature=(replace(shape, covariance=np.asarray([[1, 0.97, 0], [0.97, 1, 0], [0, 0, 1]])),))
     assert "correlation +0.970" in ridges.correlated(ridge(nonlinearity, 0.5, 0.5), 0.9)[0], "the optimum's curvature counts too"
 
 

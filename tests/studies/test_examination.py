@@ -75,7 +75,7 @@ def test_the_verbs(tmp_path, capsys):
     out = tmp_path / "runs.csv"
     columns = ["--columns", "N=params", "D=tokens", "C=6*params*tokens", "loss=ppl"]
     assert main(["import", str(log), *columns, "--keep", "finished", "params > 1", "--out", str(out)]) == 0
-    assert f"wrote 24 rows and 4 columns to {out}" in capsys.readouterr().out
+    assert capsys.readouterr().out.startswith(f"24 rows and 4 columns\nsaved {out}; next: scalejax doctor")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         runs = sj.read_runs(out)

@@ -83,7 +83,9 @@ def _of(meant: Any) -> Accepted:
         return _sure("a function", callable)
     if origin in (abc.Mapping, dict):
         return _mapping(_of(parts[0]), _of(parts[1]))
-    if origin in (abc.Sequence, abc.Iterable, list):
+    if origin is abc.Iterable:  # a mapping is one of its keys
+        return _union([_sequence(_of(parts[0])), _mapping(_of(parts[0]), ANYTHING)])
+    if origin in (abc.Sequence, list):
         return _sequence(_of(parts[0]))
     if origin is tuple:
         return _tuple([_of(part) for part in parts if part is not Ellipsis], Ellipsis in parts)

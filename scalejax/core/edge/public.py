@@ -15,7 +15,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from types import FunctionType
@@ -65,6 +65,9 @@ def edge(function: F) -> F:
                 raise refusal
             _let_out(function, args, kwargs, found)
             return found
+        except CallError as error:
+            _own_words(function, args, kwargs)
+            raise error
         except (ScalejaxError, Warning):
             raise
         except Exception as error:
@@ -77,6 +80,12 @@ def edge(function: F) -> F:
 
     _EDGED[function] = _EDGED[wrapper] = wrapper
     return wrapper  # type: ignore[return-value]
+
+
+def _own_words(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Let a function that does not suit its arguments say so itself, if it has words for it."""
+    with suppress(TypeError):
+        function(*args, **kwargs)
 
 
 @contextmanager
@@ -158,12 +167,13 @@ def _let_out(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[s
     if not isinstance(numbers, complex | float | np.ndarray | np.floating | Mapping) or not (kind_of(numbers) == "c" or nan_in(numbers)):
         return
     given = _each(function, _signature(function).bind(*args, **kwargs))
-    if any(nan_in(value) for _, value, _ in given):
+    if any(nan_in(value) for _, value, _ in given) or (kind_of(numbers) != "c" and not all_nan(numbers)):  # one of several may be unknown
         return
-    (weight, why), name, value = _oddest(given) or ((0, ""), "", None)
-    why = why if weight >= 1 else ""
+    numeric = [one for one in given if (is_number(one[1]) or is_array(one[1])) and one[0] != "seed"]
     method = "self" in _signature(function).parameters and function.__name__ != "__call__"
-    if not why and (method or numbers is not found):  # one of several may well be unknown
+    (weight, why), name, value = _oddest(numeric) or ((0, ""), "", None)
+    why = why if weight >= (2 if method else 1) else ""
+    if not why and (method or numbers is not found or function.__module__.startswith("scalejax.papers")):  # it may well be unknown
         return
     blame = f"{name}={said(value)} {why}" if why else "the arguments do not go together"
     raise _error(function)(f"{function.__name__}() has no value here, since {blame}.")
@@ -178,6 +188,13 @@ def nan_in(value: Any, deep: int = 2) -> bool:
     if isinstance(value, Mapping | list | tuple) and deep:
         return any(nan_in(item, deep - 1) for item in (value.values() if isinstance(value, Mapping) else value))
     return any(nan_in(column) for column in getattr(value, "columns", {}).values()) if type(value).__name__ == "Runs" else False
+
+
+def all_nan(value: Any) -> bool:
+    """Is all that came out NaN?"""
+    if isinstance(value, Mapping):
+        return bool(value) and all(all_nan(item) for item in value.values())
+    return bool(np.isnan(np.asarray(value, dtype=np.float64)).all()) if is_number(value) or is_array(value) else False
 
 
 def _oddest(given: Sequence[tuple[str, Any, Accepted]]) -> tuple[tuple[float, str], str, Any] | None:

@@ -49,7 +49,8 @@ def evaluate(spec: Spec, batched: tuple[bool, ...], data: Data, theta: Any, widt
     """
     parts = _in_blocks if data.weight.ndim == 3 else _in_pieces
     value, gradient, matrix, bend = parts(spec, batched, data, theta, width, safe)
-    if data.plausible is not None:
+    if spec.prior:
+        assert data.plausible is not None
         more, slope, curved = penalty(data.plausible, data.penalty_weight, theta)
         value, gradient, matrix = value + more, gradient + slope, _with_diagonal(spec, matrix, curved)
     finite = jnp.isfinite(value)
@@ -60,7 +61,7 @@ def evaluate(spec: Spec, batched: tuple[bool, ...], data: Data, theta: Any, widt
 
 def objective(spec: Spec, batched: tuple[bool, ...], data: Data, theta: Any) -> Any:
     """Weighted sum of losses and the penalty, (members,)."""
-    more = penalty(data.plausible, data.penalty_weight, theta)[0] if data.plausible is not None else 0.0
+    more = penalty(data.plausible, data.penalty_weight, theta)[0] if spec.prior and data.plausible is not None else 0.0
     if data.weight.ndim == 2:
         return jnp.sum(data.weight * data.loss.rho(residuals(spec, batched, theta, data)), axis=0) + more
     return jnp.sum(_over_blocks(spec, batched, data, theta, (), lambda *block: (objective(*block),))[0], axis=0) + more

@@ -136,8 +136,10 @@ class Curves:
             limit = np.minimum(limit, most)
             todo = np.isinf(beyond) & (limit > distance)
             if todo.any():
-                growth = (limit / distance)[..., None] ** (np.arange(1, 7) / 6)
-                self._add_sides(np.where(todo[..., None], distance[..., None] * growth, np.nan), inside, np.zeros_like(inside))
+                with np.errstate(divide="ignore", invalid="ignore"):  # of curves that nobody asks for
+                    growth = (limit / distance)[..., None] ** (np.arange(1, 7) / 6)
+                    away = np.where(todo[..., None], distance[..., None] * growth, np.nan)
+                self._add_sides(away, inside, np.zeros_like(inside))
 
     def ends(self, threshold: np.ndarray, precise: float) -> tuple[np.ndarray, np.ndarray]:
         """Natural low and high end of every curve; see `distances`."""
