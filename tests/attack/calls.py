@@ -76,6 +76,10 @@ draws = sj.laplace(fit, 200)
 source, better = (law, known), (law, {**known, "A": 900.0, "alpha": 0.38})
 plan = sj.allocate(draws, compute=1e21)
 """
+_FLOPS = (
+    "C = np.repeat([1e19, 1e20, 1e21], 9)\nn = (C / 6) ** 0.45 * np.tile(np.logspace(-0.5, 0.5, 9), 3)\n"
+    "flops = sj.simulate(law, known, N=n, D=C / (6 * n)).with_columns(C=C)\n"
+)
 # Calls of what has no example in its docstring, after `_FITTED`, and of methods that attacks should reach.
 MORE = {
     "absolute": "sj.absolute()", "asymmetric": "sj.asymmetric(over=2.0, under=1.0)", "huber": "sj.huber(1e-3)",
@@ -86,9 +90,7 @@ MORE = {
     "envelope": "steps = np.linspace(1e9, 2e10, 30)\n"
     "curves = sj.read_runs({'N': [1e8, 3e8, 1e9], 'D': np.outer([1, 1, 1], steps), 'C': np.outer([6e8, 18e8, 6e9], steps), "
     "'loss': 2 + np.outer([1.2, 1.0, 0.9], (steps / 1e9) ** -0.3)})\nsj.envelope(curves, budgets=50)",
-    "studies.accuracy_by_budget": "C = np.repeat([1e19, 1e20, 1e21], 9)\nn = (C / 6) ** 0.45 * np.tile(np.logspace(-0.5, 0.5, 9), 3)\n"
-    "flops = sj.simulate(law, known, N=n, D=C / (6 * n)).with_columns(C=C)\n"
-    "sj.studies.accuracy_by_budget(flops, 1e22, budget='C', least=2)",
+    "studies.accuracy_by_budget": f"{_FLOPS}sj.studies.accuracy_by_budget(flops, 1e22, budget='C', least=2)",
     "papers.nearest_mixture": "rng = np.random.default_rng(0)\nhere = [rng.normal(size=(12, 2)), 1 + rng.normal(size=(12, 2))]\n"
     "sj.papers.nearest_mixture(here, 0.5 + rng.normal(size=(12, 2)), steps=3)",
     "papers.transport_distance": "rng = np.random.default_rng(0)\nhere = [rng.normal(size=(12, 2)), 1 + rng.normal(size=(12, 2))]\n"
@@ -124,6 +126,22 @@ MORE = {
     "plot.predictive_check": "x = np.geomspace(1e3, 1e9, 40)\n"
     "runs = sj.simulate(sj.laws.power_law, dict(E=1.0, A=20.0, alpha=0.3), x=x, noise=0.01)\n"
     "sj.plot.predictive_check(sj.sample('power_law', runs, likelihood='normal', draws=250).predictive_check())",
+    "formulas.effective_shares": "sj.formulas.effective_shares(np.array([3.0, 2.0, 1.5]), 0.25, np.array([0.25, 0.5, 1.0]))",
+    "plot.contours": "sj.plot.contours(fit, 'N', 'D')", "plot.residuals_by_input": "sj.plot.residuals_by_input(fit, columns=2)",
+    "plot.profiles": "sj.plot.profiles(sj.profile(fit, ['alpha'], points=7), columns=2)",
+    "plot.groups": "arms = {'N': np.tile(N, 2), 'D': np.tile(D, 2), 'loss': np.r_[runs['loss'], 1.02 * runs['loss']], "
+    "'arm': np.repeat(['a', 'b'], 36)}\nsj.plot.groups(sj.fit(law, arms, by='arm', loss=sj.squared(), starts=64), base='a')",
+    "plot.isoflop": f"{_FLOPS}sj.plot.isoflop(sj.isoflop(flops))",
+    "plot.frontier": f"{_FLOPS}sj.plot.frontier(sj.isoflop(flops), name='N', level=0.9)",
+    "plot.paper": f"{_FLOPS}sj.plot.paper(sj.plot.isoflop, sj.isoflop(flops), width='column', letters=8.0, path='figure.pdf')",
+    "plot.triangle": "m = sj.laws.data_mixing_m4\nto = [(m, dict(c=1.0, t=np.array(t))) for t in ([-2.0, 0.0, 1.0], [0.0, -2.0, 1.0])]\n"
+    "sj.plot.triangle(sj.optimal_mixture(to))",
+    "plot.stages": "two = sj.chain(loss=law, accuracy=(sj.laws.llama3_accuracy, {'nll': 'loss'}))\n"
+    "own = {**law.published['bhagia2024_hellaswag'], **sj.laws.llama3_accuracy.published['bhagia2024_hellaswag']}\n"
+    "n, d = (v.ravel() for v in np.meshgrid([1.9e8, 3.7e8, 7.6e8, 1.28e9], [1e10, 2e10, 5e10, 1e11]))\n"
+    "bent = 1 + 0.002 * np.cos(np.arange(16))\n"
+    "seen = {'N': n, 'D': d, 'loss': two.of('loss')(n, d, **own) * bent, 'accuracy': two(n, d, **own) * bent}\n"
+    "both = sj.fit(two, seen, starts=32)\nsj.plot.stages(both, sj.laplace(both, 40))",
     "plot.ranks": "EXAMPLE calibrate\nsj.plot.ranks(found)",
     "plot.regret": "sj.plot.regret(sj.regret(source, N=8e9, D=15e12))",
     "plot.front": "sj.plot.front(sj.pareto(source, compute=1e21, against=lambda N: 2 * N, bounds={'N': (2e8, 1e11)}, points=4))",

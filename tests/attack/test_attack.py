@@ -25,7 +25,7 @@ from scalejax.core.errors import LONGEST, CallError, UnforeseenError, one_line, 
 
 from . import verbs
 from .attack import Score, inputs, run
-from .calls import Call, good_calls, public
+from .calls import MORE, Call, good_calls, public
 from .ends import BAD, end_of, readable
 from .odd import VALUES
 
@@ -205,6 +205,11 @@ def test_nobody_is_told_who_does_not_want_to_be(monkeypatch, wanted):
     with redirect_stderr(Terminal()) as terminal, progress.watched("allocate", wanted):
         time.sleep(1.2)
     assert not terminal.getvalue()
+
+
+def test_every_public_function_has_a_good_call_to_start_from():
+    lost = [name for name, function in public().items() if ">>>" not in (function.__doc__ or "") and name not in (*MORE, "law")]
+    assert not lost, "give them an example, or a line in calls.py"
 
 
 def test_every_verb_is_attacked():
