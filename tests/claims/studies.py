@@ -82,15 +82,12 @@ def _crossing_by_search() -> float:
     return low
 
 
-_OPT = {"125m": 1.25e8, "1.3b": 1.3e9, "6.7b": 6.7e9, "13b": 1.3e10, "30b": 3e10, "175b": 1.75e11}
-
-
 @cache
 def _opt(drop: float) -> np.ndarray:
     """Errors at the end of OPT-175B's training, from 3, 4 or 5 neighbouring smaller models."""
     runs = sj.read_runs(
         sj.datasets.path("colpret_curves", "opt_trajectories.csv"),
-        N=lambda t: np.asarray([_OPT[s] for s in t["model_size"]]),
+        N="model_size",  # "125m", "1.3b", ...
         D=lambda t: 10 ** t["num_token"].astype(float),
         loss=lambda t: np.log(t["ppl"].astype(float)),
     )

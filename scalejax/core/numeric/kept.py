@@ -150,4 +150,4 @@ def _functions(value: Any) -> Iterator[FunctionType]:
 
 def _passing(function: FunctionType) -> bool:
     """May it be gone before the process ends?"""
-    return "<locals>" in function.__qualname__ or function.__module__.partition(".")[0] != "scalejax"
+    return "<locals>" in function.__qualname__ or (function.__module__ or "").partition(".")[0] != "scalejax"
