@@ -14,7 +14,7 @@ from scipy.optimize import least_squares
 import scalejax as sj
 from scalejax.core.numeric.batching import trace_counts
 from scalejax.decisions.known import known
-from scalejax.fitting.objective.problem import residuals
+from scalejax.fitting.objective.problem import arguments, residuals
 from scalejax.fitting.solvers.system import diagonal, evaluate, places, solve
 
 DATA = Path(os.environ.get("SCALEJAX_DATA", "../shared/data"))
@@ -87,7 +87,7 @@ def test_the_sums_over_blocks_are_those_of_the_plain_objective(fitted):
         spec, batch = request.spec, request.batch
         assert batch.blocks.codes.shape == (12, 2)  # blocks are cells
         theta = jax.numpy.asarray(fitted.theta + 0.1)
-        value, gradient, matrix, _ = evaluate(spec, batch.batched, batch.blocks.gather(np.zeros(1, int)), theta, 1.0, 1.0)
+        value, gradient, matrix, _ = evaluate(spec, batch.batched, arguments(spec, batch.blocks.gather(np.zeros(1, int))), theta, 1.0, 1.0)
         data = batch.gather(np.zeros(1, int))
 
         def plain(t):
