@@ -15,7 +15,9 @@ def run() -> None:
         signal.signal(signal.SIGINT, _stop)
     from .commands import main
 
-    sys.exit(main())
+    status = main()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done but Python's own end, which would not say anything
+    sys.exit(status)
 
 
 def _stop(*_: Any) -> None:
