@@ -167,13 +167,17 @@ def _let_out(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[s
     if not isinstance(numbers, complex | float | np.ndarray | np.floating | Mapping) or not (kind_of(numbers) == "c" or nan_in(numbers)):
         return
     given = _each(function, _signature(function).bind(*args, **kwargs))
-    if any(nan_in(value) for _, value, _ in given) or (kind_of(numbers) != "c" and not all_nan(numbers)):  # one of several may be unknown
+    if any(nan_in(value) for _, value, _ in given):
         return
-    numeric = [one for one in given if (is_number(one[1]) or is_array(one[1])) and one[0] != "seed"]
     method = "self" in _signature(function).parameters and function.__name__ != "__call__"
-    (weight, why), name, value = _oddest(numeric) or ((0, ""), "", None)
-    why = why if weight >= (2 if method else 1) else ""
-    if not why and (method or numbers is not found or function.__module__.startswith("scalejax.papers")):  # it may well be unknown
+    honest = method or function.__module__.startswith("scalejax.papers")  # what these compute may well be unknown
+    if honest:
+        if kind_of(numbers) != "c" and not all_nan(numbers):
+            return
+        given = [one for one in given if (is_number(one[1]) or is_array(one[1])) and one[0] != "seed"]
+    (weight, why), name, value = _oddest(given) or ((0, ""), "", None)
+    why = why if weight >= (2 if honest else 1) else ""
+    if not why and (honest or numbers is not found):
         return
     blame = f"{name}={said(value)} {why}" if why else "the arguments do not go together"
     raise _error(function)(f"{function.__name__}() has no value here, since {blame}.")
