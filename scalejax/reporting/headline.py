@@ -86,6 +86,7 @@ def sure(study: Study) -> str:
 
 
 def opening(study: Study, against: Sequence[str]) -> str:
+    """How the fit ended, and how many things speak against it."""
     status, level = study.fit.status, study.fit.verdict.level
     if not status.usable:
         return f"The fit failed ({status.value}); do not use its numbers: {status.sentence[0].lower()}{status.sentence[1:]}"
@@ -132,6 +133,7 @@ def groups_by_loss(study: Study, index: int = -1) -> list[Standing]:
 
 
 def size(study: Study, residual: float) -> str:
+    """A residual in words: a share of the outcome for fits on logarithms, else in its unit."""
     return percent(np.expm1(residual)) if study.fit.request.on == "log" else number(residual, 2)
 
 
@@ -240,4 +242,5 @@ def _remark(study: Study, ends: str, factor: float) -> str:
 
 
 def percent(share: float) -> str:
+    """A share as per cent, with two digits."""
     return f"{100 * share:.2g} %"
