@@ -220,7 +220,8 @@ class Fit(Shown):
                 "clustered": those of one unit go together: rows with the same entry in the column `groups` (checkpoints of a run, runs of
                 a size or a seed), or neighbours on a loss curve.
                 "wider": for every parameter the one of the first two that gives the wider interval.
-                Default: "clustered" for loss curves and where `diagnosis` finds that the residuals cluster strongly, else "wider".
+                Default: "clustered" for loss curves and where `diagnosis` finds that the residuals cluster strongly, else "wider"; with
+                a misfit "model".
             groups: the column that names the units, or several that do together, for "clustered" (which it implies).
         """
         return _stack(self, standard_errors(self.request, self.theta, spread(self, covariance, groups).matrix))

@@ -69,6 +69,7 @@ def test_a_law_that_bends_is_told_from_its_misfit():
     plain, with_it = (sj.fit(LAW, bent(), misfit=size, loss=sj.squared()) for size in (False, True))
     assert not plain.verdict.good and with_it.verdict.good
     assert np.std(with_it.residuals) < 0.0012 < np.std(plain.residuals)
+    assert with_it.interval(0.9)["alpha"] == with_it.interval(0.9, "model")["alpha"]  # whatever its residuals have in common
     low, high = with_it.interval(0.9)["alpha"]
     assert low < TRUE["alpha"] < high
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ...core.errors import FitError, suggest
+from ..objective.penalty import MISFIT
 from .clustered import clustered_parts
 from .intervals import freedom, quantile_of
 
@@ -107,7 +108,9 @@ def _wider(robust: Spread, model: Spread) -> Spread:
 
 
 def default(fit: Fit) -> tuple[Covariance, str | None]:
-    """Kind and units of a fit's intervals: clustered for curves and where its residuals cluster strongly, else the wider."""
+    """Kind and units of a fit's intervals: the model's with a misfit, clustered for curves and clustering residuals, else the wider."""
+    if MISFIT in fit.law.parameters:
+        return "model", None  # what residuals have in common is what the misfit describes, whose prior counts
     if fit.request.curves:
         return "clustered", None
     units = fit.diagnosis.units
