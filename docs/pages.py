@@ -278,9 +278,7 @@ def area_page(title: str, area: Any) -> str:
 def members(area: Any) -> Iterator[tuple[str, str, Any]]:
     if isinstance(area, ModuleType):
         prefix = "sj." + area.__name__.split(".")[-1]
-        own = [name for name, one in vars(area).items() if inspect.isfunction(one) and one.__module__ == area.__name__]
-        listed = getattr(area, "__all__", None) or own
-        found = [(prefix, name, getattr(area, name)) for name in listed if not name.startswith("_")]
+        found = [(prefix, name, getattr(area, name)) for name in area.__all__]
     else:
         found = [("sj", name, getattr(sj, name)) for name, home in sj._HOMES.items() if home.split(".")[0] in area]
     for prefix, name, one in found:

@@ -8,7 +8,7 @@ import importlib
 import subprocess
 import sys
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 
 import pytest
 
@@ -95,6 +95,11 @@ def test_type_checkers_see_the_same_public_names():
     for name, (module, own) in homes.items():
         public = getattr(sj, name)  # loads its home
         assert getattr(importlib.import_module(f"scalejax.{module}".rstrip(".")), own) is public
+
+
+def test_namespaces_show_their_public_names_alone():
+    for space in (sj, *(one for name in sj.__all__ if isinstance(one := getattr(sj, name), ModuleType))):
+        assert sorted(space.__all__) == dir(space), space.__name__
 
 
 def test_importing_does_not_touch_the_precision_of_jax():

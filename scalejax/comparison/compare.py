@@ -12,7 +12,7 @@ import numpy as np
 from ..core.errors import DataError, FitError, suggest
 from ..core.numeric.precision import double
 from ..core.numeric.statistics import ends
-from ..core.table import Shown, Table, formatted
+from ..core.table import Note, Shown, Table, formatted
 from ..posteriors.checks.influence import loo as leave_one_out
 from ..posteriors.checks.influence import observed_rows
 from ..posteriors.checks.psis import Loo, pseudo_bma_weights, stacking_weights
@@ -108,7 +108,7 @@ class Comparison(Shown):
                 f"{bad} of {len(loo.khat)} too high" if bad else "good",
             ])  # fmt: skip
         notes = [f"{len(self.lpd)} observations, leave-one-out. {self.verdict}"]
-        notes += [f"{name}: {loo.verdict}" for name, loo in self.loo.items() if len(loo.influential)]
+        notes += [Note(f"{name}: {loo.verdict}", "influential") for name, loo in self.loo.items() if len(loo.influential)]
         header = ["law", "elpd", "behind", "std. error", "p_loo", "stacking weight", "pseudo-BMA+", "k-hat"]
         return Table(header, rows, notes=notes)
 

@@ -14,9 +14,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .edge.public import edge_all
+from .edge.public import publish
 from .errors import DataError, suggest
 from .numeric.precision import numpy_or_jax
+
+__all__ = ["constant", "cosine", "cyclic", "decay", "from_optax", "join", "linear", "multi_step", "power", "to_optax", "with_warmup", "wsd"]
 
 # How a decay falls from 1 to 0 while x goes from 0 to 1; shapes as in Haegele et al. 2024, arXiv:2405.18392.
 SHAPES: dict[str, Callable[[Any], Any]] = {
@@ -213,7 +215,4 @@ def to_optax(schedule: Any) -> Callable[[Any], Any]:
     return lambda step: jnp.asarray(rates, dtype=float)[jnp.clip(step, 0, len(rates) - 1)]
 
 
-edge_all(
-    globals(),
-    ("constant", "cosine", "cyclic", "decay", "from_optax", "join", "linear", "multi_step", "power", "to_optax", "with_warmup", "wsd"),
-)
+publish(globals())

@@ -22,10 +22,12 @@ from typing import Any
 import numpy as np
 
 from ..core.checks import rows_text
-from ..core.edge.public import edge_all
+from ..core.edge.public import publish
 from ..core.errors import DataError, DataWarning, suggest, warn
 from ..core.runs import Flag, Runs
 from .readers import Role, read_runs
+
+__all__ = ["info", "list", "load", "path"]
 
 _EMBEDDED = {"pylib": "pylib.csv"}
 
@@ -164,4 +166,4 @@ def _fetch(name: str, entry: Mapping[str, str]) -> Path:
         ) from error
 
 
-edge_all(globals(), ("info", "list", "load", "path"))
+publish(globals())

@@ -14,7 +14,7 @@ import numpy as np
 from ..core.answer import Answer
 from ..core.errors import DecisionError, ScalejaxError
 from ..core.numeric.statistics import evenly
-from ..core.table import Named, Table, number
+from ..core.table import Named, Note, Table, number
 from ..fitting.result import Fit
 
 _DRAWS = 1000
@@ -67,7 +67,7 @@ class Averaged(Named, Answer):
             for law, answer in self.answers.items():
                 cells = iter([number(float(np.ravel(point_of(answer, name))[i]), 4) for name in columns])
                 out.append([f"{law} ({100 * self.weights[law]:.0f} %)", *("" if interval else next(cells) for interval in intervals)])
-        notes = [*self._drawn, *(f"{law} has no answer: {why}" for law, why in self.refused.items())]
+        notes = [*self._drawn, *(Note(f"{law} has no answer: {why}", "law-without-answer") for law, why in self.refused.items())]
         return Table(["law", *head], out, notes=notes)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..core.edge.public import edge_all
+from ..core.edge.public import publish
 from ..core.errors import DecisionError
 from .accounting import fine_grained_flops, gated_params, gemstones_flops, gemstones_params, gpu_hours, sequence_flops
 from .configured.from_config import from_config
@@ -334,4 +334,4 @@ def epochs(D, U, h=1.0):
     return 1.0 * h * D / U
 
 
-edge_all(globals(), __all__)
+publish(globals())

@@ -15,11 +15,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..core.checks import rows_text
-from ..core.edge.public import edge_all
+from ..core.edge.public import publish
 from ..core.errors import DataError, FitError, suggest
 from ..core.lazy import whole
 from ..core.runs import Runs
 from .columns import configurations, labels, numbers
+
+__all__ = ["Likelihood", "beta_binomial", "binomial", "huber", "normal", "student_t"]
 
 
 @dataclass(frozen=True)
@@ -390,4 +392,4 @@ def as_likelihood(likelihood: Likelihood | str, by: str | None = None) -> Likeli
     raise FitError(f"likelihood={likelihood!r} is unknown; {suggest(str(likelihood), _NAMES)} Or build one with sj.likelihoods.")
 
 
-edge_all(globals(), ("beta_binomial", "binomial", "huber", "normal", "student_t"))
+publish(globals())

@@ -14,7 +14,7 @@ from ..core.errors import FitError
 from ..core.frozen import Frozen
 from ..core.numeric.precision import double
 from ..core.numeric.statistics import ends
-from ..core.table import Table, entry, number
+from ..core.table import Note, Table, entry, number
 from ..fitting.identify import inseparable_inputs
 from ..fitting.objective.groups import label
 from ..fitting.predict import inputs_by_name
@@ -90,7 +90,8 @@ class Posterior(Draws):
     def _undetermined(self) -> list[str]:
         """What the inputs of the runs cannot tell apart, as `fit` says it; chains may have mixed all the same, as the priors allow."""
         sentence = inseparable_inputs(self.request)
-        return [sentence, "How they share the loss is what the priors say, not the runs."] if sentence else []
+        said = "How they share the loss is what the priors say, not the runs."
+        return [Note(f"{sentence} {said}", "not-identified", "error")] if sentence else []
 
     def label(self, name: str, index: tuple[int, ...] = ()) -> str:
         """Name of one sampled number, such as "alpha", "t[0]", or with its group "A[dense]", "sigma[lab]"."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.edge.public import edge_all
+from ..core.edge.public import publish
 from ..core.errors import DecisionError, FitError
 from ..core.numeric.statistics import ends
 from ..decisions.allocate import Allocation
@@ -354,4 +354,4 @@ def curve(
     return style.finish(ax)
 
 
-edge_all(globals(), __all__)
+publish(globals())

@@ -18,7 +18,6 @@ SPACES = {
     "sj": sj, "studies": sj.studies, "papers": sj.papers, "formulas": sj.formulas, "costs": sj.costs, "schedules": sj.schedules,
     "statistics": sj.statistics, "likelihoods": sj.likelihoods, "datasets": sj.datasets, "plot": sj.plot,
 }  # fmt: skip
-HELPERS = {"as_likelihood"}  # of likelihoods, for the sampler alone
 
 METHODS = ["Fit", "Draws", "Allocation", "Law", "Runs"]  # classes whose methods are called in `MORE`
 
@@ -55,11 +54,9 @@ def public() -> dict[str, Any]:
     """Name to public function, every one of them; all their modules are loaded then."""
     found: dict[str, Any] = {}
     for space, module in SPACES.items():
-        listed = getattr(module, "__all__", None)
-        for name in listed or dir(module):
+        for name in module.__all__:
             value = getattr(module, name)
-            ours = inspect.isfunction(value) and name[0] != "_" and (listed or value.__module__ == module.__name__)
-            if ours and name not in HELPERS and value not in found.values():
+            if inspect.isfunction(value) and value not in found.values():
                 found[name if space == "sj" else f"{space}.{name}"] = value
     return found
 

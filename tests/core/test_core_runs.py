@@ -305,3 +305,13 @@ def test_truncated_files(tmp_path, kind, keep):
     path.write_bytes(content[: int(keep * len(content))])
     with pytest.raises(sj.DataError, match=rf"runs\.{kind}.*is the file complete"):
         sj.read_runs(path)
+
+
+@pytest.mark.parametrize("made", [dict, pd.DataFrame, pa.table], ids=["mapping", "frame", "arrow"])
+def test_a_table_does_where_runs_are_worked_on(made):
+    grid = made({"N": [1e8, 1e8, 1e9], "lr": [1e-3, 2e-3, 1e-3], "loss": [3.0, 3.1, 2.5]})
+    assert sj.studies.near_optimal(grid, cells=["N"])["lr"].tolist() == [1e-3, 1e-3]
+    with pytest.raises(sj.DataError, match="'D'"):
+        sj.studies.near_optimal(runs=grid)
+    with pytest.raises(sj.DataError, match=r"sj\.read_runs"):
+        sj.studies.near_optimal([1.0, 2.0])

@@ -41,6 +41,14 @@ def simulated(seed: int, rows: int = 60, complete: int = 20) -> dict[str, np.nda
     return {"N": N, "D": D, "loss": loss * np.exp(NOISE["loss"] * rng.standard_normal(rows)), "accuracy": accuracy}
 
 
+def test_laws_of_a_chain_go_by_name():
+    named = sj.chain(loss="chinchilla", accuracy=("llama3_accuracy", {"nll": "loss"}))
+    given = sj.chain(loss=sj.laws.chinchilla, accuracy=(sj.laws.llama3_accuracy, {"nll": "loss"}))
+    assert repr(named) == repr(given) and named.stages == given.stages
+    with pytest.raises(sj.LawError, match="no law 'chinchila'; did you mean 'chinchilla'"):
+        sj.chain(loss="chinchila", accuracy=sigmoid)
+
+
 @pytest.fixture(scope="module")
 def table() -> dict[str, np.ndarray]:
     return simulated(0)

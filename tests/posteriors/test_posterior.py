@@ -90,12 +90,14 @@ def test_complaints_name_what_to_fix_and_never_what_is_set():
     slow = np.repeat(rng.standard_normal(20), 100)  # every value stays for a hundred draws
     values = {"A": slow, "alpha": slow + 0.01 * rng.standard_normal(2000), "E": rng.standard_normal(2000)}
     energy, steps, diverges = rng.standard_normal((2, 1000)), np.ones((2, 1000)), np.zeros((2, 1000), bool)
-    said = " ".join(Chains(diverges, energy, steps, 0.8, 5_000, 5_000).complaints(values))
+    complaints = Chains(diverges, energy, steps, 0.8, 5_000, 5_000).complaints(values)
+    assert [(note.code, note.severity) for note in complaints] == [("not-mixed", "error"), ("few-draws", "warning")]
+    said = " ".join(complaints)
     assert "after 5,000 gradients" in said and "Raise budget=" in said
     assert "fix A or alpha, which move together (correlation 1.00)" in said or "fix alpha or A" in said
     diverges = diverges | (np.arange(1000) == 3)
     (said,) = Chains(diverges, energy, steps, 0.998).complaints({"E": values["E"]})
-    assert "diverged (0.1 %) at accept=0.998" in said and "Raise accept" not in said
+    assert said.code == "divergent" and "diverged (0.1 %) at accept=0.998" in said and "Raise accept" not in said
     assert "Raise accept, to 0.99" in Chains(diverges, energy, steps, 0.8).complaints({"E": values["E"]})[0]
     (few,) = Chains(diverges[:, :150] & False, energy[:, :150], steps[:, :150]).complaints({"E": values["E"][:300]})
     assert "Ask for more draws" in few

@@ -116,6 +116,7 @@ def test_no_interval_without_a_degree_of_freedom():
     runs = sj.read_runs({**THREE, "N": THREE["C"] / (6 * THREE["D"])}).take(np.arange(6))
     found = sj.isoflop(runs, replicates=100)
     assert found.interval()["a"] == (-np.inf, np.inf) and "nothing tells the noise" in repr(found)
+    assert "no-noise" in [note["code"] for note in found.table().to_dict()["notes"] if isinstance(note, dict)]
     assert sj.isoflop(runs, degree=2).draws == {}
     with pytest.raises(sj.FitError, match="only 3 sizes"):
         sj.isoflop(runs, degree=3)

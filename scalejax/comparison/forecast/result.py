@@ -13,7 +13,7 @@ from ...core.checks import check_count
 from ...core.errors import FitError, suggest
 from ...core.lazy import picture
 from ...core.numeric.precision import double
-from ...core.table import Shown, Table, formatted, number, span
+from ...core.table import Note, Shown, Table, formatted, number, span
 from ...decisions.averaged import LawAverage
 from ...fitting.result import Fit
 from .columns import Columns, Link
@@ -169,8 +169,11 @@ class Forecast(LawAverage, Shown):
             row += [number(float(10 ** self.reach[i]), 2), *(formatted(share[i], ".0f") for share in shares.values())]
             rows.append(row)
         best = ", ".join(f"{name} ({100 * w:.0f} %)" for name, w in list(self.weights.items())[:3])
-        notes = [self.verdict, f"Average of {len(self.weights)} laws fitted to {self.runs} runs in {self.seconds:.1f} s; heaviest: {best}."]
-        notes += [f"{said[0].upper()}{said[1:]}." for said in self.notes]
+        notes = [
+            Note(self.verdict, "past-errors", "info"),
+            f"Average of {len(self.weights)} laws fitted to {self.runs} runs in {self.seconds:.1f} s; heaviest: {best}.",
+        ]
+        notes += [Note(f"{said[0].upper()}{said[1:]}.", "left-out") for said in self.notes]
         return Table(head, rows, f"Forecast of {self.target}", notes, ends=(_SHOWN, 0))
 
     def columns_at(self, level: float = 0.9) -> dict[str, np.ndarray]:

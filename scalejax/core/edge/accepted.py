@@ -31,7 +31,7 @@ class Accepted:
         holds: is this a value of the kind? As far as it can be told.
         surely: could it be one, also of a function that takes more than its annotation says? Containers are not looked into.
         as_int: a whole number is wanted.
-        options: of a Literal.
+        options: of a Literal. runs: `Runs` are among what is wanted.
     """
 
     words: str
@@ -39,6 +39,7 @@ class Accepted:
     surely: Callable[[Any], bool] = lambda v: True
     as_int: bool = False
     options: tuple[str, ...] = ()
+    runs: bool = False
 
     @property
     def _listed(self) -> str:
@@ -90,7 +91,7 @@ def _of(meant: Any) -> Accepted:
     if origin is tuple:
         return _tuple([_of(part) for part in parts if part is not Ellipsis], Ellipsis in parts)
     if isinstance(meant, type) and meant is not object:
-        return Accepted(_named(meant), lambda v: isinstance(v, meant))
+        return Accepted(_named(meant), lambda v: isinstance(v, meant), runs=meant.__name__ == "Runs")
     return ANYTHING
 
 
@@ -110,6 +111,7 @@ def _union(members: Sequence[Accepted]) -> Accepted:
         lambda v: any(m.surely(v) for m in members),
         as_int=any(m.as_int for m in members) and not any(m is _ATOMS[float] for m in members),
         options=tuple(option for m in members for option in m.options),
+        runs=any(m.runs for m in members),
     )
 
 
@@ -156,6 +158,11 @@ def is_array(value: Any) -> bool:
     """An array of NumPy or JAX."""
     jax = sys.modules.get("jax")
     return isinstance(value, np.ndarray) or (jax is not None and isinstance(value, jax.Array))
+
+
+def is_table(value: Any) -> bool:
+    """A mapping of columns, a frame of pandas, polars or arrow, or an array of records."""
+    return isinstance(value, Mapping) or hasattr(value, "columns") or bool(getattr(getattr(value, "dtype", None), "names", None))
 
 
 def is_number(value: Any) -> bool:

@@ -1,7 +1,8 @@
 """The edge of the public functions: what comes in is looked at once, and whatever goes wrong inside ends in one sentence.
 
 Every function of a public namespace and every method of a result passes through `edge`. Before the call: unknown and missing arguments,
-and values that arithmetic would take for something else (masked, complex, dates). What the annotations rule out is refused unless the
+and values that arithmetic would take for something else (masked, complex, dates); a table becomes the `Runs` that the function
+works on. What the annotations rule out is refused unless the
 function refuses it in words of its own. After a call that failed in a way nobody foresaw: the argument that is to blame, as far as it can
 be told, from the annotations and from what is odd about it.
 """
@@ -24,8 +25,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..errors import CallError, DataError, DecisionError, FitError, LawError, ScalejaxError, UnforeseenError, suggest
+from ..lazy import late
 from ..progress import watched
-from .accepted import ANYTHING, Accepted, accepted, is_array, is_number, is_traced, is_whole, kind_of, said
+from .accepted import ANYTHING, Accepted, accepted, is_array, is_number, is_table, is_traced, is_whole, kind_of, said
 
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
@@ -58,6 +60,7 @@ def edge(function: F) -> F:
             return function(*args, **kwargs)
         token, refusal = _INSIDE.set(True), None
         try:
+            args, kwargs = _with_runs(function, args, kwargs)
             refusal = _let_in(function, args, kwargs)
             with watched(function.__name__, kwargs.get("progress")):
                 found = function(*args, **kwargs)
@@ -118,6 +121,12 @@ def edge_all(space: dict[str, Any], names: Iterable[str]) -> None:
                 home[own] = space[name]
 
 
+def publish(space: dict[str, Any]) -> None:
+    """Put the functions that a module lists in `__all__` behind `edge`, and let `dir` show the listed names alone."""
+    edge_all(space, space["__all__"])
+    space["__dir__"] = lambda: sorted(space["__all__"])
+
+
 def _error(function: Callable[..., Any]) -> type[ScalejaxError]:
     """The error of arguments of a function, by where it lives."""
     home = function.__module__.removeprefix("scalejax.")
@@ -127,6 +136,19 @@ def _error(function: Callable[..., Any]) -> type[ScalejaxError]:
 @functools.lru_cache(maxsize=4096)
 def _signature(function: Callable[..., Any]) -> inspect.Signature:
     return inspect.signature(function)
+
+
+def _with_runs(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments with `Runs` in the place of a table, where these alone are worked on."""
+    kinds = {name: kind for name, kind in accepted(function).items() if kind.runs and name != "return"}
+    if not kinds:
+        return args, kwargs
+    bound = _bound(function, args, kwargs)
+    for name, kind in kinds.items():
+        value = bound.arguments.get(name)
+        if is_table(value) and not kind.holds(value):
+            bound.arguments[name] = late("data.readers", "read_runs")(value)
+    return bound.args, bound.kwargs
 
 
 def _let_in(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> ScalejaxError | None:

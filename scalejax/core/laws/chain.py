@@ -10,6 +10,7 @@ from typing import Any
 
 from ..edge.public import edged
 from ..errors import LawError, suggest
+from ..lazy import late
 from ..numeric.kept import remembered
 from .domains import Domain
 from .law import Law
@@ -122,15 +123,15 @@ class Chain(Law):
         raise LawError(f"{where} names {name!r}, which is not a parameter of {self.name!r}; {suggest(name, self.parameters)}")
 
 
-def chain(**stages: Law | tuple[Law, Mapping[str, str]]) -> Chain:
+def chain(**stages: Law | str | tuple[Law | str, Mapping[str, str]]) -> Chain:
     r"""Join laws whose outputs are inputs of others, such as compute -> loss -> accuracy:
 
         loss = f(x; theta_1),    accuracy = g(loss, z; theta_2),    accuracy(x, z) = g(f(x; theta_1), z; theta_2)
 
     Args:
-        **stages: what a law predicts = the law, the answer last. An output goes by name into every law with an input of that name; where
-            the law calls it differently, give (law, {"its input": "output of the chain"}). Several laws may take one output, such as eight
-            benchmarks from one loss.
+        **stages: what a law predicts = the law or its name, the answer last. An output goes by name into every law with an input of
+            that name; where the law calls it differently, give (law, {"its input": "output of the chain"}). Several laws may take one
+            output, such as eight benchmarks from one loss.
 
     Returns:
         Chain, a `Law` of the inputs x and z and of all parameters. A parameter name that several laws have is prefixed by the stage,
@@ -177,6 +178,7 @@ def chain(**stages: Law | tuple[Law, Mapping[str, str]]) -> Chain:
 
 def _stage(name: str, given: Any, stages: Mapping[str, Any]) -> Stage:
     law, renamed = given if isinstance(given, tuple) and len(given) == 2 else (given, {})
+    law = late("zoo", "laws")[law] if isinstance(law, str) else law
     if not isinstance(law, Law) or isinstance(law, Chain):
         raise LawError(f"chain({name}={given!r}) is not a law; pass a law such as sj.laws.chinchilla, or (law, {{'its input': 'output'}}).")
     if law.output_axis is not None:

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..edge.public import edge_all
+from ..edge.public import publish
 from ..errors import DataError, DecisionError, FitError
+
+__all__ = ["akima", "ends", "evenly", "isotonic", "lower_hull", "ranks", "spearman", "undominated"]
 
 
 def ends(draws: np.ndarray, level: float) -> tuple[Any, Any]:
@@ -168,4 +170,4 @@ def akima(x: np.ndarray, y: np.ndarray, at: np.ndarray) -> np.ndarray:
     return y[..., i] + s * (t[..., i] + s * (quadratic + s * cubic))
 
 
-edge_all(globals(), ("akima", "ends", "evenly", "isotonic", "lower_hull", "ranks", "spearman", "undominated"))
+publish(globals())

@@ -13,7 +13,7 @@ from ...core.errors import DecisionError, suggest
 from ...core.numeric.precision import double
 from ...core.numeric.roots import between as root_between
 from ...core.numeric.roots import changes
-from ...core.table import Table
+from ...core.table import Note, Table
 from ..costs import six_nd
 from ..pairing import Pair
 from ..question import numbers
@@ -63,7 +63,7 @@ class BreakEven(Answer):
         notes = ["; ".join([f"{self.over} from {low:g} to {high:g}", *self._drawn])]
         if np.any(self.missing):
             where = "; they count as 0 or infinite" if len(self.values) == 1 else "; they are left out"
-            notes.append(f"in up to {share(self.missing)} of the draws there is no such crossing{where}")
+            notes.append(Note(f"in up to {share(self.missing)} of the draws there is no such crossing{where}", "unmet"))
         return Table(head, rows, title=f"Break-even of {' and '.join(self.names)}", notes=notes)
 
 

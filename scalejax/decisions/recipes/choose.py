@@ -12,7 +12,7 @@ import numpy as np
 from ...core.answer import Answer, shaped
 from ...core.errors import DecisionError, suggest
 from ...core.numeric.precision import double
-from ...core.table import Table, number
+from ...core.table import Note, Table, number
 from ...optimum.many import Optima
 from ..costs import six_nd
 from ..diagnosis import unlimited
@@ -65,7 +65,7 @@ class Choice(Answer):
         notes = self._drawn
         none = [name for name, loss in self.losses.items() if not np.all(np.isfinite(loss))]
         if none:
-            notes.append(f"no plan for some budgets within bounds and caps: {', '.join(none)}")
+            notes.append(Note(f"no plan for some budgets within bounds and caps: {', '.join(none)}", "no-plan"))
         for switch in self.switches:
             text = f"{switch.better[0]} to {switch.better[1]} at {number(switch.values[0], 4)}"
             if switch.draws:

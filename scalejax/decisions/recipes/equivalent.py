@@ -14,7 +14,7 @@ from ...core.errors import DecisionError, suggest
 from ...core.laws.law import Law
 from ...core.numeric.precision import double
 from ...core.numeric.roots import between, changes
-from ...core.table import Table
+from ...core.table import Note, Table
 from ..pairing import Pair
 from ..question import limits, numbers
 from .arm import Arm, arms, made_by, no_cost
@@ -51,13 +51,14 @@ class Equivalent(Answer):
         head, rows = self._rows(columns, level)
         notes = self._drawn
         if not np.all(np.isfinite(self.value)):
-            notes.append(f"∞: no {self.name} is enough for this loss")
+            notes.append(Note(f"∞: no {self.name} is enough for this loss", "unreachable"))
         if np.any(np.asarray(self.value) == 0):
-            notes.append(f"0: the smallest {self.name} is already better")
+            notes.append(Note(f"0: the smallest {self.name} is already better", "at-bound"))
         if np.any(self.unreached):
-            notes.append(f"in up to {share(self.unreached)} of the draws no {self.name} gives the loss; they count as infinite or 0")
+            said = f"in up to {share(self.unreached)} of the draws no {self.name} gives the loss; they count as infinite or 0"
+            notes.append(Note(said, "unmet"))
         if self.several:
-            notes.append(f"several values of {self.name} give the loss; the smallest is shown")
+            notes.append(Note(f"several values of {self.name} give the loss; the smallest is shown", "several"))
         return Table(head, rows, title=f"Equivalent {self.name}", notes=notes)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...core.answer import Answer, shaped, share
 from ...core.numeric.precision import double
-from ...core.table import Table
+from ...core.table import Note, Table
 from ..costs import six_nd
 from ..diagnosis import explain, reach
 from ..pairing import Pair
@@ -47,9 +47,10 @@ class ComputeMultiplier(Answer):
         head, rows = self._rows(columns, level)
         notes = ["; ".join([f"cost {' and '.join(dict.fromkeys(self.costs))}", *self._drawn])]
         if not np.all(np.isfinite(self.base_compute)):
-            notes.append("∞: the base cannot reach this loss with any compute")
+            notes.append(Note("∞: the base cannot reach this loss with any compute", "unreachable"))
         if np.any(self.unreached):
-            notes.append(f"in up to {share(self.unreached)} of the draws the base cannot reach the loss; their multiplier is infinite")
+            said = f"in up to {share(self.unreached)} of the draws the base cannot reach the loss; their multiplier is infinite"
+            notes.append(Note(said, "unmet"))
         return Table(head, rows, title="Effective compute", notes=notes)
 
 

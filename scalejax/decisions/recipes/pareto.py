@@ -12,7 +12,7 @@ import numpy as np
 from ...core.answer import Answer, share
 from ...core.errors import DecisionError
 from ...core.numeric.precision import double
-from ...core.table import Table
+from ...core.table import Note, Table
 from ...optimum.many import Optima
 from ..costs import six_nd
 from ..diagnosis import explain, unlimited
@@ -60,7 +60,7 @@ class Pareto(Answer):
         notes = ["; ".join([*([f"all at {self.held}"] if self.held else []), *self._drawn])] if self.held or self._drawn else []
         notes.append(f"rate: {self.names[0]} gains rate{unit} for 1 % more {self.names[1]}")
         if np.any(self.unmet):
-            notes.append(f"up to {share(self.unmet)} of the draws have no such plan; they count as infinite")
+            notes.append(Note(f"up to {share(self.unmet)} of the draws have no such plan; they count as infinite", "unmet"))
         return Table(head, rows, title=f"Front of {self.names[0]} and {self.names[1]}", notes=notes)
 
 

@@ -14,7 +14,7 @@ from ...core.laws.law import Law
 from ...core.numeric.precision import double
 from ...core.progress import Progress, reporter
 from ...core.runs import Runs
-from ...core.table import Shown, Table, entry
+from ...core.table import Note, Shown, Table, entry
 from ...data.readers import read_runs
 from ...fitting.fit import find_law
 from ..model.coordinates import unconstrained
@@ -79,9 +79,11 @@ class Calibration(Shown):
                 cells = [f"{100 * np.asarray(share[name])[index]:.1f}" for share in shares]
                 rows.append([entry(name, index), f"{np.asarray(p)[index]:.3f}", *cells])
         count = len(next(iter(self.ranks.values())))
-        notes = [f"{count:,} simulations, ranks among {self.draws} draws, {self.divergences} divergences."]
-        notes += [f"{self.skipped} prior draws were skipped: the law's output is not finite there."] if self.skipped else []
-        notes += self.complaints or ["The ranks are as even as those of right posteriors."]
+        notes = [f"{count:,} simulations, ranks among {self.draws} draws, divergent draws: {self.divergences:,}."]
+        notes += (
+            [Note(f"{self.skipped} prior draws were skipped: the law's output is not finite there.", "not-finite")] if self.skipped else []
+        )
+        notes += [Note(said, "uneven-ranks") for said in self.complaints] or ["The ranks are as even as those of right posteriors."]
         return Table(["quantity", "p of even ranks", *(f"{100 * level:g} % holds" for level in LEVELS)], rows, notes=notes)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.table import Table, entry
+from ...core.table import Note, Table, entry
 from .convergence import bfmi, ess_bulk, ess_tail, split_rhat
 from .psis import khat_limit
 
@@ -75,23 +75,22 @@ class Chains:
 
     def complaints(self, values: Values, label: Label | None = None) -> list[str]:
         """What speaks against trusting the draws, and what to do, a sentence each; empty if nothing does."""
-        found, out = _numbers(self.convergence(values), label or entry), []
+        found = _numbers(self.convergence(values), label or entry)
+        out: list[str] = []
         rhat, bulk, tail = self.worst(values)
         spent = f"after {self.gradients:,} gradients" if self.gradients else "in these draws"
         few = self.steps.size < 2 * ENOUGH
         longer = "Ask for more draws" if few else "Raise budget="
         if not rhat <= RHAT:
             name = max(found, key=lambda n: np.nan_to_num(found[n][0], nan=np.inf))
-            out.append(
-                f"The chains have not mixed {spent}: R-hat of {name} is {rhat:.3f}, above {RHAT}. "
-                f"{longer}, or {self._hold(values, name, label)}."
-            )
+            said = f"The chains have not mixed {spent}: R-hat of {name} is {rhat:.3f}, above {RHAT}."
+            out.append(Note(f"{said} {longer}, or {self._hold(values, name, label)}.", "not-mixed", "error"))
         if not min(bulk, tail) >= ENOUGH:
             name = min(found, key=lambda n: np.nan_to_num(min(found[n][1:]), nan=-1.0))
-            out.append(
-                f"The draws are worth only {min(bulk, tail):.0f} independent ones {spent}, by {name}; {ENOUGH} are needed for percentiles. "
-                f"{longer}{'' if few else ', or ' + self._hold(values, name, label)}."
+            said = (
+                f"The draws are worth only {min(bulk, tail):.0f} independent ones {spent}, by {name}; {ENOUGH} are needed for percentiles."
             )
+            out.append(Note(f"{said} {longer}{'' if few else ', or ' + self._hold(values, name, label)}.", "few-draws"))
         if self.divergences:
             share = 100 * self.divergences / self.diverging.size
             smaller = (
@@ -99,9 +98,11 @@ class Chains:
                 if self.accept < 0.99
                 else "Smaller steps will hardly help: give narrower priors=, or fix a parameter"
             )
-            out.append(f"{self.divergences} of {self.diverging.size} draws diverged ({share:.2g} %) at accept={self.accept:g}. {smaller}.")
+            many = f"{self.divergences:,} of {self.diverging.size:,} draws diverged ({share:.2g} %)"
+            out.append(Note(f"{many} at accept={self.accept:g}. {smaller}.", "divergent"))
         if not (low := float(np.min(bfmi(self.energy)))) >= LOW_ENERGY:
-            out.append(f"The energy moves too little between draws (fraction {low:.2f}, below {LOW_ENERGY}); the tails may be cut off.")
+            said = f"The energy moves too little between draws (fraction {low:.2f}, below {LOW_ENERGY}); the tails may be cut off."
+            out.append(Note(said, "low-energy"))
         return out
 
     def _hold(self, values: Values, name: str, label: Label | None) -> str:
@@ -121,7 +122,7 @@ class Chains:
             for index in np.ndindex(np.shape(rhat)):
                 cells = (np.asarray(v)[index] for v in (rhat, bulk, tail))
                 rows.append([label(name, index), *(f"{v:.{d}f}" for v, d in zip(cells, (4, 0, 0), strict=True))])
-        note = f"{self.count} chains, {self.divergences} divergences, {self.steps.mean():.1f} gradients a step"
+        note = f"{self.count} chains, divergent draws: {self.divergences:,}, {self.steps.mean():.1f} gradients a step"
         return Table(["parameter", "R-hat", "bulk ESS", "tail ESS"], rows, notes=[note])
 
 
@@ -140,11 +141,14 @@ class Importance:
 
     def complaints(self, values: Values, label: Label | None = None) -> list[str]:
         """What speaks against trusting the draws, a sentence each; empty if nothing does."""
-        limit, out = khat_limit(self.proposals), []
+        limit = khat_limit(self.proposals)
+        out: list[str] = []
         if not self.khat <= limit:
-            out.append(f"The approximation misses a part of the posterior: k-hat is {self.khat:.2f}, above {limit:.2f}. Use method='nuts'.")
+            said = f"The approximation misses a part of the posterior: k-hat is {self.khat:.2f}, above {limit:.2f}. Use method='nuts'."
+            out.append(Note(said, "poor-approximation", "error"))
         if self.effective < ENOUGH:
-            out.append(f"The draws are worth only {self.effective:.0f} independent ones; {ENOUGH} are needed for percentiles.")
+            said = f"The draws are worth only {self.effective:.0f} independent ones; {ENOUGH} are needed for percentiles."
+            out.append(Note(said, "few-draws"))
         return out
 
     def table(self, values: Values, label: Label) -> Table:

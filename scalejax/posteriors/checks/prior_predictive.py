@@ -13,7 +13,7 @@ from ...core.laws.law import Law
 from ...core.numeric.precision import double
 from ...core.numeric.statistics import ends
 from ...core.runs import Runs
-from ...core.table import Shown, Table, number
+from ...core.table import Note, Shown, Table, number
 from ..model.prior_draws import from_prior, outputs
 from ..model.setup import Setup, check_options, set_up
 from .predictive import seen_by, trials_of
@@ -48,9 +48,9 @@ class PriorPredictive(Shown):
         inside = 100 * np.mean((low <= self.observed) & (self.observed <= high))
         notes = [f"{inside:.0f} % of the observed outputs lie in the central {100 * level:g} % of the prior."]
         if inside < 50:
-            notes.append("The prior hardly allows what was observed; look at the table of priors.")
+            notes.append(Note("The prior hardly allows what was observed; look at the table of priors.", "prior-conflict"))
         if bad := np.mean(~np.isfinite(self.outputs)):
-            notes.append(f"{100 * bad:.2g} % of the outputs drawn are not finite.")
+            notes.append(Note(f"{100 * bad:.2g} % of the outputs drawn are not finite.", "not-finite"))
         return Table(["run", "observed", "prior median", f"low {100 * level:g} %", f"high {100 * level:g} %"], rows, notes=notes)
 
 

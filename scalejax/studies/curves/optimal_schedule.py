@@ -19,7 +19,7 @@ from ...core.forms.documents import write_document
 from ...core.laws.law import Law
 from ...core.numeric.precision import double
 from ...core.numeric.statistics import ends
-from ...core.table import Shown, Table, number
+from ...core.table import Note, Shown, Table, number
 from ...decisions.known import Source, known
 from ...fitting.result import Fit
 from ...zoo import laws
@@ -95,7 +95,8 @@ class OptimalSchedule(Shown):
         else:
             notes.append(f"constant, then (1 - x)^{self.exponent:.3g} over the last {100 * self.decay:.3g} % of the steps after warm-up")
         if 0 < self.falls <= _JUMPS:
-            notes.append(f"the law asks for {self.falls} sudden falls{self._where()}, far from what it was fitted to: prefer shape='wsd'")
+            said = f"the law asks for {self.falls} sudden falls{self._where()}, far from what it was fitted to: prefer shape='wsd'"
+            notes.append(Note(said, "sudden-falls"))
         return notes
 
     def _spread(self, limits: Mapping[str, tuple[float, float]]) -> list[str]:

@@ -15,7 +15,7 @@ from ...core.answer import Answer
 from ...core.checks import check_count
 from ...core.errors import DataError, FitError, suggest
 from ...core.lazy import picture
-from ...core.table import Table, number, span
+from ...core.table import Note, Table, number, span
 from .task_curves import Task, TaskCurve, task_curve, tasks_of
 
 _SHOWN = 40
@@ -64,8 +64,8 @@ class Ladder(Answer):
                     row += [number(float(values[t, i]), 4), span(low, high, 3) if known else "—"]
                 rows.append([*row, seen])
         head = ["task", *self.at, "loss", percent, "accuracy", percent, "best run"]
-        notes = [f"{name}: no prediction, {why}." for name, why in self.undetermined.items()]
-        notes += [f"{name}: {said}" for name, curve in self.curves.items() for said in curve.notes]
+        notes: list[str] = [Note(f"{name}: no prediction, {why}.", "no-prediction") for name, why in self.undetermined.items()]
+        notes += [Note(f"{name}: {said}", "uncertain") for name, curve in self.curves.items() for said in curve.notes]
         notes += [f"Losses: {self.forecast.verdict}", *self._drawn]
         return Table(head, rows, "Accuracy of tasks", notes, ends=(_SHOWN, 0))
 

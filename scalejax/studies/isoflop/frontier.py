@@ -16,7 +16,7 @@ from ...core.errors import DataWarning, FitError, suggest, warn
 from ...core.numeric.precision import double
 from ...core.numeric.statistics import akima, ends, lower_hull
 from ...core.runs import Runs
-from ...core.table import Shown, Table, formatted, number
+from ...core.table import Note, Shown, Table, formatted, number
 from ...data.readers import read_runs
 from .minima import Minimum, Sizes, contrasts, interpolated, misfit, polynomial, sizes_by_budget, within
 
@@ -176,16 +176,15 @@ def isoflop(
         found = [interpolated(s, noise, replicates=replicates or 200, points=25, floor=0.0, rng=rng) for s in sizes]
         label = "interpolation"
         if method == "auto":
-            notes.append(
-                f"polynomials of degree {degree} miss the losses by {np.sqrt(ratio):.3g} times the noise between neighbouring sizes: "
-                "the minima are interpolated"
-            )
+            said = f"polynomials of degree {degree} miss the losses by {np.sqrt(ratio):.3g} times the noise between neighbouring sizes"
+            notes.append(Note(f"{said}: the minima are interpolated", "interpolated"))
     else:
         found = [polynomial(s, degree, noise if np.isfinite(noise) else 0.0, replicates, rng) for s in near]
         label = f"degree {degree}"
         exact = [f"{s.compute:.3g}" for s, m in zip(near, found, strict=True) if not m.reason and len(s.loss) == degree + 1]
         if exact:
-            notes.append(f"the polynomial goes exactly through its {degree + 1} sizes, without an error of its own, at {', '.join(exact)}")
+            said = f"the polynomial goes exactly through its {degree + 1} sizes, without an error of its own"
+            notes.append(Note(f"{said}, at {', '.join(exact)}", "exact-polynomial"))
     used = np.asarray([not m.reason for m in found])
     if used.sum() < 2:
         raise FitError(
@@ -200,7 +199,7 @@ def isoflop(
     draws: dict[str, np.ndarray] = {}
     if replicates and not freedom:
         draws = dict.fromkeys(("a", "b", "log_k_N", "log_k_D"), np.asarray([-np.inf, np.inf]))
-        notes.append("nothing tells the noise, so that intervals are infinite: train one size more at some budgets")
+        notes.append(Note("nothing tells the noise, so that intervals are infinite: train one size more at some budgets", "no-noise"))
     elif replicates:
         draws = _drawn([m for m in found if not m.reason], np.log(compute[used]), logs[used], weight, freedom, replicates, rng)
     loss = np.asarray([m.loss for m in found])
@@ -252,7 +251,8 @@ def disagreement(runs: Runs, budget: str) -> tuple[str, ...]:
     ratio = runs[budget] / (6 * runs["N"] * runs["D"])
     if (np.abs(ratio - 1) <= _DISAGREES).all():
         return ()
-    return (f"{budget} is {ratio.min():.3g} to {ratio.max():.3g} times 6 N D: the tokens at the optimum are those of the runs",)
+    said = f"{budget} is {ratio.min():.3g} to {ratio.max():.3g} times 6 N D: the tokens at the optimum are those of the runs"
+    return (Note(said, "not-six-nd"),)
 
 
 @double

@@ -12,7 +12,7 @@ from ....core.errors import ConvergenceWarning, FitError, suggest, warn
 from ....core.laws.domains import Ordered, Simplex
 from ....core.numeric.precision import double
 from ....core.progress import Progress, reporter
-from ....core.table import Shown, Table, number
+from ....core.table import Note, Shown, Table, number
 from ...objective.layout import Slot
 from ...objective.losses import Squared
 from ...result import Fit
@@ -69,7 +69,7 @@ class Profile(Shown):
                 mark = self.fit._mark(name, index) if np.isnan(self.grid[name][index]).all() else mark
                 rows.append([label, *(number(end[index]) for end in ends), mark])
         notes = [f"rise of the objective calibrated by the {self.kind} covariance"]
-        notes += [f"{self.failed} points did not converge"] if self.failed else []
+        notes += [Note(f"{self.failed} points did not converge", "not-converged")] if self.failed else []
         percent = f"{100 * self.level:g} %"
         return Table(["parameter", "estimate", f"low {percent}", f"high {percent}", "fit's low", "fit's high", ""], rows, notes=notes)
 
