@@ -46,7 +46,8 @@ def found(study: Study) -> str:
     plan = study.plans[best[0].group]
     budget = study.budget(plan, float(np.atleast_1d(plan.compute)[-1]))
     first, second = best[:2]
-    chance = f", the best of all {len(best)} in {share(first.best)} of the draws" if first.best is not None else ""
+    among = "both" if len(best) == 2 else f"all {len(best)}"
+    chance = f", the lowest of {among} in {share(first.best)} of the draws" if first.best is not None else ""
     return (
         f"At {budget} {first.group} reaches the lowest {study.fit.law.output}, {number(first.loss, 4)} against {number(second.loss, 4)} of "
         f"{second.group}{chance}."

@@ -132,7 +132,7 @@ def _words(study: Study) -> list[str]:
         else f"Repeated tokens are worth less with every epoch, as in Muennighoff et al. 2023 (R* = {R_STAR:.3g}): these runs do not tell."
     )
     return [
-        "Move the sliders: the best size for training, 6 N D FLOP, and for serving, 2 N FLOP a token, within one budget. Bands hold "
-        f"{study.percent} of the {study.source} draws. They say how well the runs determine the law, not whether it still holds there. "
-        f"{worth}"
+        "Move the sliders to see the best size and number of tokens within a budget for training, 6 N D FLOP, and serving, 2 N FLOP a "
+        f"token. Bands hold {study.percent} of the {study.source} draws. They say how well the runs determine the "
+        f"law, not whether it still holds there. {worth}"
     ]

@@ -109,7 +109,7 @@
     if (text !== undefined) made.textContent = text;
     return made;
   };
-  const W = 340, H = 230, LEFT = 52, RIGHT = 12, TOP = 12, BOTTOM = 42;
+  const W = 340, H = 230, LEFT = 52, RIGHT = 18, TOP = 12, BOTTOM = 42;
   const picture = (where, label, rows, mark, text) => {
     const place = $(where);
     place.replaceChildren();
