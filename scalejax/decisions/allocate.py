@@ -38,6 +38,7 @@ class Allocation(Answer):
         observed: largest value of every input among the runs, if any.
         kept: shares that no run varied, and that stay where they were, in words; "" without.
         unmet: share of the draws that have no optimum, for every budget (they count as infinite cost).
+        left_out: `choices` that cannot spend some budget (or reach some loss) within bounds and caps, such as "P=4".
     """
 
     compute: Any
@@ -51,6 +52,7 @@ class Allocation(Answer):
     unmet: Any = 0.0
     for_budget: bool = True
     kept: str = ""
+    left_out: tuple[str, ...] = ()
     _question: Question = field(kw_only=True)
     _known: Known = field(kw_only=True)
     _point: Optima = field(kw_only=True)
@@ -240,6 +242,9 @@ class Allocation(Answer):
             notes.append(Note(f"held by {', '.join(held)}: the optimum lies at a bound, move it if it is not meant", "at-bound", "info"))
         if self.kept:
             notes.append(self.kept)
+        if self.left_out:
+            what = "cannot spend the whole budget" if self.for_budget else "cannot reach the loss"
+            notes.append(Note(f"left out, since they {what} within bounds and caps: {'; '.join(self.left_out)}", "left-out", "info"))
         if np.any(self.unmet):
             share = f"{100 * np.max(self.unmet):.2g} %"
             notes.append(Note(f"{share} of the draws cannot reach a target loss; they count as infinite cost", "unmet"))
@@ -286,7 +291,8 @@ def allocate(
         bounds: {"N": (low, high)} limits an input.
         caps: {function: limit} holds other costs at or below a limit, such as {sj.costs.six_nd: 1e23}; for functions that return several
             numbers one limit or one for each, such as {sj.costs.domain_tokens: 4 * U}.
-        choices: {"E": [1, 2, 4, 8]} tries every value of an input that cannot vary smoothly, and keeps the best.
+        choices: {"E": [1, 2, 4, 8]} tries every value of an input that cannot vary smoothly, and keeps the best of those that can spend
+            the whole budget (or reach the loss) within bounds and caps; the others are named in `left_out`.
         group: which group, for a fit with groups.
         **given: values of the law's other inputs (U=25e9) and of the costs' other arguments (D_inf=1e12).
 
@@ -344,9 +350,9 @@ def allocate(
     over_draws = {("loss" if for_budget else "compute") if n == "answer" else n: v for n, v in over_draws.items()}
     return Allocation(
         compute=shown if for_budget else answer, loss=answer if for_budget else shown, inputs=one, draws=over_draws, cost=name_of(cost),
-        active=_held(best, point_at), residual=float(point_at.residual.max()), observed=knowledge.observed,
-        unmet=unmet if shape else float(unmet[0]), for_budget=for_budget, kept=kept, kind=knowledge.kind, _question=best,
-        _known=knowledge, _point=point_at,
+        active=_held(best, point_at, knowledge), residual=float(point_at.residual.max()), observed=knowledge.observed,
+        unmet=unmet if shape else float(unmet[0]), for_budget=for_budget, kept=kept,
+        left_out=_left_out(question, point), kind=knowledge.kind, _question=best, _known=knowledge, _point=point_at,
     )  # fmt: skip
 
 
@@ -355,6 +361,12 @@ def best_choice(question: Question, found: Optima, targets: int) -> np.ndarray:
     many = len(question.choices)
     f = np.where(found.ok, found.f, np.inf).reshape(-1, targets, many)
     return np.argmin(f, axis=-1) + many * np.arange(targets)
+
+
+def _left_out(question: Question, point: Optima) -> tuple[str, ...]:
+    """Enumerated combinations without an optimum for some target."""
+    done = point.ok[0].reshape(-1, len(question.choices)).all(axis=0)
+    return tuple(", ".join(f"{n}={v:g}" for n, v in one.items()) for one, ok in zip(question.choices, done, strict=True) if one and not ok)
 
 
 def answers(question: Question, found: Optima, picked: np.ndarray, for_budget: bool) -> dict[str, np.ndarray]:
@@ -370,11 +382,11 @@ def answers(question: Question, found: Optima, picked: np.ndarray, for_budget: b
     return named | {"answer": np.where(ok, f if for_budget else np.exp(f), np.inf)}
 
 
-def _held(question: Question, point: Optima) -> tuple[tuple[str, ...], ...]:
+def _held(question: Question, point: Optima, known: Known) -> tuple[tuple[str, ...], ...]:
     """For every target, the bounds and caps that hold."""
     sides = {-1: "lower", 1: "upper"}
     names = [label for v in question.program.variables for label in v.labels]
-    caps = question.program.labels(point.x[:, 0, 0], question.values(0))[-len(point.slack) :] if len(point.slack) else ()
+    caps = question.program.labels(point.x[:, 0, 0], question.values(0, known.point))[-len(point.slack) :] if len(point.slack) else ()
     rows = []
     for s in range(point.f.shape[1]):
         held = [f"{n} at its {sides[int(side)]} bound" for n, side in zip(names, point.active[: len(names), 0, s], strict=True) if side]

@@ -128,3 +128,30 @@ def test_never_above_a_fine_scan(law, published, given):
         scan = law(N.ravel(), D.ravel(), *[np.full(N.size, v) for v in given.values()], **p).reshape(N.shape).min(axis=0)
         assert (plan.loss <= scan * (1 + 1e-12)).all() and plan.residual < 1e-9
         np.testing.assert_allclose(6 * plan.N * plan.D, C, rtol=1e-10)
+
+
+def test_a_target_loss_under_a_cap():
+    """Weights of 16 bits in 2 GB: N is known, and D from the loss; two sizes of heads, of which one is too large."""
+    law = sj.laws.chinchilla
+    true = law.published["besiroglu2024"]
+
+    def weights(N):
+        return 2 * N
+
+    plan = sj.allocate((law, true), loss=2.4, caps={weights: 2e9})
+    D = (true["B"] / (2.4 - true["E"] - true["A"] * 1e9 ** -true["alpha"])) ** (1 / true["beta"])
+    assert plan.N == pytest.approx(1e9, rel=1e-6) and plan.D == pytest.approx(D, rel=1e-5)
+    assert plan.active == (("the cap on weights",),) and "the cap on weights" in repr(plan) and plan.left_out == ()
+    assert plan.sensitivity().rows
+
+    def train(N, D, width):
+        return 6 * N * D * width
+
+    def memory(N, width):
+        return N * width**2
+
+    spent = sj.allocate(
+        (law, true), compute=1e22, cost=train, choices={"width": [1.0, 100.0]}, caps={memory: 1e11}, bounds={"D": (1e9, 1e12)}
+    )
+    assert spent.inputs["width"] == 1.0 and spent.left_out == ("width=100",)  # 6e21 FLOPs at most
+    assert "left-out" in [note["code"] for note in spent.table().to_dict()["notes"] if isinstance(note, dict)]

@@ -371,3 +371,29 @@ def test_compound_scaling_refuses():
         papers.compound_scaling([1.0, 0.0], e_d=0.5, e_w=0.5)
     with pytest.raises(sj.DecisionError, match="between 0 and 1"):
         papers.fast_scaling(2.0, 1.2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("memory", "streams"), [(1e10, 1.0), (7e9, 2.0), (5e9, 8.0)])
+def test_streams_against_parameters(memory, streams):
+    """The loss of 4B parameters at the fewest FLOPs a token, with 16-bit weights in so many bytes: beside it, every number of streams."""
+    law = laws.parallel_streams
+    true, many = law.published["chen2025_stack"], np.asarray([1.0, 2.0, 4.0, 8.0])
+    N, P = (v.ravel() for v in np.meshgrid(np.geomspace(5.4e8, 4.4e9, 6), many))
+    fit = sj.fit(law, sj.simulate(law, true, N=N, P=P, noise=0.002, seed=1))
+
+    def flops(N, P):
+        return 2 * N * P
+
+    def weights(N):
+        return 2 * N
+
+    question = {"loss": float(law(4e9, 1.0, **true)), "cost": flops, "choices": {"P": many}, "caps": {weights: memory}}
+    needed = 4e9 / (1 + true["k"] * np.log(many))
+    first = np.flatnonzero(2 * needed <= memory)[0]  # FLOPs grow with the streams
+    exact = sj.allocate((law, true), **question)
+    assert exact.inputs["P"] == streams == many[first] and exact.inputs["N"] == pytest.approx(needed[first], rel=1e-6)
+    assert exact.left_out == tuple(f"P={p:g}" for p in many[:first])
+    plan = sj.allocate(fit, **question)
+    low, high = plan.interval(0.99)["N"]
+    assert plan.inputs["P"] == streams and low < needed[first] < high < 1.3 * low and "P=8" not in plan.left_out
