@@ -130,9 +130,10 @@ def test_tables_that_look_unintended_warn(table, case):
 def test_a_constant_column_leaves_parameters_undetermined(table):
     with pytest.warns(sj.DataWarning):
         runs = sj.read_runs(changed(table, N=np.full(30, 1e9)))
-    with pytest.warns(sj.IdentifiabilityWarning, match="alpha"):
+    with pytest.warns(sj.IdentifiabilityWarning, match="do not determine E, A"):
         fitted = sj.fit(LAW, runs, starts=256)
-    assert np.isinf(fitted.standard_errors["alpha"]) and fitted.status == "flat direction"
+    # Of the equally good optima one may have alpha at its boundary, by rounding; none of the three is known in any of them.
+    assert not any(np.isfinite(fitted.standard_errors[name]) for name in ("E", "A", "alpha")) and fitted.status == "flat direction"
 
 
 # Tables: files

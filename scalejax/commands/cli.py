@@ -120,7 +120,8 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong with a line in one sentence."""
 
     def error(self, message: str) -> NoReturn:
-        emit(f"{self.prog}: {message}; see {self.prog} --help.", file=sys.stderr)
+        shown = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in message)
+        emit(f"{self.prog}: {shown}; see {self.prog} --help.", file=sys.stderr)
         raise SystemExit(2)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ..core.edge.accepted import said
 from ..core.errors import DataError, FitError
 from ..core.files import write_bytes, write_text
 from ..core.laws.chain import Chain
@@ -70,7 +71,7 @@ def report(
     """
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm", ".md"):
-        raise DataError(f"report() writes .html or .md files, not {path.name!r}; rename it.")
+        raise DataError(f"report() writes .html or .md files, not {said(path.name)}; rename it.")
     if isinstance(getattr(fit, "law", None), Chain):
         raise FitError("A report is of one law, and this fit is of a chain; fit a stage by itself, sj.fit(law, runs), and report that.")
     if isinstance(fit, Posterior):

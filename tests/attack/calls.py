@@ -19,6 +19,8 @@ SPACES = {
     "statistics": sj.statistics, "likelihoods": sj.likelihoods, "datasets": sj.datasets, "plot": sj.plot,
 }  # fmt: skip
 
+# They take a law at its parameters, which `derive` alone makes: attacked through it.
+BOUND = {"formulas.local_exponent", "formulas.elasticity_of_substitution", "formulas.pruning_frontier", "formulas.two_stage"}
 METHODS = ["Fit", "Draws", "Allocation", "Law", "Runs"]  # classes whose methods are called in `MORE`
 
 
@@ -209,7 +211,8 @@ def good_calls(names: list[str], functions: dict[str, Any]) -> tuple[list[Call],
             calls.append(Call(name, decorated, (), {"reference": "here", "linear": ("E", "A"), **own}))
         elif name and (name in names or "." in bare.__qualname__):
             calls.append(Call(name, edge.edge(bare), args, kwargs))
-    return calls, [name for name in names if name in functions and functions[name].__wrapped__ not in found]
+    lost = (name for name in names if name in functions and functions[name].__wrapped__ not in found)
+    return calls, [name for name in lost if name not in BOUND]
 
 
 def _guess(function: Any) -> None:

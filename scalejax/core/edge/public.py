@@ -37,6 +37,7 @@ _INSIDE: ContextVar[bool] = ContextVar("inside", default=False)
 _STDLIB = Path(os.__file__).parent
 _LIBRARIES = {"site-packages", "dist-packages"}
 _MOST = 10**8  # of whatever is counted: more would be killed for its memory rather than finish
+_EXTREME = 5  # how odd an argument is that holds infinity, nothing, or numbers beyond all measure
 _FEW = 64  # entries of a container that are looked into
 _DATES = ("M", "m")
 _TABLES = ("table", "runs")  # arguments whose columns are looked at by those who read tables: gaps are theirs to name
@@ -193,12 +194,13 @@ def _let_out(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[s
         return
     method = "self" in _signature(function).parameters and function.__name__ != "__call__"
     honest = method or function.__module__.startswith("scalejax.papers")  # what these compute may well be unknown
-    if honest:
-        if kind_of(numbers) != "c" and not all_nan(numbers):
-            return
-        given = [one for one in given if (is_number(one[1]) or is_array(one[1])) and one[0] != "seed"]
+    needed = 1
+    if honest:  # a part may be unknown, unless what came in is no number that anything could be said of
+        needed = _EXTREME if kind_of(numbers) != "c" and not all_nan(numbers) else 2
+        required = {n for n, p in _signature(function).parameters.items() if p.default is p.empty}
+        given = [one for one in given if one[0] != "seed" and (is_number(one[1]) or is_array(one[1]) or one[0] in required)]
     (weight, why), name, value = _oddest(given) or ((0, ""), "", None)
-    why = why if weight >= (2 if honest else 1) else ""
+    why = why if weight >= needed else ""
     if not why and (honest or numbers is not found):
         return
     blame = f"{name}={said(value)} {why}" if why else "the arguments do not go together"
@@ -220,7 +222,8 @@ def all_nan(value: Any) -> bool:
     """Is all that came out NaN?"""
     if isinstance(value, Mapping):
         return bool(value) and all(all_nan(item) for item in value.values())
-    return bool(np.isnan(np.asarray(value, dtype=np.float64)).all()) if is_number(value) or is_array(value) else False
+    numbers = isinstance(value, float | np.floating) or is_array(value)
+    return bool(np.isnan(np.asarray(value, dtype=np.float64)).all()) if numbers else False
 
 
 def _oddest(given: Sequence[tuple[str, Any, Accepted]]) -> tuple[tuple[float, str], str, Any] | None:
@@ -326,7 +329,7 @@ def _is_date(value: Any) -> bool:
 def odd(value: Any, deep: int = 3) -> tuple[float, str]:
     """How odd an argument looks, 0 for not at all, and what is odd about it."""
     if value is None:
-        return 5, "is no value"
+        return _EXTREME, "is no value"
     if isinstance(value, str):
         return (4, "is text") if value.strip() else (6, "is empty")
     if isinstance(value, bool):
@@ -371,8 +374,11 @@ def _odd_numbers(array: np.ndarray) -> tuple[float, str]:
         return 7, "holds what is no number, or is too large for one"
     if np.isnan(values).any():
         return 6, "is NaN" if array.ndim == 0 else "holds NaN"
-    if np.isinf(values).any() or np.abs(values).max() > 1e100:
-        return 5, "is infinite or huge"
+    sizes = np.abs(values)
+    if np.isinf(values).any() or sizes.max() > 1e100:
+        return _EXTREME, "is infinite or huge"
+    if ((sizes > 0) & (sizes < 1e-100)).any():
+        return _EXTREME, "is next to nothing"
     if (values < 0).any():
         return 2, "is negative"
     if (values == 0).any():

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..edge.accepted import said
 from ..edge.public import edged
 from ..errors import DataError, LawError, ScalejaxError, suggest
 from ..numeric.precision import double, plain
@@ -258,7 +259,10 @@ def law(
                 raise LawError(f"Law {name!r}: no argument is called {key!r}; {suggest(key, inputs + parameters)}")
             if not isinstance(domain, Domain):
                 raise LawError(f"Law {name!r}: {key}={domain!r} is not a domain; write for instance {key}=Positive(0.1, 10).")
-        straight = (linear,) if isinstance(linear, str) else tuple(linear)
+        straight = (linear,) if isinstance(linear, str) else linear
+        if not isinstance(straight, list | tuple) or not all(isinstance(key, str) for key in straight):
+            raise LawError(f"Law {name!r}: linear={said(linear)} must name parameters, such as linear=('E', 'A').")
+        straight = tuple(straight)
         for key in straight:
             if key not in parameters:
                 raise LawError(f"Law {name!r}: linear names {key!r}, which is not a parameter; {suggest(key, parameters)}")

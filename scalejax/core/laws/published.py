@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from ..edge.accepted import said
 from ..errors import LawError
 
 
@@ -76,6 +77,8 @@ class PublishedFile(Mapping[str, Published]):
 
 def published_sets(given: Any, function: Callable[..., Any], name: str, parameters: frozenset[str]) -> Mapping[str, Published]:
     """Sets by name, checked against the law's parameters: from a mapping, or from the file beside the function's module that is named."""
+    if given is not None and not isinstance(given, str | Mapping):
+        raise LawError(f"Law {name!r}: published={said(given)} must be a mapping from names to sets of constants, or the name of a file.")
     if not isinstance(given, str):
         return checked({k: v if isinstance(v, Published) else Published(dict(v)) for k, v in (given or {}).items()}, name, parameters)
     module = inspect.getfile(inspect.unwrap(function))

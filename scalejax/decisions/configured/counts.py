@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...core.laws.formula import require
 from ...core.table import Shown
 from .families import Family
 
@@ -81,6 +82,7 @@ class Counted(Shown):
 
     def read(self, tokens: Any) -> Any:
         """Weights that are read for this many tokens at once, whose experts are drawn alike and apart."""
+        require(tokens > 0, "tokens={tokens} must be positive.", tokens=tokens)
         E, k = self.c["num_experts"], self.c["num_experts_per_tok"]
         met = E * (1.0 - (1.0 - k / E) ** tokens) if self.experts else 1.0
         return self.total(met) - self.looked_up

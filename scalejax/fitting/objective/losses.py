@@ -281,7 +281,7 @@ def absolute() -> Loss:
 
 def asymmetric(over: float = 1.0, under: float = 1.0, base: Loss | None = None) -> Loss:
     """`base` (default `absolute()`) times `over` where the prediction is too high and `under` where it is too low."""
-    return Asymmetric(_positive("over", over), _positive("under", under), base or Absolute())
+    return Asymmetric(_positive("over", over), _positive("under", under), Absolute() if base is None else as_loss(base))
 
 
 def student_t(nu: float = 4.0, scale: float = 1e-2) -> Loss:

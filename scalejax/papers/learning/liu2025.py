@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ...core.checks import check_count
 from ...core.errors import DecisionError
 from ...core.laws.formula import formula
 from ...core.numeric.precision import double, numpy_or_jax, plain
@@ -105,6 +106,7 @@ def strong_superposition_loss(m: Any, *, n: int, alpha: Any, seed: int = 0) -> A
 
     References: Liu et al. 2025, arXiv:2505.10465, section 3; the two simplifications are ours.
     """
+    check_count("m", m, 1, DecisionError)
     w = jax.random.normal(jax.random.key(seed), (n, m), jnp.result_type(float, alpha))
     w = w / jnp.linalg.norm(w, axis=1, keepdims=True)
     p = jnp.exp(-alpha * jnp.log(jnp.arange(1, n + 1)))
