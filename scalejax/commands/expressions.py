@@ -21,7 +21,7 @@ _UNUSABLE = (ArithmeticError, TypeError, ValueError, AttributeError, AssertionEr
 def rows_where(table: str, condition: str, roles: Mapping[str, str], scale: Mapping[str, float]) -> dict[str, list[Any]]:
     """The columns of a table in the rows for which a condition on roles, with their factors, and on any columns holds."""
     raw = read_table(table, set(roles.values()))
-    single = next((name for name, column in raw.items() if np.ndim(column) == 0), None)
+    single = next((name for name, column in raw.items() if not hasattr(column, "__len__")), None)
     if single is not None:
         raise ScalejaxError(f"{table} holds no table of runs: its {single!r} is a single value.")
     columns = {name: numeric_column(column, name, name, text_allowed=True) for name, column in raw.items()}
