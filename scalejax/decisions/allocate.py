@@ -244,7 +244,9 @@ class Allocation(Answer):
             notes.append(self.kept)
         if self.left_out:
             what = "cannot spend the whole budget" if self.for_budget else "cannot reach the loss"
-            notes.append(Note(f"left out, since they {what} within bounds and caps: {'; '.join(self.left_out)}", "left-out", "info"))
+            notes.append(
+                Note(f"left out, since they {what} within bounds and caps: {'; '.join(self.left_out)}", "choices-left-out", "info")
+            )
         if np.any(self.unmet):
             share = f"{100 * np.max(self.unmet):.2g} %"
             notes.append(Note(f"{share} of the draws cannot reach a target loss; they count as infinite cost", "unmet"))

@@ -131,7 +131,7 @@ def test_never_above_a_fine_scan(law, published, given):
 
 
 def test_a_target_loss_under_a_cap():
-    """Weights of 16 bits in 2 GB: N is known, and D from the loss; two sizes of heads, of which one is too large."""
+    """Weights of 16 bits in 2 GB: N is known, and D from the loss; two widths, of which one is too large."""
     law = sj.laws.chinchilla
     true = law.published["besiroglu2024"]
 
@@ -154,4 +154,4 @@ def test_a_target_loss_under_a_cap():
         (law, true), compute=1e22, cost=train, choices={"width": [1.0, 100.0]}, caps={memory: 1e11}, bounds={"D": (1e9, 1e12)}
     )
     assert spent.inputs["width"] == 1.0 and spent.left_out == ("width=100",)  # 6e21 FLOPs at most
-    assert "left-out" in [note["code"] for note in spent.table().to_dict()["notes"] if isinstance(note, dict)]
+    assert "choices-left-out" in [note["code"] for note in spent.table().to_dict()["notes"] if isinstance(note, dict)]

@@ -198,13 +198,18 @@ def _let_out(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[s
     if honest:  # a part may be unknown, unless what came in is no number that anything could be said of
         needed = _EXTREME if kind_of(numbers) != "c" and not all_nan(numbers) else 2
         required = {n for n, p in _signature(function).parameters.items() if p.default is p.empty}
-        given = [one for one in given if one[0] != "seed" and (is_number(one[1]) or is_array(one[1]) or one[0] in required)]
+        given = [one for one in given if one[0] != "seed" and (_numeric(one[1]) or (one[1] is None and one[0] in required))]
     (weight, why), name, value = _oddest(given) or ((0, ""), "", None)
     why = why if weight >= needed else ""
     if not why and (honest or numbers is not found):
         return
     blame = f"{name}={said(value)} {why}" if why else "the arguments do not go together"
     raise _error(function)(f"{function.__name__}() has no value here, since {blame}.")
+
+
+def _numeric(value: Any) -> bool:
+    """A number, an array, or a list."""
+    return is_number(value) or is_array(value) or isinstance(value, list | tuple)
 
 
 def nan_in(value: Any, deep: int = 2) -> bool:

@@ -80,9 +80,8 @@ class Calibration(Shown):
                 rows.append([entry(name, index), f"{np.asarray(p)[index]:.3f}", *cells])
         count = len(next(iter(self.ranks.values())))
         notes = [f"{count:,} simulations, ranks among {self.draws} draws, divergent draws: {self.divergences:,}."]
-        notes += (
-            [Note(f"{self.skipped} prior draws were skipped: the law's output is not finite there.", "not-finite")] if self.skipped else []
-        )
+        if self.skipped:
+            notes.append(Note(f"{self.skipped} prior draws were skipped: the law's output is not finite there.", "not-finite"))
         notes += [Note(said, "uneven-ranks") for said in self.complaints] or ["The ranks are as even as those of right posteriors."]
         return Table(["quantity", "p of even ranks", *(f"{100 * level:g} % holds" for level in LEVELS)], rows, notes=notes)
 
