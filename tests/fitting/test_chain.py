@@ -240,7 +240,7 @@ def test_chains_that_are_none():
     with pytest.raises(sj.LawError, match="a and b need each other in a circle"):
         sj.chain(a=back, b=forth)
     with pytest.raises(sj.LawError, match="is not a law"):
-        sj.chain(loss="chinchilla")
+        sj.chain(loss=3.0)  # names are, see `test_laws_of_a_chain_go_by_name`
 
 
 def test_requests_that_make_no_sense(table, joint):
