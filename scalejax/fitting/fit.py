@@ -19,7 +19,7 @@ from .misfit import informed
 from .no_value import check_size, without_value
 from .objective.counts import Binomial
 from .objective.data import runs_for
-from .objective.groups import check_names, grouping
+from .objective.groups import check_names, grouping, split_fixed
 from .objective.losses import Loss, as_loss, usual_loss
 from .request import Request, observations, run_weights, too_few
 from .result import Fit, finish
@@ -216,19 +216,15 @@ def make_request(
     for column in columns:
         check_names(runs, column)
     loss = usual_loss(on, runs, law.output) if loss is None else as_loss(loss)
-    whole = {name: value for name, value in (fix or {}).items() if not isinstance(value, Mapping)}
-    anchors = {name: dict(value) for name, value in (fix or {}).items() if isinstance(value, Mapping)}
+    tie = dict(tie or {})
+    whole, anchors = split_fixed(fix, by, tie)
     check_size(runs, law.output, on)
     request = Request(
-        law=law, runs=runs, loss=loss, on=on, fix=whole, tie=dict(tie or {}), bounds=checked_bounds(bounds), by=by, share=share,
+        law=law, runs=runs, loss=loss, on=on, fix=whole, tie=tie, bounds=checked_bounds(bounds), by=by, share=share,
         weights=weights, sizes=dict(sizes or {}), anchors=anchors,
     )  # fmt: skip
     if request.share and by is None:
         raise FitError("share names parameters that groups have in common; say which column names the groups with by=...")
-    if isinstance(by, Mapping):
-        for name, how in [*((n, "fixed") for n in whole), *((n, "tied") for n in request.tie)]:
-            if name in by:
-                raise FitError(f"by names {name!r}, which is {how}; leave it out of one of them.")
     return request
 
 

@@ -16,7 +16,7 @@ from ..core.laws.law import Law
 from ..core.numeric.programs import compiled
 from ..core.runs import Runs
 from .objective.data import CURVE, Batch, make_batch, usable_rows
-from .objective.groups import Groups, anchored_values, make_groups
+from .objective.groups import Groups, anchored_values, columns_of, make_groups
 from .objective.layout import Layout, make_layout
 from .objective.losses import Loss
 from .objective.problem import Spec, predictions
@@ -46,7 +46,7 @@ class Request:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that name groups."""
-        return () if self.by is None else (self.by,) if isinstance(self.by, str) else tuple(dict.fromkeys(self.by.values()))
+        return columns_of(self.by)
 
     @property
     def crossed(self) -> bool:

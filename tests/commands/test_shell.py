@@ -100,7 +100,10 @@ def test_an_interrupt_is_one_line_and_130(tmp_path, program, capsys, monkeypatch
     """While a law of one's own is loaded, in a process of its own; and while modules are still imported."""
     (tmp_path / "slow.py").write_text("import time\nprint('ready', flush=True)\ntime.sleep(60)\n")
     words = [sys.executable, "-m", "scalejax", "fit", "runs.csv", "--law", "slow.py:law"]
-    process = subprocess.Popen(words, cwd=tmp_path, env=program, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it and hands that on
+    process = subprocess.Popen(words, cwd=tmp_path, env=program, **pipes)
+    signal.signal(signal.SIGINT, before)
     assert process.stdout is not None and process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)

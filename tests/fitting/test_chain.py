@@ -357,6 +357,27 @@ def test_groups_of_one_column(table):
         assert apart.params[name][0] == pytest.approx(value, rel=1e-5)
 
 
+def test_stages_differ_along_columns_of_their_own():
+    """Two corpora with floors of their own, four tasks with thresholds of their own; every corpus meets every task."""
+    rng = np.random.default_rng(0)
+    floors, thresholds = {"web": 1.8, "code": 1.5}, {"easy": 3.2, "middle": 3.0, "hard": 2.8, "hardest": 2.6}
+    corpus, task = (a.ravel() for a in np.meshgrid(np.repeat(list(floors), 15), list(thresholds), indexing="ij"))
+    N, D = 10 ** rng.uniform(7.5, 10, len(task)), 10 ** rng.uniform(9.5, 11.5, len(task))
+    loss = sj.laws.chinchilla(N, D, **{**FIRST, "E": np.array([floors[c] for c in corpus])})
+    share = sigmoid(loss, **{**SECOND, "x_0": np.array([thresholds[t] for t in task])})
+    table = {"N": N, "D": D, "loss": loss * np.exp(0.003 * rng.standard_normal(len(N))), "n": np.full(len(N), 500),
+             "accuracy": rng.binomial(500, share) / 500, "corpus": corpus, "task": task}  # fmt: skip
+    f = sj.fit(BOTH, table, loss={"accuracy": sj.binomial("n")}, by={"E": "corpus", "x_0": "task"}, fix={"r": 0.8, "x_0": {"easy": 3.2}})
+    assert f.params["x_0"][0] == 3.2 and f.verdict.level != "wrong"
+    for name, truth in (("E", floors), ("x_0", thresholds)):
+        off = np.abs(f.params[name] - list(truth.values()))
+        assert (off <= 4 * f.standard_errors[name]).all() and off.max() < 0.1
+    assert f.predict(**FAR, group={"corpus": "web", "task": "easy"}) > f.predict(**FAR, group={"corpus": "web", "task": "hard"})
+    first = {name: f.params[name] for name in ("A", "alpha", "B", "beta")}
+    told = f.predict(**FAR, output="loss", group={"corpus": "web", "task": "easy"})
+    assert told == pytest.approx(sj.laws.chinchilla(**FAR, **first, E=f.params["E"][0]), rel=1e-12)
+
+
 # --- counted and bounded outcomes
 
 
@@ -512,3 +533,96 @@ def test_plausible_ranges_of_stages_are_kept():
     one, two = (sj.chain(loss=stage, accuracy=last) for stage in stages)
     assert one == two and one.function is two.function
     assert (one.domains["a"].high, two.domains["a"].high, two.of("loss").domains["a"].high) == (10.0, 20.0, 20.0)
+
+
+# --- models and benchmarks
+
+MODELS, BENCHMARKS, QUESTIONS = 8, 12, 1000
+
+
+@sj.law(output="share", c=sj.Unit(), theta=sj.Real(-3, 3), d=sj.Real(-3, 3), k=sj.Positive(0.1, 5))
+def item(c, *, theta, d, k):
+    return c + (1 - c) * jax.nn.sigmoid(k * (theta - d))
+
+
+@pytest.fixture(scope="module")
+def answers():
+    """Right answers of every model on every benchmark, with the abilities, difficulties and slopes that they came from."""
+    rng = np.random.default_rng(0)
+    truth = {"theta": rng.normal(0, 1, MODELS), "d": rng.normal(0, 1, BENCHMARKS), "k": rng.uniform(0.5, 1.5, BENCHMARKS)}
+    truth["theta"] -= truth["theta"][0]
+    m, b = (a.ravel() for a in np.meshgrid(np.arange(MODELS), np.arange(BENCHMARKS), indexing="ij"))
+    p = 0.25 + 0.75 / (1 + np.exp(-truth["k"][b] * (truth["theta"][m] - truth["d"][b])))
+    share = rng.binomial(QUESTIONS, p) / QUESTIONS
+    return {"c": np.full(len(m), 0.25), "n": np.full(len(m), QUESTIONS), "share": share, "model": np.char.add("m", m.astype(str)),
+            "benchmark": np.char.add("b", b.astype(str))}, truth, m, b  # fmt: skip
+
+
+ALONG = {"theta": "model", "d": "benchmark", "k": "benchmark"}
+
+
+@pytest.mark.parametrize("loss", [sj.binomial("n"), sj.beta_binomial("n")])
+def test_counts_of_models_and_benchmarks_cross(answers, loss, tmp_path):
+    """The anchored model of item responses is the one that scipy finds by maximum likelihood."""
+    table, truth, m, b = answers
+    k_0 = float(truth["k"][0])
+    f = sj.fit(item, table, loss=loss, by=ALONG, fix={"theta": {"m0": 0.0}, "k": {"b0": k_0}})
+
+    def minus_log_likelihood(free):
+        theta, d, k = np.split(free, [MODELS - 1, MODELS - 1 + BENCHMARKS])
+        theta, k = np.concatenate([[0.0], theta]), np.concatenate([[k_0], np.exp(k)])
+        p = 0.25 + 0.75 / (1 + np.exp(-k[b] * (theta[m] - d[b])))
+        return -QUESTIONS * np.sum(table["share"] * np.log(p) + (1 - table["share"]) * np.log1p(-p))
+
+    best = optimize.minimize(minus_log_likelihood, np.concatenate([truth["theta"][1:], truth["d"], np.log(truth["k"][1:])]))
+    ours = np.concatenate([f.params["theta"][1:], f.params["d"], np.log(f.params["k"][1:])])
+    assert f.params["theta"][0] == 0 and f.params["k"][0] == k_0 and f.noise["share"] == 0
+    assert minus_log_likelihood(ours) <= best.fun + 1e-9 * abs(best.fun)
+    np.testing.assert_allclose(ours, best.x, atol=1e-3)
+    for name in ("theta", "d"):
+        low, high = f.interval(0.9)[name]
+        assert np.isfinite([low, high]).all() and np.mean((low <= truth[name]) & (truth[name] <= high)) >= 0.75
+    f.save(tmp_path / "f.json")
+    again = sj.load_fit(tmp_path / "f.json", law=item)
+    where = {"model": "m3", "benchmark": "b4"}
+    assert again.request.asked_fix == f.request.asked_fix and again.predict(c=0.25, group=where) == f.predict(c=0.25, group=where)
+    low, high = sj.bootstrap(again, 60, progress=False).interval(0.9)["theta"]
+    assert low[0] == high[0] == 0 and (low[1:] < high[1:]).all()
+
+
+def test_counts_that_are_binomial_do_not_cluster(answers):
+    """A parameter of every benchmark follows its level: what little is left must not pass for what the parameters cannot follow."""
+    table, truth, m, b = answers
+    p = item(0.25, theta=truth["theta"][m], d=truth["d"][b], k=truth["k"][b])
+    for seed in range(4):
+        drawn = {**table, "share": np.random.default_rng(seed).binomial(QUESTIONS, p) / QUESTIONS}
+        f = sj.fit(item, drawn, loss=sj.binomial("n"), by=ALONG, fix={"theta": {"m0": 0.0}, "k": {"b0": float(truth["k"][0])}})
+        assert not any(cluster.flagged for cluster in f.diagnosis.clusters)
+
+
+def test_a_factor_that_moves_between_models_and_benchmarks_is_said(answers):
+    """Without an anchor abilities and slopes share a factor; which of them is flat, rounding must not decide between numbers and errors."""
+    table = answers[0]
+    for seed in range(3):
+        drawn = {
+            **table,
+            "share": np.clip(table["share"] + 0.01 * np.random.default_rng(seed).standard_normal(len(table["share"])), 0.26, 1),
+        }
+        for loss in (sj.squared(), sj.huber(1e-3)):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                f = sj.fit(item, drawn, loss=loss, by=ALONG, fix={"theta": {"m0": 0.0}}, unidentified="warn")
+            assert not (np.diagonal(f.curvature[0].model_covariance) < 0).any()
+
+
+def test_groups_that_are_not_there(answers):
+    table = answers[0]
+    for options, error, words in (
+        ({"by": {"Q": "model"}}, sj.LawError, "'Q', which is not a parameter"),
+        ({"by": {"d": "nope", "theta": "model"}}, sj.DataError, "no column 'nope', named by by="),
+        ({"by": ALONG, "fix": {"theta": {"m9": 0.0}}}, sj.LawError, "'m9', which is not a group"),
+        ({"fix": {"theta": {"m0": 0.0}}}, sj.LawError, "does not differ between groups"),
+        ({"by": ALONG, "fix": {"theta": 0.0}}, sj.FitError, "'theta', which is fixed"),
+    ):
+        with pytest.raises(error, match=words):
+            sj.fit(item, table, loss=sj.binomial("n"), **options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from ...core.laws.chain import Chain, chain
 from ...core.laws.law import Law
 from ..fit import check
 from ..objective.counts import overdispersion
-from ..objective.layout import Layout
+from ..objective.groups import columns_of, grouping, split_fixed
 from ..objective.problem import residuals_at
 from ..request import Request
 from ..result import finish
@@ -48,10 +48,11 @@ class ChainRequest:
     fix: Mapping[str, Any]
     tie: Mapping[str, str]
     bounds: Mapping[str, tuple[float, float]]
-    by: str | None
+    by: str | Mapping[str, str] | None
     share: tuple[str, ...]
     weights: Any
     sizes: Mapping[str, int]
+    anchors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # values fixed in some groups
     below: float | None = None  # predict how far the output stays below this
 
 
@@ -61,11 +62,12 @@ def chain_request(
 ) -> ChainRequest:  # fmt: skip
     """The arguments of `fit`, checked; a single law is a chain of one stage."""
     joined = law if isinstance(law, Chain) else chain(**{law.output: law})
-    share = (share,) if isinstance(share, str) else tuple(share)
+    by, share = grouping(joined, by, share)
     fix, tie, bounds = dict(fix or {}), dict(tie or {}), dict(bounds or {})
     for where, names in (("fix", fix), ("tie", {**tie, **dict.fromkeys(tie.values())}), ("bounds", bounds), ("share", share)):
         for name in names:
             joined.check_parameter(where, name)
+    fix, anchors = split_fixed(fix, by, tie)
     if share and by is None:
         raise FitError("share names parameters that groups have in common; say which column names the groups with by=...")
     each = measures(joined.outputs, loss, on, floor, ceiling)
@@ -80,27 +82,27 @@ def chain_request(
         known.setdefault(joined.output, 1.0)  # there is no other stage to weigh it against
     return ChainRequest(
         joined=joined, single=None if isinstance(law, Chain) else law, output=joined.output, each=each, noise=known, fix=fix, tie=tie,
-        bounds=bounds, by=by, share=share, weights=weights, sizes=dict(sizes or {}),
+        bounds=bounds, by=by, share=share, weights=weights, sizes=dict(sizes or {}), anchors=anchors,
     )  # fmt: skip
 
 
 def fit_chain(asked: ChainRequest, table: Any, *, starts: Any, solver: Any, seed: int, unidentified: str, progress: Any) -> ChainFit:
     """All stages at once: see `fit`."""
     begun, solver = time.perf_counter(), as_solver(solver or "lm")
-    stacked = stack(asked.joined, table, asked.each, asked.by, asked.weights)
+    stacked = stack(asked.joined, table, asked.each, columns_of(asked.by), asked.weights)
     problem = Joint(asked, stacked)
-    single = len(asked.joined.stages) == 1 and not problem.learned
-    if single:
-        noise = dict(asked.noise)
-        request = problem.request(noise)
-        check(request, unidentified)
-        found = search(request, starts, solver, seed, progress)
+    points = starts
+    if len(asked.joined.stages) == 1:
+        noise = {name: asked.noise.get(name, 1.0) for name in asked.joined.outputs}
     else:
         start, noise = stage_by_stage(problem, seed, progress)
-        check(problem.request(noise), unidentified)
         points = _around(problem.request(noise), start, seed) if starts is None else starts
+    check(problem.request(noise), unidentified)
+    if problem.learned:
         found, noise = _alternating(problem, noise, points, solver, seed, progress)
-        request = problem.request(noise)
+    else:
+        found = search(problem.request(noise), points, solver, seed, progress)
+    request = problem.request(noise)
     fitted = finish(request, found, solver, None, seed, time.perf_counter() - begun)
     return ChainFit.made(fitted, asked, stacked, noise, stage_curvatures(problem, request, fitted))
 
@@ -123,7 +125,7 @@ class Joint:
         loss, factors = common(a.each, noise)
         return Request(
             law=self.stacked.law, runs=self.stacked.runs(noise, factors), loss=loss, on="linear", fix=a.fix, tie=a.tie, bounds=a.bounds,
-            by=a.by, share=a.share, weights=self.stacked.weights(factors), sizes=a.sizes,
+            by=a.by, share=a.share, weights=self.stacked.weights(factors), sizes=a.sizes, anchors=a.anchors,
         )  # fmt: skip
 
     def residuals(self, request: Request, theta: np.ndarray) -> np.ndarray:
@@ -152,7 +154,8 @@ class Joint:
         if measure.counts:
             y, n = self.stacked.value[here], self.stacked.columns[TRIALS][here]
             p = fitted_values(self, request, theta, name)[here]
-            own = sum(called in slot_names(request.layout) for _, called in self.asked.joined.stage(name).parameters)
+            called = {called for _, called in self.asked.joined.stage(name).parameters}
+            own = theta.shape[1] * sum(slot.stop - slot.start for slot in request.layout.slots if slot.name in called)
             return overdispersion(y, n, p, weight, max(here.sum() - own, 1))
         unit = np.sqrt(weight) * raw[here]
         if type(measure.loss).__name__ == "Squared":
@@ -167,11 +170,6 @@ def fitted_values(problem: Joint, request: Request, theta: np.ndarray, output: s
     for place, values in zip(request.places, view.predict_rows(theta), strict=True):
         out[place] = values
     return out
-
-
-def slot_names(layout: Layout) -> frozenset[str]:
-    """Names of the free parameters."""
-    return frozenset(slot.name for slot in layout.slots)
 
 
 def stage_by_stage(problem: Joint, seed: int, progress: Any) -> tuple[dict[str, Any], dict[str, float]]:
@@ -265,7 +263,7 @@ def _around(request: Request, start: Mapping[str, Any], seed: int) -> np.ndarray
 
 
 def _shape(slot: Any) -> tuple[int, ...]:
-    return ((slot.copies,) if slot.grouped else ()) + (() if slot.size is None else (slot.size,))
+    return ((slot.groups,) if slot.grouped else ()) + (() if slot.size is None else (slot.size,))
 
 
 def _alternating(
@@ -276,7 +274,7 @@ def _alternating(
     found = search(problem.request(noise), points, solver, seed, progress)
     for _ in range(2):
         theta = found.best
-        for _ in range(_ROUNDS if problem.learned else 0):
+        for _ in range(_ROUNDS):
             fresh = problem.noise(noise, theta)
             _refuse_vanished(problem, fresh, alone)
             change = max(abs(np.log(max(fresh[k], 1e-300) / max(noise[k], 1e-300))) for k in problem.learned)
@@ -290,7 +288,7 @@ def _alternating(
         again = search(request, _with(request, theta, points, seed), solver, seed, progress)
         moved = np.abs(again.best - theta).max()
         found = again
-        if moved < 1e-4 or not problem.learned:
+        if moved < 1e-4:
             break
     return found, noise
 

@@ -22,7 +22,7 @@ from ..uncertainty.covariance import Curvature
 from ..uncertainty.intervals import no_freedom
 from ..uncertainty.noise import ENOUGH, Noise, weight_of_new
 from ..uncertainty.units import Units, unit_names
-from .stacking import RUN, UNIT, Stacked, observed
+from .stacking import RUN, SHARE, UNIT, Stacked, observed
 
 if TYPE_CHECKING:
     from .joint import ChainRequest
@@ -110,7 +110,19 @@ class ChainFit(Fit):
     @cached_property
     def diagnosis(self) -> Diagnosis:
         """What speaks against the fit, of the stacked regression; rows are those of `runs`."""
-        return Diagnosis(self.regression)
+        return Diagnosis(self.regression, self._expected)
+
+    @property
+    def _expected(self) -> Request | None:
+        """The regression if all counts were as the law predicts; None without counts."""
+        from .joint import fitted_values
+
+        counted = [(k, name) for k, name in enumerate(self.chain.outputs) if self.asked.each[name].counts]
+        share = self.stacked.columns[SHARE].copy()
+        for k, name in counted:
+            here = self.stacked.stage == k
+            share[here] = fitted_values(self._joint, self.request, self.theta, name)[here]
+        return replace(self.request, runs=self.request.runs.with_columns(**{SHARE: share})) if counted else None
 
     @property
     def r_squared(self) -> float:

@@ -19,6 +19,7 @@ from ...core.numeric.kept import remembered
 from ...core.runs import Runs
 from ...data.readers import read_columns
 from ..objective.counts import Binomial
+from ..objective.groups import check_names
 from ..request import run_weights
 from .measure import Measure, per_stage
 
@@ -161,25 +162,27 @@ class Stacked:
         return self.weight / np.asarray([factors[name] for name in self.joined.outputs])[self.stage] ** 2
 
 
-def stack(joined: Chain, table: Any, each: Mapping[str, Measure], by: str | None, weights: Any, staged: bool = False) -> Stacked:
-    """The stacked table of a chain.
+def stack(joined: Chain, table: Any, each: Mapping[str, Measure], by: tuple[str, ...], weights: Any, staged: bool = False) -> Stacked:
+    """The stacked table of a chain; `by` are the columns that name groups.
 
     Raises:
         DataError: if a column is missing, or holds what its law cannot take.
     """
     runs = _usable(joined, table)
-    for name in (*joined.inputs, *joined.outputs, *((by,) if by else ())):
+    for name in (*joined.inputs, *joined.outputs, *by):
         if name not in runs:
             what = f"the output of a stage of {joined.name!r}" if name in joined.outputs else f"an input of {joined.name!r}"
-            what = "named by by=" if name == by else what
+            what = "named by by=" if name in by else what
             raise DataError(
                 f"The table has no column {name!r}, {what}; {suggest(name, runs.names)} Rows without a value may hold NaN, "
                 "but the column must be there."
             )
-        if name != by and runs[name].dtype.kind != "f":
+        if name not in by and runs[name].dtype.kind != "f":
             raise DataError(f"Column {name!r} holds text, {joined.name!r} needs numbers.")
         if name in joined.outputs and runs[name].ndim > 1:
             raise DataError(f"Column {name!r} has several values a run; stages, counts and logits take one value a run, one row a step.")
+    for name in by:
+        check_names(runs, name)
     w = _weights(runs, weights, joined.outputs)
     parts = [_rows(joined, runs, name, staged) for name in joined.outputs]
     stage, row = np.repeat(np.arange(len(parts)), list(map(len, parts))), np.concatenate(parts)

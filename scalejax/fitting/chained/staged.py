@@ -45,7 +45,7 @@ def fit_staged(
         if not any({a, b} <= {called for _, called in stage.parameters} for stage in asked.joined.stages):
             raise FitError(f"tie={{{a!r}: {b!r}}} joins parameters of two stages, which are fitted apart; leave out staged=.")
     begun, observing = time.perf_counter(), inputs == "observed"
-    problem = Joint(asked, stack(asked.joined, table, asked.each, None, asked.weights, observing))
+    problem = Joint(asked, stack(asked.joined, table, asked.each, (), asked.weights, observing))
     params: dict[str, Any] = {}
     noise = {name: asked.noise.get(name, 1.0) for name in asked.joined.outputs}
     fits: list[Fit] = []

@@ -62,10 +62,9 @@ def chain_from_document(document: dict[str, Any], law: Law | None) -> ChainFit:
         value=np.asarray(rows["value"], float), target=np.asarray(rows["target"], float), weight=np.asarray(rows["weight"], float),
     )  # fmt: skip
     single = joined.stages[0].law if saved["single"] else None
-    by = request.by if isinstance(request.by, str) else None  # chains take one column
     asked = ChainRequest(
         joined=joined, single=single, output=saved["output"], each=each, noise=saved["known"], fix=request.fix, tie=request.tie,
-        bounds=request.bounds, by=by, share=request.share, weights=None, sizes=request.sizes,
+        bounds=request.bounds, by=request.by, share=request.share, weights=None, sizes=request.sizes, anchors=request.anchors,
     )  # fmt: skip
     plain = {f.name: getattr(fitted, f.name) for f in fields(type(fitted))}
     return ChainFit(**plain, asked=asked, stacked=stacked, noise=saved["noise"], staged=saved["staged"])

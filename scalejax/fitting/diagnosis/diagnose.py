@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from .trends import Trend
 from .verdict import Remark, Verdict, judged
 
 if TYPE_CHECKING:
+    from ..request import Request
     from ..result import Fit
 
 _ENOUGH = 2  # degrees of freedom, fewer are said
@@ -29,15 +30,21 @@ class Diagnosis:
 
     Attributes:
         fit: the fit.
+        expected: the same regression with every observation where the law predicts it, if derivatives depend on observations (counts):
+            those at the noise itself would pass for a direction that the fit cannot follow.
     """
 
     fit: Fit
+    expected: Request | None = None
 
     @cached_property
     @double
     def rows(self) -> list[Rows]:
         """Residuals with their derivatives, set by set."""
-        return rows_of(self.fit.request, self.fit.theta)
+        found = rows_of(self.fit.request, self.fit.theta)
+        if self.expected is None:
+            return found
+        return [replace(one, slope=other.slope) for one, other in zip(found, rows_of(self.expected, self.fit.theta), strict=True)]
 
     @property
     def counted(self) -> str:

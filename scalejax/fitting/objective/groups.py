@@ -41,6 +41,27 @@ def grouping(
     return dict(by), ()
 
 
+def columns_of(by: str | Mapping[str, str] | None) -> tuple[str, ...]:
+    """The columns that name groups, each once."""
+    return () if by is None else (by,) if isinstance(by, str) else tuple(dict.fromkeys(by.values()))
+
+
+def split_fixed(
+    fix: Mapping[str, Any] | None, by: str | Mapping[str, str] | None, tie: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Values that are fixed in all groups, and those that are fixed in some, from what `fit` takes as `fix`.
+
+    Raises:
+        FitError: if a parameter that is fixed in all groups, or tied, is to differ between some.
+    """
+    whole = {name: value for name, value in (fix or {}).items() if not isinstance(value, Mapping)}
+    if isinstance(by, Mapping):
+        for name, how in [*((n, "fixed") for n in whole), *((n, "tied") for n in tie)]:
+            if name in by:
+                raise FitError(f"by names {name!r}, which is {how}; leave it out of one of them.")
+    return whole, {name: dict(value) for name, value in (fix or {}).items() if isinstance(value, Mapping)}
+
+
 def check_names(runs: Runs, column: str) -> None:
     """Refuse rows without a group. Empty cells of a column of numbers have been refused before.
 

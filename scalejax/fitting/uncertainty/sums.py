@@ -184,12 +184,10 @@ class BlockRows:
         if large is not None:
             return large.inverse()
         scale = np.sqrt(np.maximum(np.diagonal(normal), 1e-300))
-        unit = normal / np.outer(scale, scale)
-        try:
-            inverse = np.linalg.inv(unit)
-        except np.linalg.LinAlgError:  # a flat direction, which `curvatures` marks
-            inverse = np.linalg.pinv(unit, hermitian=True)
-        return inverse / np.outer(scale, scale)
+        values, vectors = np.linalg.eigh(normal / np.outer(scale, scale))
+        good = _good(values[None], self.n)[0]  # flat directions, which `curvatures` marks, are left out
+        part = vectors[:, good] / np.sqrt(values[good])
+        return part @ part.T / np.outer(scale, scale)
 
     @cached_property
     def leverage(self) -> np.ndarray:
