@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import struct
 import subprocess
@@ -224,7 +225,8 @@ def test_results_of_the_evaluation_harness(tmp_path):
         found = {"results": results, "config": {"model": "hf", "model_args": name, "model_num_parameters": 1000}, "model_name": name,
                  "n-samples": {"hellaswag": {"original": 10042, "effective": 10042}}}  # fmt: skip
         (tmp_path / name).mkdir()
-        (tmp_path / name / "results_2026-01-01T00-00-00.json").write_text(json.dumps(found))
+        (tmp_path / name / "results_2026-01-01T00-00-00.0.json").write_text(json.dumps(found))
+        (tmp_path / name / "samples_hellaswag_2026-01-01T00-00-00.0.jsonl").write_text('{"doc_id": 0, "acc": 1.0}\n')  # not runs
     runs = sj.read_runs(
         tmp_path, run="run", acc="hellaswag/acc", stderr="hellaswag/acc_stderr", count="hellaswag/samples", N="model_num_parameters"
     )
@@ -342,6 +344,14 @@ def test_tensorboard_by_tensorboardx(tmp_path):
     check(tmp_path, atol=3e-7)
 
 
+def by(tool, script, tmp_path, **environment):
+    """Runs a script that writes files to the folder that it is told, in a process of its own, if the tool is there."""
+    pytest.importorskip(tool, reason=f"{tool} is not installed")
+    call = [sys.executable, "-c", script, str(tmp_path)]
+    done = subprocess.run(call, capture_output=True, text=True, cwd=tmp_path, env={**os.environ, **environment}, timeout=300)
+    assert done.returncode == 0, done.stderr
+
+
 WANDB = """
 import os, sys, wandb
 for name, n, more in (("a", 1e8, 0.0), ("b", 2e8, 0.5)):
@@ -354,20 +364,14 @@ for name, n, more in (("a", 1e8, 0.0), ("b", 2e8, 0.5)):
 
 @pytest.mark.slow
 def test_offline_runs_by_wandb(tmp_path):
-    pytest.importorskip("wandb", reason="wandb is not installed")
-    done = subprocess.run([sys.executable, "-c", WANDB, str(tmp_path)], capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
+    by("wandb", WANDB, tmp_path)
     check(tmp_path, atol=1e-12)
     assert sj.read_runs(tmp_path, run="run", lr="opt.lr", keep="finished")["lr"].tolist() == [1e-3] * 2
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["sqlite", "file"])
-def test_stores_by_mlflow(tmp_path, kind):
-    pytest.importorskip("mlflow", reason="mlflow is not installed")
-    script = f"""
+MLFLOW = """
 import mlflow, sys
-mlflow.set_tracking_uri({"sqlite:///" + str(tmp_path / "mlflow.db") if kind == "sqlite" else (tmp_path / "mlruns").as_uri()!r})
+mlflow.set_tracking_uri(STORE)
 for name, n, more in (("a", 1e8, 0.0), ("b", 2e8, 0.5)):
     with mlflow.start_run(run_name=name):
         mlflow.log_param("n_params", n)
@@ -382,15 +386,132 @@ try:
 except RuntimeError:
     pass
 """
-    import os
 
-    environment = {**os.environ, "MLFLOW_ALLOW_FILE_STORE": "true"}
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=300)
-    assert done.returncode == 0, done.stderr
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["sqlite", "file"])
+def test_stores_by_mlflow(tmp_path, kind):
     path = tmp_path / ("mlflow.db" if kind == "sqlite" else "mlruns")
+    store = f"sqlite:///{path}" if kind == "sqlite" else path.as_uri()
+    by("mlflow", MLFLOW.replace("STORE", repr(store)), tmp_path, MLFLOW_ALLOW_FILE_STORE="true")
     check(path, atol=1e-12, keep="finished")
     with pytest.warns(sj.DataWarning, match=r"did not finish \(failed\)"):
         assert len(sj.read_runs(path, N="n_params", loss="train/loss")) == 3
+
+
+LIGHTNING = """
+import sys, torch, lightning as L
+from lightning.pytorch.loggers import CSVLogger
+class Line(L.LightningModule):
+    def __init__(self, n_params, more):
+        super().__init__()
+        self.save_hyperparameters()
+        self.w, self.more = torch.nn.Parameter(torch.zeros(1)), more
+    def training_step(self, batch, index):
+        self.log("train/loss", 2.5 + 1 / (1 + self.global_step / 20) + self.more)
+        self.log("lr", 1e-3 * (1 - self.global_step / 200))
+        return 0 * self.w.sum()
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=1e-3)
+for n, more in ((1e8, 0.0), (2e8, 0.5)):
+    logger = CSVLogger(sys.argv[1], name="study")
+    quiet = {"enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
+    trainer = L.Trainer(max_steps=100, log_every_n_steps=10, logger=logger, accelerator="cpu", **quiet)
+    trainer.fit(Line(n, more), torch.utils.data.DataLoader(torch.zeros(200, 1)))
+"""
+
+
+@pytest.mark.slow
+def test_metrics_by_lightning(tmp_path):
+    """A file of metrics with one metric a row, and the hyperparameters beside it."""
+    by("lightning", LIGHTNING, tmp_path)
+    curves = sj.read_curves(tmp_path, loss="train/loss", lr="lr", N="n_params")
+    steps = np.arange(9, 100, 10)
+    assert curves["N"].tolist() == [1e8, 2e8]
+    for row, more in enumerate((0.0, 0.5)):
+        assert curves["t"][row].tolist() == steps.tolist()
+        np.testing.assert_allclose(curves["loss"][row], 2.5 + 1 / (1 + steps / 20) + more, rtol=1e-6)
+        np.testing.assert_allclose(curves["eta"][row][steps], 1e-3 * (1 - steps / 200), rtol=1e-6)
+
+
+TRANSFORMERS = """
+import sys, torch
+from transformers import PretrainedConfig, PreTrainedModel, Trainer, TrainingArguments
+class Config(PretrainedConfig):
+    model_type = "line"
+    def __init__(self, n_params=1.0, more=0.0, **options):
+        super().__init__(**options)
+        self.n_params, self.more = n_params, more
+class Line(PreTrainedModel):
+    config_class = Config
+    def __init__(self, config):
+        super().__init__(config)
+        self.w, self.seen = torch.nn.Parameter(torch.zeros(1)), 0
+        self.post_init()
+    def forward(self, x=None, labels=None):
+        s = self.seen // 10 * 10
+        self.seen += self.training
+        return {"loss": 2.5 + 1 / (1 + s / 20) + self.config.more + 0 * self.w.sum()}
+rows = [{"x": torch.zeros(1), "labels": torch.zeros(1)}] * 100
+for name, n, more in (("a", 1e8, 0.0), ("b", 2e8, 0.5)):
+    how = {"learning_rate": 1e-3, "lr_scheduler_type": "constant", "report_to": [], "disable_tqdm": True, "use_cpu": True}
+    asked = TrainingArguments(f"{sys.argv[1]}/{name}", max_steps=100, logging_steps=10, save_steps=50, per_device_train_batch_size=1, **how)
+    Trainer(Line(Config(n_params=n, more=more)), asked, train_dataset=rows).train()
+"""
+
+
+@pytest.mark.slow
+def test_trainer_states_by_transformers(tmp_path):
+    """Two checkpoints a run, of which the last counts, with the model's configuration; a logged loss is the mean of ten steps."""
+    pytest.importorskip("torch", reason="torch is not installed")
+    by("transformers", TRANSFORMERS, tmp_path, HF_HUB_OFFLINE="1")
+    curves = sj.read_curves(tmp_path, loss="loss", lr="learning_rate", N="n_params")
+    assert curves["N"].tolist() == [1e8, 2e8]
+    for row, more in enumerate((0.0, 0.5)):
+        assert curves["t"][row].tolist() == list(range(10, 101, 10))
+        np.testing.assert_allclose(curves["loss"][row], 2.5 + 1 / (1 + np.arange(0, 100, 10) / 20) + more, rtol=1e-6)
+        np.testing.assert_allclose(curves["eta"][row][10:], 1e-3, rtol=1e-12)
+
+
+HARNESS = """
+import json, sys
+from pathlib import Path
+from lm_eval import evaluator
+from lm_eval.api.model import LM
+from lm_eval.loggers import EvaluationTracker
+from lm_eval.tasks import TaskManager
+folder = Path(sys.argv[1])
+(folder / "mini.jsonl").write_text("".join(json.dumps({"q": f"{i}?", "c": ["no", "yes"], "a": 1}) + "\\n" for i in range(8)))
+(folder / "mini.yaml").write_text(json.dumps({
+    "task": "mini", "dataset_path": "json", "dataset_kwargs": {"data_files": {"test": str(folder / "mini.jsonl")}}, "test_split": "test",
+    "output_type": "multiple_choice", "doc_to_text": "{{q}}", "doc_to_choice": "{{c}}", "doc_to_target": "{{a}}",
+    "metric_list": [{"metric": "acc"}]}))
+class Model(LM):
+    def __init__(self, right):
+        super().__init__()
+        self.right = right
+    def loglikelihood(self, requests):
+        best = ["yes" if int(r.args[0].split("?")[0]) < self.right else "no" for r in requests]
+        return [(0.0 if word in r.args[1] else -1.0, True) for word, r in zip(best, requests)]
+    def loglikelihood_rolling(self, requests):
+        raise NotImplementedError
+    generate_until = loglikelihood_rolling
+for name, right in (("small", 2), ("large", 6)):
+    tracker = EvaluationTracker(output_path=str(folder / "out" / name))
+    tasks = TaskManager(include_path=str(folder))
+    found = evaluator.simple_evaluate(Model(right), tasks=["mini"], task_manager=tasks, evaluation_tracker=tracker, log_samples=True)
+    tracker.save_results_aggregated(results=found, samples=found["samples"])
+    tracker.save_results_samples(task_name="mini", samples=found["samples"]["mini"])
+"""
+
+
+@pytest.mark.slow
+def test_results_by_the_evaluation_harness(tmp_path):
+    """Two of eight questions right, and six; the single answers, which lie beside the results, are not runs."""
+    by("lm_eval", HARNESS, tmp_path, HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")
+    assert len(list((tmp_path / "out").rglob("samples_*.jsonl"))) == 2
+    runs = sj.read_runs(tmp_path / "out", acc="mini/acc", n="mini/samples")
+    assert sorted(runs["acc"]) == [0.25, 0.75] and runs["n"].tolist() == [8, 8]
 
 
 # Many

@@ -10,6 +10,7 @@ from ...core.errors import DataError
 from ...core.progress import Progress, reporter
 from .content import Logged, LoggedRun, logged
 from .orient import flat, oriented
+from .trackers.lm_eval import holds_samples
 from .trackers.plain_yaml import scalars
 from .trackers.trainer_state import CHECKPOINT
 
@@ -59,7 +60,7 @@ def read_files(folder: Path, read: Callable[[Path], Any], progress: bool | Progr
 def _meant(path: Path, folder: Path) -> bool:
     inner = path.relative_to(folder)
     hidden = any(part.startswith((".", "_")) for part in inner.parts)
-    return path.suffix.lower() in _ENDS and path.name not in _CONFIGS and not hidden and path.is_file()
+    return path.suffix.lower() in _ENDS and path.name not in _CONFIGS and not hidden and path.is_file() and not holds_samples(path)
 
 
 def _newest(paths: list[Path]) -> list[Path]:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 from ....core.errors import DataError
 from ..content import Content, Format
+
+_SAMPLES = re.compile(r"samples_.+_(\d{4}-\d\d-\d\dT[^_]+)\.jsonl")
+
+
+def holds_samples(path: Path) -> bool:
+    """Are these the single answers behind a file of results, which lies beside them?"""
+    found = _SAMPLES.fullmatch(path.name)
+    return found is not None and path.with_name(f"results_{found[1]}.json").is_file()
 
 
 def _recognises(content: Content) -> bool:
