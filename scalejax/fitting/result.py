@@ -94,6 +94,11 @@ class Fit(Shown):
         """Columns that name what a bootstrap resamples whatever the residuals look like; none of a single law."""
         return ()
 
+    @property
+    def usual_trials(self) -> float | None:
+        """Median number of trials of the runs, where the outcome is counted."""
+        return None
+
     def strata(self, rows: np.ndarray, units: Units) -> np.ndarray | None:
         """(rows,) which units a bootstrap draws among themselves, None for all of them."""
         return None
@@ -136,6 +141,17 @@ class Fit(Shown):
         if self.request.on == "log":
             return np.log(self.observed) - np.log(self.fitted)
         return self.observed - self.fitted
+
+    @property
+    def misses(self) -> np.ndarray:
+        """How far off the law every observation is, of logarithms if the fit is on logs."""
+        return np.concatenate([np.abs(rows.residual[rows.weight > 0]) for rows in self.diagnosis.rows])
+
+    @property
+    def minimised(self) -> str:
+        """What the parameters make smallest, in words."""
+        logs = f"logarithms of {self.law.output}" if self.request.on == "log" else self.law.output
+        return f"the sum of {self.request.loss!r} of the residuals of {logs}"
 
     @property
     def r_squared(self) -> float:

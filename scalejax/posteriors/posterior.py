@@ -157,6 +157,12 @@ class Posterior(Draws):
         return self.scattered(super().predict(**inputs), seed, **scatter)
 
     @property
+    def usual_trials(self) -> float | None:
+        """See `Draws`."""
+        likelihood = self.model.likelihood
+        return float(np.median(self.fit.runs[likelihood.trials])) if likelihood.counts else None
+
+    @property
     def scatter_inputs(self) -> tuple[str, ...]:
         """Names that `predict(kind="run")` takes beside those of `predict`: "trials" of counts, the column of the noise's groups."""
         return ("trials",) if self.model.likelihood.counts else (self._noise_column,) if self._noise_column else ()

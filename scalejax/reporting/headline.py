@@ -72,8 +72,9 @@ def _of_law(study: Study) -> str:
 
 def sure(study: Study) -> str:
     """How well the law holds at the runs, what it did when asked to look ahead, and how far the answer lies beyond the runs."""
-    errors = np.concatenate([np.abs(rows.residual[rows.weight > 0]) for rows in study.fit.diagnosis.rows])
-    parts = [f"nine in ten of the {study.fit.diagnosis.counted} lie within {size(study, float(np.quantile(errors, 0.9)))} of the law"]
+    parts = [
+        f"nine in ten of the {study.fit.diagnosis.counted} lie within {size(study, float(np.quantile(study.fit.misses, 0.9)))} of the law"
+    ]
     largest = study.beyond_runs
     if largest is not None:
         parts.append(
@@ -221,8 +222,7 @@ def facts(study: Study) -> list[tuple[str, str, str]]:
         first, second = estimate(per, low, high)[1:] if plan.draws else ("", "")
         shown = number(per, 3)
         listed.append((f"Tokens per parameter {where}", shown, _remark(study, f"{first} to {second}" if plan.draws else "", 0.0)))
-    half = float(np.median(np.concatenate([np.abs(rows.residual[rows.weight > 0]) for rows in fit.diagnosis.rows])))
-    listed.append(("Median error", size(study, half), f"over {study.fit.diagnosis.counted}"))
+    listed.append(("Median error", size(study, float(np.median(fit.misses))), f"over {study.fit.diagnosis.counted}"))
     for name in FLOOR:
         if name in fit.params and np.ndim(fit.params[name]) == 0 and name not in fit.curvature[0].boundary:
             floor, first, second = estimate(float(study.draws.center[name]), *map(float, study.limits[name]))

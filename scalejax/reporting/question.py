@@ -37,11 +37,9 @@ def _fitted(study: Study) -> str:
         spans.append(f"{label} from {show(values.min())} to {show(values.max())}" + (" FLOP" if name == "C" else ""))
     free = list(dict.fromkeys(slot.name for slot in fit.request.layout.slots))
     reference = f" ({fit.law.reference})" if fit.law.reference else ""
-    logs = f"logarithms of {fit.law.output}" if fit.request.on == "log" else fit.law.output
     return (
         f"To answer, the law {fit.law.name}{reference} with the free parameter{'s' if len(free) > 1 else ''} {listed(free)} was fitted to "
-        f"{fit.diagnosis.counted}{' with ' * bool(spans)}{listed(spans)}; the fit minimises the sum of {fit.request.loss!r} of the "
-        f"residuals of {logs}."
+        f"{fit.diagnosis.counted}{' with ' * bool(spans)}{listed(spans)}; the fit minimises {fit.minimised}."
     )
 
 

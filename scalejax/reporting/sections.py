@@ -25,6 +25,8 @@ from .plots.curves import MOST
 from .plots.style import GREEN, flops, listed, quantity
 from .study import FACTORS, Study, compute_wasted, wrong_sizes
 
+PICTURED = 12  # groups with pictures of their own; tables have all
+
 
 def data(study: Study) -> Section:
     """What was fitted."""
@@ -163,7 +165,11 @@ def extrapolation(study: Study) -> list[Section]:
         "assume that the law still holds there."
     )
     blocks: list[Block] = []
-    for group in points.chosen_groups(study.fit, None):
+    groups = points.chosen_groups(study.fit, None)
+    if len(groups) > PICTURED:
+        rest = f"Of {len(groups):,} groups the first {PICTURED} are drawn; sj.plot.fan(fit, draws, group=...) draws any of them."
+        blocks.append(Text([rest]))
+    for group in groups[:PICTURED]:
         draw = partial(plot.fan, study.fit, study.draws, group=group)
         if study.forecast is None or len(inputs) == 1:
             blocks.append(_of_group(group, [Picture(draw, caption)]))
@@ -196,7 +202,7 @@ def _with_forecast(draw: Callable[[], Any], study: Study) -> Any:
 def plane(study: Study) -> list[Section]:
     """Loss over N and D."""
     blocks: list[Block] = []
-    for group in (group for group in study.plans if study.drawable(group)):
+    for group in [group for group in study.plans if study.drawable(group)][:PICTURED]:
         draw = partial(plot.iso_loss, study.fit, study.draws, group=group, level=study.level)
         caption = (
             "Predicted loss over parameters and tokens. The runs wear the colour of their observed loss: one that stands out from its "
@@ -219,12 +225,14 @@ def comparison(study: Study) -> list[Section]:
 def advice(study: Study) -> list[Section]:
     """Optimal sizes and what a wrong choice costs."""
     blocks: list[Block] = []
-    for group, plan in study.plans.items():
+    for i, (group, plan) in enumerate(study.plans.items()):
         blocks += [Heading(group)] if group else []
         blocks.append(Numbers(_plan_table(study, plan, study.forecast)))
         if group in study.without:
             without = rows_text(study.fit.diagnosis.outliers.rows)
             blocks += [Text([f"The same without {without}, far from the law:"]), Numbers(_plan_table(study, study.without[group]))]
+        if i >= PICTURED:
+            continue
         if np.size(plan.compute) > 1:
             caption = f"Compute-optimal parameters and tokens, with {study.percent} bands."
             blocks.append(Picture(partial(plot.optimal_sizes, plan, level=study.level), caption))

@@ -65,10 +65,9 @@ def cautions(study: Study) -> list[str]:
 
 def _goodness(study: Study) -> list[str]:
     fit = study.fit
-    errors = np.concatenate([np.abs(rows.residual[rows.weight > 0]) for rows in fit.diagnosis.rows])
     worst = min(fit.diagnosis.groups, key=lambda g: g.r_squared)
     over = f"R² {worst.r_squared:.3f} against a constant" + (f" in the worst group, {worst.name}" if len(fit.diagnosis.groups) > 1 else "")
-    half, most = (headline.size(study, float(np.quantile(errors, q))) for q in (0.5, 0.9))
+    half, most = (headline.size(study, float(np.quantile(fit.misses, q))) for q in (0.5, 0.9))
     return [f"Half of the {study.fit.diagnosis.counted} lie within {half} of the law {fit.law.name}, nine in ten within {most} ({over})."]
 
 

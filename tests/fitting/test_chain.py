@@ -626,3 +626,28 @@ def test_groups_that_are_not_there(answers):
     ):
         with pytest.raises(error, match=words):
             sj.fit(item, table, loss=sj.binomial("n"), **options)
+
+
+def test_counts_are_told_in_shares(answers):
+    """Observed and fitted outputs are shares; R2 of every group is that of deviance residuals about the mean share."""
+    table, _, m, _ = answers
+    f = sj.fit(item, table, loss=sj.binomial("n"), by=ALONG, fix={"theta": {"m0": 0.0}, "k": {"b0": 0.7}})
+    np.testing.assert_array_equal(f.observed, table["share"])
+    np.testing.assert_allclose(f.misses, np.abs(table["share"] - f.fitted), rtol=1e-12)
+    assert f.misses.max() < 0.1 and f.usual_trials == QUESTIONS and "deviance of the counts behind share" in f.minimised
+
+    def residual(y, p):
+        return np.sign(y - p) * np.sqrt(2 * QUESTIONS * (y * np.log(y / p) + (1 - y) * np.log((1 - y) / (1 - p))))
+
+    about = residual(table["share"], np.mean(table["share"]))
+    np.testing.assert_allclose(f.residuals, residual(table["share"], f.fitted), atol=1e-6)
+    for described in f.diagnosis.groups[:MODELS]:
+        here = m == int(described.name.removeprefix("model m"))
+        r_squared = 1 - np.sum(f.residuals[here] ** 2) / np.sum((about[here] - about[here].mean()) ** 2)
+        assert described.r_squared == pytest.approx(r_squared, abs=1e-6)
+
+
+def test_counts_that_the_law_says_nothing_of_are_not_green():
+    rng = np.random.default_rng(0)
+    f = sj.fit(logistic, {"x": rng.uniform(-3, 3, 60), "n": np.full(60, 500), "share": rng.uniform(0.2, 0.8, 60)}, loss=sj.binomial("n"))
+    assert not f.verdict.good and any(remark.code == "baseline" for remark in f.remarks)

@@ -49,25 +49,25 @@ class Measure:
         """What the composed law depends on: the scale without the loss."""
         return replace(self, loss=squared())
 
-    def predicted(self, value: Any, share: Any, trials: Any) -> Any:
-        """A law's value on the scale of residuals; of counts minus the deviance residual, as the observed one is 0 then."""
+    def predicted(self, value: Any, share: Any, trials: Any, level: Any) -> Any:
+        """A law's value on the scale of residuals; of counts `level`, the residual about the mean share, less that about the law."""
         if self.on == "log":
             return jnp.log(value)
         if self.on == "counts":
-            return -deviance_residual(share, trials, value)
+            return level - deviance_residual(share, trials, value)
         if self.on == "logit":
             place = jnp.clip((value - self.floor) / (self.ceiling - self.floor), _INSIDE, 1 - _INSIDE)
             return jnp.log(place) - jnp.log1p(-place)
         return value
 
     def observed(self, name: str, y: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Observed outputs on the scale of residuals; `rows` is where they stand in the user's table."""
+        """Observed outputs on the scale of residuals (of counts see `predicted`); `rows` is where they stand in the user's table."""
         if self.on == "log":
             _refuse(y <= 0, rows, f"Column {name!r} is zero or negative", "and has no logarithm; pass on='linear'")
             return np.log(y)
         if self.on == "counts":
             _refuse((y < 0) | (y > 1), rows, f"Column {name!r} is not a share of successes, from 0 to 1,", "; divide counts by the trials")
-            return np.zeros(len(y))
+            return y
         if self.on == "logit":
             bad = (y <= self.floor) | (y >= self.ceiling)
             between = f"does not lie between the floor {self.floor:g} and the ceiling {self.ceiling:g}"

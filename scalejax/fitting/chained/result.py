@@ -22,10 +22,13 @@ from ..uncertainty.covariance import Curvature
 from ..uncertainty.intervals import no_freedom
 from ..uncertainty.noise import ENOUGH, Noise, weight_of_new
 from ..uncertainty.units import Units, unit_names
-from .stacking import RUN, SHARE, UNIT, Stacked, observed
+from .stacking import RUN, SHARE, TRIALS, UNIT, Stacked, observed
 
 if TYPE_CHECKING:
     from .joint import ChainRequest
+
+
+_SCALES = {"log": "logarithms of ", "linear": "", "logit": "logits of "}
 
 
 class StageRows(NamedTuple):
@@ -92,6 +95,12 @@ class ChainFit(Fit):
         """What a bootstrap resamples if nothing else is said: runs, whose outputs stay together."""
         return (RUN,) if len(self.chain.stages) > 1 else ()
 
+    @property
+    def usual_trials(self) -> float | None:
+        """See `Fit`: of the stage that is predicted."""
+        here = self.stacked.stage == self.chain.outputs.index(self.asked.output)
+        return float(np.median(self.stacked.columns[TRIALS][here])) if self.asked.each[self.asked.output].counts else None
+
     def strata(self, rows: np.ndarray, units: Units) -> np.ndarray | None:
         """See `Fit`: runs are drawn among those that show the same outputs, so that every replicate has as many of each stage."""
         if len(self.chain.stages) == 1:
@@ -123,6 +132,41 @@ class ChainFit(Fit):
             here = self.stacked.stage == k
             share[here] = fitted_values(self._joint, self.request, self.theta, name)[here]
         return replace(self.request, runs=self.request.runs.with_columns(**{SHARE: share})) if counted else None
+
+    @cached_property
+    @double
+    def observed(self) -> np.ndarray:
+        """See `Fit`: outputs of the one law, or those of all stages on the scales of their residuals."""
+        return self._in_order(self.rows(self.asked.output).observed) if self.asked.single is not None else self.regression.observed
+
+    @cached_property
+    @double
+    def fitted(self) -> np.ndarray:
+        """See `Fit` and `observed`."""
+        return self._in_order(self.rows(self.asked.output).fitted) if self.asked.single is not None else self.regression.fitted
+
+    def _in_order(self, values: np.ndarray) -> np.ndarray:
+        """Values of the rows, set by set."""
+        return np.concatenate([values[place[used]] for place, used in zip(self.request.places, self.request.used, strict=True)])
+
+    @property
+    def residuals(self) -> np.ndarray:
+        """Observed minus predicted on the scales of residuals, in units of noise."""
+        return self.regression.residuals
+
+    @property
+    def misses(self) -> np.ndarray:
+        """See `Fit`: on the scale of the output itself."""
+        return np.abs(self.observed - self.fitted)
+
+    @property
+    def minimised(self) -> str:
+        """See `Fit`."""
+        measure = self.asked.each[self.asked.output]
+        if measure.counts:
+            spread = " divided by their overdispersion" if measure.overdispersed else ""
+            return f"the deviance of the counts behind {self.asked.output}{spread} (maximum likelihood)"
+        return f"the sum of {measure.loss!r} of the residuals of {_SCALES[measure.on]}{self.asked.output}"
 
     @property
     def r_squared(self) -> float:

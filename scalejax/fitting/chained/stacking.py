@@ -18,14 +18,15 @@ from ...core.laws.law import Law
 from ...core.numeric.kept import remembered
 from ...core.runs import Runs
 from ...data.readers import read_columns
-from ..objective.counts import Binomial
+from ..objective.counts import Binomial, deviance_residual
 from ..objective.groups import check_names
 from ..request import run_weights
 from .measure import Measure, per_stage
 
 OBSERVES, RUN = "observes", "run"  # columns that say which output a row observes, and of which run
 TARGET, INDEX, UNIT, SHARE, TRIALS = "residual target", "stage index", "unit of residual", "observed share", "number of trials"
-_SPECIAL = dict.fromkeys((INDEX, UNIT, SHARE, TRIALS), Real(0, 1))
+LEVEL = "residual about the mean share"
+_SPECIAL = dict.fromkeys((INDEX, UNIT, SHARE, TRIALS, LEVEL), Real(0, 1))
 
 
 def observed(name: str) -> str:
@@ -86,7 +87,7 @@ def _stacked(joined: Chain, scales: tuple[Measure, ...], inner: tuple[str, ...],
             here = sum(here) > 0
             middle = 1.0 if measure.on == "log" else 0.5 * (measure.floor + measure.ceiling)
             safe = jnp.where(here, value, middle)  # a logarithm that no row asks for must not spoil the derivative
-            out = out + jnp.where(here, measure.predicted(safe, row[SHARE], row[TRIALS]), 0.0)
+            out = out + jnp.where(here, measure.predicted(safe, row[SHARE], row[TRIALS], row[LEVEL]), 0.0)
         return out * row[UNIT]
 
     stacked.__doc__ = joined.function.__doc__
@@ -194,10 +195,12 @@ def stack(joined: Chain, table: Any, each: Mapping[str, Measure], by: tuple[str,
     columns |= {name: _filled(joined, runs, name)[row] for name in joined.inputs}
     if staged:
         columns |= {observed(n): _filled(joined, runs, n)[row] for n in dict.fromkeys(n for s in joined.stages for n in s.takes)}
-    columns |= {INDEX: stage.astype(float), SHARE: np.full(len(row), 0.5), TRIALS: np.ones(len(row))}
+    columns |= {INDEX: stage.astype(float), SHARE: np.full(len(row), 0.5), TRIALS: np.ones(len(row)), LEVEL: np.zeros(len(row))}
     for k, name in enumerate(joined.outputs):
         if isinstance(loss := each[name].loss, Binomial):
-            columns[SHARE][stage == k], columns[TRIALS][stage == k] = value[stage == k], _trials(runs, loss.trials, parts[k])
+            here, n = stage == k, _trials(runs, loss.trials, parts[k])
+            columns[SHARE][here], columns[TRIALS][here] = value[here], n
+            columns[LEVEL][here] = target[k] = np.asarray(deviance_residual(value[here], n, np.average(value[here], weights=n)))
     weight = np.concatenate([w[name][rows] for name, rows in zip(joined.outputs, parts, strict=True)])
     return Stacked(
         joined=joined, each=dict(each), staged=staged, columns=columns, stage=stage, row=row, value=value, target=np.concatenate(target),

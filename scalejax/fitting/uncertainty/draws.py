@@ -78,6 +78,11 @@ class Draws(Shown):
         return float(nonlinearity(self).max())
 
     @property
+    def usual_trials(self) -> float | None:
+        """Median number of trials of the runs, where the outcome is counted."""
+        return self.fit.usual_trials
+
+    @property
     def standard_errors(self) -> dict[str, Any]:
         """Standard deviation of every parameter over the draws."""
         return {name: _plain(np.std(v, axis=0, ddof=1)) for name, v in self.params.items()}

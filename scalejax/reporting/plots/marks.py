@@ -13,6 +13,7 @@ from . import points, style
 from .interactive import named
 
 ROBUST = 4  # rounds in which runs far from the trend lose their weight
+NAMED = 16  # groups that a legend has room for
 ENOUGH_FOR_A_TREND = 12  # runs; fewer show no trend
 
 if TYPE_CHECKING:
@@ -20,13 +21,15 @@ if TYPE_CHECKING:
 
 
 def runs(ax: Axes, fit: Fit, x: np.ndarray, y: np.ndarray, by: str | None, marks: Mapping[str, Any], keep: Any = None) -> None:
-    """The runs: coloured by group, or by a column, or all alike."""
+    """The runs: coloured by group (the legend names few groups only), or by a column, or all alike."""
     look = {"s": 18, "alpha": 0.85, "linewidths": 0, "zorder": 2.5, **marks}
     keep = np.ones(len(x), bool) if keep is None else keep
     if fit.groups:
-        for g in np.unique(points.group_of(fit)[keep]):
+        groups = np.unique(points.group_of(fit)[keep])
+        for g in groups:
             mine = keep & (points.group_of(fit) == g)
-            dots = {"color": style.PALETTE[g % len(style.PALETTE)], "label": style.inert(fit.groups[g]), **look}
+            label = {"label": style.inert(fit.groups[g])} if len(groups) <= NAMED else {}
+            dots = {"color": style.PALETTE[g % len(style.PALETTE)], **label, **look}
             name_runs(ax.scatter(x[mine], y[mine], **dots), fit, mine)
         style.legend(ax)
         return

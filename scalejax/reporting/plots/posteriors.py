@@ -97,6 +97,7 @@ def _path(fit: Fit, source: Draws, decades: float, group: str | None) -> tuple[s
         return name, np.linspace(values.min(), values.max(), GRID), {name: np.linspace(values.min(), values.max(), GRID)}
     x = np.geomspace(values.min(), values.max() * 10**decades, GRID)
     if not sizes:
+        x = x[fit.law.domains[name].contains(x)]  # a share ends at 1
         return name, x, {name: x}
     plan = allocate((fit.law, point), compute=x)
     return name, x, {"N": plan.N, "D": plan.D}
@@ -106,8 +107,8 @@ def _new_runs(source: Draws, inputs: dict[str, Any]) -> np.ndarray:
     """(many, places) outputs that new runs would show, several of each draw."""
     again = -(-SMOOTH // len(source))
     tiled: dict[str, Any] = {name: np.tile(v, again) if isinstance(v, np.ndarray) else v for name, v in inputs.items()}
-    if isinstance(source, Posterior) and source.model.likelihood.counts:
-        tiled["trials"] = float(np.median(source.fit.runs[source.model.likelihood.trials]))
+    if source.usual_trials is not None:
+        tiled["trials"] = source.usual_trials
     return source.predict(kind="run", **tiled).reshape(len(source) * again, -1)
 
 
