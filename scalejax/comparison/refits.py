@@ -15,7 +15,10 @@ from ..core.laws.law import Law
 from ..core.numeric.batching import traced
 from ..core.numeric.programs import compiled
 from ..core.runs import Runs
+from ..fitting.chained.result import ChainFit
+from ..fitting.chained.stacking import TRIALS
 from ..fitting.fit import fit
+from ..fitting.objective.counts import EDGE
 from ..fitting.objective.penalty import CENTRAL, ranges
 from ..fitting.objective.problem import Spec, predictions
 from ..fitting.request import Request
@@ -23,8 +26,11 @@ from ..fitting.result import Fit
 from ..fitting.status import Status
 from ..posteriors.checks.influence import densities
 from ..posteriors.checks.predictive import replicates
+from ..posteriors.laplace import laplace
 from ..posteriors.sample import sample
 from .splits import Split
+
+_DRAWS = 400  # of the probabilities of counts
 
 
 class Scores(NamedTuple):
@@ -56,6 +62,8 @@ def by_fit(law: Law, runs: Runs, split: Split, weights: np.ndarray, seed: int, o
     from scipy.special import gammaln, stdtr
 
     fitted = _refitted(law, runs, np.where(split.left_out, 0.0, weights), seed, options)
+    if isinstance(fitted, ChainFit) and fitted.usual_trials is not None:
+        return _of_counts(fitted, split, seed)
     held = fitted.request.spec.prior and options.get("prior") is None
     batch, size = fitted.request.batch, fitted.request.layout.size
     predicted, jac = (np.asarray(a) for a in _linearised(fitted.request.spec, fitted.theta[:, 0], batch.inputs, batch.codes, batch.fixed))
@@ -79,12 +87,39 @@ def by_fit(law: Law, runs: Runs, split: Split, weights: np.ndarray, seed: int, o
     )
 
 
+def _of_counts(fitted: ChainFit, split: Split, seed: int) -> Scores:
+    """Scores of counts: binomial, or beta-binomial with the fit's overdispersion, around the probabilities that Laplace draws predict."""
+    from scipy.special import logsumexp
+    from scipy.stats import betabinom, binom
+
+    _covariance(fitted, split)  # refuses what the kept runs do not determine
+    stacked, request = fitted.stacked, fitted.request
+    left = split.left_out[stacked.row]
+    at: dict[str, Any] = {name: request.runs[name][left] for name in fitted.law.inputs}
+    named = {column: request.runs[column][left] for column in request.columns}
+    at |= {"group": named if request.crossed else named[request.columns[0]]} if named else {}
+    n, phi = stacked.columns[TRIALS][left], float(fitted.noise[fitted.asked.output])
+    p = np.clip(laplace(fitted, _DRAWS, seed=seed).predict(**at), EDGE, 1 - EDGE)
+    count = np.round(stacked.value[left] * n)
+    spread = betabinom(n, p * (1 / phi - 1), (1 - p) * (1 / phi - 1)) if phi > 0 else binom(n, p)
+    log, below = spread.logpmf(count), spread.cdf(count)
+    return Scores(
+        rows=stacked.row[left], lpd=logsumexp(log, axis=0) - np.log(len(log)), error=stacked.value[left] - fitted.predict(**at),
+        pit=np.mean(below - 0.5 * np.exp(log), axis=0), on="linear",
+    )  # fmt: skip
+
+
 def _refitted(law: Law, runs: Runs, weights: np.ndarray, seed: int, options: Mapping[str, Any]) -> Fit:
     """The law fitted to what was kept, with a weak prior if it runs away without."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         fitted = fit(law, runs, weights=weights, seed=seed, **options)
-    ours = options.get("prior") is None and options.get("recipe") is None and options.get("solver", "lm") in ("lm", "varpro")
+    ours = (
+        not isinstance(fitted, ChainFit)
+        and options.get("prior") is None
+        and options.get("recipe") is None
+        and options.get("solver", "lm") in ("lm", "varpro")
+    )
     if ours and (fitted.status is Status.DOUBTFUL or not fitted.status.usable):
         return fit(law, runs, weights=weights, seed=seed, **{**options, "solver": "lm", "prior": "weak"})
     for warning in caught:

@@ -148,6 +148,13 @@ class Fit(Shown):
         return np.concatenate([np.abs(rows.residual[rows.weight > 0]) for rows in self.diagnosis.rows])
 
     @property
+    def asked_again(self) -> dict[str, Any]:
+        """Arguments of `fit` that ask other runs the same, but for weights."""
+        request = self.request
+        alike = {name: getattr(request, name) for name in ("loss", "on", "tie", "bounds", "sizes")}
+        return alike | {"fix": request.asked_fix} | ({"by": request.by, "share": request.share} if request.by else {})
+
+    @property
     def minimised(self) -> str:
         """What the parameters make smallest, in words."""
         logs = f"logarithms of {self.law.output}" if self.request.on == "log" else self.law.output

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from math import comb
-from typing import Any
 
 import numpy as np
 
@@ -58,12 +57,10 @@ def predict_largest(fit: Fit, level: float) -> BeyondRuns | None:
         return None
     size = np.full(len(fit.runs), np.nan)
     size[used] = points.column(fit, scale)
-    options: dict[str, Any] = {"by": request.by, "share": request.share} if request.by else {}
-    options |= {k: getattr(request, k) for k in ("loss", "on", "tie", "bounds", "sizes")} | {"fix": request.asked_fix}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that a refit is in doubt shows in what it predicts
-            found = holdout(fit.law, fit.runs, largest=SHARE, scale=size, weights=request.weights, **options)
+            found = holdout(fit.law, fit.runs, largest=SHARE, scale=size, weights=request.weights, **fit.asked_again)
     except ScalejaxError:
         return None
     left = np.isin(used, found.rows)

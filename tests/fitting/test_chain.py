@@ -651,3 +651,16 @@ def test_counts_that_the_law_says_nothing_of_are_not_green():
     rng = np.random.default_rng(0)
     f = sj.fit(logistic, {"x": rng.uniform(-3, 3, 60), "n": np.full(60, 500), "share": rng.uniform(0.2, 0.8, 60)}, loss=sj.binomial("n"))
     assert not f.verdict.good and any(remark.code == "baseline" for remark in f.remarks)
+
+
+@pytest.mark.parametrize("kind", ["counts", "logits", "chain"])
+def test_a_fit_can_be_asked_again(answers, table, kind):
+    if kind == "chain":
+        f = sj.fit(BOTH, table, on=ON, fix={"r": 0.8}, noise={"accuracy": 0.02})
+    else:
+        how = {"loss": sj.binomial("n")} if kind == "counts" else {"on": "logit", "floor": 0.2}
+        f = sj.fit(item, answers[0], by=ALONG, fix={"theta": {"m0": 0.0}, "k": {"b0": 0.7}}, **how)
+    again = sj.fit(f.chain if kind == "chain" else item, table if kind == "chain" else answers[0], **f.asked_again)
+    assert again.asked_again == f.asked_again and again.noise == f.noise
+    for name, value in f.params.items():
+        np.testing.assert_array_equal(again.params[name], value)

@@ -160,6 +160,21 @@ class ChainFit(Fit):
         return np.abs(self.observed - self.fitted)
 
     @property
+    def asked_again(self) -> dict[str, Any]:
+        """See `Fit`."""
+        plain = {name: value for name, value in super().asked_again.items() if name not in ("loss", "on")}
+        each, alone = self.asked.each, self.asked.single is not None
+        bounded = {n: m for n, m in each.items() if m.on == "logit"}
+        stages: dict[str, dict[str, Any]] = {
+            "loss": {n: m.loss for n, m in each.items()},
+            "on": {n: m.on for n, m in each.items() if not m.counts},
+            "floor": {n: m.floor for n, m in bounded.items()},
+            "ceiling": {n: m.ceiling for n, m in bounded.items()},
+            "noise": {} if alone else {n: v for n, v in self.asked.noise.items() if not each[n].counts},
+        }
+        return plain | {name: value[self.asked.output] if alone else value for name, value in stages.items() if value}
+
+    @property
     def minimised(self) -> str:
         """See `Fit`."""
         measure = self.asked.each[self.asked.output]
