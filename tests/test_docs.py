@@ -41,10 +41,13 @@ def run(arguments, folder, **more):
     return subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True, timeout=900)
 
 
+CLOSED = "\nimport sys\nif 'matplotlib.pyplot' in sys.modules:\n    sys.modules['matplotlib.pyplot'].close('all')\n"
+
+
 def cells(page: Path) -> str:
-    """The Python code of a page, in order, as one session."""
+    """The Python code of a page, in order, as one session that shows and closes its pictures cell by cell, as Jupyter does."""
     found = re.findall(r"^```(?:\{code-cell\} )?python\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
-    return "\n".join(found)
+    return CLOSED.join(found)
 
 
 def test_the_readme_is_short_enough_to_be_read():
