@@ -216,6 +216,8 @@ def make_request(
     for column in columns:
         check_names(runs, column)
     loss = usual_loss(on, runs, law.output) if loss is None else as_loss(loss)
+    if isinstance(loss, Binomial):
+        raise FitError("Counts are fitted by sj.fit(..., loss=sj.binomial(...)), law by law; pass another loss here, such as sj.huber().")
     tie = dict(tie or {})
     whole, anchors = split_fixed(fix, by, tie)
     check_size(runs, law.output, on)

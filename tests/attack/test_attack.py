@@ -160,6 +160,17 @@ def test_errors_of_ours_that_nobody_foresaw_keep_their_cause():
     assert isinstance(told, UnforeseenError) and "Singular matrix" in str(told) and "report it" in str(told)
 
 
+def test_names_of_laws_and_tables_stand_for_both():
+    """Wherever a law alone is worked on, its name does; a table does in the place of runs."""
+    law, params = sj.laws.power_law, {"E": 1.0, "A": 20.0, "alpha": 0.3}
+    runs = sj.simulate("power_law", params, x=np.geomspace(1e3, 1e9, 20), noise=0.01)
+    assert runs.digest == sj.simulate(law, params, x=np.geomspace(1e3, 1e9, 20), noise=0.01).digest
+    table = {"x": runs["x"], "loss": runs["loss"]}
+    assert sj.audit("power_law", table, params).objective == sj.audit(law, runs, params).objective
+    with pytest.raises(sj.LawError, match="no law 'power_laws'; did you mean 'power_law'"):
+        sj.simulate("power_laws", params, x=1e3)
+
+
 def test_annotations_are_understood():
     kinds = accepted(sj.fit)
     assert kinds["misfit"].holds(True) and kinds["misfit"].holds(0.1) and not kinds["misfit"].surely("yes")

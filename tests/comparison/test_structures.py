@@ -290,3 +290,11 @@ def test_bad_input_is_one_sentence(library, runs):
 def test_libraries_that_make_no_sense(arguments, options, sentence):
     with pytest.raises(sj.LawError, match=sentence):
         sj.term_library(*arguments, **options)
+
+
+def test_counts_are_not_fitted_side_by_side():
+    library = sj.term_library("N", "D")
+    N, D = np.geomspace(1e8, 1e10, 9), np.geomspace(1e9, 1e11, 9)
+    table = {"N": N, "D": D, "loss": np.linspace(0.9, 0.1, 9), "n": np.full(9, 100)}
+    with pytest.raises(sj.FitError, match=r"Counts are fitted by sj\.fit"):
+        sj.fit_terms(table, library, [library.mask("E", "A_N", "alpha_N")], loss=sj.binomial("n"))

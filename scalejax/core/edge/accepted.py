@@ -31,7 +31,7 @@ class Accepted:
         holds: is this a value of the kind? As far as it can be told.
         surely: could it be one, also of a function that takes more than its annotation says? Containers are not looked into.
         as_int: a whole number is wanted.
-        options: of a Literal. runs: `Runs` are among what is wanted.
+        options: of a Literal. runs, law: `Runs`, or a `Law`, are among what is wanted.
     """
 
     words: str
@@ -40,6 +40,7 @@ class Accepted:
     as_int: bool = False
     options: tuple[str, ...] = ()
     runs: bool = False
+    law: bool = False
 
     @property
     def _listed(self) -> str:
@@ -91,7 +92,7 @@ def _of(meant: Any) -> Accepted:
     if origin is tuple:
         return _tuple([_of(part) for part in parts if part is not Ellipsis], Ellipsis in parts)
     if isinstance(meant, type) and meant is not object:
-        return Accepted(_named(meant), lambda v: isinstance(v, meant), runs=meant.__name__ == "Runs")
+        return Accepted(_named(meant), lambda v: isinstance(v, meant), runs=meant.__name__ == "Runs", law=meant.__name__ == "Law")
     return ANYTHING
 
 
@@ -112,6 +113,7 @@ def _union(members: Sequence[Accepted]) -> Accepted:
         as_int=any(m.as_int for m in members) and not any(m is _ATOMS[float] for m in members),
         options=tuple(option for m in members for option in m.options),
         runs=any(m.runs for m in members),
+        law=any(m.law for m in members),
     )
 
 

@@ -61,7 +61,7 @@ def edge(function: F) -> F:
             return function(*args, **kwargs)
         token, refusal = _INSIDE.set(True), None
         try:
-            args, kwargs = _with_runs(function, args, kwargs)
+            args, kwargs = _as_wanted(function, args, kwargs)
             refusal = _let_in(function, args, kwargs)
             with watched(function.__name__, kwargs.get("progress")):
                 found = function(*args, **kwargs)
@@ -139,16 +139,18 @@ def _signature(function: Callable[..., Any]) -> inspect.Signature:
     return inspect.signature(function)
 
 
-def _with_runs(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments with `Runs` in the place of a table, where these alone are worked on."""
-    kinds = {name: kind for name, kind in accepted(function).items() if kind.runs and name != "return"}
+def _as_wanted(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments with `Runs` in the place of a table and a law in that of its name, where these alone are worked on."""
+    kinds = {name: kind for name, kind in accepted(function).items() if (kind.runs or kind.law) and name != "return"}
     if not kinds:
         return args, kwargs
     bound = _bound(function, args, kwargs)
     for name, kind in kinds.items():
         value = bound.arguments.get(name)
-        if is_table(value) and not kind.holds(value):
+        if kind.runs and is_table(value) and not kind.holds(value):
             bound.arguments[name] = late("data.readers", "read_runs")(value)
+        elif kind.law and isinstance(value, str) and not kind.holds(value):
+            bound.arguments[name] = late("fitting.fit", "find_law")(value)
     return bound.args, bound.kwargs
 
 
