@@ -56,8 +56,8 @@ def best_of_n_reward(proxy: Any, gold: Any, n: Any) -> Any:
         DataError: if the columns differ in length or have gaps, or n is not a whole number from 1 to M.
 
     Example:
-        >>> best_of_n_reward([0.1, 0.7, 0.4], [1.0, 2.0, 6.0], [1, 2, 3]).tolist()
-        [3.0, 3.333333333333333, 2.0]
+        >>> best_of_n_reward([0.1, 0.7, 0.4], [1.0, 2.0, 6.0], [1, 2, 3]).round(9).tolist()
+        [3.0, 3.333333333, 2.0]
 
     References: Gao, Schulman and Hilton 2022, arXiv:2210.10760; Nakano et al. 2021, arXiv:2112.09332, appendix I.
     """
