@@ -14,6 +14,7 @@ from ..core.numeric.precision import double
 from ..core.progress import Progress, reporter
 from ..core.runs import Runs
 from ..zoo import laws
+from .finish import finish
 from .identify import anchor_advice, inseparable_inputs, listed_labels
 from .misfit import informed
 from .no_value import check_size, without_value
@@ -22,7 +23,7 @@ from .objective.data import runs_for
 from .objective.groups import check_names, grouping, split_fixed
 from .objective.losses import Loss, as_loss, usual_loss
 from .request import Request, observations, run_weights, too_few
-from .result import Fit, finish
+from .result import Fit
 from .runaways import with_prior
 from .solvers.gradient import Solver, as_solver
 from .solvers.search import search

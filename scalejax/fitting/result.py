@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-import jax
 import numpy as np
 
 from ..core.errors import FitError
@@ -18,29 +17,23 @@ from ..core.lazy import late
 from ..core.numeric.precision import double
 from ..core.runs import Runs
 from ..core.table import Note, Shown, Table, number
-from ..core.version import __version__
-from .consistency import check_consistent
 from .diagnosis import Diagnosis, Verdict
-from .no_value import overflowing
 from .predict import Points, evaluate, inputs_by_name
-from .request import Request, too_few
+from .request import Request
 from .runaways import doubts
-from .solvers.gradient import Solver
-from .solvers.search import Found, StartTable
-from .status import CODES, Status
+from .solvers.search import StartTable
+from .status import Status
 from .summary import as_dict, by_group, notes_of
 from .uncertainty.covariance import Curvature
 from .uncertainty.intervals import interval_end, quantile_of, standard_errors
 from .uncertainty.noise import new_noise
 from .uncertainty.profiles.bent import reaches
-from .uncertainty.second_order import second_order
 from .uncertainty.spread import Covariance, Spread, spread
 
 if TYPE_CHECKING:
     from .uncertainty.units import Units
 
 _GROUPS = 12  # that a printed fit shows one by one
-_BLOCKED = 1e-3  # share of the objective that a Newton step promises where no optimum is: what converged promises a millionth of it at most
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -369,36 +362,6 @@ class Fit(Shown):
         save_fit(self, path)
 
 
-def finish(request: Request, found: Found, solver: Solver, recipe: str | None, seed: int, seconds: float) -> Fit:
-    """The `Fit` of a search: statuses, covariance, provenance."""
-    try:
-        best, shapes, expected_falls = second_order(request, found.best)
-    except np.linalg.LinAlgError as error:
-        raise overflowing(request, found.best) from error
-    names = np.asarray([s.value if s else "" for s in CODES], dtype=object)[found.status]
-    starts = StartTable(found.objective, names, found.iterations, found.theta, found.screened)
-    ends = zip(found.status[:, 0], shapes, expected_falls, strict=True)
-    statuses = [_status(CODES[s], c, p) for s, c, p in ends]
-    for i, status in enumerate(statuses):
-        if status in (Status.CONVERGED, Status.BOUNDARY) and doubts(request, found.objective[i], best[:, i], shapes[i]):
-            statuses[i] = Status.DOUBTFUL
-    for i in too_few(request):
-        statuses[i] = Status.TOO_FEW
-    versions = {
-        "scalejax": __version__,
-        "jax": jax.__version__,
-        "numpy": np.__version__,
-        "backend": jax.default_backend(),
-    }
-    name = "closed form" if found.closed else getattr(solver, "name", "lm")
-    fitted = Fit(
-        objective=float(found.objective[:, 0].sum()), statuses=tuple(statuses), theta=best, starts=starts,
-        curvature=tuple(shapes), request=request, solver=name, recipe=recipe, seed=seed, seconds=seconds, versions=versions,
-    )  # fmt: skip
-    check_consistent(fitted)
-    return fitted
-
-
 def _stack(fitted: Fit, values: dict[str, np.ndarray]) -> dict[str, Any]:
     """Values with a leading axis of sets in the shape of `params`."""
     out = {}
@@ -407,11 +370,3 @@ def _stack(fitted: Fit, values: dict[str, np.ndarray]) -> dict[str, Any]:
         value = value if fitted.request.apart else value[0]
         out[name] = float(value) if np.ndim(value) == 0 else value
     return out
-
-
-def _status(code_of_best: Status | None, shape: Curvature, expected_fall: float) -> Status:
-    if code_of_best is None or code_of_best is not Status.CONVERGED:
-        return code_of_best or Status.MAX_ITERATIONS
-    if shape.flat:
-        return Status.FLAT
-    return Status.BOUNDARY if shape.boundary else Status.BLOCKED if expected_fall > _BLOCKED else Status.CONVERGED

@@ -12,12 +12,12 @@ import numpy as np
 from ...core.errors import DataError, FitError
 from ...core.laws.chain import Chain, chain
 from ...core.laws.law import Law
+from ..finish import finish
 from ..fit import check
 from ..objective.counts import overdispersion
 from ..objective.groups import columns_of, grouping, split_fixed
 from ..objective.problem import residuals_at
 from ..request import Request
-from ..result import finish
 from ..solvers.gradient import Solver, as_solver
 from ..solvers.search import Found, minimise, search
 from ..solvers.starts import Starts, make_starts

@@ -11,10 +11,11 @@ import jax
 import numpy as np
 
 from ...core.errors import ConvergenceWarning, FitError, suggest, warn
+from ..finish import finish
 from ..fit import check
 from ..objective.data import Batch
 from ..request import Request
-from ..result import Fit, finish
+from ..result import Fit
 from ..runaways import refit
 from ..solvers.gradient import as_solver
 from ..solvers.search import StartTable, search

@@ -160,7 +160,7 @@ def _without(
 
 def fitted_without(fit: Fit, found: Outliers) -> Fit:
     """The fit without the outliers, which its runs exclude and flag."""
-    from ..result import finish
+    from ..finish import finish
 
     request, excluded = fit.request, fit.runs.excluded.copy()
     excluded[found.rows] = True

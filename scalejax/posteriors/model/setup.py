@@ -14,6 +14,7 @@ from ...core.errors import DataError, FitError, LawError, suggest
 from ...core.laws.chain import Chain
 from ...core.laws.law import Law
 from ...core.runs import Runs
+from ...fitting.finish import finish
 from ...fitting.fit import find_law, make_request
 from ...fitting.misfit import informed
 from ...fitting.objective.data import padded_rows
@@ -22,7 +23,7 @@ from ...fitting.objective.layout import Layout, Slot, make_layout
 from ...fitting.objective.losses import huber
 from ...fitting.objective.problem import Spec
 from ...fitting.request import Request
-from ...fitting.result import Fit, finish
+from ...fitting.result import Fit
 from ...fitting.solvers.gradient import as_solver
 from ...fitting.solvers.search import search
 from ..likelihoods import Likelihood, as_likelihood
