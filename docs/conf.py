@@ -38,6 +38,7 @@ myst_heading_anchors = 3
 nb_execution_mode = EXECUTE
 nb_execution_timeout = 600
 nb_execution_in_temp = True
+nb_output_stderr = "remove"  # progress of slow machines; that no page warns is a test
 nb_execution_raise_on_error = True
 nb_execution_cache_path = str(DOCS / "_build" / ".jupyter_cache")
 nb_custom_formats = {".py": ["jupytext.reads", {"fmt": "py:percent"}]}
