@@ -368,7 +368,7 @@ def test_stages_differ_along_columns_of_their_own():
     table = {"N": N, "D": D, "loss": loss * np.exp(0.003 * rng.standard_normal(len(N))), "n": np.full(len(N), 500),
              "accuracy": rng.binomial(500, share) / 500, "corpus": corpus, "task": task}  # fmt: skip
     f = sj.fit(BOTH, table, loss={"accuracy": sj.binomial("n")}, by={"E": "corpus", "x_0": "task"}, fix={"r": 0.8, "x_0": {"easy": 3.2}})
-    assert f.params["x_0"][0] == 3.2 and f.verdict.level != "wrong"
+    assert f.params["x_0"][0] == 3.2 and f.verdict.level != "poor"
     for name, truth in (("E", floors), ("x_0", thresholds)):
         off = np.abs(f.params[name] - list(truth.values()))
         assert (off <= 4 * f.standard_errors[name]).all() and off.max() < 0.1

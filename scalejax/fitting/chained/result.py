@@ -179,8 +179,8 @@ class ChainFit(Fit):
         """See `Fit`."""
         measure = self.asked.each[self.asked.output]
         if measure.counts:
-            spread = " divided by their overdispersion" if measure.overdispersed else ""
-            return f"the deviance of the counts behind {self.asked.output}{spread} (maximum likelihood)"
+            how = "divided by their overdispersion (quasi-likelihood)" if measure.overdispersed else "(maximum likelihood)"
+            return f"the deviance of the counts behind {self.asked.output} {how}"
         return f"the sum of {measure.loss!r} of the residuals of {_SCALES[measure.on]}{self.asked.output}"
 
     @property
