@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -26,7 +27,7 @@ from ..fitting.solvers.lm import LM, chunk_size
 from ..fitting.solvers.search import Found, agreement, default_count, minimise, ranked, refining_order, screen
 from ..fitting.solvers.starts import make_starts
 from ..fitting.status import CODES, Status
-from ..zoo.scale.terms import MASK, TermLibrary
+from ..zoo.scale.terms import MASK, PLACES, TermLibrary
 
 _SHOWN = 10
 _SOLVER = LM(max_iterations=500)
@@ -41,13 +42,39 @@ _LENT = 2  # of them the best by value are refined for every structure
 class _Structures(Batch):
     """One data set that members see through masks of their own."""
 
-    masks: np.ndarray = field(kw_only=True)  # (parameters, structures)
+    masks: np.ndarray = field(kw_only=True)  # (structures, parameters)
 
     blocks = None  # rows stay in one column: what differs are the members
 
     def gather(self, sets: np.ndarray, weight: np.ndarray | None = None) -> Data:
         """Data of members that have these structures."""
-        return super().gather(np.zeros(len(sets), int), weight)._replace(own={MASK: self.masks[:, sets]})
+        return super().gather(np.zeros(len(sets), int), weight)._replace(own={PLACES: self._places[:, sets]})
+
+    @property
+    def unknowns(self) -> int:
+        """As many as the largest structure has parameters."""
+        return int(self.masks.sum(axis=1).max())
+
+    @cached_property
+    def _places(self) -> np.ndarray:
+        """(parameters, structures) where the value of every parameter lies among the unknowns, -1 for what is not present."""
+        return np.where(self.masks, np.cumsum(self.masks, axis=1) - 1, -1).T.astype(float)
+
+    @cached_property
+    def _present(self) -> np.ndarray:
+        """(unknowns, structures, 1) which parameter every unknown is, the one behind the last where a structure has fewer."""
+        order = np.argsort(~self.masks, axis=1, kind="stable")[:, : self.unknowns]
+        return np.where(np.take_along_axis(self.masks, order, axis=1), order, self.masks.shape[1]).T[..., None]
+
+    def packed(self, theta: np.ndarray) -> np.ndarray:
+        """The unknowns (unknowns, structures, starts) of theta (parameters, structures, starts)."""
+        return np.take_along_axis(np.concatenate([theta, np.zeros_like(theta[:1])]), self._present, axis=0)
+
+    def unpacked(self, unknowns: np.ndarray, theta: np.ndarray) -> np.ndarray:
+        """theta with the values of these unknowns."""
+        whole = np.concatenate([theta, np.zeros_like(theta[:1])])
+        np.put_along_axis(whole, self._present, unknowns, axis=0)
+        return whole[:-1]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -202,10 +229,11 @@ def fit_terms(
     )  # fmt: skip
     whole, count = request.batch, len(present)
     shared = {f.name: getattr(whole, f.name) for f in fields(Batch)}
-    batch = _Structures(**{**shared, "fixed": {}}, masks=present.T.astype(float))
+    batch = _Structures(**{**shared, "fixed": {}}, masks=present)
     n = int((whole.weight[:, 0] > 0).sum())
     points = make_starts(request.layout, default_count(batch, count) if starts is None else starts, seed)
-    found = _search(request.spec, batch, points, solver or _SOLVER, seed, reporter("fit_terms", progress))
+    packed = replace(request, law=library.packed, fix={PLACES: -np.ones(present.shape[1])}, sizes={"unknowns": batch.unknowns})
+    found = _search(packed.spec, batch, points, solver or _SOLVER, seed, reporter("fit_terms", progress))
     ends = [CODES[code] or Status.NOT_FINITE for code in found.status[:, 0]]
     few = present.sum(axis=1) > n
     statuses = tuple(Status.TOO_FEW if short else end for short, end in zip(few, ends, strict=True))
@@ -220,12 +248,12 @@ def fit_terms(
 def _search(
     spec: Spec, batch: _Structures, points: np.ndarray, solver: LM, seed: int, progress: Callable[[int, int], None] | None
 ) -> Found:
-    """Ends of the refined starts of every structure, best first.
+    """Ends of the refined starts of every structure, best first; `spec` is that of the packed law.
 
     Screened starts are refined for a few iterations, then optima of other structures are tried in the same way, and the best of all go on
     to the end: laws with many parameters take hundreds of iterations, which pays for few starts only.
     """
-    count, screened = batch.masks.shape[1], points.shape[1]
+    count, screened = len(batch.masks), points.shape[1]
     every, room = np.arange(count), chunk_size(batch.work, spec.layout.size)
     begun, ended = (int(np.clip(room // count, low, high)) for low, high in (_BEGUN, _ENDED))
     brief = replace(solver, max_iterations=min(_BRIEF, solver.max_iterations))
@@ -233,15 +261,16 @@ def _search(
     def refined(theta: np.ndarray, how: LM, rivals: bool = False) -> Found:
         """From theta (size, structures, starts)."""
         per = theta.shape[2]
-        ends = minimise(spec, batch, theta.reshape(len(theta), -1), np.repeat(every, per), how, progress=progress, rivals=rivals)
+        start = batch.packed(theta)
+        ends = minimise(spec, batch, start.reshape(len(start), -1), np.repeat(every, per), how, progress=progress, rivals=rivals)
         objective = np.nan_to_num(ends.objective.reshape(count, per), nan=np.inf)
-        return ranked(
-            ends.theta.reshape(theta.shape), objective, ends.status.reshape(count, per), ends.iterations.reshape(count, per), screened
-        )
+        status, iterations = (a.reshape(count, per) for a in (ends.status, ends.iterations))
+        return ranked(batch.unpacked(ends.theta.reshape(start.shape), theta), objective, status, iterations, screened)
 
     def screening(theta: np.ndarray) -> np.ndarray:
         """Objective (structures, starts) of the same points for all."""
-        return screen(spec, batch, np.tile(theta, count), np.repeat(every, theta.shape[1])).reshape(count, -1)
+        start = batch.packed(np.broadcast_to(theta[:, None], (len(theta), count, theta.shape[1])))
+        return screen(spec, batch, start.reshape(len(start), -1), np.repeat(every, theta.shape[1])).reshape(count, -1)
 
     order = np.stack([refining_order(row, min(begun, screened), seed) for row in screening(points)])
     found = refined(points[:, order], brief)

@@ -10,6 +10,7 @@ from itertools import combinations
 from types import MappingProxyType
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from ...core.errors import LawError, suggest
@@ -26,6 +27,7 @@ CHANGE = Real(-0.5, 0.5)  # of an exponent at a break
 HEIGHT, STEEPNESS = Positive(1e-4, 0.3), Positive(0.2, 3.0)  # of a bowl
 _LOG_POWER = Real(-2.0, 2.0)
 MASK = "present"
+PLACES = "places"
 
 
 @cache
@@ -59,6 +61,22 @@ def _masked(structure: Structure) -> Callable[..., Any]:
     return function_of(structure, f"{structure.title}_masked", doc, mask=True)
 
 
+@cache
+def _packed(structure: Structure, domains: tuple[Domain, ...]) -> Callable[..., Any]:
+    def function(*values: Any, unknowns: Any, places: Any) -> Any:
+        there = places >= 0
+        entries = jnp.where(there, unknowns[jnp.maximum(places, 0).astype(int)], 0.0)
+        own = {name: domain.forward(entries[i]) for i, (name, domain) in enumerate(zip(structure.parameters, domains, strict=True))}
+        return structure.value(dict(zip(structure.inputs, values, strict=True)), own, there)
+
+    order = [Parameter(x, Parameter.POSITIONAL_OR_KEYWORD) for x in structure.inputs]
+    names = [Parameter(name, Parameter.KEYWORD_ONLY) for name in ("unknowns", PLACES)]
+    function.__signature__ = Signature(order + names)  # type: ignore[attr-defined]  # read by `inspect`, unknown to stubs
+    function.__name__ = f"{structure.title}_packed"
+    function.__doc__ = f"Sum of power-law terms, of which those that have `places` count.\n\n    L = {structure.formula}"
+    return function
+
+
 @dataclass(frozen=True)
 class TermLibrary:
     """All laws that are part of one sum of terms; made by `term_library`.
@@ -83,6 +101,17 @@ class TermLibrary:
         """The law of all structures, whose parameter `present` (parameters,) holds 1 for what counts and 0 for what does not."""
         domains = {**self.domains, MASK: Real(0.0, 1.0, axis=MASK)}
         return law(output=self.output, **domains)(_masked(self.structure))
+
+    @cached_property
+    def packed(self) -> Law:
+        """The law of all structures in no more unknowns than the largest of them needs, which solvers are faster with.
+
+        Its parameter `unknowns` holds unconstrained values of what is present, `places` (parameters,) where among them that of every
+        parameter lies, -1 for what is not present.
+        """
+        domains = {name: self.domains[name] for name in self.structure.inputs}
+        function = _packed(self.structure, tuple(self.domains[name] for name in self.parameters))
+        return law(output=self.output, **domains, unknowns=Real(-1.0, 1.0, axis="unknowns"), places=Real(axis=PLACES))(function)
 
     def mask(self, *names: str) -> np.ndarray:
         """Boolean mask (parameters,) in which these parameters are present.
