@@ -18,11 +18,13 @@ import zlib
 from collections.abc import Callable
 from functools import lru_cache, wraps
 from pathlib import Path
-from typing import Any
+from threading import RLock
+from typing import Any, cast
 
 import jax
 
 from .kept import Kept, kept
+from .ready import SUFFIX, Broken, Ready, find, shapes
 
 VARIABLE = "SCALEJAX_CACHE"
 _OFF = ("", "0", "off", "none", "false")
@@ -32,6 +34,7 @@ _SUFFIX = "-cache"  # of the files that JAX writes
 _STAMP = "checked"  # touched when all files were looked at
 _FEW = 2**16  # numbers
 _LOOPS, _EFFORT = "xla_cpu_use_fusion_emitters", "xla_backend_optimization_level"
+_WITHOUT_LOOPS = (0, 11, 1)  # the first JAX whose compiler does not know this option
 
 
 def compiled(*static: int, once: bool = False) -> Callable[[Callable[..., Any]], Any]:
@@ -43,41 +46,34 @@ def compiled(*static: int, once: bool = False) -> Callable[[Callable[..., Any]],
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
-        def of(arguments: tuple[Any, ...], effort: int | None) -> tuple[Any, list[Any]]:
-            """The program for these static arguments, and the others; `effort` of the compiler, None for its defaults."""
+        def of(arguments: tuple[Any, ...], options: dict[str, Any]) -> tuple[_Program, tuple[Any, ...]]:
+            """The program for these static arguments and options of the compiler, and the other arguments."""
             parts = tuple(arguments[place] for place in static)
-            rest = [argument for place, argument in enumerate(arguments) if place not in static]
-
-            def make(program: Kept) -> Any:
-                @wraps(function)
-                def traced(*moving: Any) -> Any:
-                    program.grow()
-                    given = iter(moving)
-                    fixed = dict(zip(static, parts, strict=True))
-                    return function(*(fixed[i] if i in fixed else next(given) for i in range(len(parts) + len(moving))))
-
-                return jax.jit(traced, compiler_options=None if effort is None else _options(effort) or None)
-
-            return kept(function, (parts, effort), make), rest
+            rest = tuple(argument for place, argument in enumerate(arguments) if place not in static)
+            key = (parts, tuple(options.items()))
+            return kept(function, key, lambda own: _Program(own, function, static, parts, options)), rest
 
         @wraps(function)
         def program(*arguments: Any) -> Any:
             leaves = jax.tree.leaves(arguments)
-            inside = bool(_REFUSED) or any(isinstance(leaf, jax.core.Tracer) for leaf in leaves)
+            if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):  # inside another program, which is compiled as a whole
+                run, rest = of(arguments, {})
+                return run.jitted(*rest)
             few = once and sum(getattr(leaf, "size", 1) for leaf in leaves) < _FEW
-            # Inside another program, which is compiled as a whole, options are the other's.
-            run, rest = of(arguments, None if inside else 0 if few else 1)
+            options = {name: value for name, value in _options(0 if few else 1).items() if name not in _REFUSED}
+            run, rest = of(arguments, options)
             try:
                 return run(*rest)
             except jax.errors.JaxRuntimeError as error:
-                if inside or "compile option" not in str(error):
+                unknown = [name for name in options if "compile option" in str(error) and name in str(error)]
+                if not unknown:
                     raise
-                _REFUSED.append(str(error))  # by a compiler that does not know them
+                _REFUSED.extend(unknown)
                 return program(*arguments)
 
         def lower(*arguments: Any) -> Any:
-            run, rest = of(arguments, None)
-            return run.lower(*rest)
+            run, rest = of(arguments, {})
+            return run.jitted.lower(*rest)
 
         program.lower = lower  # type: ignore[attr-defined]
         return program
@@ -85,7 +81,48 @@ def compiled(*static: int, once: bool = False) -> Callable[[Callable[..., Any]],
     return decorate
 
 
-_REFUSED: list[str] = []
+class _Program:
+    """A function with its static arguments: as JAX traces and compiles it, and what is kept whole for arguments of some shapes."""
+
+    def __init__(
+        self, own: Kept, function: Callable[..., Any], static: tuple[int, ...], parts: tuple[Any, ...], options: dict[str, Any]
+    ) -> None:
+        @wraps(function)
+        def traced(*moving: Any) -> Any:
+            own.grow()
+            given = iter(moving)
+            fixed = dict(zip(static, parts, strict=True))
+            return function(*(fixed[i] if i in fixed else next(given) for i in range(len(parts) + len(moving))))
+
+        self.traced, self.options, self.made_of = traced, options, (function, parts, options)
+        self.jitted = jax.jit(traced, compiler_options=options or None)
+        self.ready: dict[Any, Ready | None] = {}
+        self.lock = RLock()
+
+    def __call__(self, *moving: Any) -> Any:
+        shape = shapes(moving)
+        with self.lock:
+            if shape not in self.ready:
+                self.ready[shape] = self._find(moving)
+                if self.ready[shape] is None:
+                    return self.jitted(*moving)  # threads that want the same wait, and find it compiled
+            ready = self.ready[shape]
+        if ready is not None:
+            try:
+                return ready(*moving)
+            except Broken:
+                self.ready[shape] = None
+        return self.jitted(*moving)
+
+    def _find(self, moving: tuple[Any, ...]) -> Ready | None:
+        """The program for these arguments that is kept whole; None where JAX is to see to it."""
+        folder, settings = keep_programs(), cast(Any, jax.config)
+        if folder is None or jax.default_backend() != "cpu" or jax.device_count() > 1 or not settings.jax_enable_x64:
+            return None
+        return find(folder, self.made_of, moving, self.traced, self.options)
+
+
+_REFUSED: list[str] = []  # names of options that this compiler does not know
 
 
 def _options(effort: int) -> dict[str, Any]:
@@ -93,7 +130,9 @@ def _options(effort: int) -> dict[str, Any]:
     if jax.default_backend() != "cpu":
         return {}
     flags = os.environ.get("XLA_FLAGS", "")
-    options = {_LOOPS: False, _EFFORT: effort}
+    options: dict[str, Any] = {_EFFORT: effort}
+    if jax.__version_info__ < _WITHOUT_LOOPS:
+        options[_LOOPS] = False
     return {name: value for name, value in options.items() if name not in flags}
 
 
@@ -161,7 +200,7 @@ def tidy(root: Path) -> None:
     stamp = root / _STAMP
     looked = stamp.stat().st_mtime if stamp.exists() else 0.0
     found, fresh = [], False
-    for path in root.glob(f"*/*{_SUFFIX}"):
+    for path in (path for suffix in (_SUFFIX, SUFFIX) for path in root.glob(f"*/*{suffix}")):
         try:
             known = path.stat()
             if known.st_mtime >= looked:

@@ -39,19 +39,28 @@ class Numbers:
 
         if not isinstance(self.content, Distribution):
             return (self.content,), None
-        parts, others = self.content.tree_flatten()
-        names = type(self.content).gather_pytree_data_fields()
-        order = tuple(sorted(range(len(parts)), key=lambda i: names[i]))
-        return tuple(Numbers(parts[i]) for i in order), (type(self.content), order, others)
+        kind, (parts, others) = type(self.content), self.content.tree_flatten()
+        order, other_order = _orders(kind)
+        return tuple(Numbers(parts[i]) for i in order), (kind, tuple(others[i] for i in other_order))
 
     @classmethod
     def tree_unflatten(cls, known: Any, parts: tuple[Any, ...]) -> Numbers:
         """The inverse."""
         if known is None:
             return cls(parts[0])
-        kind, order, others = known
-        placed = dict(zip(order, map(_content, parts), strict=True))
-        return cls(kind.tree_unflatten(others, tuple(placed[i] for i in range(len(order)))))
+        kind, others = known
+        placed = (
+            tuple(value for _, value in sorted(zip(order, values, strict=True), key=lambda pair: pair[0]))
+            for order, values in zip(_orders(kind), (tuple(map(_content, parts)), others), strict=True)
+        )
+        numbers, rest = placed
+        return cls(kind.tree_unflatten(rest, numbers))
+
+
+def _orders(kind: Any) -> tuple[list[int], list[int]]:
+    """Places of a distribution's numbers and of its other fields, in the order of their names: NumPyro's own is that of a set."""
+    fields = kind.gather_pytree_data_fields(), kind.gather_pytree_aux_fields()
+    return sorted(range(len(fields[0])), key=fields[0].__getitem__), sorted(range(len(fields[1])), key=fields[1].__getitem__)
 
 
 def _content(part: Any) -> Any:
