@@ -43,6 +43,7 @@ def run(script: str, cache: Path, seed: int = 0, cwd: Path | None = None) -> lis
 def test_a_second_process_traces_nothing_and_says_the_same(tmp_path):
     *first, traced = run(ANSWERS, tmp_path, 1)
     assert traced["solve"] >= 1 and len(list(tmp_path.glob(f"*/*{ready.SUFFIX}"))) >= 5
+    assert not [path for path in tmp_path.glob("*/jit_advance*")], "kept twice"
     for seed in (2, 3):
         assert run(ANSWERS, tmp_path, seed) == [*first, {}]
 
@@ -94,6 +95,24 @@ def test_names_tell_programs_apart():
     fit = sj.fit("chinchilla", sj.datasets.load("chinchilla_epoch"), starts=16)
     assert signature(fit.request.spec) != signature(sj.fit(sj.laws.chinchilla, fit.runs, loss=sj.squared(), starts=16).request.spec)
     assert isinstance(jax.tree.structure(LossArgument(sj.huber(1e-3))), jax.tree_util.PyTreeDef)
+
+
+def test_functions_of_one_line_and_name_are_told_apart(monkeypatch, tmp_path):
+    path = tmp_path / "pairs.py"
+    path.write_text(
+        "def make(n):\n    return lambda x: x + n, lambda x: x - n, lambda x: (lambda y: y * 2)(x), lambda x: (lambda y: y * 3)(x)\n"
+    )
+    monkeypatch.setattr(ready, "_PACKAGE", tmp_path)
+    ready._inside.cache_clear()
+    monkeypatch.syspath_prepend(tmp_path)
+    from pairs import make
+
+    functions = (*make(1), *make(2)[:2])
+    assert len({repr(signature(one)) for one in functions}) == len(functions)
+    assert [signature(one) for one in make(1)] == [signature(one) for one in make(1)]
+    with pytest.raises(Nameless):
+        signature(make(object())[0])
+    ready._inside.cache_clear()
 
 
 def test_what_may_change_has_no_name():

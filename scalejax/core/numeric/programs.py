@@ -94,7 +94,7 @@ class _Program:
             fixed = dict(zip(static, parts, strict=True))
             return function(*(fixed[i] if i in fixed else next(given) for i in range(len(parts) + len(moving))))
 
-        self.traced, self.options, self.made_of = traced, options, (function, parts, options)
+        self.own, self.traced, self.options, self.made_of = own, traced, options, (function, parts, options)
         self.jitted = jax.jit(traced, compiler_options=options or None)
         self.ready: dict[Any, Ready | None] = {}
         self.lock = RLock()
@@ -119,7 +119,10 @@ class _Program:
         folder, settings = keep_programs(), cast(Any, jax.config)
         if folder is None or jax.default_backend() != "cpu" or jax.device_count() > 1 or not settings.jax_enable_x64:
             return None
-        return find(folder, self.made_of, moving, self.traced, self.options)
+        found = find(folder, self.made_of, moving, self.traced, self.options)
+        if found is not None and found.path is not None:
+            self.own.grow()  # as tracing does
+        return found
 
 
 _REFUSED: list[str] = []  # names of options that this compiler does not know

@@ -3,7 +3,7 @@
 JAX's own cache spares the compiler's work but not the tracing, which finds out what to look up and takes as long as the answers do. A
 program of ours is known without it: by the function and the laws that it is made of, which are those of this version of the package, by
 the shapes of its arguments, and by JAX and its settings. What a user wrote has no such name, as it may change with anything beside it:
-programs of own laws are traced.
+programs of own laws are traced. (Who changes numbers of the package itself while it runs sets SCALEJAX_CACHE=off.)
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from functools import lru_cache, partial
 from importlib.metadata import version
 from inspect import Signature
 from pathlib import Path
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any
 
 import jax
@@ -94,9 +94,11 @@ def find(
 
     # A name that was never used before: what JAX finds in its own cache runs, but cannot be kept a second time.
     named.__name__ = f"{getattr(function, '__name__', 'program')}_{secrets.token_hex(8)}"
-    made = jax.jit(named, compiler_options=options).lower(*moving).compile()
+    made = jax.jit(named, compiler_options=options or None).lower(*moving).compile()
     with suppress(Exception):  # a program with constants inside, a full disk: it runs all the same
         _write(path, made)
+        for copy in folder.glob(f"jit_{named.__name__}-*"):  # JAX's own, which nobody will ask for
+            copy.unlink()
     return Ready(made)
 
 
@@ -136,8 +138,10 @@ def signature(value: Any) -> Any:
     Raises:
         Nameless: where there is no such thing.
     """
-    if value is None or isinstance(value, bool | int | float | complex | str | bytes | np.generic | np.dtype):
+    if value is None or value is ... or isinstance(value, bool | int | float | complex | str | bytes | np.generic | np.dtype):
         return f"{type(value).__name__} {value!r}"
+    if isinstance(value, slice):
+        return ("slice", *map(signature, (value.start, value.stop, value.step)))
     if isinstance(value, tuple | list):
         return (type(value).__name__, *map(signature, value))
     if isinstance(value, frozenset | set):
@@ -175,7 +179,13 @@ def _of_function(function: FunctionType) -> Any:
     if any(part is function for part in inner):
         raise Nameless(function)
     held = (inner, function.__defaults__, function.__kwdefaults__)
-    return (function.__module__, function.__qualname__, code.co_firstlineno, signature(held))
+    return (function.__module__, function.__qualname__, _of_code(code), signature(held))
+
+
+def _of_code(code: CodeType) -> Any:
+    """What tells functions of one line and name apart."""
+    constants = tuple(_of_code(one) if isinstance(one, CodeType) else signature(one) for one in code.co_consts)
+    return (code.co_firstlineno, code.co_code.hex(), code.co_names, constants)
 
 
 def _named(value: Any) -> str:
