@@ -2,7 +2,7 @@
 
 The first process compiles its programs, the second finds them in the user's cache, and a call that is made again finds them in memory.
 CPU seconds, as the compiler works on all cores; those of a verb include the start of Python and the imports. Programs are those that JAX
-makes or loads. Run alone: `python -m benchmarks.first_answers`.
+makes or looks up; a second process takes those of the library's laws whole, without JAX's help. Run alone: `python -m benchmarks.first_answers`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ VERBS: dict[str, list[str]] = {
 
 def process(arguments: list[str], folder: Path) -> tuple[float, list[dict[str, float]]]:
     """CPU seconds of a fresh process of `first_calls` in this folder, which also holds the kept programs, and what it says of its calls."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("JAX_") and k != "PYTHONDONTWRITEBYTECODE"}  # as users have it
     root = str(Path(__file__).resolve().parents[1])
     env = kept | {"SCALEJAX_CACHE": str(folder / "programs"), "PYTHONPATH": root}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
