@@ -2,7 +2,8 @@
 
 The first process compiles its programs, the second finds them in the user's cache, and a call that is made again finds them in memory.
 CPU seconds, as the compiler works on all cores; those of a verb include the start of Python and the imports. Programs are those that JAX
-makes or looks up; a second process takes those of the library's laws whole, without JAX's help. Run alone: `python -m benchmarks.first_answers`.
+makes or looks up; a second process takes those of the library's laws whole, without JAX's help.
+Run alone: `python -m benchmarks.first_answers`.
 """
 
 from __future__ import annotations
