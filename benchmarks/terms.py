@@ -1,8 +1,7 @@
 """What do five thousand candidate laws cost, fitted side by side by one compiled program, beside fits of the plain laws one by one?
 
-The candidates are random structures of a library in size and tokens: terms of each and of both, shifts, logarithms, an outer exponent.
-The runs are the
-240 public ones. One by one, every law that was not seen before is compiled first; a few are fitted, and the seconds of all are extrapolated
+The candidates are random structures of a library in size and tokens: terms of each and of both, shifts, breaks, logarithms, an outer
+exponent. The runs are the 240 public ones. One by one, every law that was not seen before is compiled first; a few are fitted, and the seconds of all are extrapolated
 from their mean. How far the objectives of these few are apart says whether both found the same optima. Run alone:
 `python -m benchmarks.terms`.
 """
@@ -29,13 +28,13 @@ def main() -> list:
 
 
 def library() -> sj.TermLibrary:
-    """Terms in N, in both and two in D, all with shifts and powers of logarithms, and an outer exponent."""
+    """Terms in N, in both and two in D, all with shifts, breaks and powers of logarithms, and an outer exponent."""
     terms = {"N": "N", "D": "D", "mix": ("N", "D"), "D2": "D"}
-    return sj.term_library("N", "D", terms=terms, shifted=("N", "D"), logs=("N", "D"), outer=True)
+    return sj.term_library("N", "D", terms=terms, shifted=("N", "D"), breaks=("N", "D"), logs=("N", "D"), outer=True)
 
 
 def candidates(given: sj.TermLibrary, count: int, seed: int = 0) -> np.ndarray:
-    """Distinct random masks (count, parameters) of two to four terms that need no more than nine parameters."""
+    """Distinct random masks (count, parameters) of two to four terms that need no more than twelve parameters."""
     rng, found = np.random.default_rng(seed), {}
     while len(found) < count:
         names = {"E"} if rng.random() < 0.8 else set()
@@ -44,8 +43,9 @@ def candidates(given: sj.TermLibrary, count: int, seed: int = 0) -> np.ndarray:
             some = [f for f in term.factors if len(term.factors) == 1 or rng.random() < 0.8] or list(term.factors)
             names |= {term.coefficient} | {f.exponent for f in some}
             names |= {n for f in some for n in (f.shift, f.log) if rng.random() < 0.3}
-        if len(names) <= 9:
-            found[frozenset(names)] = given.mask(*names)
+            names |= {n for f in some if rng.random() < 0.2 for n in f.bend}
+        if len(names) <= 12:
+            found[frozenset(names)] = given.mask(*sorted(names))
     return np.stack(list(found.values()))
 
 
