@@ -1,9 +1,9 @@
 """What do five thousand candidate laws cost, fitted side by side by one compiled program, beside fits of the plain laws one by one?
 
 The candidates are random structures of a library in size and tokens: terms of each and of both, shifts, breaks, logarithms, an outer
-exponent. The runs are the 240 public ones. One by one, every law that was not seen before is compiled first; a few are fitted, and the seconds of all are extrapolated
-from their mean. How far the objectives of these few are apart says whether both found the same optima. Run alone:
-`python -m benchmarks.terms`.
+exponent. The runs are the 240 public ones. One by one, every law that was not seen before is compiled first; a few are fitted, and the
+seconds of all are extrapolated from their mean. How far the objectives of these few are apart says whether both found the same optima.
+Run alone: `python -m benchmarks.terms`.
 """
 
 from __future__ import annotations
