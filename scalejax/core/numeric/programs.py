@@ -34,7 +34,7 @@ _SUFFIX = "-cache"  # of the files that JAX writes
 _STAMP = "checked"  # touched when all files were looked at
 _FEW = 2**16  # numbers
 _LOOPS, _EFFORT = "xla_cpu_use_fusion_emitters", "xla_backend_optimization_level"
-_WITHOUT_LOOPS = (0, 11, 1)  # the first JAX whose compiler does not know this option
+_WITHOUT_LOOPS = (0, 11, 1)  # JAX 0.11.0 knows the first, 0.11.2 does not
 
 
 def compiled(*static: int, once: bool = False) -> Callable[[Callable[..., Any]], Any]:

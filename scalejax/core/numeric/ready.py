@@ -148,7 +148,7 @@ def signature(value: Any) -> Any:
         return ("set", *sorted(map(repr, map(signature, value))))
     if isinstance(value, Mapping):
         return ("mapping", *((signature(name), signature(part)) for name, part in value.items()))
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
         return f"{value.dtype.str} {value.shape} {hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()}"
     if isinstance(value, Signature | jax.tree_util.PyTreeDef):
         return _clean(str(value))

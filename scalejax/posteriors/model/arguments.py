@@ -6,6 +6,7 @@ other process would then find among those that are kept.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import jax
@@ -49,12 +50,14 @@ class Numbers:
         if known is None:
             return cls(parts[0])
         kind, others = known
-        placed = (
-            tuple(value for _, value in sorted(zip(order, values, strict=True), key=lambda pair: pair[0]))
-            for order, values in zip(_orders(kind), (tuple(map(_content, parts)), others), strict=True)
-        )
-        numbers, rest = placed
-        return cls(kind.tree_unflatten(rest, numbers))
+        order, other_order = _orders(kind)
+        return cls(kind.tree_unflatten(_placed(other_order, others), _placed(order, map(_content, parts))))
+
+
+def _placed(order: list[int], values: Iterable[Any]) -> tuple[Any, ...]:
+    """The values, each in its place."""
+    found = dict(zip(order, values, strict=True))
+    return tuple(found[i] for i in range(len(order)))
 
 
 def _orders(kind: Any) -> tuple[list[int], list[int]]:
