@@ -123,7 +123,18 @@ def test_what_may_change_has_no_name():
     def itself():
         return itself
 
-    for one in (mine, lambda x: x, partial(lambda x: x), itself, object(), (1, (2, object())), {"a": object()}, iter(()), {"f": mine}, np.asarray([mine])):
+    for one in (
+        mine,
+        lambda x: x,
+        partial(lambda x: x),
+        itself,
+        object(),
+        (1, (2, object())),
+        {"a": object()},
+        iter(()),
+        {"f": mine},
+        np.asarray([mine]),
+    ):
         with pytest.raises(Nameless):
             signature(one)
 
