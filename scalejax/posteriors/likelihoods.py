@@ -58,6 +58,11 @@ class Likelihood(ABC):
         """Noise parameters, all positive, that differ between the groups and come from one population."""
         return ()
 
+    @property
+    def scaling(self) -> str | None:
+        """The pooled noise parameter to which all residuals of a group are proportional."""
+        return None
+
     def among(self, runs: Runs, index: np.ndarray) -> Likelihood:
         """The likelihood with the `groups` that the runs `index` are of."""
         return self
@@ -115,12 +120,15 @@ class _Scale(Likelihood):
     def pooled(self) -> tuple[str, ...]:
         return () if self.by is None else ("sigma",)
 
+    @property
+    def scaling(self) -> str | None:
+        return None if self.by is None or self.evaluation or self.replicates else "sigma"
+
     def among(self, runs: Runs, index: np.ndarray) -> Likelihood:
         return self if self.by is None else replace(self, groups=tuple(dict.fromkeys(labels(runs, self.by, index))))
 
     def priors(self, size: float) -> dict[str, Any]:
         dist = whole("numpyro.distributions")
-
         return {"sigma": dist.LogNormal(float(np.log(size)), 1.5)}
 
     def start(self, residuals: np.ndarray) -> dict[str, float]:
@@ -203,7 +211,6 @@ class StudentT(_Scale):
 
     def priors(self, size: float) -> dict[str, Any]:
         dist = whole("numpyro.distributions")
-
         return {**super().priors(size), **({} if self.nu else {"nu": dist.TruncatedNormal(*_TAILS, low=1.0)})}
 
     def start(self, residuals: np.ndarray) -> dict[str, float]:
@@ -211,7 +218,6 @@ class StudentT(_Scale):
 
     def distribution(self, noise: Mapping[str, Any], predicted: Any, rows: Mapping[str, Any]) -> Any:
         dist = whole("numpyro.distributions")
-
         return dist.StudentT(self.nu or noise["nu"], predicted, self.scale(noise, predicted, rows))
 
     def _unit(self, noise: Mapping[str, np.ndarray], shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
@@ -252,7 +258,6 @@ class Binomial(Likelihood):
 
     def priors(self, size: float) -> dict[str, Any]:
         dist = whole("numpyro.distributions")
-
         return {"concentration": dist.LogNormal(float(np.log(100.0)), 2.0)} if self.overdispersed else {}
 
     def start(self, residuals: np.ndarray) -> dict[str, float]:

@@ -33,8 +33,8 @@ def flat(fit: Fit) -> list[str]:
         found.append(
             f"Only {'the' if len(names) == 2 else 'a'} combination of {listed(names)} is determined: along the flat direction {along} and "
             f"no prediction at the runs changes, so {'neither' if len(names) == 2 else 'none'} of these numbers means anything by itself; "
-            "predictions inside the data do not suffer. The fit stopped somewhere along it, and bootstrap and Laplace draws stay near that "
-            "point: their intervals for these parameters are far too narrow."
+            "predictions inside the data do not suffer. The fit stopped somewhere along it: an interval that stays near that point is far "
+            "too narrow."
         )
     edge = list(dict.fromkeys(label for shape in fit.curvature for label in shape.boundary))
     if edge:

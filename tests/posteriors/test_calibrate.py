@@ -123,6 +123,28 @@ def test_standardised_groups_are_those_of_the_conditional_normal(pooled):
         np.testing.assert_allclose(np.cov(u[:, g].T), covariance, rtol=0.1, atol=0.03 * np.abs(covariance).max())
 
 
+@sj.law(m=sj.Real(-1.0, 1.0))
+def height(x, *, m):
+    """A number, whatever x is."""
+    return m + 0.0 * x
+
+
+def test_groups_are_round_whatever_their_noise():
+    """Three numbers a group, of normal noise: standardised values have unit width and do not depend on each other, be it loud or quiet."""
+    group, rng = np.repeat(["a", "b", "c", "d"], 3), np.random.default_rng(0)
+    runs = {"x": np.arange(1.0, 13.0), "loss": np.repeat([0.1, 0.4, -0.2, 0.3], 3) + 0.05 * rng.standard_normal(12), "g": group}
+    with jax.enable_x64(True):
+        setup = set_up(height, runs, by="g", on="linear", likelihood="normal", level_prior=False)
+        place, groups, _ = locate(
+            setup.model, sets(setup.evidence, setup.evidence.target[None]), starts(setup, point_fit(setup.request, 0), 0)
+        )
+        place, groups = jax.tree.map(lambda v: v[0], (place, groups))
+        hessian = jax.hessian(lambda w: energy(setup.model, groups, setup.evidence, w))
+        for noise in ([0.0] * 4, [-6.0, 6.0, -3.0, 2.0]):
+            found = np.asarray(hessian(jax.numpy.asarray(place.center).at[-4:].set(jax.numpy.asarray(noise))))[-8:-4, -8:-4]
+            np.testing.assert_allclose(found, np.eye(4), atol=2e-3)
+
+
 @pytest.mark.slow
 def test_flat_numbers_are_in_the_order_of_compiled_programs(pooled):
     setup, place, groups = pooled

@@ -99,11 +99,11 @@ def _stack(layout: Layout, edge: np.ndarray, rows: Rows) -> list[Curvature]:
     gauss_newton, bending = rows.hessian()
     hessian = gauss_newton + bending
     large = factored(hessian[0]) if sets == 1 and rows.n[0] > size else None
-    if large is not None:
+    if large is not None and factored(gauss_newton[0]) is not None:
         return [_of_many(layout, edge, rows, large)]
-    # Away from an optimum, or on noise-free runs, where rounding rules:
+    # Away from an optimum, on noise-free runs, or along a direction that no residual feels, what bending adds is rounding:
     indefinite = np.linalg.eigvalsh(hessian).min(axis=1, initial=np.inf) <= 0
-    hessian = np.where(indefinite[:, None, None], gauss_newton, hessian)
+    hessian = np.where((indefinite | _singular(gauss_newton))[:, None, None], gauss_newton, hessian)
     scale = np.sqrt(np.maximum(np.diagonal(hessian, axis1=1, axis2=2), 1e-300))
     outer = scale[:, :, None] * scale[:, None]
     values, vectors = np.linalg.eigh(hessian / outer)
@@ -134,6 +134,13 @@ def _stack(layout: Layout, edge: np.ndarray, rows: Rows) -> list[Curvature]:
         )
         for i in range(sets)
     ]
+
+
+def _singular(matrix: np.ndarray) -> np.ndarray:
+    """(sets,) is there a direction along which the matrix (sets, p, p), its diagonal made one, has nothing but rounding?"""
+    scale = np.sqrt(np.maximum(np.diagonal(matrix, axis1=1, axis2=2), 1e-300))
+    values = np.linalg.eigvalsh(matrix / (scale[:, :, None] * scale[:, None]))
+    return values.min(axis=1, initial=np.inf) <= _SINGULAR * values.max(axis=1, initial=0.0)
 
 
 def _of_many(layout: Layout, edge: np.ndarray, rows: Rows, hessian: Factored) -> Curvature:

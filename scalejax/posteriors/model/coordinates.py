@@ -11,8 +11,8 @@ into values u ~ Normal(mu, S^2) given what the group's runs say, a normal likeli
 
 which is the non-centred form where runs say little (P = 0: u = mu + S e) and the centred one where they say all, for every spread S and
 every center mu on the way: e is independent of both as far as the likelihood is normal, so that the funnel is gone (Papaspiliopoulos,
-Roberts and Skold 2007 choose one share of centring a parameter; here it is the matrix that is right at the current spread). Effects
-of units are standardised alike.
+Roberts and Skold 2007 choose one share of centring a parameter; here it is the matrix that is right at the current spread). Where a
+group has noise of its own, P and b are those at its noise on the way, which scales them. Effects of units are standardised alike.
 """
 
 from __future__ import annotations
@@ -82,6 +82,11 @@ class Groups(NamedTuple):
     coupling: Any
     origin: Any
 
+    def in_noise(self, louder: Any) -> Groups:
+        """What the runs say where the logarithms of the groups' noise are `louder` (groups,) than at the mode."""
+        share = jnp.exp(-2 * louder)[:, None]
+        return self._replace(precision=share[..., None] * self.precision, pull=share * self.pull, coupling=share[..., None] * self.coupling)
+
 
 def unravel(model: Model, evidence: Evidence, flat: Any) -> dict[str, Any]:
     """Flat numbers as a dictionary of unconstrained sites, group values last."""
@@ -142,13 +147,19 @@ def populations(block: tuple[Slot, ...], evidence: Evidence, sites: dict[str, An
 
 def transport(model: Model, groups: tuple[Groups, ...], evidence: Evidence, w: Any) -> tuple[dict[str, Any], Any]:
     """The model's unconstrained sites at w, and the log determinant of the map; without `groups` the sites are w itself."""
-    sites, slope = unravel(model, evidence, w), 0.0
+    sites, slope, louder = unravel(model, evidence, w), 0.0, None
     others, standardised = split(model, w)
-    for block, known, e in zip(model.blocks, groups, standardised, strict=False):
+    for block, known, e in reversed(list(zip(model.blocks, groups, standardised, strict=False))):  # the noise first
         mu, spread = populations(block, evidence, sites)
+        if louder is not None and block[0].axis == model.noise_axis:
+            known = known.in_noise(louder[block[0].members])
         u, volume = _values(known, mu, spread, others, e)
         sites.update({f"{slot.name}_group": u[:, i] for i, slot in enumerate(block)})
         slope = slope + volume
+        names = [slot.name for slot in block]
+        if model.noise_axis is not None and model.likelihood.scaling in names:
+            at = names.index(model.likelihood.scaling)
+            louder = u[:, at] - known.center[:, at]
     if model.units:
         sites[f"{UNIT}_group"], volume = _effects(model, evidence, sites)
         slope = slope + volume

@@ -61,12 +61,14 @@ class Model:
         likelihood: how runs scatter.
         pooled: parameters whose values in the groups are draws from one population.
         units: names of the units whose rows share an effect on the residuals; empty where rows are independent.
+        noise_axis: which column of the law's groups also names those of the noise, where residuals are as large as it says; else None.
     """
 
     spec: Spec
     likelihood: Likelihood
     pooled: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
+    noise_axis: int | None = None
 
     @property
     def noise(self) -> tuple[str, ...]:

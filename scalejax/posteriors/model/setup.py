@@ -91,7 +91,9 @@ def set_up(
             "their own."
         )
     units, of_unit = units_of(runs, groups, rows, likelihood)
-    model = Model(Spec(law, layout, request.loss, on), likelihood, _pooled(layout, pool), units)
+    together = likelihood.scaling is not None and likelihood.by in request.grouping.columns
+    axis = request.grouping.columns.index(likelihood.by) if together else None
+    model = Model(Spec(law, layout, request.loss, on), likelihood, _pooled(layout, pool), units, axis)
     if clash := sorted(set(model.noise) & set(law.parameters)):
         raise LawError(f"{law.name!r} has a parameter {clash[0]!r}, which is also the name of the likelihood's noise; rename the law's.")
     weight = request.ungrouped.row_weights[0]
