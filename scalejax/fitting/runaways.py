@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,8 @@ _TRIED = 12  # refined starts from which it says something that few of them agre
 _SHARE = 0.05  # fewer than this share
 _FARTHER = 3.0  # and so many units (e-folds of a positive parameter) at least
 _NATS = 10.0  # no loss in nats per token is higher
+_INSIDE = (0.15, 0.5, 0.85)  # of the plausible range: where a parameter at the edge of its support begins once more
+_FAR_START = LM(tolerance=LM().warm.tolerance)  # for replicates that do not begin near their optimum
 _SMALLEST = 1e-30  # weight of a prior where the runs have no noise at all
 
 
@@ -92,18 +95,23 @@ def refit(
     solver: Solver,
     weight: np.ndarray,
     progress: Callable[[int, int], None] | None = None,
+    edge: np.ndarray | None = None,
 ) -> tuple[Ends, int]:
     """Refits to resampled runs from the optimum of a fit; those that run away are made anew with a weak prior, and counted.
 
     A refit has run away if it did not converge, or if a parameter left its plausible range by orders of magnitude and did not in the fit.
+    A parameter at the edge of its support has no slope there that could lead back, so such refits begin inside, too.
 
     Args:
         request: of the fit. theta: (size, sets) its optimum. of: (members,) the set of the fit that each refit starts from.
         batch: the runs. sets: (members,) which data set of the bank each refit is made to. weight: (rows, members).
         solver, progress: as in `minimise`.
+        edge: (size, sets) which entries of theta are at the edge, see `at_edge`.
     """
     start = theta[:, of]
     ends = minimise(request.spec, batch, start, sets, solver, weight=weight, progress=progress)
+    if edge is not None and edge.any():
+        _from_inside(request, ends, start, edge[:, of], batch, sets, weight, progress)
     if request.spec.prior or not isinstance(solver, LM):
         return ends, 0
     away = (beyond(request.layout, ends.theta) & ~beyond(request.layout, start)).any(axis=0)
@@ -117,6 +125,24 @@ def refit(
     for whole, part in zip(ends, again, strict=True):
         whole[..., lost] = part
     return ends, len(lost)
+
+
+def at_edge(request: Request, curvature: Sequence[Curvature]) -> np.ndarray:
+    """(size, sets) which entries of theta lie at the edge of their support."""
+    return np.asarray([[label in shape.boundary for shape in curvature] for label in request.layout.labels])
+
+
+def _from_inside(
+    request: Request, ends: Ends, start: np.ndarray, edge: np.ndarray, batch: Batch, sets: np.ndarray, weight: np.ndarray, progress: Any
+) -> None:
+    """Put lower optima into `ends` that are found when entries at the edge, (size, members), begin within their plausible ranges."""
+    known, members = ranges(request.layout), np.flatnonzero(edge.any(axis=0))
+    for share in _INSIDE:
+        begin = np.where(edge, (known.low + share * known.width)[:, None], start)[:, members]
+        again = minimise(request.spec, batch, begin, sets[members], _FAR_START, weight=weight[:, members], progress=progress)
+        lower = (again.objective < ends.objective[members]) & (again.status == code(Status.CONVERGED))
+        for whole, part in zip(ends, again, strict=True):
+            whole[..., members[lower]] = part[..., lower]
 
 
 def noted(kind: str, held: int, refits: int) -> str:

@@ -18,14 +18,15 @@ def default_draws(fit: Fit, draws: int = 1000) -> Draws:
 
     Laplace's approximation takes the law as straight over the width of the draws. Where runs determine combinations of parameters but not
     each of them, as on ladders of few sizes, it is not, and draws that follow a straight valley leave the bent one: the bootstrap then
-    takes over.
+    takes over, as it does where a parameter lies at the edge of its support, from which Laplace's draws do not come back.
 
     Raises:
         IdentifiabilityError: if the runs do not determine a parameter, or leave no degree of freedom.
     """
     quick = laplace(fit, draws)
     factor = float(np.max(nonlinearity(quick)))
-    if factor <= MOST:
+    edge = list(dict.fromkeys(label for shape in fit.curvature for label in shape.boundary))
+    if factor <= MOST and (not edge or MISFIT in fit.law.parameters):
         return quick
     if MISFIT in fit.law.parameters:
         raise IdentifiabilityError(
@@ -33,5 +34,9 @@ def default_draws(fit: Fit, draws: int = 1000) -> Draws:
             "decide from sj.sample(..., misfit=True)."
         )
     found = bootstrap(fit, draws, progress=False)
-    why = "they leave what the law can say" if not np.isfinite(factor) else f"they miss the law by a factor of {factor:.2g} at the runs"
+    why = (
+        "they leave what the law can say" if not np.isfinite(factor)
+        else f"they miss the law by a factor of {factor:.2g} at the runs" if factor > MOST
+        else f"they hold {', '.join(edge)} at the edge"
+    )  # fmt: skip
     return Draws(fit, found.theta, f"{found.kind}; Laplace's draws are not used: {why}", found.failed, found.units)

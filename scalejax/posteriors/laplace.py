@@ -34,7 +34,8 @@ def laplace(
         seed: of the draws.
 
     Returns:
-        Draws. Parameters at a boundary stay where they are.
+        Draws. Parameters at the edge of their support stay where they are, so that what they could be is not in the intervals; use
+        `bootstrap` there.
 
     Raises:
         IdentifiabilityError: if the runs do not determine a parameter, or leave no degree of freedom.
@@ -59,4 +60,6 @@ def laplace(
     deviations = found.deviations(np.random.default_rng(seed), draws)
     how = {"wider": "the wider of sandwich and model", "clustered": f"clustered by {found.units}"}.get(found.kind, found.kind)
     theta = np.where(unknown[:, :, None], np.nan, fit.theta[:, :, None] + deviations)
-    return Draws(fit, theta, f"Laplace ({how}, seed {seed})")
+    edge = list(dict.fromkeys(label for shape in fit.curvature for label in shape.boundary))
+    held = f", {', '.join(edge)} held at the edge" if edge else ""
+    return Draws(fit, theta, f"Laplace ({how}{held}, seed {seed})")

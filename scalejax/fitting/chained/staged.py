@@ -16,7 +16,7 @@ from ..fit import check
 from ..objective.data import Batch
 from ..request import Request
 from ..result import Fit
-from ..runaways import refit
+from ..runaways import at_edge, refit
 from ..solvers.gradient import as_solver
 from ..solvers.search import StartTable, search
 from ..status import Status, code
@@ -165,18 +165,19 @@ def bootstrap_staged(fit: ChainFit, replicates: int, columns: tuple[str, ...], s
     for stratum in np.unique(strata):
         drawn[strata == stratum] = resampled_units(names[strata == stratum], replicates, seed, columns)
     theta = np.repeat(fit.theta[:, :, None], replicates, axis=2)
-    places, failed = {slot.name: slot for slot in request.layout.slots}, 0
+    places, failed, edges = {slot.name: slot for slot in request.layout.slots}, 0, at_edge(request, fit.curvature)
     for k, stage in enumerate(asked.joined.stages):
         alone = stage_alone(problem, stage.name, fit.params, fit.staged or "predicted")
         own, called = alone.request({ALONE: fit.noise[stage.name]}), dict(stage.parameters)
         batch, here = own.batch, stacked.stage == k
         if fit.staged == "predicted" and stage.takes:
             batch = _predicted_anew(problem, stage.name, own, batch, request.params(theta))
-        start = np.concatenate([fit.theta[places[called[s.name]].start : places[called[s.name]].stop] for s in own.layout.slots])
+        at = np.concatenate([np.arange(places[called[s.name]].start, places[called[s.name]].stop) for s in own.layout.slots])
         weight = np.zeros((batch.rows, replicates))
         weight[: here.sum()] = drawn[here] * own.batch.weight[: here.sum(), :1]
         sets = np.arange(replicates) if batch.weight.shape[1] > 1 else np.zeros(replicates, int)
-        ends, _ = refit(own, start, np.zeros(replicates, int), batch, sets, as_solver(solver).warm, weight, progress)
+        of = np.zeros(replicates, int)
+        ends, _ = refit(own, fit.theta[at], of, batch, sets, as_solver(solver).warm, weight, progress, edges[at])
         failed += int((ends.status != code(Status.CONVERGED)).sum())
         for slot in own.layout.slots:
             to = places[called[slot.name]]

@@ -17,7 +17,7 @@ from ..chained.staged import bootstrap_staged
 from ..objective.data import Batch
 from ..objective.penalty import MISFIT
 from ..result import Fit
-from ..runaways import noted, refit
+from ..runaways import at_edge, noted, refit
 from ..solvers.gradient import Solver, as_solver
 from ..status import Ends, Status, code
 from .draws import Draws
@@ -66,7 +66,7 @@ def bootstrap(
 
     Args:
         fit: a fit.
-        replicates: how many refits; each starts at the optimum.
+        replicates: how many refits; each starts at the optimum, and where a parameter ended at the edge of its support inside, too.
         kind: see above; "bayesian" draws exponential weights, so that no run is ever lost (too narrow below a hundred runs with least
             squares).
         groups: the column that names the groups, or several that do together, for kind="groups" (which it implies) or "residual".
@@ -170,4 +170,5 @@ def _replicate(
         batch, sets = noise_drawn(fit, batch, some, count, units.columns, rng), np.arange(len(sets))
     else:
         weight = weight * weights_of(fit, batch, some, count, units, rng, moved)
-    return refit(request, fit.theta, np.repeat(some, count), batch, sets, solver.warm, weight, report)
+    edge = at_edge(request, fit.curvature)
+    return refit(request, fit.theta, np.repeat(some, count), batch, sets, solver.warm, weight, report, edge)

@@ -8,7 +8,7 @@ from ...core.checks import check_count
 from ...core.errors import ConvergenceWarning, DecisionError, warn
 from ...fitting.objective.data import Batch
 from ...fitting.result import Fit
-from ...fitting.runaways import noted, refit
+from ...fitting.runaways import at_edge, noted, refit
 from ...fitting.solvers.lm import LM
 from ...fitting.status import Ends, Status, code
 from ...fitting.uncertainty.draws import Draws
@@ -46,7 +46,8 @@ def refit_mixtures(fitted: Fit, counts: list[np.ndarray], batch: Batch | None = 
     for i, rows in enumerate(counts):
         weight[: len(rows), i * draws : (i + 1) * draws] *= rows
     which = sets if batch is None else np.arange(len(sets))
-    return refit(fitted.request, fitted.theta, sets, batch or own, which, LM().warm, weight)
+    edge = at_edge(fitted.request, fitted.curvature)
+    return refit(fitted.request, fitted.theta, sets, batch or own, which, LM().warm, weight, edge=edge)
 
 
 def as_draws(fitted: Fit, ends: Ends, draws: int, kind: str, *before: Ends) -> Draws:
