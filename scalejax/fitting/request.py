@@ -88,6 +88,24 @@ class Request:
         """Does every run have a curve of outputs, whose neighbours are not independent?"""
         return self.law.output in self.runs.masks or self.runs[self.law.output][0].size > CURVE
 
+    @cached_property
+    def series(self) -> str | None:
+        """The law's only input, if runs follow each other along it, each of a group at a place of its own; None if not, and for curves."""
+        only = self.law.inputs[0] if len(self.law.inputs) == 1 and self.law.outcomes == (self.law.output,) else None
+        if only is None or self.curves or self.runs[only].ndim != 1:
+            return None
+        used = self.grouping.used
+        places = np.stack([self.group_of_row[used], self.runs[only][used]])
+        return only if np.unique(places, axis=1).shape[1] == len(used) else None
+
+    def along(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The order in which these rows, one a residual, follow each other on curves or along `series`, and the curve of each."""
+        if self.series is None:
+            return np.arange(len(rows)), rows
+        group = self.group_of_row[rows]
+        order = np.lexsort((self.runs[self.series][rows], group))
+        return order, group[order]
+
     @property
     def ungrouped(self) -> Request:
         """The same of all runs together."""

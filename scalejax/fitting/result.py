@@ -234,10 +234,10 @@ class Fit(Shown):
                 "model": they are independent draws from one distribution. For least squares the root of the diagonal of s^2 (J'J)^-1 with
                 s^2 = RSS / (n - p), as regression programs print it; for other losses see `rows.model_covariance`.
                 "clustered": those of one unit go together: rows with the same entry in the column `groups` (checkpoints of a run, runs of
-                a size or a seed), or neighbours on a loss curve.
+                a size or a seed), or neighbours on a loss curve or along the law's only input.
                 "wider": for every parameter the one of the first two that gives the wider interval.
-                Default: "clustered" for loss curves and where `diagnosis` finds that the residuals cluster strongly, else "wider"; with
-                a misfit "model".
+                Default: "clustered" for loss curves and where `diagnosis` finds that the residuals cluster strongly or follow each other,
+                else "wider"; with a misfit "model".
             groups: the column that names the units, or several that do together, for "clustered" (which it implies).
         """
         return _stack(self, standard_errors(self.request, self.theta, spread(self, covariance, groups).matrix))

@@ -72,7 +72,7 @@ class Diagnosis:
 
     @cached_property
     def neighbours(self) -> float | None:
-        """Correlation of the residuals of steps that follow each other on a curve; None unless the law predicts curves."""
+        """Correlation of residuals that follow each other, on curves or along the law's only input; None where they do not."""
         return trends.neighbours(self.fit.request, self.rows)
 
     @cached_property
@@ -118,7 +118,7 @@ class Diagnosis:
             *(Remark("outliers", s) for s in self._of_outliers()),
             *(Remark("leverage", s) for s in naming.decisive(self.outliers, self.fit)),
             *(Remark("clusters", s) for s in clusters.said(self.clusters, self.rows, self.fit.request.on, self.outliers.rows)),
-            *(Remark("trend", s) for s in trends.said(*self._bend, self._size)),
+            *(Remark("trend", s) for s in trends.said(*self._bend, self._size, self.fit.request.series)),
         ]
         return tuple(found)
 

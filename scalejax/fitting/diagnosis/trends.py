@@ -1,8 +1,8 @@
 r"""Is the law's shape right? Residuals that follow each other along an input.
 
 Four cosines of the rank of an input are added to the linearised law; if they explain more of the (winsorised) residuals than chance would,
-by the F test of nested models, neighbours err together and the law bends otherwise than the runs. Along loss curves the correlation of
-steps that follow each other says how many independent numbers a curve holds.
+by the F test of nested models, neighbours err together and the law bends otherwise than the runs. Along loss curves, and along the only
+input of a law, the correlation of residuals that follow each other says how many independent numbers they hold.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from ..uncertainty.residuals import Rows, scaled
 FLAGGED = 1e-3  # probability, times the inputs tried, below which a trend is said
 CORRELATED = 0.5  # correlation of neighbouring steps from which it is said
 _WAVES = 4
+_CHANCE = 3.3  # standard errors: a correlation along an input below that is nothing
 
 
 @dataclass(frozen=True)
@@ -87,19 +88,25 @@ def _trend(name: str, x: np.ndarray, data: Sequence[tuple[np.ndarray, np.ndarray
 
 
 def neighbours(request: Request, sets: Sequence[Rows]) -> float | None:
-    """Correlation of the residuals of steps that follow each other on a curve; None unless the law predicts curves."""
-    if not request.curves:
+    """Correlation of residuals that follow each other: of steps of a curve, or along the law's only input where it is beyond chance.
+
+    None where residuals do not follow each other.
+    """
+    if not request.curves and (request.series is None or any(s.exact for s in sets)):
         return None
-    over = under = 0.0
+    over = under = pairs = 0.0
     for s in sets:
-        both = (s.weight[:, 1:] > 0) & (s.weight[:, :-1] > 0)
-        a, b = s.unit[:, 1:][both], s.unit[:, :-1][both]
-        over, under = over + float(a @ b), under + float(np.sqrt((a @ a) * (b @ b)))
-    return over / under if under > 0 else None
+        unit, weight, steps = s.unit.ravel(), s.weight.ravel(), s.weight.shape[1]
+        order, curve = request.along(np.repeat(s.row, steps))
+        both = (curve[1:] == curve[:-1]) & (weight[order[1:]] > 0) & (weight[order[:-1]] > 0)
+        a, b = unit[order[1:]][both], unit[order[:-1]][both]
+        over, under, pairs = over + float(a @ b), under + float(np.sqrt((a @ a) * (b @ b))), pairs + len(a)
+    found = over / under if under > 0 else None
+    return found if request.curves or found is None or found > _CHANCE / np.sqrt(pairs) else None
 
 
-def said(found: Sequence[Trend], along: float | None, size: str) -> list[str]:
-    """A sentence for the input along which residuals follow each other most, and one for curves."""
+def said(found: Sequence[Trend], along: float | None, size: str, series: str | None) -> list[str]:
+    """A sentence for the input along which residuals follow each other most, and one for curves or a `series`."""
     sentences = []
     most = max((t for t in found if t.flagged), key=lambda t: t.share, default=None)
     if most is not None:
@@ -108,7 +115,12 @@ def said(found: Sequence[Trend], along: float | None, size: str) -> list[str]:
             f"residuals follow each other along {columns} (F = {most.F:.3g}, p = {most.p:.1g}, {100 * most.share:.0f} % of their "
             f"variance): the runs bend otherwise than the law. Half of them lie within {size} of it, but beyond them it may miss by more."
         )
-    if along is not None and along > CORRELATED:
+    if along is not None and series is not None:
+        sentences.append(
+            f"residuals that follow each other along {series} correlate {along:.2f}: as if only about "
+            f"{100 * (1 - along) / (1 + along):.2g} % of the rows were independent, which intervals allow for."
+        )
+    elif along is not None and along > CORRELATED:
         sentences.append(
             f"residuals of steps that follow each other on a curve correlate {along:.2f}: a curve holds no more independent numbers than "
             f"about {100 * (1 - along) / (1 + along):.2g} % of its steps; intervals must come from whole curves or blocks of steps."

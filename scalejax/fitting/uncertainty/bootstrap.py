@@ -56,8 +56,9 @@ def bootstrap(
     `groups`, "residual" draws one error a group and one a run, as large as the variance components say.
 
     By default, the residuals decide: "groups" where `Fit.diagnosis` finds that they cluster strongly by a column of ten groups or more,
-    "residual" with that column's errors where it has fewer; else "cases" from ten runs on, "residual" below; curves are resampled whole
-    from ten on, in blocks below. Fewer than ten units are never resampled: there are too few different samples.
+    "residual" with that column's errors where it has fewer; "residual" with correlated normal noise where residuals follow each other along
+    the law's only input; else "cases" from ten runs on, "residual" below; curves are resampled whole from ten on, in blocks below. Fewer
+    than ten units are never resampled: there are too few different samples.
 
     How well do they cover? On simulated runs with equal noise "residual" is within 3 points of 50, 80, 90 and 95 % for 30, 100 and 300
     runs (Huber: up to 4 above), where "cases" covers 59, 89, 97 and 99 % at 12 runs and 50, 79, 90 and 95 % at 30 (Huber: 65, 92, 98, 99

@@ -1,4 +1,5 @@
-r"""Covariances of fits whose residuals are not independent: rows that share a run, a size or a seed, and neighbours on a curve.
+r"""Covariances of fits whose residuals are not independent: rows that share a run, a size or a seed, and neighbours on a curve or
+along the only input.
 
 The residuals u, times the roots of their weights, have the covariance
 
@@ -27,6 +28,7 @@ from .sums import DenseRows, excess, mean_curvature
 from .units import column_names, unit_names
 
 if TYPE_CHECKING:
+    from ..request import Request
     from ..result import Fit
 
 _NUMBERS = 2**26  # derivatives held at once
@@ -57,21 +59,21 @@ def clustered_parts(fit: Fit, groups: str | Sequence[str] | None) -> tuple[str, 
 
     Args:
         groups: the column that names the units, or several that do together; None for curves, whose steps are correlated with their
-            neighbours.
+            neighbours, and for runs that follow each other along the only input.
     """
     request = fit.request
     columns = () if groups is None else column_names(groups)
     for column in columns:
         if column not in request.runs:
             raise FitError(f"groups={column!r} names no column of the runs; {suggest(column, request.runs.names)}")
-    if groups is None and not request.curves:
+    if groups is None and not request.curves and request.series is None:
         raise FitError("covariance='clustered' needs the column that names what is not independent inside: groups='...'.")
     size, sets = fit.theta.shape
     parts = np.full((2, sets, size, size), np.nan)
     freedoms = np.zeros((2, sets, size))
     for s, one in enumerate(sets_of(fit)):
         if not columns:
-            found = [_serial(one), (np.zeros((len(one.free),) * 2), 1.0)]
+            found = [_serial(request, one), (np.zeros((len(one.free),) * 2), 1.0)]
         else:
             found = _by_unit(one, unit_names(request.runs, one.run, columns))
         for k, (matrix, degrees) in enumerate(found):
@@ -82,7 +84,8 @@ def clustered_parts(fit: Fit, groups: str | Sequence[str] | None) -> tuple[str, 
             parts[k, s][one.held] = np.nan
             parts[k, s][:, one.held] = np.nan
             freedoms[k, s] = degrees
-    return " and ".join(columns) or "blocks of steps", tuple(parts), tuple(freedoms)
+    alone = f"stretches of {request.series}" if request.series else "blocks of steps"
+    return " and ".join(columns) or alone, tuple(parts), tuple(freedoms)
 
 
 def _by_unit(one: DataSet, names: np.ndarray) -> list[tuple[np.ndarray, float]]:
@@ -134,14 +137,25 @@ def _totals(names: np.ndarray, values: np.ndarray) -> np.ndarray:
     return out
 
 
-def _serial(one: DataSet) -> tuple[np.ndarray, float]:
-    """Covariance with correlated neighbours, those of one run, and the degrees of freedom of its size."""
+class Serial(NamedTuple):
+    """Noise whose neighbours are correlated: variance, correlation, degrees of freedom, and which residuals follow each other on curves."""
+
+    variance: float
+    rho: float
+    freedom: float
+    curves: list[np.ndarray]
+
+
+def serial(request: Request, one: DataSet) -> Serial | None:
+    """The noise of a set whose residuals follow each other; None without a degree of freedom."""
     rows, p = one.rows, len(one.free)
-    used = rows.weight[0] > 0
-    u, Q, n = rows.errors[0][used], rows.basis[0][used], int(used.sum())
-    curves = np.split(np.arange(n), np.flatnonzero(np.diff(one.run[used])) + 1)
+    order, curve = request.along(one.run)
+    kept = rows.weight[0][order] > 0
+    order, curve = order[kept], curve[kept]
+    u, Q, n = rows.errors[0][order], rows.basis[0][order], len(order)
     if n <= p:
-        return np.full((p, p), np.inf), 0.0
+        return None
+    curves = np.split(np.arange(n), np.flatnonzero(np.diff(curve)) + 1)
 
     def neighbours(x: np.ndarray) -> np.ndarray:
         """Mean of both neighbours on the curve."""
@@ -151,22 +165,12 @@ def _serial(one: DataSet) -> tuple[np.ndarray, float]:
             out[c[1:]] += 0.5 * x[c[:-1]]
         return out
 
-    def correlated(x: np.ndarray, rho: float) -> np.ndarray:
-        """T x, by one recursion forward and one backward."""
-        from scipy.signal import lfilter
-
-        out = np.empty_like(x)
-        for c in curves:
-            ahead, back = lfilter([1.0], [1.0, -rho], x[c], axis=0), lfilter([1.0], [1.0, -rho], x[c][::-1], axis=0)[::-1]
-            out[c] = ahead + back - x[c]
-        return out
-
     near, pairs = neighbours(Q), sum(max(len(c) - 1, 0) for c in curves)
     inner = Q.T @ near
 
     def means(rho: float) -> tuple[float, float]:
         """Of u'u and of u'Lu, L the mean of neighbours, for a = 1."""
-        moved = correlated(Q, rho)
+        moved = _correlated(curves, Q, rho)
         square = n - np.sum(Q * moved)
         return square, rho * pairs - 2 * np.sum(near * moved) + np.sum(inner * (Q.T @ moved))
 
@@ -175,10 +179,29 @@ def _serial(one: DataSet) -> tuple[np.ndarray, float]:
     ratio = np.asarray([product / square for square, product in map(means, grid)])
     rho = float(grid[np.argmin(np.abs(ratio - wanted))])
     square = means(rho)[0]
-    push = _influence(rows)[:, used]
-    matrix = (u @ u) / square * push @ correlated(push.T.copy(), rho)
     spread = n * (1 + rho**2) / (1 - rho**2)  # sum of the squared entries of T
-    return matrix, max(square**2 / spread - p * (rho == 0), 1.0)
+    degrees = max(square**2 / spread - p * (rho == 0), 1.0)
+    return Serial(float(u @ u) / square, rho, degrees, [order[c] for c in curves])
+
+
+def _correlated(curves: Sequence[np.ndarray], x: np.ndarray, rho: float) -> np.ndarray:
+    """T x, by one recursion forward and one backward; 0 where no curve is."""
+    from scipy.signal import lfilter
+
+    out = np.zeros_like(x)
+    for c in curves:
+        ahead, back = lfilter([1.0], [1.0, -rho], x[c], axis=0), lfilter([1.0], [1.0, -rho], x[c][::-1], axis=0)[::-1]
+        out[c] = ahead + back - x[c]
+    return out
+
+
+def _serial(request: Request, one: DataSet) -> tuple[np.ndarray, float]:
+    """Covariance with correlated neighbours, and the degrees of freedom of its size."""
+    noise = serial(request, one)
+    if noise is None:
+        return np.full((len(one.free),) * 2, np.inf), 0.0
+    push = _influence(one.rows)
+    return noise.variance * push @ _correlated(noise.curves, push.T.copy(), noise.rho), noise.freedom
 
 
 def _influence(rows: DenseRows) -> np.ndarray:

@@ -14,7 +14,7 @@ from ..objective.data import Batch
 from ..objective.problem import residuals_at
 from ..request import Request
 from ..result import Fit
-from .clustered import sets_of, unit_sizes
+from .clustered import serial, sets_of, unit_sizes
 from .intervals import freedom, no_freedom
 from .spread import default
 from .units import Streams, Units, resampled_units, unit_names
@@ -27,10 +27,10 @@ def default_kind(fit: Fit) -> tuple[str, tuple[str, ...]]:
     request, few = fit.request, min(map(len, _resampled_together(fit.request))) < FEWEST
     if request.curves:
         return ("blocks" if few else "cases"), ()
-    column = None if fit.unit_columns else default(fit)[1]
+    covariance, column = ("wider", None) if fit.unit_columns else default(fit)
     columns = fit.unit_columns if column is None else (column,)
     if not columns:
-        return ("residual" if few else "cases"), ()
+        return ("residual" if few or covariance == "clustered" else "cases"), ()
     enough = min(len(set(unit_names(table, rows, columns))) for table, rows in _tables(request)) >= FEWEST
     return ("groups" if enough else "residual"), columns
 
@@ -176,6 +176,8 @@ def noise_drawn(fit: Fit, batch: Batch, some: np.ndarray, count: int, columns: t
     r = np.asarray(residuals_at(request.spec, batch.batched, fit.theta[:, some], batch.gather(some)))
     if columns:
         drawn = [_of_units(fit, int(i), columns, count, batch.rows, rng) for i in some]
+    elif request.series and fit.diagnosis.neighbours is not None:
+        drawn = [_of_series(fit, int(i), count, batch.rows, rng) for i in some]
     else:
         drawn = [_redrawn(column, batch.weight[:, i], request.layout.size, count, rng) for column, i in zip(r.T, some, strict=True)]
     *inputs, target = (a[..., some] if b else a[..., None] for a, b in zip((*batch.inputs, batch.target), batch.batched, strict=True))
@@ -216,8 +218,30 @@ def _of_units(fit: Fit, s: int, columns: tuple[str, ...], count: int, rows: int,
         np.sqrt(size * nu / rng.chisquare(nu, count)) for size, nu in ((sizes.row, sizes.row_freedom), (sizes.unit, sizes.unit_freedom))
     )
     drawn = own * rng.standard_normal((len(index), count)) + (shared * rng.standard_normal((len(known), count)))[index]
-    weight = one.rows.weight[0]
-    out = np.zeros((rows, count))
+    return _placed(drawn, one.rows.weight[0], rows)
+
+
+def _of_series(fit: Fit, s: int, count: int, rows: int, rng: np.random.Generator) -> np.ndarray:
+    """(rows, count) normal noise correlated along the only input, of a size as uncertain as it is."""
+    from scipy.signal import lfilter
+
+    one = next(sets_of(fit, [s]))
+    noise = serial(fit.request, one)
+    if noise is None:
+        raise IdentifiabilityError(no_freedom(fit.request))
+    scale = np.sqrt(noise.variance * noise.freedom / rng.chisquare(noise.freedom, count))
+    fresh = scale * rng.standard_normal((one.rows.weight.shape[1], count))
+    drawn = np.zeros_like(fresh)
+    for c in noise.curves:
+        pushed = fresh[c] * np.sqrt(1 - noise.rho**2)
+        pushed[0] = fresh[c[0]]
+        drawn[c] = lfilter([1.0], [1.0, -noise.rho], pushed, axis=0)
+    return _placed(drawn, one.rows.weight[0], rows)
+
+
+def _placed(drawn: np.ndarray, weight: np.ndarray, rows: int) -> np.ndarray:
+    """Noise of unit weight in the places of the batch, as large as the weights say."""
+    out = np.zeros((rows, drawn.shape[1]))
     out[: len(weight)] = np.where(weight[:, None] > 0, drawn / np.sqrt(np.where(weight > 0, weight, 1.0))[:, None], 0.0)[:rows]
     return out
 

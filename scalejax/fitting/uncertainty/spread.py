@@ -26,7 +26,8 @@ class Spread:
     """Covariance of theta, a sum of parts whose sizes are known independently of each other.
 
     Attributes:
-        kind: "wider", "sandwich", "model" or "clustered". units: what is independent: "runs", "blocks of steps" or a column of the runs.
+        kind: "wider", "sandwich", "model" or "clustered". units: what is independent: "runs", "blocks of steps", "stretches of"
+            an input or a column of the runs.
         parts: (sets, size, size) each; infinite where nothing is determined, NaN for parameters at a boundary.
         freedoms: (sets, size) degrees of freedom of the variances of every part.
     """
@@ -108,15 +109,16 @@ def _wider(robust: Spread, model: Spread) -> Spread:
 
 
 def default(fit: Fit) -> tuple[Covariance, str | None]:
-    """Kind and units of a fit's intervals: the model's with a misfit, clustered for curves and clustering residuals, else the wider."""
+    """Kind and units of a fit's intervals: the model's with a misfit, clustered for curves and residuals that cluster or follow each
+    other, else the wider."""
     if MISFIT in fit.law.parameters:
         return "model", None  # what residuals have in common is what the misfit describes, whose prior counts
     if fit.request.curves:
         return "clustered", None
     units = fit.diagnosis.units
-    if units is None or not all(_shared(t[units][rows]) for t, rows in zip(fit.request.tables, fit.request.used, strict=True)):
-        return "wider", None
-    return "clustered", units
+    if units is not None and all(_shared(t[units][rows]) for t, rows in zip(fit.request.tables, fit.request.used, strict=True)):
+        return "clustered", units
+    return ("wider" if fit.diagnosis.neighbours is None else "clustered"), None
 
 
 def _shared(names: np.ndarray) -> bool:
