@@ -34,6 +34,7 @@ _SOLVER = LM(max_iterations=500)
 _BRIEF = 40  # iterations of every start, before the best go on
 _BEGUN = (6, 64)  # starts a structure that are refined briefly: the first number for many structures, the second at most for few;
 _ENDED = (2, 12)  # of them those that are refined to the end
+_STEP = 4  # of the number of unknowns
 _DONORS = 64  # structures whose optima are offered to the others
 _LENT = 2  # of them the best by value are refined for every structure
 
@@ -52,8 +53,8 @@ class _Structures(Batch):
 
     @property
     def unknowns(self) -> int:
-        """As many as the largest structure has parameters."""
-        return int(self.masks.sum(axis=1).max())
+        """As many as the largest structure has parameters, rounded up so that few programs serve all calls."""
+        return min(-(-int(self.masks.sum(axis=1).max()) // _STEP) * _STEP, self.masks.shape[1])
 
     @cached_property
     def _places(self) -> np.ndarray:

@@ -189,8 +189,13 @@ def test_thousands_of_masks_trace_one_program(runs):
     other = sj.term_library(
         "N", "D", terms={"N": "N", "D": "D", "mix": ("N", "D"), "D2": "D"}, shifted=("N", "D"), logs="D", outer=True, E=sj.Positive(1, 3)
     )
-    sj.fit_terms(runs, other, many[:10], starts=2, solver=quick)
+    largest = many[np.argsort(many.sum(axis=1))[-10:]]
+    sj.fit_terms(runs, other, largest, starts=2, solver=quick)
     assert trace_counts() == after
+    assert many.sum(axis=1).max() == 15 and many[:10].sum(axis=1).max() == 10
+    for some in (many[:10], many[:2]):  # smaller ones have a smaller program: unknowns in steps of four
+        sj.fit_terms(runs, library, some, starts=2, solver=quick)
+    assert trace_counts() == {**after, "screen": after["screen"] + 1, "solve": after["solve"] + 1}
 
 
 @pytest.mark.slow

@@ -61,8 +61,18 @@ def _masked(structure: Structure) -> Callable[..., Any]:
     return function_of(structure, f"{structure.title}_masked", doc, mask=True)
 
 
+@dataclass(frozen=True)
+class _Transform:
+    """What a domain does to unconstrained numbers, whatever its plausible range: equal for domains that agree in it."""
+
+    key: tuple[Any, ...]
+    domain: Domain = field(compare=False)
+
+
 @cache
-def _packed(structure: Structure, domains: tuple[Domain, ...]) -> Callable[..., Any]:
+def _packed(structure: Structure, transforms: tuple[_Transform, ...]) -> Callable[..., Any]:
+    domains = [one.domain for one in transforms]
+
     def function(*values: Any, unknowns: Any, places: Any) -> Any:
         there = places >= 0
         entries = jnp.where(there, unknowns[jnp.maximum(places, 0).astype(int)], 0.0)
@@ -110,7 +120,7 @@ class TermLibrary:
         parameter lies, -1 for what is not present.
         """
         domains = {name: self.domains[name] for name in self.structure.inputs}
-        function = _packed(self.structure, tuple(self.domains[name] for name in self.parameters))
+        function = _packed(self.structure, tuple(_Transform(d.transform, d) for d in map(self.domains.__getitem__, self.parameters)))
         return law(output=self.output, **domains, unknowns=Real(-1.0, 1.0, axis="unknowns"), places=Real(axis=PLACES))(function)
 
     def mask(self, *names: str) -> np.ndarray:
