@@ -155,16 +155,19 @@ class Fit(Shown):
 
     @property
     def r_squared(self) -> float:
-        """Share of the variance of the output that the law explains."""
+        """Share of the variance of the output that the law explains; NaN where there is none."""
         fitted, observed = self.fitted[self._seen], self.observed[self._seen]
-        return float(1 - np.sum((fitted - observed) ** 2) / np.sum((observed - observed.mean()) ** 2))
+        variation = np.sum((observed - observed.mean()) ** 2)
+        return float(1 - np.sum((fitted - observed) ** 2) / variation) if variation > 0 else float("nan")
 
     @cached_property
     def _seen(self) -> np.ndarray:
-        """Which of `observed` is data, not the padding of a curve."""
-        name = self.request.law.output
-        masks = [t.masks.get(name, np.ones(t[name].shape, bool))[~t.excluded] for t in self.request.tables]
-        return np.concatenate(masks)
+        """Which of `observed` counts: data that have a weight, not the padding of a curve."""
+        name, found = self.request.law.output, []
+        for table, weight in zip(self.request.tables, self.request.row_weights, strict=True):
+            there = table.masks.get(name, np.ones(table[name].shape, bool))
+            found.append((there & (weight.reshape(-1, *(1,) * (there.ndim - 1)) > 0))[~table.excluded])
+        return np.concatenate(found)
 
     @cached_property
     def diagnosis(self) -> Diagnosis:

@@ -93,7 +93,7 @@ def notes_of(fit: Fit) -> list[str]:
     """What stands below the estimates: how good they are, how they were found, and what speaks against them."""
     shape, starts = fit.curvature[0], fit.starts
     rows, plain = len(fit.runs), fit.observed.ndim == 1
-    counted = f"{len(fit.observed)} observations" if plain else fit.diagnosis.counted
+    counted = f"{int(fit._seen.reshape(len(fit._seen), -1).any(axis=1).sum())} observations" if plain else fit.diagnosis.counted
     notes = [
         f"objective {fit.objective:.8g} ({type(fit.request.loss).__name__.lower()} on {fit.request.on}), R² {fit.r_squared:.5f}, "
         f"median |residual| {np.median(np.abs(fit.residuals[fit._seen])):.3g}",

@@ -216,6 +216,17 @@ def test_a_law_of_the_wrong_shape_shows_in_its_residuals():
     assert not linear.diagnosis.trends[0].flagged and linear.verdict.good
 
 
+def test_rows_without_weight_are_not_described():
+    """Half of the rows are nonsense of weight 0: the other half alone says the same of the fit."""
+    x = np.logspace(3, 8, 20)
+    loss = (1.5 + 20 * x**-0.3) * np.exp(0.01 * np.random.default_rng(0).standard_normal(20))
+    weight = np.repeat([0.0, 1.0], 20)
+    both = sj.fit("power_law", {"x": np.tile(x, 2), "loss": np.concatenate([np.full(20, 9.0), loss]), "w": weight}, weights="w")
+    alone = sj.fit("power_law", {"x": x, "loss": loss})
+    assert both.r_squared == pytest.approx(alone.r_squared, rel=1e-6) and alone.r_squared > 0.99
+    assert "20 observations" in str(both) and "median |residual| 0.00" in str(both)
+
+
 def noisy_curves(correlation: float, odd: int | None = None) -> sj.Runs:
     """Nine curves of the annealing law, of three schedules and lengths, whose steps scatter by 0.5 %; one of them may wave."""
     g, s = np.random.default_rng(1), sj.schedules

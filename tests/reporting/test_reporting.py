@@ -6,6 +6,7 @@ import base64
 import hashlib
 import os
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import matplotlib.pyplot as plt
@@ -124,6 +125,12 @@ def test_iso_loss(fit, draws, ax):
     N, D = line(ax, "compute-optimal").T
     best = sj.allocate((CHINCHILLA, fit.params), compute=6 * N * D)
     np.testing.assert_allclose(N, best.N, rtol=1e-6)
+
+
+def test_a_law_that_is_the_same_everywhere_has_no_contours(fit, ax):
+    level = replace(fit, theta=fit.theta + np.asarray([[0.0], [-80.0], [0.0], [-80.0], [0.0]]))
+    with pytest.raises(sj.FitError, match="everywhere in view, so there are no contours to draw"):
+        plot.iso_loss(level, ax=ax)
 
 
 def test_iso_loss_of_a_law_with_a_further_input(limited_fit, ax):

@@ -75,6 +75,8 @@ def test_equal_corpora_have_a_link_of_one():
 def test_bad_pairs_are_refused():
     with pytest.raises(sj.DataError, match="three"):
         studies.fit_link([2.0, 3.0], [1.0, 2.0])
+    with pytest.raises(sj.DataError, match=r"all 8 are 2\.5: they say nothing of a power"):
+        studies.fit_link(np.full(8, 2.5), np.linspace(2, 3, 8))
     with pytest.raises(sj.DataError, match="E_0"):
         studies.fit_link([2.0, 3.0, 4.0], [1.0, 2.0, 3.0], E_0=2.5)
     one, two = (sj.read_runs({"N": [n], "D": [1e9], "loss": [3.0]}) for n in (1e8, 1e9))

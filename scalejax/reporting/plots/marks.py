@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...core.errors import FitError
 from ...fitting.objective.groups import label as label_of
 from ...fitting.result import Fit
 from . import points, style
@@ -144,9 +145,13 @@ def round_levels(levels: np.ndarray) -> np.ndarray:
 
 def landscape(ax: Axes, x: np.ndarray, y: np.ndarray, value: np.ndarray) -> dict[str, Any]:
     """Filled and labelled contours of value (len(y), len(x)); returns the colours, for points to share."""
+    low, high = float(value.min()), float(value.max())
     levels = round_levels(np.quantile(value, np.linspace(0.02, 0.98, 12)))
-    colours = {"cmap": "viridis_r", "norm": colour_norm(value.min(), value.max())}
-    ax.contourf(x, y, value, levels=[value.min(), *levels, value.max()], alpha=0.35, **colours)
+    levels = levels[(levels > low) & (levels < high)]
+    if not len(levels):
+        raise FitError(f"The law says {low:.6g} everywhere in view, so there are no contours to draw.")
+    colours = {"cmap": "viridis_r", "norm": colour_norm(low, high)}
+    ax.contourf(x, y, value, levels=[low, *levels, high], alpha=0.35, **colours)
     lines = ax.contour(x, y, value, levels=levels, linewidths=0.7, **colours)
     _label_along(ax, lines, x, y, value, -24, style.plain, "#222222")
     return colours

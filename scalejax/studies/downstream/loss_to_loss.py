@@ -115,6 +115,8 @@ def fit_link(L_0: Any, L_1: Any, *, E_0: float | None = None, E_1: float | None 
     x, y = (np.asarray(v, dtype=np.float64) for v in (L_0, L_1))
     if x.ndim != 1 or x.shape != y.shape or len(x) < 3 or not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise DataError("fit_link() needs two flat lists of at least three paired losses, without gaps.")
+    if np.ptp(x) == 0:
+        raise DataError(f"fit_link() needs losses L_0 that differ, and all {len(x)} are {x[0]:.4g}: they say nothing of a power.")
     for name, floor, losses in (("E_0", E_0, x), ("E_1", E_1, y)):
         if floor is not None and not 0 <= floor < losses.min():
             raise DataError(f"{name}={floor!r} must lie below the smallest loss {losses.min():.4g} (pairs below it must be left out).")
