@@ -65,9 +65,10 @@ def decision_accuracy(
 
         accuracy = (1 / pairs) sum_{a < b} 1[ sign(pred_a - pred_b) = sign(obs_a - obs_b) ]
 
-    Guessing has 0.5, and so has a predictor that cannot tell recipes apart: where it has a tie, the pair counts one half. Pairs that are tied
-    at the target have no right order and are left out. The predictor may be the score of a small run itself, or a law's prediction (`fit(..., by="recipe")`, then the
-    prediction at the target). Intervals resample recipes, since pairs share them, and seeds where there are several.
+    Guessing has 0.5, and so has a predictor that cannot tell recipes apart: where it has a tie, the pair counts one half. Pairs that are
+    tied at the target have no right order and are left out. The predictor may be the score of a small run itself, or a law's prediction
+    (`fit(..., by="recipe")`, then the prediction at the target). Intervals resample recipes, since pairs share them, and seeds where there
+    are several.
 
     Args:
         predicted: (recipes,) of one predictor; or name to (recipes,), such as one for every small size.
