@@ -11,9 +11,10 @@ import numpy as np
 from ...core.errors import FitError, suggest
 from ...core.laws.law import Law
 from ...core.numeric.precision import double
+from ...core.outcomes import less_is_better
 from ...core.progress import Progress, reporter
 from ...fitting.objective.losses import huber
-from .columns import Columns, Link, less_is_better, make_columns
+from .columns import Columns, Link, make_columns
 from .ensemble import average, past_errors, weigh
 from .members import Candidates, make_candidates, outcome, unit_of
 from .misfit import Past, Prior, Scale, learned, scale_of

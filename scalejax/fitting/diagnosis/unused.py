@@ -9,8 +9,8 @@ import numpy as np
 
 from ...core.runs import Runs
 from ..uncertainty.residuals import Rows, scaled
-from .clusters import Partition, cluster, coded
-from .trends import FLAGGED, trend
+from .clusters import Cluster, Partition, cluster, coded
+from .trends import FLAGGED, Trend, trend
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,9 @@ def unused(columns: Mapping[str, np.ndarray], sets: Sequence[Rows]) -> tuple[Unu
     for name in columns:
         values, named = runs[name][rows], coded(runs, name, rows)
         groups = named is not None and 2 <= len(named[0]) <= len(rows) / 2
-        tests = [cluster(Partition(name, (), *named, False), sets, data, tried)] if named is not None and groups else []
+        tests: list[Cluster | Trend | None] = (
+            [cluster(Partition(name, (), *named, False), sets, data, tried)] if named is not None and groups else []
+        )
         tests += [trend(name, values, data, tried)] if values.dtype.kind == "f" else []
         best = min((t for t in tests if t is not None), key=lambda t: t.p, default=None)
         if best is not None and best.p < FLAGGED:

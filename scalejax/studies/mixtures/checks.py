@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ...comparison.forecast.columns import less_is_better, meaning, more_is_better, table_of
+from ...comparison.forecast.columns import meaning, table_of
 from ...core.errors import DecisionError
+from ...core.outcomes import less_is_better, more_is_better
 from ...core.table import Note, number
 from ...data.readers import read_table
 from ...data.summary import STEPS
