@@ -360,6 +360,8 @@ def plain_value(value: Any) -> Any:
         return value.value
     if isinstance(value, float) and not math.isfinite(value):  # JSON has neither
         return None if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, Note):
+        return noted(value)
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Shown):

@@ -15,12 +15,13 @@ from ..core.errors import DecisionError
 from ..core.numeric.precision import double
 from ..core.table import Note, Table, formatted, number, span
 from ..optimum.many import Optima
+from . import reach
 from .averaged import over_laws
 from .costs import six_nd
 from .diagnosis import explain, profile, slopes, unlimited, valley
 from .known import Known, Source, known
 from .question import Question, check_direction, check_units, name_of, numbers, pose
-from .unvaried import hold_unvaried
+from .unvaried import hold_unvaried, run_shares
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -85,6 +86,11 @@ class Allocation(Answer):
         return held if np.ndim(self.compute) else bool(held[0])
 
     @property
+    def _shares(self) -> dict[str, np.ndarray]:
+        """Input of shares to those of the runs, (mixtures, domains)."""
+        return run_shares(self._question, self._known)
+
+    @property
     def _found(self) -> str:
         return "loss" if self.for_budget else "compute"
 
@@ -102,6 +108,7 @@ class Allocation(Answer):
         if method not in ("draws", "delta"):
             raise DecisionError(f"method={method!r} must be 'draws' or 'delta'.")
         found = super().interval(level)
+        found |= {name: reach.back(*found[name], self.inputs[name], [h]) for name, h in self._shares.items()}
         return found if method == "draws" else self._delta(level, found)
 
     @double
@@ -250,11 +257,7 @@ class Allocation(Answer):
         if np.any(self.unmet):
             share = f"{100 * np.max(self.unmet):.2g} %"
             notes.append(Note(f"{share} of the draws cannot reach a target loss; they count as infinite cost", "unmet"))
-        far = {name: float(np.max(value)) / self.observed[name] for name, value in self.inputs.items() if name in self.observed}
-        if far and max(far.values()) > 1:
-            beyond = " and ".join(f"{factor:.3g} times the largest {name} of the runs" for name, factor in far.items() if factor > 1)
-            notes.append(Note(f"extrapolation: up to {beyond}", "extrapolation"))
-        return notes
+        return notes + reach.sizes(self.inputs, self.observed) + reach.shares(self.inputs, self._shares, bool(self.draws))
 
 
 def _map(tree: Any, row: int, unit: np.ndarray) -> Any:

@@ -17,13 +17,24 @@ _SEEN = 1e-6  # part of a change of the mixture, beyond what the runs varied, th
 
 def trained_mixtures(k: Known, h: str) -> np.ndarray | None:
     """(mixtures, domains) that the law was fitted to; None where parameters come from elsewhere: bare, fixed, or with a prior."""
-    if k.fit is None or getattr(k.source, "priors", None) is not None:
+    return None if getattr(k.source, "priors", None) is not None else run_mixtures(k, h)
+
+
+def run_mixtures(k: Known, h: str) -> np.ndarray | None:
+    """(mixtures, domains) of the runs, a prior beside them or not; None where parameters are bare or fixed."""
+    if k.fit is None:
         return None
     law, request = k.law, k.fit.request
     along = [n for n in law.parameters if law.domains[n].axis == law.domains[h].axis]
     if all(n in request.fix for n in along) and along:
         return None
     return np.unique(k.fit.runs[h][~k.fit.runs.excluded], axis=0)
+
+
+def run_shares(question: Question, k: Known) -> dict[str, np.ndarray]:
+    """Chosen input of shares to those of the runs, (mixtures, domains), where they are known."""
+    given = {v.name: run_mixtures(k, v.name) for v in question.program.variables if v.simplex}
+    return {name: h for name, h in given.items() if h is not None}
 
 
 def kept_shares(trained: Sequence[np.ndarray], names: Sequence[str]) -> dict[int, float]:

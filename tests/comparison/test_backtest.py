@@ -105,3 +105,9 @@ def test_order_and_regret():
     assert got.coverage == 0.25 and got.rank == pytest.approx(stats.spearmanr(y, said).statistic)
     up = scores(y, said, said - 0.4, said + 0.4, miss=said - y, sd=np.ones(4), freedom=5.0, rises=True)
     assert up.regret == 0.0  # chose 3, the largest
+
+
+def test_predictions_that_are_all_alike_order_half_of_the_pairs_and_choose_any_run():
+    y, said = np.asarray([3.0, 2.0, 1.0, 2.0]), np.ones(4)
+    got = scores(y, said, said, said, miss=said - y, sd=np.ones(4), freedom=5.0, rises=False)
+    assert got.pairs == 0.5 and got.regret == pytest.approx(1.0)  # 2 on average, where 1 was to be had

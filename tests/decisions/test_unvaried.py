@@ -1,4 +1,4 @@
-"""What the runs never varied is not chosen: shares stay where they were, and other inputs are refused."""
+"""What the runs never varied is not chosen, and what they varied little is said: shares beyond theirs, inputs that nothing tells."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import scalejax as sj
+from scalejax.decisions.reach import within
 
 LAW = sj.laws.data_mixing_m4
 pytestmark = [
@@ -107,7 +108,8 @@ def test_random_mixtures_of_regmix_keep_what_never_varied():
     columns = table()
     h = np.stack([columns[name] for name in ("web", "code", "books", "maths")], axis=1)
     found = sj.studies.regmix(h, {"on_web": columns["on_web"]}, starts=8)
-    best = found.simulate([0.25] * 4, "on_web", samples=5000)
+    with pytest.warns(sj.DataWarning, match="domain 0 at 1.00 is 1.49 times the largest share of the runs"):
+        best = found.simulate([0.25] * 4, "on_web", samples=5000)
     assert best[3] == 0 and best.sum() == pytest.approx(1.0) and best[0] > 0.8
 
 
@@ -133,3 +135,97 @@ def test_only_the_coefficient_of_the_domain_never_trained_is_unknown():
     np.testing.assert_allclose(errors[:3], three.errors("model")["t"], rtol=0.05)
     assert np.isinf(errors[3]) and np.isfinite(low[:3]).all() and np.isfinite(high[:3]).all()
     assert not np.isfinite(high[3] - low[3])
+
+
+def rare(most: float = 0.05) -> dict[str, np.ndarray]:
+    """30 mixtures with no maths but in three, which have `most`: maths helps a little, and ruins where there is much of it."""
+    rng, maths = np.random.default_rng(0), np.where(np.arange(30) < 3, most, 0.0)
+    web = (1 - maths) * rng.uniform(0.3, 0.7, 30)
+    code = 1 - maths - web
+    loss = 1.3 + np.exp(-0.3 * web - 0.5 * code - maths) - 2 * maths + 10 * maths**2  # least at a tenth of maths
+    return {"web": web, "code": code, "maths": maths, "reasoning": loss * np.exp(0.001 * rng.standard_normal(30))}
+
+
+def test_a_mixture_beyond_the_runs_says_how_far_and_is_not_certain():
+    columns = rare()
+    best = sj.studies.recommend_mixture(columns, weights=["web", "code", "maths"], losses=["reasoning"], draws=50, starts=16)
+    assert best.weights["maths"] > 0.9 and best.mixture.remarks[0].code == "extrapolation"
+    assert "maths at 1.00 is 20 times the largest share of the runs, 0.05" in best.mixture.remarks[0]
+    assert "caps={'maths': 0.05}" in repr(best) and "optimum, uniform beyond the shares of the runs" in repr(best)
+    (note,) = best.to_dict()["mixture"]["remarks"]
+    assert note["code"] == "extrapolation" and note in best.table().to_dict()["notes"]
+    low, high = best.interval()["maths"]
+    assert low <= 0.05 + 1e-6 and high > 0.9  # the truth, a tenth, lies between
+    h = np.stack([columns[name] for name in ("web", "code", "maths")], axis=1)
+    fit = sj.fit(LAW, {"h": h, "loss": columns["reasoning"]}, starts=16)
+    alone = sj.optimal_mixture(copies(fit), domains=["web", "code", "maths"])
+    assert alone.interval()["maths"] == pytest.approx((0.05, 1.0), abs=1e-6)
+    own = sj.optimal_mixture(copies(fit), domains=["web", "code", "maths"], trained=False)
+    assert own.interval()["maths"] == pytest.approx((1.0, 1.0), abs=1e-6) and "20 times" in repr(own)
+    capped = sj.optimal_mixture(copies(fit), domains=["web", "code", "maths"], caps={"maths": 0.05, "code": 0.64})
+    assert capped.weights["maths"] == pytest.approx(0.05) and not capped.remarks
+
+
+def test_limits_that_leave_no_mixture_of_the_runs_are_met_as_near_to_them_as_can_be():
+    h = np.asarray([[0.5, 0.3, 0.2], [0.6, 0.3, 0.1]])
+    low, high = within(np.zeros((3, 1)), np.asarray([[0.2], [1.0], [1.0]]), [h])
+    # Web is capped at 0.2; code and books reach 0.3 and 0.2 and need 0.3 more together, 0.15 each.
+    assert high[:, 0] == pytest.approx([0.2, 0.45, 0.35], abs=1e-6) and low[:, 0] == pytest.approx([0.2, 0.15, 0.0], abs=1e-6)
+
+
+def test_random_mixtures_beyond_the_runs_are_said():
+    columns = rare()
+    h = np.stack([columns[name] for name in ("web", "code", "maths")], axis=1)
+    found = sj.studies.regmix(h, {"reasoning": columns["reasoning"]}, model="linear")
+    with pytest.warns(sj.DataWarning, match=r"domain 2 at .* times the largest share of the runs, 0.05; .* caps={'domain 2': 0.05}"):
+        found.simulate([1 / 3] * 3, "reasoning", samples=5000)
+    best = found.simulate(
+        [1 / 3] * 3, "reasoning", samples=5000, keep=16, caps={"domain 2": 0.05}, floors={"domain 0": 0.3, "domain 1": 0.3}
+    )
+    assert best[2] <= 0.05 and best[:2].min() >= 0.3
+    with pytest.raises(sj.DecisionError, match="random mixtures keep to caps"):
+        found.simulate([1 / 3] * 3, "reasoning", samples=200, caps={"domain 2": 0.0})
+
+
+def test_shares_that_allocate_chooses_beyond_the_runs_are_said():
+    """All runs have at least 85 % of the first domain; the best for the second is far beyond them."""
+    law, rng = sj.laws.mixture_additive, np.random.default_rng(2)
+    first = rng.uniform(0.85, 0.97, 80)
+    h, N, D = np.column_stack([first, 1 - first]), 10 ** rng.uniform(7, 9, 80), 10 ** rng.uniform(9, 11, 80)
+    truth = {"E": 1.5, "C": np.asarray([1.0, 2.0]), "gamma": np.asarray([0.3, 0.5]), "A": 300.0, "alpha": 0.35, "B": 900.0, "beta": 0.33}
+    fit = sj.fit(law, {"h": h, "N": N, "D": D, "loss": law(h, N, D, **truth) * np.exp(0.001 * rng.standard_normal(80))}, starts=16)
+    plan = sj.allocate(copies(fit), compute=1e21, over=("N", "D", "h"))
+    assert plan.inputs["h"][1] > 0.5 and "largest share of the runs, 0.15" in plan.table().text()
+    low, high = plan.interval()["h"]
+    assert low[1] == pytest.approx(h[:, 1].max()) and high[0] == pytest.approx(h[:, 0].min())
+
+
+SIZES = {"weights": ["a", "b", "c"], "losses": ["on_web"], "draws": 20, "starts": 16}
+
+
+def sized(effect: float) -> dict[str, np.ndarray]:
+    """30 runs of two sizes whose mixtures differ, and losses that the mixtures do not move."""
+    rng = np.random.default_rng(0)
+    h = np.concatenate([rng.dirichlet([6, 1, 1], 15), rng.dirichlet([1, 6, 1], 15)])
+    N = np.repeat([1e8, 1e9], 15)
+    loss = (2.3 - effect * (N > 5e8)) * np.exp(0.003 * rng.standard_normal(30))
+    return {"a": h[:, 0], "b": h[:, 1], "c": h[:, 2], "params": N, "tokens": 20 * N, "on_web": loss, "on_code": 0.8 * loss}
+
+
+def test_a_size_that_losses_go_with_and_nothing_uses_is_said():
+    best = sj.studies.recommend_mixture(sized(0.3), **SIZES)
+    (note,) = (r for r in best.remarks if r.code == "unused-column")
+    assert "params (1.00e+08 to 1.00e+09)" in note and "tokens" in note and "on_code" not in note
+    assert "roles={'N': 'params', 'D': 'tokens'}" in note and str(note) in repr(best)
+    assert not sj.studies.recommend_mixture(sized(0.0), **SIZES).remarks
+
+
+def test_scores_are_not_made_small_as_losses():
+    columns = sized(0.0) | {"gsm8k_acc": np.linspace(0.3, 0.5, 30), "mmlu": np.linspace(0.7, 0.5, 30)}
+    for losses in (["gsm8k_acc"], {"maths": "gsm8k_acc"}, {"mmlu/acc_norm": "mmlu"}):
+        with pytest.raises(sj.DecisionError, match="named like a score, of which more is better"):
+            sj.studies.recommend_mixture(columns, **SIZES | {"losses": losses})
+    named = sj.studies.recommend_mixture(columns, **SIZES | {"losses": {"maths_error": "gsm8k_acc"}, "uncertainty": "none"})
+    assert [*named.losses] == ["maths_error"]
+    bare = sj.optimal_mixture({"accuracy": (LAW, {"c": 1.0, "t": np.asarray([-1.0, 0.5])})})
+    assert bare.remarks[0].code == "rising-target" and "more is better" in repr(bare)

@@ -142,6 +142,23 @@ def test_random_predictions_decide_like_a_coin_and_intervals_cover_it():
     assert ((low < 0.5) & (high > 0.5)).mean() > 0.75
 
 
+def test_a_tie_of_the_predictor_counts_one_half_and_one_of_the_target_not_at_all():
+    observed = np.random.default_rng(0).normal(size=12)
+    flat = studies.decision_accuracy({"at chance": np.full(12, 0.25)}, observed)
+    low, high = flat.interval()["accuracy"]
+    assert flat.accuracy[0] == low[0] == high[0] == 0.5
+    # By hand: of the pairs 12, 13, 14, 23, 24, 34 the target ties 23, the predictor 12; 13, 14 and 24 are right, 34 is wrong.
+    found = studies.decision_accuracy([1.0, 1.0, 4.0, 3.0], [[1.0, 1.2, 1.4], [2.0, 2.2, 2.4], [2.4, 2.0, 2.2], [3.0, 3.1, 3.2]])
+    assert found.pairs == 5 and found.accuracy[0] == pytest.approx(3.5 / 5)
+    tied = [
+        studies.decision_accuracy(r.integers(0, 3, 25) / 100, r.normal(size=25), replicates=0)
+        for r in map(np.random.default_rng, range(200))
+    ]
+    assert np.mean([one.accuracy for one in tied]) == pytest.approx(0.5, abs=0.02)
+    with pytest.raises(sj.DataError, match="same observation"):
+        studies.decision_accuracy(observed, np.ones(12))
+
+
 def test_small_models_choose_between_mixtures_as_large_ones(data_folder, monkeypatch):
     """26 mixtures of five domains, mean loss over 22 validation sets after 30,000 steps: 70M decides for 410M."""
     monkeypatch.setenv("SCALEJAX_DATA", str(data_folder))

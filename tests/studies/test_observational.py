@@ -86,6 +86,39 @@ def test_a_family_without_scores_is_forecast_from_its_compute():
     assert len(found.table().rows) == large.sum() and "forecast" not in found.kind
 
 
+def emergent(top, noise, seed=0):
+    """Scores and outcomes of 40 models on a task that rises from chance, 0.25, and which of them do not come further than `top` in it."""
+    rng = np.random.default_rng(seed)
+    ability = np.sort(rng.uniform(-1, 1, 40))
+    table = 0.5 + np.outer(ability, [0.3, 0.2, 0.25]) + 0.002 * rng.standard_normal((40, 3))
+    true = 0.25 + 0.75 / (1 + np.exp(-10 * (ability - 0.5)))
+    return table, np.clip(true + noise * rng.standard_normal(40), 0, 1), true <= top
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+def test_training_models_at_chance_forecast_nothing(noise):
+    table, outcome, train = emergent(0.2502, noise)
+    outcome = np.where(train, np.round(outcome, 2), outcome)
+    found = studies.observational_forecast(table, outcome, train=train, components=1, replicates=50, floor=0.25, height=0.75)
+    low, high = found.interval()["score"]
+    assert np.isnan(found.score).all() and np.isnan(found.error(outcome)) and found.fit is None
+    assert np.isinf(low).all() and np.isinf(high).all()
+    note = next(n for n in found.table().to_dict()["notes"] if isinstance(n, dict))
+    assert note["code"] == "no-prediction" and "nothing tells where" in note["message"] and found.reason in repr(found)
+
+
+def test_the_foot_of_a_sigmoid_leaves_its_steepness_open():
+    """The training models come to 0.3 of a task that goes to 1: how soon it does so is hardly known; half of the way up it is."""
+    widths = {}
+    for top in (0.3, 0.8):
+        table, outcome, train = emergent(top, 0.005)
+        found = studies.observational_forecast(table, outcome, train=train, components=1, replicates=100, floor=0.25, height=0.75)
+        low, high = found.interval(0.9)["score"]
+        assert ((low <= outcome) & (outcome <= high))[~train].mean() >= 0.75
+        widths[top] = (high - low)[~train].max()
+    assert widths[0.3] > 0.25 and widths[0.8] < 0.15
+
+
 @pytest.mark.slow
 def test_skills_of_families_and_loadings_of_benchmarks_come_back():
     """One skill, four families, three benchmarks: a single crossed fit with the first benchmark as the unit of the skill."""

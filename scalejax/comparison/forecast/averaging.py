@@ -11,6 +11,7 @@ import numpy as np
 from ...core.errors import FitError, suggest
 from ...core.laws.law import Law
 from ...core.numeric.precision import double
+from ...core.outcomes import less_is_better
 from ...core.progress import Progress, reporter
 from ...fitting.objective.losses import huber
 from .columns import Columns, Link, make_columns
@@ -26,7 +27,6 @@ _TOP = 0.5  # share of the runs, the largest, whose residuals are the noise at t
 _CAPPED = 4.0  # robust standard deviations at which a residual's size is capped
 _GROUP_NOISE = 5.0  # runs' worth of the noise of all groups, beside those of a group's own
 _LEVEL = 0.9
-_FALLING = ("loss", "ppl", "perplexity", "error", "nll", "entropy", "bpb")
 
 
 class Predicted(NamedTuple):
@@ -214,7 +214,7 @@ def _weighed(told: Evidence, weight: np.ndarray) -> Evidence:
 
 def rises(columns: Columns, rolling: Origins) -> bool:
     """Does the target rise with scale? Not if its name says that it is a loss; else by the sign of most groups' rank correlation."""
-    if any(word in columns.target.lower() for word in _FALLING):
+    if less_is_better(columns.target):
         return False
     size = rolling.size if rolling.axis else columns.largeness
     signs = []

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...core.numeric.statistics import spearman
+from ...core.numeric.statistics import ordered_pairs, spearman
 
 
 class Scores(NamedTuple):
@@ -19,8 +19,9 @@ class Scores(NamedTuple):
         crps: continuous ranked probability score on the same scale as `rmse`; lower is better.
         coverage: share within the intervals of `level`. width: their median width, relative to the prediction.
         rank: Spearman's correlation of predicted and observed.
-        pairs: share of the pairs of runs that are put in the right order.
-        regret: what the run predicted to be best is worse than the best, relative to it.
+        pairs: share of the pairs of runs that are put in the right order; a tie of the predictions counts one half, runs that are tied do
+            not count.
+        regret: what the run predicted to be best is worse than the best, relative to it; the mean where several are predicted so.
     """
 
     error: float
@@ -54,7 +55,7 @@ def scores(
         coverage=float(np.mean((low <= observed) & (observed <= high))),
         width=float(np.median((high - low) / np.maximum(np.abs(predicted), 1e-300))),
         rank=spearman(predicted, observed) if varied and np.ptp(predicted) > 0 else float("nan"),
-        pairs=_pairs(observed, predicted),
+        pairs=float(ordered_pairs(observed, predicted)),
         regret=_regret(observed, predicted, rises),
     )  # fmt: skip
 
@@ -74,14 +75,7 @@ def student_crps(z: np.ndarray, freedom: float) -> np.ndarray:
     return z * (2 * stdtr(nu, z) - 1) + 2 * density * (nu + z**2) / (nu - 1) - last
 
 
-def _pairs(observed: np.ndarray, predicted: np.ndarray) -> float:
-    first, second = np.triu_indices(len(observed), 1)
-    there, said = np.sign(observed[first] - observed[second]), np.sign(predicted[first] - predicted[second])
-    counted = there != 0
-    return float(np.mean(there[counted] == said[counted])) if counted.any() else float("nan")
-
-
 def _regret(observed: np.ndarray, predicted: np.ndarray, rises: bool) -> float:
     sign = -1.0 if rises else 1.0
-    chosen = observed[np.argmin(sign * predicted)]
+    chosen = observed[sign * predicted == np.min(sign * predicted)].mean()
     return float(sign * (chosen - np.min(sign * observed) * sign) / max(abs(float(np.min(sign * observed))), 1e-300))

@@ -9,7 +9,9 @@ import numpy as np
 from ..edge.public import publish
 from ..errors import DataError, DecisionError, FitError
 
-__all__ = ["akima", "ends", "evenly", "isotonic", "lower_hull", "ranks", "spearman", "undominated"]
+__all__ = ["akima", "ends", "evenly", "isotonic", "lower_hull", "ordered_pairs", "pair_signs", "ranks", "spearman", "undominated"]
+
+_ROUNDING = 1e-12  # relative difference that rounding makes of equal numbers
 
 
 def ends(draws: np.ndarray, level: float) -> tuple[Any, Any]:
@@ -109,6 +111,29 @@ def ranks(values: np.ndarray) -> np.ndarray:
     """
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     return (np.cumsum(counts) - 0.5 * (counts - 1))[inverse]
+
+
+def pair_signs(values: np.ndarray) -> np.ndarray:
+    """(..., pairs) which of two values (..., n) is the larger, -1 or 1; 0 if they are equal but for rounding."""
+    first, second = np.triu_indices(values.shape[-1], 1)
+    difference, size = values[..., first] - values[..., second], np.abs(values).max(axis=-1, keepdims=True, initial=0.0)
+    return np.where(np.abs(difference) > _ROUNDING * size, np.sign(difference), 0.0)
+
+
+def ordered_pairs(truth: np.ndarray, guess: np.ndarray) -> np.ndarray:
+    """(...,) share of the pairs that truth (n,) orders and guess (..., n) puts in the same order.
+
+    Where the guess has a tie it counts one half, as tossing a coin would get on average; pairs whose truth is a tie have no right order and
+    do not count. NaN if the truth orders no pair.
+
+    >>> ordered_pairs(np.array([1.0, 2.0, 3.0, 3.0]), np.array([[1.0, 2.0, 3.0, 4.0], [5.0, 5.0, 5.0, 5.0]])).tolist()
+    [1.0, 0.5]
+    """
+    right = pair_signs(truth)
+    ordered = right != 0
+    if not ordered.any():
+        return np.full(guess.shape[:-1], np.nan)
+    return np.mean((1.0 + right * pair_signs(guess))[..., ordered], axis=-1) / 2
 
 
 def undominated(values: Any) -> np.ndarray:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
@@ -17,7 +17,8 @@ from ...core.errors import DecisionError
 from ...core.forms.documents import write_document
 from ...core.numeric.precision import double
 from ...core.numeric.statistics import ends
-from ...core.table import Cell, Shown, Table, formatted, number, percent, span
+from ...core.table import Cell, Note, Shown, Table, formatted, number, percent, span
+from .. import reach
 from ..question import numbers
 from ..unvaried import note
 from .program import MixtureProblem, evaluated
@@ -37,6 +38,8 @@ class Mixture(Shown):
         problem: what was solved.
         multipliers: share of every target in the optimum, (path, targets): the weights, or for the worst case those targets that are worst.
         residual: largest violation of the KKT equations.
+        within: draws of the optimum within the shares of the runs, to which intervals reach; None where the optimum lies there itself.
+        remarks: what speaks against it, such as how far it lies beyond the runs.
     """
 
     h: np.ndarray
@@ -46,6 +49,9 @@ class Mixture(Shown):
     multipliers: np.ndarray
     single: bool
     residual: float
+    within: np.ndarray | None = field(default=None, repr=False)
+    remarks: tuple[Note, ...] = ()
+    _BULKY: ClassVar[frozenset[str]] = frozenset({"draws", "within"})
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -140,10 +146,16 @@ class Mixture(Shown):
     def interval(self, level: float = 0.9) -> dict[str, tuple[Any, Any]]:
         """(low, high) of every domain's weight over the draws at this confidence `level`.
 
+        Beyond the shares of the runs, where draws of a law that is not checked may all agree, it reaches back to the interval of the best
+        mixture within these shares.
+
         Raises:
             DecisionError: if the mixture came from bare parameters.
         """
         low, high = ends(self._known_draws(), level)
+        if self.within is not None:
+            near = ends(self.within, level)
+            low, high = np.minimum(low, near[0]), np.maximum(high, near[1])
         return {name: (self._one(low[..., i]), self._one(high[..., i])) for i, name in enumerate(self.domains)}
 
     def _known_draws(self) -> np.ndarray:
@@ -184,7 +196,15 @@ class Mixture(Shown):
         head = ["mixture", "objective", "above the optimum", *([f"{100 * level:g} %"] if self.draws is not None else []), *self.targets]
         if any(breaks):  # such a mixture may lie below the optimum, which keeps to the limits
             head, rows = [*head, "breaks"], [[*row, limit] for row, limit in zip(rows, breaks, strict=True)]
-        return Table(head, rows)
+        return Table(head, rows, notes=self._far_off({"optimum": self.h, **others}))
+
+    def _far_off(self, mixtures: Mapping[str, Any]) -> list[str]:
+        """A note that names those of the mixtures that lie beyond the shares of the runs."""
+        runs = self.problem.targets.runs
+        rows = {name: np.asarray(list(h.values()) if isinstance(h, Mapping) else h, dtype=np.float64) for name, h in mixtures.items()}
+        far = [name for name, h in rows.items() if runs and reach.beyond(h, runs).any()]
+        said = f"extrapolation: {', '.join(far)} beyond the shares of the runs, where nothing checks what is predicted"
+        return [Note(said, "extrapolation")] if far else []
 
     def broken(self, h: Any, index: int = 0) -> list[str]:
         """Floors and caps that the weights h (domains,) break, in words; `index` on the path."""
@@ -221,6 +241,7 @@ class Mixture(Shown):
             notes.append(drawn_by(len(self.draws), self.problem.targets.kind))
         elif self.problem.targets.kind:
             notes.append(self.problem.targets.kind)
+        notes += self.remarks
         return Table(head, rows, notes=notes)
 
     def _label(self, s: int) -> str:

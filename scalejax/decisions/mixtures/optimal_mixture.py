@@ -9,7 +9,10 @@ import numpy as np
 
 from ...core.errors import DecisionError
 from ...core.numeric.precision import double
+from ...core.outcomes import more_is_better
+from ...core.table import Note
 from ...optimum.many import Box, Optima, optimise
+from .. import reach
 from ..known import Source
 from ..unvaried import check_directions, keep, kept_shares
 from . import arguments
@@ -56,9 +59,13 @@ def optimal_mixture(
         prior, kl_weight: weights to stay near (default uniform: an entropy bonus), and the weight of KL(h || prior), in units of the loss.
         domains: names of the domains, in the order of the weights.
         trained: (mixtures, domains) that bare parameters were fitted to; those of fits and draws are known. A domain that never varied in
-            them stays where it was, for nothing tells what another share does. False lets the laws decide all the same.
+            them stays where it was, for nothing tells what another share does. False lets the laws decide all the same, and keeps intervals
+            to their draws.
         group: one group only, for a fit with groups; default every group is a target.
         **given: values of the laws' other inputs; lists of one length give a path of mixtures, such as N=[1e8, 1e9], D=[2e9, 2e10].
+
+    Where the optimum has shares beyond those of the runs, nothing checks what the laws predict there: a note says how far it goes, and
+    intervals reach back to those of the best mixture within the shares of the runs.
 
     Returns:
         Mixture with `.h`, `.losses`, `.objective`, `.interval(level)`, `.gap` (certificate), `.against({...})`, `.table()`.
@@ -85,6 +92,7 @@ def optimal_mixture(
     path, single = arguments.path_of(asked, given)
     low, high = arguments.limits(names, len(path["path"]), caps, floors, available, given.get("D") if tokens is None else tokens, epochs)
     seen = () if trained is False else asked.trained if trained is None else (arguments.mixtures(trained, asked.size),)
+    asked = asked if trained is None or trained is False else asked._replace(runs=seen)
     kept = kept_shares(seen, names)
     low, high = keep(low, high, kept, names)
     check_directions(seen, low, high, names)
@@ -103,7 +111,28 @@ def optimal_mixture(
     h, drawn = point.h, None if draws is None else draws.h
     if single:
         h, drawn = h[:, 0], None if drawn is None else drawn[:, 0]
-    return Mixture(h=h[0], domains=names, draws=drawn, problem=problem, multipliers=multipliers, single=single, residual=point.residual)
+    within, remarks = _beyond(problem, h[0], names, widen=drawn is not None and trained is not False)
+    return Mixture(
+        h=h[0], domains=names, draws=drawn, problem=problem, multipliers=multipliers, single=single, residual=point.residual,
+        within=within, remarks=remarks,
+    )  # fmt: skip
+
+
+def _beyond(problem: MixtureProblem, h: np.ndarray, names: Sequence[str], widen: bool) -> tuple[np.ndarray | None, tuple[Note, ...]]:
+    """Of optima that leave the shares of the runs the draws of the optimum within these; and what is to be said of h and the targets."""
+    runs = problem.targets.runs
+    rising = [t for t in problem.targets.names if more_is_better(t)]
+    said = f"{', '.join(rising)}: named like scores, of which more is better, and made small; fit errors in their place"
+    remarks = [Note(said, "rising-target")] if rising else []
+    far = reach.note(h, runs, names, widen) if runs else None
+    if far is None:
+        return None, tuple(remarks)
+    draws = None
+    if widen:
+        low, high = reach.within(problem.low, problem.high, runs)
+        _, found = _solve(problem._replace(low=low, high=high))
+        draws = None if found is None else found.h if h.ndim > 1 else found.h[:, 0]
+    return draws, (far, *remarks)
 
 
 class _Solved(NamedTuple):

@@ -19,7 +19,7 @@ from ...fitting.uncertainty.draws import Draws
 from ...optimum.program import Condition, Program, Variable
 from ..known import Known, Source
 from ..pairing import knowns
-from ..unvaried import trained_mixtures
+from ..unvaried import run_mixtures, trained_mixtures
 
 
 class MixtureProblem(NamedTuple):
@@ -57,6 +57,7 @@ class Targets(NamedTuple):
         point: for every law its parameters with axes (1, targets of the law, ...). draws: the same with a leading draw axis, or None.
         kind: how the draws were made.
         trained: mixtures that the laws were fitted to, (mixtures, domains) each, where that decides what the laws know.
+        runs: mixtures of the runs, (mixtures, domains) each, where there are runs, whatever else is known.
     """
 
     names: tuple[str, ...]
@@ -67,6 +68,7 @@ class Targets(NamedTuple):
     draws: list[dict[str, np.ndarray]] | None
     kind: str
     trained: tuple[np.ndarray, ...] = ()
+    runs: tuple[np.ndarray, ...] = ()
 
     @property
     def outputs(self) -> int:
@@ -111,11 +113,13 @@ def collect(source: Source | Mapping[str, Source] | Sequence[Source], size: int 
     kinds = ", ".join(dict.fromkeys(k.kind for _, k in ordered if k.kind))
     many = known.pop()
     names = tuple(label for name, k in ordered for label in _outputs(name, k, many))
-    mixtures = [trained_mixtures(k, h) for law, h in zip(laws, weights, strict=True) for _, k in ordered if k.law == law]
-    trained = tuple(h for h in mixtures if h is not None)
+    trained, runs = (
+        tuple(m for law, h in zip(laws, weights, strict=True) for _, k in ordered if k.law == law and (m := of(k, h)) is not None)
+        for of in (trained_mixtures, run_mixtures)
+    )
     return Targets(
         names=names, laws=laws, weights=weights, size=many, point=[_stack(law, ordered, 0) for law in laws], draws=draws, kind=kinds,
-        trained=trained,
+        trained=trained, runs=runs,
     )  # fmt: skip
 
 

@@ -96,7 +96,7 @@ def clusters(request: Request, sets: Sequence[Rows]) -> tuple[Cluster, ...]:
     rows = np.concatenate([s.row[s.counted] for s in sets])
     tried = list(_partitions(request, rows))
     parts = [scaled(s) for s in sets]
-    found = [_cluster(part, sets, parts, len(tried)) for part in tried]
+    found = [cluster(part, sets, parts, len(tried)) for part in tried]
     return tuple(sorted((c for c in found if c is not None), key=lambda c: (c.p, -c.share)))
 
 
@@ -108,17 +108,17 @@ def _partitions(request: Request, rows: np.ndarray) -> Iterator[Partition]:
     alike: dict[bytes, list[str]] = {}
     kept: dict[bytes, tuple[tuple[str, ...], np.ndarray]] = {}
     for name in names:
-        coded = _coded(runs, name, rows)
-        if coded is None or not 2 <= len(coded[0]) <= len(rows) / 2:
+        named = coded(runs, name, rows)
+        if named is None or not 2 <= len(named[0]) <= len(rows) / 2:
             continue
-        key = coded[1].astype(np.int32).tobytes()
+        key = named[1].astype(np.int32).tobytes()
         alike.setdefault(key, []).append(name)
-        kept.setdefault(key, coded)
+        kept.setdefault(key, named)
     for key, (first, *others) in alike.items():
         yield Partition(first, tuple(others), *kept[key], runs[first].ndim > 1)
 
 
-def _coded(runs: Runs, name: str, rows: np.ndarray) -> tuple[tuple[str, ...], np.ndarray] | None:
+def coded(runs: Runs, name: str, rows: np.ndarray) -> tuple[tuple[str, ...], np.ndarray] | None:
     """Names of the groups of a column, in order of appearance, and the group of every row; None for curves."""
     values = runs[name][rows]
     if values.dtype.kind != "f":
@@ -150,7 +150,7 @@ def _equal_numbers(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return index, np.unique(index, return_index=True)[1]
 
 
-def _cluster(part: Partition, sets: Sequence[Rows], data: Sequence[tuple[np.ndarray, np.ndarray]], tried: int) -> Cluster | None:
+def cluster(part: Partition, sets: Sequence[Rows], data: Sequence[tuple[np.ndarray, np.ndarray]], tried: int) -> Cluster | None:
     """The analysis of variance over one column; None where groups and fit leave no degree of freedom."""
     from scipy.special import fdtrc
 

@@ -50,7 +50,7 @@ def trends(request: Request, sets: Sequence[Rows]) -> tuple[Trend, ...]:
     rows = np.concatenate([s.row[s.counted] for s in sets])
     columns = _scales(request, rows)
     data = [scaled(s) for s in sets]
-    found = [_trend(name, x, data, len(columns)) for name, x in columns.items()]
+    found = [trend(name, x, data, len(columns)) for name, x in columns.items()]
     return tuple(sorted((t for t in found if t is not None), key=lambda t: t.p))
 
 
@@ -63,7 +63,8 @@ def _scales(request: Request, rows: np.ndarray) -> dict[str, np.ndarray]:
     return columns
 
 
-def _trend(name: str, x: np.ndarray, data: Sequence[tuple[np.ndarray, np.ndarray]], tried: int) -> Trend | None:
+def trend(name: str, x: np.ndarray, data: Sequence[tuple[np.ndarray, np.ndarray]], tried: int) -> Trend | None:
+    """The nested test along x, one number a counted row of the scaled `data`; None where x has too few values."""
     from scipy.special import fdtrc
 
     known, index, counts = np.unique(x, return_inverse=True, return_counts=True)

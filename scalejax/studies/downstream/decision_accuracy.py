@@ -10,7 +10,7 @@ import numpy as np
 
 from ...core.answer import Answer
 from ...core.errors import DataError
-from ...core.numeric.statistics import spearman
+from ...core.numeric.statistics import ordered_pairs, pair_signs, spearman
 from ...core.table import Shown, Table, number
 from ...fitting.uncertainty.resampling import FEWEST
 
@@ -21,8 +21,8 @@ class DecisionAccuracy(Answer):
 
     Attributes:
         predictors: their names.
-        accuracy: (predictors,) share of the pairs decided as observed.
-        pairs: pairs of recipes.
+        accuracy: (predictors,) share of the pairs decided as observed, a tie of the predictor as one half.
+        pairs: pairs of recipes that the observations order.
         compute: (predictors,) of each, or None.
         draws: "accuracy" of resampled recipes (and seeds), (replicates, predictors).
     """
@@ -65,8 +65,10 @@ def decision_accuracy(
 
         accuracy = (1 / pairs) sum_{a < b} 1[ sign(pred_a - pred_b) = sign(obs_a - obs_b) ]
 
-    Guessing has 0.5. The predictor may be the score of a small run itself, or a law's prediction (`fit(..., by="recipe")`, then the
-    prediction at the target). Intervals resample recipes, since pairs share them, and seeds where there are several.
+    Guessing has 0.5, and so has a predictor that cannot tell recipes apart: where it has a tie, the pair counts one half. Pairs that are
+    tied at the target have no right order and are left out. The predictor may be the score of a small run itself, or a law's prediction
+    (`fit(..., by="recipe")`, then the prediction at the target). Intervals resample recipes, since pairs share them, and seeds where there
+    are several.
 
     Args:
         predicted: (recipes,) of one predictor; or name to (recipes,), such as one for every small size.
@@ -80,7 +82,8 @@ def decision_accuracy(
         DecisionAccuracy: `accuracy`, `interval(level)`, `frontier`, `table()`.
 
     Raises:
-        DataError: if shapes do not agree, values are missing, or there are fewer than two recipes.
+        DataError: if shapes do not agree, values are missing, or there are fewer than two recipes, or all are tied at the
+            target.
 
     Example:
         >>> from scalejax.studies import decision_accuracy
@@ -102,27 +105,18 @@ def decision_accuracy(
     costs = None if compute is None else np.atleast_1d(np.asarray(compute, dtype=np.float64))
     if costs is not None and costs.shape != (len(rows),):
         raise DataError(f"compute has the shape {costs.shape} for {len(rows)} predictors.")
+    mean = seeds.mean(axis=1)
+    pairs = int(np.count_nonzero(pair_signs(mean)))
+    if not pairs:
+        raise DataError("decision_accuracy() got the same observation for every recipe, so that no pair has a right order.")
     guess = np.stack(rows) * (-1.0 if opposite else 1.0)
     draws = _resampled(guess, seeds, replicates, np.random.default_rng(seed))
     n = len(seeds)
-    share = _share(guess, seeds.mean(axis=1), np.arange(n))
+    share = ordered_pairs(mean, guess)
     few = f"no interval: {n} recipes are too few to resample, {FEWEST} are the least" if n < FEWEST else ""
     found = {"accuracy": draws} if replicates and not few else {}
     kind = few if not found else f"of recipes and seeds drawn with replacement (seed {seed})"
-    return DecisionAccuracy(
-        predictors=tuple(map(str, table)), accuracy=share, pairs=n * (n - 1) // 2, compute=costs, draws=found, kind=kind
-    )
-
-
-def _share(guess: np.ndarray, truth: np.ndarray, recipes: np.ndarray) -> np.ndarray:
-    """(predictors,) share of the pairs of distinct recipes among these that are decided as in truth; NaN if there is no pair."""
-    a, b = np.triu_indices(len(recipes), 1)
-    a, b = recipes[a], recipes[b]
-    distinct = a != b
-    if not distinct.any():
-        return np.full(len(guess), np.nan)
-    a, b = a[distinct], b[distinct]
-    return (np.sign(guess[:, a] - guess[:, b]) == np.sign(truth[a] - truth[b])).mean(axis=1)
+    return DecisionAccuracy(predictors=tuple(map(str, table)), accuracy=share, pairs=pairs, compute=costs, draws=found, kind=kind)
 
 
 def _resampled(guess: np.ndarray, seeds: np.ndarray, replicates: int, rng: np.random.Generator) -> np.ndarray:
@@ -131,7 +125,8 @@ def _resampled(guess: np.ndarray, seeds: np.ndarray, replicates: int, rng: np.ra
     out = np.empty((replicates, len(guess)))
     for row in out:
         truth = np.take_along_axis(seeds, rng.integers(0, k, (n, k)), axis=1).mean(axis=1)
-        row[:] = _share(guess, truth, rng.integers(0, n, (n,)))
+        recipes = rng.integers(0, n, (n,))
+        row[:] = ordered_pairs(truth[recipes], guess[:, recipes])  # of a recipe and its copy there is no order
     return out
 
 

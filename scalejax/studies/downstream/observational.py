@@ -8,18 +8,22 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ...comparison.trend import monotone_trend
 from ...core.answer import Answer
 from ...core.checks import check_count
 from ...core.errors import DataError
-from ...core.table import Shown, Table, number, span
+from ...core.table import Note, Shown, Table, number, span
 from ...fitting.fit import fit as fit_law
 from ...fitting.objective.losses import squared
 from ...fitting.result import Fit
 from ...fitting.uncertainty.bootstrap import bootstrap
 from ...zoo.downstream.latent import observational
 from .components import capabilities
+from .task_curves import ABOVE, UNSURE
 
 _FEWEST = 3  # models of a family from which a line is drawn
+_STEEP = 0.5  # standard deviation of the steepness, relative, that the foot of a sigmoid leaves open
+_EDGE = 1e-9  # how near shares come to 0 and 1 on the scale of logits
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -111,13 +115,14 @@ class ObservationalForecast(Answer):
     """Scores of models on a task, see `observational_forecast`.
 
     Attributes:
-        score: (models,) predicted; NaN for models without scores whose family has no line.
+        score: (models,) predicted; NaN for models without scores whose family has no line, and for all if `reason` says why.
         S: (models, K) capabilities.
         train: (models,) true for the models that the forecast learnt from.
         loadings, share: of the components, see `studies.capabilities`.
         lines: capabilities against compute by family; None without compute.
-        fit: of `laws.observational`.
-        draws: "score", of new models: with the noise of the fit.
+        fit: of `laws.observational`; None without a curve.
+        draws: "score", of new models: with the noise of the fit; NaN without a curve, of which nothing is known.
+        reason: why the training models show no curve, "" if they do.
     """
 
     score: np.ndarray
@@ -126,25 +131,27 @@ class ObservationalForecast(Answer):
     loadings: np.ndarray
     share: np.ndarray
     lines: FamilyLines | None
-    fit: Fit
+    fit: Fit | None
     draws: Mapping[str, np.ndarray]
+    reason: str = ""
     _name: ClassVar[str] = "forecast of scores"
 
     def error(self, outcome: Any) -> float:
-        """Root mean square of the forecast's errors over models that were held out."""
+        """Root mean square of the forecast's errors over models that were held out; NaN if none has both."""
         left = (np.asarray(outcome, dtype=np.float64) - self.score)[~self.train]
-        return float(np.sqrt(np.nanmean(left**2)))
+        return float(np.sqrt(np.mean(left[~np.isnan(left)] ** 2))) if np.isfinite(left).any() else float("nan")
 
     def table(self, level: float = 0.9) -> Table:
         """A row for every model that was held out."""
         limits = self.interval(level)["score"] if self.draws else None
         rows = []
         for i in np.flatnonzero(~self.train):
-            cells = [] if limits is None else [span(limits[0][i], limits[1][i], 3)]
+            cells = [] if limits is None else [span(limits[0][i], limits[1][i], 3) if np.isfinite(self.score[i]) else "—"]
             rows.append([str(i), number(float(self.score[i]), 3), *cells])
         head = ["model", "score", *([] if limits is None else [f"{100 * level:g} %"])]
         share = f"the {len(self.share)} components have {100 * self.share.sum():.3g} % of the variance"
-        return Table(head, rows or [["none held out", *[""] * (len(head) - 1)]], notes=[share, *self._drawn])
+        notes = [share, *([Note(f"no prediction: {self.reason}", "no-prediction")] if self.reason else self._drawn)]
+        return Table(head, rows or [["none held out", *[""] * (len(head) - 1)]], notes=notes)
 
 
 def observational_forecast(
@@ -167,6 +174,10 @@ def observational_forecast(
     Gaps among the scores are filled and components found with the training models alone, `studies.capabilities`; then `laws.observational`
     is fitted to their outcomes by least squares. Models without any score have the capabilities that the line of their family gives for
     their compute, `family_lines`. Intervals resample training models and add the noise of the fit; components are held.
+
+    Where the outcomes of the training models do not go with their capabilities, or the most capable are not above chance, there is no curve
+    and no prediction: a task that emerges later looks the same as one that never does. While they have not come half of the way up, nothing
+    but the foot of the sigmoid tells how steep it is: beyond them intervals allow for a steepness that is off by up to a half (our own).
 
     Args:
         scores: (models, benchmarks) from 0 to 1, NaN where missing.
@@ -211,15 +222,60 @@ def observational_forecast(
         lines = family_lines(np.where(used[:, None], S, np.nan), C, names)
         for i in np.flatnonzero(~np.isfinite(S).all(axis=1) & np.isfinite(C) & np.isin(names, lines.families)):
             S[i] = lines.predict(names[i], C[i])
-    runs = {"S": S[used], "score": y[used]}
-    fitted = fit_law(observational, runs, on="linear", loss=squared(), fix={"h": height, "b": floor}, sizes={"component": components})
-    known = np.isfinite(S).all(axis=1)
-    score = np.full(len(y), np.nan)
-    score[known] = fitted.predict(S=S[known])
-    draws, kind = {}, "no interval: replicates=0"
-    if replicates:
+    known, score = np.isfinite(S).all(axis=1), np.full(len(y), np.nan)
+    fitted, drawn = None, np.full((replicates, len(y)), np.nan)
+    kind, reason = "no interval: replicates=0", _no_curve(S[used], y[used], floor)
+    if not reason:
+        runs, fix = {"S": S[used], "score": y[used]}, {"h": height, "b": floor}
+        fitted = fit_law(observational, runs, on="linear", loss=squared(), fix=fix, sizes={"component": components})
+        score[known] = fitted.predict(S=S[known])
+    if fitted is not None and replicates:
         refits = bootstrap(fitted, replicates, kind="cases", seed=seed)
-        draws = {"score": np.full((replicates, len(y)), np.nan)}
-        draws["score"][:, known] = refits.predict(kind="run", S=S[known], seed=seed)
+        mean, run = (refits.predict(kind=what, S=S[known], seed=seed) for what in ("mean", "run"))
+        drawn[:, known] = _steeper(mean, _ahead(fitted, S[used], S[known]), height, floor, seed) + run - mean
         kind = refits.kind
-    return ObservationalForecast(score, S, rows, found.loadings, found.share, lines, fitted, draws, kind=kind)
+    draws = {"score": drawn} if replicates else {}
+    return ObservationalForecast(
+        score, S, rows, found.loadings, found.share, lines, fitted, draws, reason, kind="without a curve" if reason else kind
+    )
+
+
+def _ahead(fitted: Fit, used: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """(models,) standard deviation of the sigmoid's argument for a steepness that the training models `used` do not show."""
+    beta, height, floor = (np.asarray(fitted.params[name]) for name in ("beta", "h", "b"))
+    reached = float(np.max((np.asarray(fitted.predict(S=used)) - floor) / height))
+    return _STEEP * max(1 - 2 * reached, 0.0) * np.maximum(at @ beta - np.max(used @ beta), 0.0)
+
+
+def _steeper(score: np.ndarray, sd: np.ndarray, height: float, floor: float, seed: int) -> np.ndarray:
+    """Scores (draws, models) on sigmoids whose argument is off by so much, by one number a draw."""
+    p = np.clip((score - floor) / height, _EDGE, 1 - _EDGE)
+    off = np.random.default_rng(seed).standard_normal((len(score), 1)) * sd
+    return np.where(sd > 0, floor + height / (1 + (1 - p) / p * np.exp(-off)), score)
+
+
+def _no_curve(S: np.ndarray, y: np.ndarray, floor: float) -> str:
+    """Why the outcomes y (models,) tell no curve over the capabilities S (models, K), or "": the tests of `ladder`."""
+    if np.ptp(y) == 0:
+        return f"all {len(y)} training models have the outcome {y[0]:.3g}, so that nothing tells where it rises."
+    line = np.column_stack([np.ones(len(y)), S])
+    index = line @ np.linalg.lstsq(line, y, rcond=None)[0]
+    trend, p = monotone_trend(S[:, 0], y), _regression_p(y, index, S.shape[1])
+    if min(trend.p, p) > UNSURE:
+        return (
+            f"the outcomes of the {len(y)} training models do not go with their capabilities (p {min(trend.p, p):.2g}), so that nothing "
+            "tells where they rise."
+        )
+    best = y[np.argsort(index)[-max(len(y) // 3, 2) :]]
+    if best.mean() - floor <= ABOVE * y.std(ddof=1) / np.sqrt(len(best)):
+        return f"the most capable training models, at {best.mean():.3g}, are not above chance ({floor:g}): nothing tells where it rises."
+    return ""
+
+
+def _regression_p(y: np.ndarray, fitted: np.ndarray, count: int) -> float:
+    """Probability of a better linear regression on so many columns if the outcome goes with none (F test); 1 without spare models."""
+    from scipy.special import fdtrc
+
+    spare = len(y) - count - 1
+    left, gain = float(np.sum((y - fitted) ** 2)), float(np.sum((fitted - y.mean()) ** 2))
+    return float(fdtrc(count, spare, gain / count / max(left / spare, 1e-300))) if spare > 0 else 1.0

@@ -23,8 +23,8 @@ from ...zoo import laws
 
 FEWEST = 5  # runs: fewer that rise throughout do not show that accuracy rises at all
 _TRIED = 8  # runs, of which a third can be left out to see what the curve misses there
-_UNSURE = 0.1  # two-sided p of the trend above which accuracy is not taken to rise
-_ABOVE = 2.0  # standard errors by which the best runs must lie above chance
+UNSURE = 0.1  # two-sided p of the trend above which accuracy is not taken to rise
+ABOVE = 2.0  # standard errors by which the best runs must lie above chance
 _STARTS = 128
 _MISS, _COUNTED = 0.2, 4  # what curves of the runs of Gadre et al. missed so, on the scale of logits, and how many runs that counts as
 _EDGE = 1e-6  # how near accuracies come to 0 and 1 on the scale of logits
@@ -150,12 +150,12 @@ def no_curve(task: Task, loss: np.ndarray, accuracy: np.ndarray) -> str:
     if np.ptp(loss) == 0 or np.ptp(accuracy) == 0:
         return "all runs show the same loss or accuracy"
     trend = monotone_trend(-loss, accuracy)
-    if trend.direction != "rising" or trend.p > _UNSURE:
+    if trend.direction != "rising" or trend.p > UNSURE:
         return f"its accuracy does not rise as the loss falls (Kendall's tau {trend.tau:.2f}, p {trend.p:.2g})"
     if task.chance is not None:
         top = accuracy[np.argsort(loss)[: max(len(loss) // 3, 2)]]
         error = np.sqrt(task.chance * (1 - task.chance) / task.items) if task.items else accuracy.std(ddof=1) / np.sqrt(len(top))
-        if top.mean() - task.chance <= _ABOVE * error:
+        if top.mean() - task.chance <= ABOVE * error:
             return f"its best runs, at {top.mean():.3g}, are not above chance, {task.chance:g}"
     return ""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from ...core.errors import DecisionError
 from ...core.laws.law import Law
 from ...core.numeric.precision import double
-from ...core.table import Shown, Table
+from ...core.table import Note, Shown, Table
 from ...data.readers import OnBad
 from ...decisions.known import Source
 from ...decisions.mixtures.mixture import Mixture
@@ -22,7 +22,8 @@ from ...fitting.result import Fit
 from ...fitting.uncertainty.draws import Draws
 from ...posteriors.laplace import laplace
 from .bootstrap import bootstrap_mixtures
-from .tables import normalised, stack_targets
+from .checks import check_falling, twice, unused_columns
+from .tables import normalised, stacked, targets_of
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -34,12 +35,14 @@ class MixtureRecommendation(Shown):
         fit: the law by target. draws: its uncertainty, None if none was asked for.
         others: mixtures to compare with, by name: of the table's mixtures the best predicted (within floors and caps, if one is), uniform,
             and those given.
+        remarks: what speaks against it, such as a column that losses go with and that is not used.
     """
 
     mixture: Mixture
     fit: Fit
     draws: Draws | None
     others: Mapping[str, np.ndarray] = field(repr=False)
+    remarks: tuple[Note, ...] = ()
 
     @property
     def weights(self) -> dict[str, float]:
@@ -85,7 +88,8 @@ class MixtureRecommendation(Shown):
 
     def table(self, level: float = 0.9) -> Table:
         """A row for every domain."""
-        return self.mixture.table(level)
+        table = self.mixture.table(level)
+        return replace(table, notes=[*table.notes, *self.remarks])
 
     def __repr__(self) -> str:
         return f"{self.table().text()}\n\n{self.mixture.against(self.others).text()}"
@@ -121,7 +125,8 @@ def recommend_mixture(
         h* = argmin_h sum_t w_t L_t(h, N, D),    L_t fitted to the runs' losses on target t
 
     A domain whose share is the same in all runs stays there, at 0 if it was never trained on: nothing in the table tells what more of it
-    does.
+    does. Every target must be a loss or an error, of which less is better: columns named like accuracies are refused. If losses go with
+    sizes, steps or kinds of runs among the table's other columns, which nothing uses, the answer says so.
 
     Args:
         table: anything that `read_runs` takes: a row a run, or a row a checkpoint.
@@ -163,7 +168,9 @@ def recommend_mixture(
     if uncertainty not in ("bootstrap", "laplace", "none"):
         raise DecisionError(f"uncertainty={uncertainty!r} must be 'bootstrap', 'laplace' or 'none'.")
     roles = dict(roles or {})
-    runs = stack_targets(table, weights=weights, losses=losses, on_bad=on_bad, **roles)
+    named, table = targets_of(losses), twice(table)
+    check_falling(named)
+    runs, rows = stacked(table, weights, named, on_bad, roles)
     fitted = fit(law or _default(roles), runs, by="target", loss=loss or huber(1e-3), on=on, starts=starts, fix=fix, seed=seed)
     drawn = None
     if uncertainty == "bootstrap":
@@ -175,7 +182,9 @@ def recommend_mixture(
     if not drawn:
         options.setdefault("trained", np.unique(runs["h"], axis=0))
     best = optimal_mixture(drawn or _known(fitted), weights=importance, domains=names, **given, **options)
-    return MixtureRecommendation(mixture=best, fit=fitted, draws=drawn, others=_others(fitted, best, given, compare))
+    columns = () if isinstance(weights, np.ndarray) else weights
+    remarks = unused_columns(table, (*columns, *named.values(), *roles.values()), fitted, rows, roles)
+    return MixtureRecommendation(mixture=best, fit=fitted, draws=drawn, others=_others(fitted, best, given, compare), remarks=remarks)
 
 
 def _scaled(h: np.ndarray, low: np.ndarray, high: np.ndarray, total: float) -> np.ndarray:

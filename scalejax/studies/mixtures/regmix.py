@@ -9,10 +9,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ...core.errors import DataError, DecisionError, FitError, suggest
+from ...core.errors import DataError, DataWarning, DecisionError, FitError, suggest, warn
 from ...core.numeric.precision import double
 from ...core.numeric.statistics import spearman
+from ...core.outcomes import more_is_better
 from ...core.table import Shown
+from ...decisions import reach
+from ...decisions.mixtures.arguments import limits
 from ...decisions.unvaried import kept_shares
 from ...fitting.fit import fit
 from ...fitting.objective.losses import squared
@@ -22,6 +25,7 @@ from ...zoo.mixtures.mixture_regression import mixture_linear, mixture_quadratic
 from .tables import normalised
 
 _MODELS = {"linear": mixture_linear, "exponential": data_mixing_m4, "quadratic": mixture_quadratic}
+_OFF = 1e-9  # by which rounding may take a share beyond its cap
 
 
 class Regressor(Protocol):
@@ -90,11 +94,13 @@ class RegMix(Shown):
         targets: names of the losses.
         model: the fit by target, or one fitted regressor a target.
         kept: domain (its place) to the share that it has in all mixtures, where it has one: nothing tells what another one does.
+        h: (runs, domains) mixtures that it was made from.
     """
 
     targets: tuple[str, ...]
     model: Fit | tuple[Regressor, ...]
     kept: Mapping[int, float]
+    h: np.ndarray
 
     @double
     def predict(self, h: Any) -> np.ndarray:
@@ -113,7 +119,15 @@ class RegMix(Shown):
 
     @double
     def simulate(
-        self, prior: Any, target: str | Mapping[str, float], *, samples: int = 100_000, keep: int = 128, seed: int = 0
+        self,
+        prior: Any,
+        target: str | Mapping[str, float],
+        *,
+        caps: Any = 1.0,
+        floors: Any = 0.0,
+        samples: int = 100_000,
+        keep: int = 128,
+        seed: int = 0,
     ) -> np.ndarray:
         """The mean of the `keep` best predicted of `samples` random mixtures: RegMix's optimum, (domains,).
 
@@ -121,12 +135,13 @@ class RegMix(Shown):
 
         Args:
             prior: natural shares p; mixtures are drawn from Dirichlet(p).
-            target: the loss to make small, or weights of several.
+            target: the loss to make small, or weights of several; of a score, of which more is better, with a negative weight.
+            caps, floors: largest and smallest share, as in `optimal_mixture`, of "domain 0", "domain 1", ...
             samples, keep, seed: of the search.
 
         Returns:
-            (domains,) weights. Averaging keeps the answer away from corners where a regression extrapolates; for the optimum itself, with
-            caps and a certificate, use `optimal_mixture(regmix.model, weights=...)`.
+            (domains,) weights. Averaging keeps the answer off the corners, but not within the runs: a warning says where a share lies
+            beyond theirs. For the optimum itself, with a certificate, use `optimal_mixture(regmix.model, weights=...)`.
         """
         p = np.asarray(prior, dtype=np.float64)
         if not 1 <= keep <= samples:
@@ -135,13 +150,24 @@ class RegMix(Shown):
         for name in importance:
             if name not in self.targets:
                 raise DecisionError(f"{name!r} is not a target; {suggest(name, self.targets)}")
+            if importance[name] > 0 and more_is_better(name):
+                raise DecisionError(f"{name!r} is named like a score, of which more is better: seek it with target={{{name!r}: -1.0}}.")
         h = np.random.default_rng(seed).dirichlet(p / p.sum(), samples)
         if self.kept:
             free = np.setdiff1d(np.arange(len(p)), list(self.kept))
             h[:, free] *= (1 - sum(self.kept.values())) / h[:, free].sum(axis=1, keepdims=True)
             h[:, list(self.kept)] = list(self.kept.values())
+        names = tuple(f"domain {i}" for i in range(len(p)))
+        low, high = limits(names, 1, caps, floors, None, None, 1.0)
+        h = h[((h >= low[:, 0] - _OFF) & (h <= high[:, 0] + _OFF)).all(axis=1)]
+        if len(h) < keep:
+            raise DecisionError(f"Only {len(h)} of {samples} random mixtures keep to caps and floors; draw more samples or loosen them.")
         score = self.predict(h) @ np.asarray([importance.get(name, 0.0) for name in self.targets])
-        return h[np.argpartition(score, keep - 1)[:keep]].mean(axis=0)
+        best = np.asarray(h[np.argpartition(score, keep - 1)[:keep]].mean(axis=0))
+        far = reach.note(best, [self.h], names, False)
+        if far is not None:
+            warn(DataWarning(f"{far[0].upper()}{far[1:]}.", far.code))
+        return best
 
 
 @double
@@ -190,12 +216,12 @@ def regmix(h: Any, losses: Any, *, model: Any = "exponential", targets: Any = No
         raise DataError(f"targets names {len(names)} losses of {y.shape[1]}.")
     kept = kept_shares([h], [f"domain {i}" for i in range(h.shape[1])])
     if isinstance(model, str) and model in _MODELS:
-        return RegMix(names, _fitted(_MODELS[model], h, y, names, starts, seed), kept)
+        return RegMix(names, _fitted(_MODELS[model], h, y, names, starts, seed), kept, h)
     fresh = _maker(model)
     regressors = tuple(fresh() for _ in names)
     for one, column in zip(regressors, y.T, strict=True):
         one.fit(h, column)
-    return RegMix(names, regressors, kept)
+    return RegMix(names, regressors, kept, h)
 
 
 def _fitted(law: Any, h: np.ndarray, y: np.ndarray, names: tuple[str, ...], starts: int, seed: int) -> Fit:

@@ -15,7 +15,8 @@ from ...core.laws.arguments import checked
 from ...core.laws.domains import Unit
 from ...core.numeric.precision import double
 from ...core.numeric.statistics import spearman
-from ...core.table import Shown, Table
+from ...core.table import Note, Shown, Table
+from ...decisions import reach
 from ...decisions.known import Source, known
 from ...decisions.mixtures.optimal_mixture import optimal_mixture
 from ...fitting.fit import fit
@@ -33,11 +34,13 @@ class DataOptimum(Shown):
         amounts: (domains,) in multiples of the base amounts; they sum to the number of domains.
         loss: predicted sum over the domains of the losses relative to the base mixture, less the constants.
         fit: `laws.ddo` by domain.
+        remarks: domains whose best amount lies beyond those of the runs.
     """
 
     amounts: np.ndarray
     loss: float
     fit: Fit
+    remarks: tuple[Note, ...] = ()
 
 
 @double
@@ -84,7 +87,13 @@ def direct_data_optimisation(x: Any, ratio: Any, *, floor: float = 0.2, domains:
     a, b = (np.asarray(fitted.params[p])[order] for p in "ab")
     m = len(names)
     best = optimal_mixture((autoscale, {"N0": a, "gamma": b, "ell": 0.0}), D=float(m), floors=floor / m, domains=names)
-    return DataOptimum(m * best.h, best.objective, fitted)
+    amounts = m * best.h
+    far = [
+        f"{name} at {a:.2f} lies outside the amounts of the runs, {least:.2g} to {most:.2g}"
+        for name, a, off, least, most in zip(names, amounts, reach.beyond(amounts, [x.T]), x.min(axis=1), x.max(axis=1), strict=True) if off
+    ]  # fmt: skip
+    remarks = (Note(f"extrapolation: {'; '.join(far)}", "extrapolation"),) if far else ()
+    return DataOptimum(amounts, best.objective, fitted, remarks)
 
 
 def autoscaled(first: Any, second: Any, step: float = 2.0) -> np.ndarray:
@@ -204,17 +213,19 @@ class CriticalShare(Answer):
         share: the share, 1 if every share is within the bound.
         bound: largest loss allowed.
         draws: "share" of every draw, (draws,); empty without uncertainty.
+        remarks: how far it lies beyond the shares of the runs.
     """
 
     share: float
     bound: float
     draws: Mapping[str, np.ndarray]
+    remarks: tuple[Note, ...] = ()
     _name: ClassVar[str] = "share"
 
     def table(self, level: float = 0.9) -> Table:
         """The share and the loss that bounds it."""
         head, rows = self._rows({"share": (self.share, 4), "bound": (self.bound, 5)}, level)
-        return Table(head, rows, notes=self._drawn)
+        return Table(head, rows, notes=[*self._drawn, *self.remarks])
 
 
 @double
@@ -286,7 +297,15 @@ def critical_share(
 
     point, bound = solved(k.leading())
     drawn = {} if k.draws is None else {"share": solved(k.draws)[0]}
-    return CriticalShare(share=float(point[0]), bound=float(bound[0]), draws=drawn, kind=k.kind)
+    remarks = () if k.runs is None else _beyond_shares(float(point[0]), 1 - k.runs[name] if complement else k.runs[name])
+    return CriticalShare(share=float(point[0]), bound=float(bound[0]), draws=drawn, remarks=remarks, kind=k.kind)
+
+
+def _beyond_shares(share: float, runs: np.ndarray) -> tuple[Note, ...]:
+    """How far a share of new data lies beyond those of the runs."""
+    pairs = np.column_stack([runs, 1 - runs])
+    said = reach.note(np.asarray([share, 1 - share]), [pairs], ["new data", "old data"], False, "")
+    return () if said is None else (said,)
 
 
 def mixture_rounds(gains: Any, eta: float, *, start: Any = None) -> np.ndarray:

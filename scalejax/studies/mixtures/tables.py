@@ -42,7 +42,18 @@ def stack_targets(
         >>> runs["target"].tolist(), runs["loss"].tolist()
         (['web', 'web', 'code', 'code'], [3.0, 2.8, 1.0, 1.2])
     """
-    named = dict(losses) if isinstance(losses, Mapping) else {str(name): name for name in losses}
+    return stacked(table, weights, targets_of(losses), on_bad, roles)[0]
+
+
+def targets_of(losses: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
+    """Target to its column."""
+    return dict(losses) if isinstance(losses, Mapping) else {str(name): name for name in losses}
+
+
+def stacked(
+    table: Any, weights: Sequence[str] | Any, named: Mapping[str, str], on_bad: OnBad, roles: Mapping[str, Any]
+) -> tuple[Runs, np.ndarray]:
+    """What `stack_targets` makes of a table, and the table's row of each of its rows."""
     if not named:
         raise DataError("stack_targets() needs a column of losses or more: losses=[...].")
     columns: dict[str, Any] = {f"loss {i}": column for i, column in enumerate(named.values())}
@@ -53,7 +64,7 @@ def stack_targets(
     h = normalised(wide["h"])
     _, mixture = np.unique(h.round(9), axis=0, return_inverse=True)
     repeated = {name: np.concatenate([wide[name]] * len(named)) for name in roles}
-    stacked = Runs(
+    rows = Runs(
         {
             "h": np.concatenate([h] * len(named)),
             **repeated,
@@ -62,7 +73,8 @@ def stack_targets(
             "mixture": np.tile(mixture.ravel().astype(np.float64), len(named)),
         }
     )
-    return stacked.where(np.all([np.isfinite(stacked[name]) for name in (*roles, "loss")], axis=0))
+    known = np.all([np.isfinite(rows[name]) for name in (*roles, "loss")], axis=0)
+    return rows.where(known), np.tile(np.arange(len(wide)), len(named))[known]
 
 
 def normalised(h: Any) -> np.ndarray:
