@@ -13,7 +13,7 @@ from ...core.laws.law import Law
 from ...core.numeric.precision import double
 from ...core.progress import Progress, reporter
 from ...fitting.objective.losses import huber
-from .columns import Columns, Link, make_columns
+from .columns import FALLING, Columns, Link, make_columns
 from .ensemble import average, past_errors, weigh
 from .members import Candidates, make_candidates, outcome, unit_of
 from .misfit import Past, Prior, Scale, learned, scale_of
@@ -26,7 +26,6 @@ _TOP = 0.5  # share of the runs, the largest, whose residuals are the noise at t
 _CAPPED = 4.0  # robust standard deviations at which a residual's size is capped
 _GROUP_NOISE = 5.0  # runs' worth of the noise of all groups, beside those of a group's own
 _LEVEL = 0.9
-_FALLING = ("loss", "ppl", "perplexity", "error", "nll", "entropy", "bpb")
 
 
 class Predicted(NamedTuple):
@@ -78,8 +77,8 @@ def forecast(
     Args:
         runs: a table as for `read_runs`; columns may have any names.
         at: the points to forecast: a mapping of inputs to numbers or arrays, or a table with the same columns.
-        target: the column to forecast. Falling outcomes such as losses and errors are described as they are; rising shares as their
-            complement and other rising ones as their reciprocal, so that laws can fall.
+        target: the column to forecast. Falling outcomes such as losses and errors are described as they are; rising shares, and
+            scores in per cent, as their complement and other rising ones as their reciprocal, so that laws can fall.
         inputs: the columns that it depends on; default all other numeric ones that the points have, too. Columns of shares that sum to one
             are a mixture.
         laws: laws or names to average; default all of the zoo that the columns can serve, and sums of powers of them.
@@ -184,7 +183,7 @@ class Evidence(NamedTuple):
 
 def evidence(columns: Columns, rolling: Origins, laws: Any, seed: int, progress: Callable[[int, int], None] | None) -> Evidence:
     """Fit all laws from all origins, weigh them, and average what they say."""
-    link, values = outcome(columns.y, rises(columns, rolling))
+    link, values = outcome(columns.y, rises(columns, rolling), columns.target)
     unit = unit_of(link, values)
     said = _predict(columns, rolling, link, values, unit, laws, seed, progress)
     observed, groups, none = on_scale(values, link, 1.0, unit), max(len(columns.groups), 1), np.empty(0)
@@ -214,7 +213,7 @@ def _weighed(told: Evidence, weight: np.ndarray) -> Evidence:
 
 def rises(columns: Columns, rolling: Origins) -> bool:
     """Does the target rise with scale? Not if its name says that it is a loss; else by the sign of most groups' rank correlation."""
-    if any(word in columns.target.lower() for word in _FALLING):
+    if any(word in columns.target.lower() for word in FALLING):
         return False
     size = rolling.size if rolling.axis else columns.largeness
     signs = []

@@ -16,7 +16,7 @@ from ...core.table import Shown
 from ...data.readers import read_columns
 from ...fitting.objective.groups import label
 
-Link = Literal["log", "linear", "reciprocal", "complement"]
+Link = Literal["log", "linear", "reciprocal", "complement", "percent"]
 _SUM = 5e-3  # how far shares of a mixture may be from summing to one
 # What laws call a column, by what tables call it.
 _NAMES = {
@@ -32,6 +32,7 @@ _NAMES = {
 }  # fmt: skip
 SIZES = frozenset({"N", "D", "C", "U"})  # what makes runs larger, and hardly ever does not matter
 TUNED = frozenset({"lr", "batch"})  # of which there is a best
+FALLING = ("loss", "ppl", "perplexity", "error", "nll", "entropy", "bpb")  # in names of what is the better the lower
 _MEANING = {alias: role for role, names in _NAMES.items() for alias in (role.lower(), *names)}
 
 
