@@ -16,6 +16,7 @@ from ..core.numeric.precision import double
 from ..core.table import Note, Table, formatted, number, span
 from ..optimum.many import Optima
 from .averaged import over_laws
+from .beyond import compute_of_runs, extrapolation
 from .costs import six_nd
 from .diagnosis import explain, profile, slopes, unlimited, valley
 from .known import Known, Source, known
@@ -250,10 +251,8 @@ class Allocation(Answer):
         if np.any(self.unmet):
             share = f"{100 * np.max(self.unmet):.2g} %"
             notes.append(Note(f"{share} of the draws cannot reach a target loss; they count as infinite cost", "unmet"))
-        far = {name: float(np.max(value)) / self.observed[name] for name, value in self.inputs.items() if name in self.observed}
-        if far and max(far.values()) > 1:
-            beyond = " and ".join(f"{factor:.3g} times the largest {name} of the runs" for name, factor in far.items() if factor > 1)
-            notes.append(Note(f"extrapolation: up to {beyond}", "extrapolation"))
+        notes += compute_of_runs(self._known.runs, self.cost)
+        notes += extrapolation(self._known.runs, self._known.law.inputs, {**self._question.common["given"], **self.inputs})
         return notes
 
 
