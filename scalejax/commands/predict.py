@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import ScalejaxError
+from ..decisions.beyond import extrapolation
 from .options import asked, common, count, draws_of, level_option, plot_option, saved, show, values, verb
 from .shell.own_laws import own_law_option
 
@@ -70,7 +71,8 @@ def _run_predict(options: argparse.Namespace) -> None:
     head = [*columns, fit.law.output, percent, f"new run, {percent}"]
     how = draws.kind if hasattr(draws, "kind") else "Laplace's approximation, or a bootstrap where it does not hold"
     notes = [f"{fit.law.name}: the law's value with the interval of the parameters, and that of a new run with its noise; draws: {how}"]
-    show(Table(head, rows, notes=[*notes, *_beyond(fit, columns)]), options)
+    beyond = extrapolation(getattr(fit, "runs", None), fit.law.inputs, columns)
+    show(Table(head, rows, notes=[*notes, *beyond]), options)
 
 
 def _points(options: argparse.Namespace, inputs: tuple[str, ...]) -> dict[str, Any]:
@@ -84,19 +86,6 @@ def _points(options: argparse.Namespace, inputs: tuple[str, ...]) -> dict[str, A
     roles: dict[str, Any] = {name: name for name in inputs}
     table = read_runs(options.points, **roles)
     return {name: table[name] for name in inputs}
-
-
-def _beyond(fit: Any, columns: dict[str, Any]) -> list[str]:
-    """How far beyond the runs the points lie."""
-    from ..core.table import Note
-
-    far = {
-        name: float(column.max() / fit.runs[name].max())
-        for name, column in columns.items()
-        if name in fit.runs and fit.runs[name].ndim == 1 and fit.runs[name].dtype.kind == "f" and fit.runs[name].max() > 0
-    }
-    said = " and ".join(f"{factor:.3g} times the largest {name} of the runs" for name, factor in far.items() if factor > 1)
-    return [Note(f"extrapolation: up to {said}", "extrapolation")] if said else []
 
 
 def _profile(parser: argparse.ArgumentParser) -> None:

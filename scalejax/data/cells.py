@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import DataError, suggest
+from ..core.runs import Flag
 from .importers.content import shown
 
 MISSING = frozenset({
@@ -26,6 +27,16 @@ _UNIT = re.compile(r"(?P<number>.*?[\d.])\s*(?P<unit>%|[a-z/-]+)", re.IGNORECASE
 _NOUN = re.compile(r"[\s-]*(params?|parameters?|tokens?|toks?|steps?|examples?|samples?|sequences?|chars?|characters?)$", re.IGNORECASE)
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 _SMALL = 1e5  # a bare number below this beside "1.3B" may be in millions, billions, or plain
+
+_PLURAL = {"k": "thousands", "M": "millions", "B": "billions", "T": "trillions"}
+_WORDS = {"thousand": "k", "million": "M", "billion": "B", "trillion": "T", "mn": "M", "bn": "B", "tn": "T", "g": "B"}
+# A unit at the end of a column's name, in brackets ("params (M)") or after a separator ("params_m"), or as a word ("in millions").
+_NAMED = re.compile(
+    r"(?P<stem>.+?)(?:\s*[(\[]\s*(?:in\s+)?(?P<sure>k|m|mn|b|bn|g|t|tn)\s*[)\]]|[\s_.(\[-]+(?:in[\s_]+)?(?P<word>thousand|million|billion|trillion)"
+    r"s?[)\]\s]*|[\s_.-](?P<last>k|m|mn|b|bn|t|tn))",
+    re.IGNORECASE,
+)
+_MOST = 1e15  # parameters or tokens that nobody has
 
 # What turns a column into nats, a count or a share; a loss in bits per byte needs the bytes of a token to become one per token.
 UNITS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -171,6 +182,33 @@ def _settled(
         i, j = kinds["percent"][0], (bare or kinds["prefix"])[0]
         return values, wrong, f"row {i}: {shown(column[i])} is a percentage and row {j}: {shown(column[j])} is none; write all alike"
     return values, wrong, ""
+
+
+def unit_in_name(name: str) -> tuple[str, str, bool]:
+    """A column's name without the unit of counts that it carries, the unit, "" without one, and whether it can mean nothing else.
+
+    >>> unit_in_name("params (M)"), unit_in_name("tokens_b"), unit_in_name("params")
+    (('params', 'M', True), ('tokens', 'B', False), ('params', '', False))
+    """
+    found = _NAMED.fullmatch(name)
+    if found is None:
+        return name, "", False
+    letters = (found["sure"] or found["word"] or found["last"]).lower()
+    return found["stem"], _WORDS.get(letters, letters if letters == "k" else letters.upper()), not found["last"]
+
+
+def trusted_unit(role: str, name: str, values: np.ndarray) -> tuple[str, Flag | None]:
+    """The unit of the column's name where its values, counted in it, are no more than anybody has; and what to say of it."""
+    _, word, sure = unit_in_name(name)
+    most, factor = float(np.max(values[np.isfinite(values)], initial=0.0)), PREFIXES[word.lower()]
+    plural, as_count = _PLURAL[word], f"scale={{{role!r}: 1}} if it is a plain count"
+    if most <= _MOST and (sure or most < _SMALL * factor):
+        said = f"Column {shown(name)} for {role} is read in {plural}, as its name says; pass {as_count}."
+        return word, Flag("unit-of-name", role, (), said)
+    if most > _MOST and not sure:  # letters that mean something else
+        return "", None
+    said = f"Column {shown(name)} for {role} goes to {most / factor:.3g} and names {plural}; it is read as plain counts"
+    return "", Flag("unit", role, (), f"{said}: pass unit={{{role!r}: {word!r}}} if it is in {plural}, or {as_count}.")
 
 
 def check_unit(name: str, unit: Any) -> tuple[str, float]:

@@ -9,12 +9,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..core.checks import check_count
+from ..core.checks import COUNTS, check_count
 from ..core.errors import DataError, DataWarning, suggest, warn
 from ..core.numeric.rates import rates
 from ..core.progress import Progress
 from ..core.runs import Flag, Runs
-from .cells import UNITS, check_unit
+from .cells import UNITS, check_unit, trusted_unit, unit_in_name
+from .columns import numeric_column
 from .importers.content import shown
 from .importers.trackers.charts import runs_of_chart
 from .readers import Unit, load, numbers, read_runs
@@ -108,10 +109,16 @@ def read_curves(
     if parent:
         _add_trunks(found)
     columns_of_runs = {key: [curve[key] for curve in found.values()] for key in next(iter(found.values()))}
+    for role, source in roles.items():
+        if role in COUNTS and (asked := unit_in_name(source)[1]):
+            values = numeric_column(columns_of_runs[role], role, source, text_allowed=False, unit=asked)
+            word, flag = trusted_unit(role, source, values)
+            columns_of_runs[role] = list(values) if word else columns_of_runs[role]
+            flags += (flag,) if flag else ()
     runs = read_runs({"run": list(found), **columns_of_runs}, keep="all")
     flags += tuple(_said(code, list(found), rows) for code, rows in said.items() if rows)
     for flag in flags:
-        if flag.code == "unfinished":
+        if flag.code in ("unfinished", "unit"):
             warn(flag.message, DataWarning)
     return replace(runs, flags=(*runs.flags, *flags)) if flags else runs
 

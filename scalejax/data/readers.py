@@ -10,17 +10,17 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..core.checks import POSITIVE, remarks, rows_text, unusable
+from ..core.checks import COUNTS, POSITIVE, remarks, rows_text, unusable
 from ..core.errors import DataError, DataWarning, suggest, warn
 from ..core.progress import Progress
 from ..core.runs import Flag, Runs
-from .cells import PREFIXES, UNITS, check_unit
+from .cells import PREFIXES, UNITS, check_unit, trusted_unit, unit_in_name
 from .columns import Role, columns_of, resolve, row_count
 from .importers import read_source
 from .importers.content import Logged, shown
 from .importers.orient import oriented
 from .importers.trackers.charts import runs_of_chart, stacked
-from .rows import Keep, compute_remarks, kept, merged, unfinished
+from .rows import Keep, compute_remarks, kept, merged, ratio_remarks, unfinished
 from .summary import Summary, one_row_each, step_name, untidied
 
 OnBad = Literal["raise", "flag", "drop"]
@@ -57,7 +57,8 @@ def read_runs(
         scale: factors, such as {"N": 1e9} for a column in billions.
         unit: what columns are measured in, by role, or one unit for the loss: "nats", "bits", "perplexity", "bits_per_byte" (a loss in
             nats per byte; ("bits_per_byte", 4.3) with 4.3 bytes a token gives nats per token), "percent", "pfs_days" (FLOPs), or "k",
-            "M", "B", "T" for counts, of which cells that name a unit themselves ("1.3B") are taken as they are.
+            "M", "B", "T" for counts, of which cells that name a unit themselves ("1.3B") are taken as they are. N, D and U are by
+            default in the unit that the name of their column carries, such as "params (M)", and a flag says so.
         keep: which rows to read at all, before any check: "finished" (by a column called state or status), a comparison such as
             "loss < 5", a mapping of columns to wanted values, a function of the columns, or a list of these, all of which must hold.
         summary: one row a run from a table of curves: "last", "min" (of the loss), or the mean of this share of the steps at the end, such
@@ -93,15 +94,16 @@ def read_runs(
         roles = {"step": step, **roles}
     try:
         raw, flags = _rows_to_read(table, roles, keep, summary, step or "step", format, progress)
-        runs = _with_units(raw, roles, unit, scale)
+        runs, named = _with_units(raw, roles, unit, scale)
         if f"{_source_of_loss(roles, raw)}_noise" in raw and "loss_noise" not in runs:
             noise = resolve("loss_noise", f"{_source_of_loss(roles, raw)}_noise", raw, len(runs), numeric=True)
             runs = runs.with_columns(loss_noise=noise)
         runs, warned = _apply(runs, frozenset(roles), on_bad)
     except DataError as error:
         raise _in_file(error, table) from error.__cause__
+    flags = (*flags, *named)
     for flag in (*flags, *warned):
-        if flag.code != "kept":
+        if flag.code not in ("kept", "unit-of-name"):
             warn(DataWarning(flag.message, flag.code))
     runs = replace(runs, flags=(*flags, *runs.flags))
     return merged(runs) if replicates == "mean" else runs
@@ -214,10 +216,12 @@ def _rows_to_read(
 
 def _with_units(
     raw: Mapping[str, Any], roles: Mapping[str, Role], unit: Unit | Mapping[str, Unit] | None, scale: Mapping[str, float] | None
-) -> Runs:
-    """Columns by role in nats, counts and shares."""
+) -> tuple[Runs, tuple[Flag, ...]]:
+    """Columns by role in nats, counts and shares, and flags of units that columns carry in their names."""
     units = {name: check_unit(name, u) for name, u in (unit if isinstance(unit, Mapping) else {"loss": unit} if unit else {}).items()}
-    columns, masks = columns_of(raw, roles, {name: word for name, (word, _) in units.items() if word in PREFIXES})
+    counted = {name: word for name, (word, _) in units.items() if word in PREFIXES}
+    named, flags = _units_of_names(raw, {role: spec for role, spec in roles.items() if role not in units and role not in (scale or {})})
+    columns, masks = columns_of(raw, roles, counted | named)
     for what, names in (("unit", units), ("scale", scale or {})):
         for name in names:
             if name not in columns:
@@ -239,7 +243,19 @@ def _with_units(
         if (columns["weight"] < 0).any():
             rows = rows_text(np.flatnonzero(columns["weight"] < 0))
             raise DataError(f"Column 'weight' is negative in {rows}; weights must be 0 or more.")
-    return Runs(columns, masks, weighted_by=weighted_by)
+    return Runs(columns, masks, weighted_by=weighted_by), flags
+
+
+def _units_of_names(raw: Mapping[str, Any], roles: Mapping[str, Role]) -> tuple[dict[str, str], tuple[Flag, ...]]:
+    """Units of counts that columns carry in their names, by role."""
+    named: dict[str, str] = {}
+    flags = []
+    for role, spec in roles.items():
+        if role in COUNTS and isinstance(spec, str) and spec in raw and (asked := unit_in_name(spec)[1]):
+            word, flag = trusted_unit(role, spec, resolve(role, spec, raw, row_count(raw), unit=asked))
+            named |= {role: word} if word else {}
+            flags += [flag] if flag else []
+    return named, tuple(flags)
 
 
 def _in_file(error: DataError, table: Any) -> DataError:
@@ -275,6 +291,7 @@ def _apply(runs: Runs, roles: Collection[str], on_bad: OnBad) -> tuple[Runs, lis
         raise DataError(f"No run can be used: {lost[0].message}")
     excluded = gone | _rows_of(low, len(runs))
     odd = [*remarks(runs.columns, excluded), *compute_remarks(runs.columns, excluded)]
+    odd += [] if any(flag.code == "unit" for flag in odd) else ratio_remarks(runs.columns, excluded)
     warned = [*odd, *(low if on_bad == "raise" else [])]
     if on_bad == "drop" and lost:
         left = replace(runs, excluded=excluded, flags=(*low, *later, *odd)).take(np.flatnonzero(~gone))

@@ -21,6 +21,7 @@ UNFINISHED = frozenset({
     "out_of_memory", "cancelled", "canceled", "error", "interrupted", "diverged", "unfinished",
 })  # fmt: skip
 _STATES = ("state", "status", "run_state", "run_status", "job_state")
+_RATIOS = 1e-3, 1e5  # tokens per parameter outside which units are wrong
 # Names of what tells equal settings apart.
 _REPEATS = frozenset({"seed", "run", "run_id", "id", "name", "weight", "replicates", "records", "state", "status"})
 
@@ -178,3 +179,17 @@ def compute_remarks(columns: Mapping[str, np.ndarray], excluded: np.ndarray) -> 
         return []
     return [Flag("compute", "C", tuple(map(int, odd)), f"{rows_text(odd).capitalize()}: C is more than 5 times off what 6 N D says, unlike "
                  "in the other runs; look for a slip in N, D or C.")]  # fmt: skip
+
+
+def ratio_remarks(columns: Mapping[str, np.ndarray], excluded: np.ndarray) -> list[Flag]:
+    """A flag where tokens per parameter are such that one of the two must be in another unit."""
+    if not {"N", "D"} <= set(columns) or any(columns[name].dtype.kind != "f" or columns[name].ndim != 1 for name in "ND"):
+        return []
+    used = ~excluded & (columns["N"] > 0) & (columns["D"] > 0)
+    middle = float(np.median(columns["D"][used] / columns["N"][used])) if used.any() else 1.0
+    if _RATIOS[0] <= middle <= _RATIOS[1]:
+        return []
+    message = (
+        f"D is {middle:.3g} times N in the median run, far outside any practice; pass unit= or scale= for the one that is no plain count."
+    )
+    return [Flag("ratio", "D", (), message)]

@@ -17,6 +17,7 @@ from ..core.table import Note, Table, formatted, number, span
 from ..optimum.many import Optima
 from . import reach
 from .averaged import over_laws
+from .beyond import compute_of_runs, extrapolation
 from .costs import six_nd
 from .diagnosis import explain, profile, slopes, unlimited, valley
 from .known import Known, Source, known
@@ -257,7 +258,9 @@ class Allocation(Answer):
         if np.any(self.unmet):
             share = f"{100 * np.max(self.unmet):.2g} %"
             notes.append(Note(f"{share} of the draws cannot reach a target loss; they count as infinite cost", "unmet"))
-        return notes + reach.sizes(self.inputs, self.observed) + reach.shares(self.inputs, self._shares, bool(self.draws))
+        notes += compute_of_runs(self._known.runs, self.cost)
+        notes += extrapolation(self._known.runs, self._known.law.inputs, {**self._question.common["given"], **self.inputs})
+        return notes + reach.shares(self.inputs, self._shares, bool(self.draws))
 
 
 def _map(tree: Any, row: int, unit: np.ndarray) -> Any:

@@ -19,6 +19,7 @@ from ..fitting.result import Fit
 from ..fitting.uncertainty.draws import Draws
 from ..fitting.uncertainty.intervals import freedom, no_freedom
 from ..posteriors.default_draws import default_draws
+from .beyond import observed
 
 Source = Fit | Draws | tuple[Law, Mapping[str, Any]]
 
@@ -50,10 +51,8 @@ class Known(Shown):
 
     @property
     def observed(self) -> dict[str, float]:
-        """Largest value of every scalar input among the runs."""
-        if self.runs is None:
-            return {}
-        return {name: float(np.max(self.runs[name])) for name in self.law.inputs if self.runs[name].ndim == 1}
+        """Largest value of every scalar input among the runs that were used, and of epochs D/U where a law takes unique tokens."""
+        return {name: float(column.max()) for name, column in observed(self.runs, self.law.inputs).items()}
 
     def leading(self) -> dict[str, np.ndarray]:
         """The point estimate with a leading axis of one."""

@@ -77,13 +77,6 @@ def shares(inputs: Mapping[str, Any], runs: Mapping[str, np.ndarray], widened: b
     return [said for said in found if said is not None]
 
 
-def sizes(inputs: Mapping[str, Any], observed: Mapping[str, float]) -> list[Note]:
-    """A note on inputs of one number beyond the largest of the runs, `observed`; none if there are none."""
-    far = {name: float(np.max(value)) / observed[name] for name, value in inputs.items() if name in observed}
-    said = " and ".join(f"{factor:.3g} times the largest {name} of the runs" for name, factor in far.items() if factor > 1)
-    return [Note(f"extrapolation: up to {said}", "extrapolation")] if said else []
-
-
 def back(low: np.ndarray, high: np.ndarray, h: np.ndarray, mixtures: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """An interval of shares whose optimum h lies beyond the runs, reaching back to the shares of the runs."""
     off, (least, most) = beyond(h, mixtures), ranges(mixtures)

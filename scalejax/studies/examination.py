@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
+import keyword
 import os
+import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..comparison.forecast.columns import meaning, outcome_of
-from ..core.checks import rows_text
+from ..core.checks import COUNTS, rows_text
 from ..core.errors import DataError
 from ..core.laws.domains import Positive
+from ..core.numeric.statistics import spearman
+from ..core.outcomes import less_is_better
 from ..core.runs import Runs
 from ..core.table import Shown, Table, number
+from ..data.cells import PREFIXES, trusted_unit, unit_in_name
 from ..data.readers import load, read_runs
-from ..data.rows import settings
+from ..data.rows import ratio_remarks, settings, state_column
 from ..data.summary import STEPS
+from ..fitting.diagnosis.clusters import Cluster, clusters_of
 from ..zoo import laws as registry
 
 _SIZES = ("N", "D", "C", "U", "lr", "batch")
 _FIRST = ("chinchilla", "kaplan")
 _LINE = 1e-4  # one minus the squared correlation of logarithms below which two inputs lie on one line
+_TAKEN = frozenset(inspect.signature(read_runs).parameters)  # names that no role can have
+_RISING = 0.5  # rank correlation with size from which a target rises
+_FOLLOWS = 0.5  # rank correlation with a size from which a column of numbers is taken to follow it
+_APART = 10  # runs of the smallest group from which groups are worth a fit of their own
 _FAR = 8.0  # robust standard deviations off a smooth surface that make a row suspicious
 
 
@@ -38,6 +49,7 @@ class TableDiagnosis(Shown):
         roles: what laws call a column to what the table calls it.
         varies: column to (smallest, largest, number of values). constant: columns with one value.
         rays: in a sentence each, inputs that move together, and budgets of compute that several sizes share.
+        splits: columns along which the target differs beyond what sizes explain, such as one of two tokenizers, those of most first.
         laws: names of laws that the table can tell the parameters of, as far as counts and rays show.
         missing: what is missing, in a sentence each.
         noise: relative standard deviation of the loss between runs of one setting, None without such. replicates: how many runs share
@@ -53,6 +65,7 @@ class TableDiagnosis(Shown):
     varies: Mapping[str, tuple[float, float, int]]
     constant: tuple[str, ...]
     rays: tuple[str, ...]
+    splits: tuple[str, ...]
     laws: tuple[str, ...]
     missing: tuple[str, ...]
     noise: float | None
@@ -122,6 +135,8 @@ def diagnose(table: Any, target: str = "loss", **options: Any) -> TableDiagnosis
     y = runs[target]
     usable = ~runs.excluded & np.isfinite(y)
     roles = _roles(columns)
+    factors, said = _counted(roles, columns)
+    columns |= {name: columns[name] * factor for name, factor in factors.items()}
     used = usable & np.all([np.isfinite(columns[name]) & (columns[name] > 0) for role, name in roles.items() if role in "NDC"], axis=0)
     varies = {
         name: _spread(c[used])
@@ -133,14 +148,20 @@ def diagnose(table: Any, target: str = "loss", **options: Any) -> TableDiagnosis
     if {"N", "C"} <= set(moving) and "D" not in roles:  # C = 6 N D, until somebody says otherwise
         moving["D"] = moving["C"] / (6 * moving["N"])
     rays, tied = _rays(moving)
-    laws = _laws(moving, tied, int(used.sum())) if (y[used] > 0).all() else ()
+    rises = _rises(moving, y[used], target)
+    laws = _laws(moving, tied, int(used.sum())) if (y[used] > 0).all() and not rises else ()
     noise, replicates = _noise(runs, target, used)
-    suspicious = tuple(flag.message for flag in runs.flags if flag.code not in ("constant", "not-finite")) + _far(
-        moving, y[used], used, runs
-    )
+    surface = _surface(moving, y[used])
+    splits = _splits(runs, np.flatnonzero(used), surface, moving, {target, *roles.values()})
+    said += [flag.message for flag in (*runs.flags, *ratio_remarks(moving, ~used[used])) if flag.code not in ("constant", "not-finite")]
+    if rises:
+        said.append(f"{target} rises with size, and laws of a loss fall: forecast it as it is, or fit what it lacks of its ceiling")
+    said += _far(surface, used, runs, splits)
+    given = {role: (name, factors.get(name, 1.0)) for role, name in roles.items() if role in moving}
     return TableDiagnosis(
-        len(runs), int(used.sum()), target, roles, varies, constant, rays, laws, _missing(runs, columns, roles, target, usable, varies),
-        noise, replicates, suspicious, _next(path, roles, target, laws, tied, moving, isinstance(table, Runs)),
+        len(runs), int(used.sum()), target, roles, varies, constant, (*rays, *map(_split, splits)), tuple(c.column for c in splits), laws,
+        _missing(runs, columns, roles, target, usable, varies), noise, replicates, tuple(dict.fromkeys(said)),
+        _next(path, given, target, laws, tied, moving, splits, rises, isinstance(table, Runs)),
     )  # fmt: skip
 
 
@@ -157,7 +178,7 @@ def _read(table: Any, options: Mapping[str, Any]) -> Runs:
 def _without_target(runs: Runs, why: str, path: str) -> TableDiagnosis:
     numeric = [name for name, c in runs.columns.items() if c.dtype.kind == "f" and c.ndim == 1]
     call = f"sj.diagnose({path}, target={numeric[-1] if numeric else '...'!r})"
-    return TableDiagnosis(len(runs), runs.used, "", _roles(dict.fromkeys(numeric)), {}, (), (), (), (why,), None, 0, (), call)
+    return TableDiagnosis(len(runs), runs.used, "", _roles(dict.fromkeys(numeric)), {}, (), (), (), (), (why,), None, 0, (), call)
 
 
 def _range(name: str, values: tuple[float, float, int], roles: Mapping[str, str]) -> str:
@@ -175,10 +196,28 @@ def _roles(columns: Mapping[str, Any]) -> dict[str, str]:
     """What laws call the columns, the first of several that mean the same."""
     found: dict[str, str] = {}
     for name in columns:
-        role = meaning(name)
+        role = meaning(name) or meaning(unit_in_name(name)[0])
         if role in _SIZES and (role not in found or name == role):
             found[role] = name
     return found
+
+
+def _counted(roles: Mapping[str, str], columns: Mapping[str, np.ndarray]) -> tuple[dict[str, float], list[str]]:
+    """Factors of columns whose name says that they count in millions, and what to say of units."""
+    factors: dict[str, float] = {}
+    said = []
+    for role, name in roles.items():
+        if role in COUNTS and (asked := unit_in_name(name)[1]):
+            word, flag = trusted_unit(role, name, columns[name] * PREFIXES[asked.lower()])
+            factors |= {name: PREFIXES[word.lower()]} if word else {}
+            said += [flag.message] if flag else []
+    return factors, said
+
+
+def _rises(moving: Mapping[str, np.ndarray], y: np.ndarray, target: str) -> bool:
+    """Does the target rise with the size of runs, as a score does?"""
+    sizes = [np.log(moving[x]) for x in (("C",) if "C" in moving else ("N", "D")) if x in moving]
+    return not less_is_better(target) and bool(sizes) and len(y) > 2 and spearman(np.sum(sizes, axis=0), y) > _RISING
 
 
 def _spread(values: np.ndarray) -> tuple[float, float, int]:
@@ -232,31 +271,73 @@ def _noise(runs: Runs, target: str, used: np.ndarray) -> tuple[float | None, int
     return float(np.sqrt(sum(((group - group.mean()) ** 2).sum() for group in groups) / free)), sum(map(len, groups))
 
 
-def _far(moving: Mapping[str, np.ndarray], y: np.ndarray, used: np.ndarray, runs: Runs) -> tuple[str, ...]:
-    """Rows far off a surface of second order in the logarithms, fitted with the least sum of absolute residuals."""
+def _surface(moving: Mapping[str, np.ndarray], y: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Terms (rows, p) of a surface of second order in the logarithms, and what is left by the least sum of absolute residuals."""
     names = [x for x in ("N", "D") if x in moving] or [x for x in ("C",) if x in moving]
     x = [np.log(moving[name]) for name in names]
     x = [(v - v.mean()) / v.std() for v in x]
     terms = [np.ones(len(y)), *x, *(v * v for v in x), *(a * b for a, b in itertools.combinations(x, 2))]
     if not names or len(y) < 2 * len(terms) or (y <= 0).any():
-        return ()
+        return None
     design, target, weight = np.stack(terms, axis=1), np.log(y), np.ones(len(y))
     residual = target
     for _ in range(30):
         half = np.sqrt(weight)[:, None]
         residual = target - design @ np.linalg.lstsq(design * half, target * half[:, 0], rcond=None)[0]
         weight = 1 / np.maximum(np.abs(residual), 1e-4)
+    return design, residual
+
+
+def _splits(
+    runs: Runs,
+    rows: np.ndarray,
+    surface: tuple[np.ndarray, np.ndarray] | None,
+    moving: Mapping[str, np.ndarray],
+    known: Collection[str | None],
+) -> list[Cluster]:
+    """Columns of text, or of few numbers that follow no size, over which residuals of the surface cluster strongly."""
+    if surface is None:
+        return []
+    known = {*known, state_column(runs.columns)}
+    names = [n for n, c in runs.columns.items() if c.ndim == 1 and c.dtype.kind != "O" and n not in known]
+    text = [n for n in names if runs[n].dtype.kind != "f"]
+    few = [n for n in names if n not in text and "loss" not in n.lower() and 1 < len(np.unique(runs[n][rows])) <= len(rows) / 4]
+    few = [n for n in few if all(abs(spearman(runs[n][rows], size)) < _FOLLOWS for size in moving.values())]
+    found = clusters_of(runs, [*text, *few], rows, surface[1], surface[0])
+    return sorted((c for c in found if c.strong and not any(_tells(c, size) for size in moving.values())), key=lambda c: -c.share)
+
+
+def _tells(found: Cluster, size: np.ndarray) -> bool:
+    """Are the groups those of one size each, as names of models are?"""
+    return all(np.ptp(size[found.index == g]) == 0 for g in range(found.groups))
+
+
+def _split(found: Cluster) -> str:
+    """What a column sets apart, in words."""
+    order = np.argsort(found.means)
+    ends = [f"{100 * np.expm1(found.means[g]):+.2g} % of {found.names[g]}" for g in order[[0, -1]]]
+    return (
+        f"{found.groups} groups by {found.column} differ beyond what sizes explain, from {ends[0]} to {ends[1]} "
+        f"(F = {found.F:.3g}, p = {found.p:.1g})"
+    )
+
+
+def _far(surface: tuple[np.ndarray, np.ndarray] | None, used: np.ndarray, runs: Runs, splits: Sequence[Cluster]) -> list[str]:
+    """Rows far off the surface."""
+    if surface is None:
+        return []
+    residual = surface[1]
     scale = max(1.4826 * float(np.median(np.abs(residual))), 1e-3)
     rows = np.flatnonzero(used)[np.abs(residual) > np.maximum(_FAR * scale, 0.05)]
     if not len(rows):
-        return ()
-    kinds = [
+        return []
+    kinds = [c.column for c in splits] or [
         name for name, column in runs.columns.items() if column.dtype.kind not in "fO" and 1 < len(set(column.tolist())) <= len(runs) / 4
     ]
-    if len(rows) > len(y) / 20 and kinds:
-        share = f"{len(rows)} of {len(y)} rows lie far off what sizes alone explain"
-        return (f"{share}; the runs may be of several kinds: fit with by={kinds[0]!r}.",)
-    return (f"{rows_text(rows).capitalize()}: the loss lies far off what runs of similar size show; look at these runs before a fit.",)
+    if len(rows) > len(residual) / 20 and kinds:
+        share = f"{len(rows)} of {len(residual)} rows lie far off what sizes alone explain"
+        return [f"{share}; the runs may be of several kinds: fit with by={kinds[0]!r}."]
+    return [f"{rows_text(rows).capitalize()}: the loss lies far off what runs of similar size show; look at these runs before a fit."]
 
 
 def _missing(
@@ -285,21 +366,38 @@ def _missing(
 
 
 def _next(
-    path: str, roles: Mapping[str, str], target: str, laws: tuple[str, ...], tied: set[str], moving: Mapping[str, np.ndarray], read: bool
-) -> str:
+    path: str, given: Mapping[str, tuple[str, float]], target: str, laws: tuple[str, ...], tied: set[str],
+    moving: Mapping[str, np.ndarray], splits: Sequence[Cluster], rises: bool, read: bool,
+) -> str:  # fmt: skip
     """The call that follows from what was found."""
-    wanted = {role: name for role, name in roles.items() if role in moving}
+    outcome = _word(target) if rises else "loss"
+    kinds = {_word(c.column): c.column for c in splits}
+    wanted = {**{role: name for role, (name, _) in given.items()}, **kinds, outcome: target}
     named = [f"{role}={name!r}" for role, name in wanted.items()]
-    if "D" in moving and "D" not in roles:
-        named.append(f"D='`{roles['C']}` / (6 * `{roles['N']}`)'")
-        read = False
-    named.append(f"loss={target!r}")
-    plain = read or (len(named) == len(wanted) + 1 and all(role == name for role, name in [*wanted.items(), ("loss", target)]))
-    runs = "runs" if read else f"sj.read_runs({path})" if plain else f"sj.read_runs({path}, {', '.join(named)})"
-    if not wanted:
+    plain = all(role == name for role, name in wanted.items())
+    if "D" in moving and "D" not in given:
+        N, times = given["N"]
+        named.insert(-1, f"D='`{given['C'][0]}` / (6 * {f'{times:g} * ' if times != 1 else ''}`{N}`)'")
+        plain = False
+    if unit := _unit(target):
+        named.append(f"unit={unit!r}")
+        plain = False
+    runs = ("runs" if read else f"sj.read_runs({path})") if plain else f"sj.read_runs({'runs' if read else path}, {', '.join(named)})"
+    by = f", by={next(iter(kinds))!r}" if splits and splits[0].counts.min() >= _APART else ""
+    if not given:
         return f"sj.forecast({runs}, at={{...}}, target={target!r})"
     if "chinchilla" in laws:
-        return f"sj.fit('chinchilla', {runs})"
-    if {"N", "D"} <= tied:
-        return f"sj.forecast({runs}, at={{...}}), or add runs off the ray, see sj.next_runs"
-    return f"sj.forecast({runs}, at={{...}})"
+        return f"sj.fit('chinchilla', {runs}{by})"
+    call = f"sj.forecast({runs}, at={{...}}{f', target={outcome!r}' if rises else ''}{by})"
+    return f"{call}, or add runs off the ray, see sj.next_runs" if {"N", "D"} <= tied else call
+
+
+def _word(name: str) -> str:
+    """A column's name as that of a role."""
+    word = re.sub(r"\W+", "_", name.strip()).strip("_")
+    return word if word.isidentifier() and not keyword.iskeyword(word) and word not in _TAKEN else f"column_{word}"
+
+
+def _unit(target: str) -> str:
+    """The unit of a loss that its name says and laws do not take."""
+    return "perplexity" if {"ppl", "perplexity"} & set(re.split(r"[\W_]+", target.lower())) else ""

@@ -523,3 +523,19 @@ def test_a_column_that_powers_cannot_take_is_said():
     assert "left out, because powers cannot take what is zero or negative: dropout" in found.notes
     with pytest.raises(sj.DecisionError, match="None of the laws has an answer: compute=-1"):
         sj.allocate(found, compute=-1)
+
+
+def test_scores_in_percent_are_forecast_as_shares_are():
+    """Their complement is that of 100, which the note says; what else rises has no ceiling, of which so large a forecast warns."""
+    rng = np.random.default_rng(0)
+    N, D = 10 ** rng.uniform(7.5, 9.8, 30), 10 ** rng.uniform(9, 11.3, 30)
+    share = 0.25 + 0.7 / (1 + np.exp(4 * (1.8 + 480 * N**-0.35 + 2085 * D**-0.37 - 2.3)))
+    at = {"N": [1e11], "D": [2e12]}
+    shares, percents, plain = (
+        sj.forecast({"N": N, "D": D, name: values}, at, target=name, laws=["chinchilla"])
+        for name, values in (("accuracy", share), ("mmlu_acc", 100 * share), ("reward", 100 * share))
+    )
+    np.testing.assert_allclose(percents.interval()[1], 100 * np.asarray(shares.interval()[1]), rtol=1e-6)
+    np.testing.assert_allclose(percents.prediction, 100 * shares.prediction, rtol=1e-6)
+    assert "mmlu_acc is taken as per cent, at most 100" in repr(percents) and "per cent" not in repr(shares)
+    assert plain.interval()[1][0] < 100 or "unit={'reward': 'percent'}" in repr(plain)

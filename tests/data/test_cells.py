@@ -284,3 +284,31 @@ def test_steps_and_schedules_that_are_text():
     for wrong in ({"a": "cosine"}, "cosine", 3):
         with pytest.raises(sj.DataError, match=r"schedule(s=| is )'?(cosine|3).*array"):
             sj.read_curves({"a": {"step": [0, 1], "loss": [3.0, 2.9]}}, schedules=wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "factor", "said"),
+    [
+        ("params (M)", [32.0, 6217.0], 1e6, "read in millions"), ("params_m", [32.0, 6217.0], 1e6, "read in millions"),
+        ("model size in billions", [0.1, 70.0], 1e9, "read in billions"), ("params [B]", ["1.3B", "7"], 1e9, "read in billions"),
+        ("params_m", [3e8, 7e9], 1, ""), ("params", [3e8, 7e9], 1, ""), ("params_k", [3e5, 7e6], 1, "names thousands"),
+        ("params (M)", [3e9, 7e10], 1, "names millions"),
+    ],
+)  # fmt: skip
+def test_a_unit_in_the_name_of_a_column(name, values, factor, said):
+    """It is believed where nobody would have as many, asked about where either may be meant, and never goes before scale=."""
+    table = {name: values, "loss": [3.0, 2.5]}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        runs = sj.read_runs(table, N=name, loss="loss")
+    plain = [1.3 if v == "1.3B" else float(v) for v in values]
+    np.testing.assert_allclose(runs["N"], np.asarray(plain) * factor, rtol=1e-12)
+    assert said in repr(runs) and bool(caught) == said.startswith("names")
+    given = sj.read_runs({name: plain, "loss": [3.0, 2.5]}, N=name, loss="loss", scale={"N": 1e9})
+    np.testing.assert_allclose(given["N"], np.asarray(plain) * 1e9, rtol=1e-12)
+    assert not given.flags
+
+
+def test_tokens_per_parameter_that_no_units_allow():
+    with pytest.warns(sj.DataWarning, match=r"D is 2e\+07 times N in the median run, far outside any practice"):
+        sj.read_runs({"N": [1e3, 4e3, 2e3], "D": [2e10, 8e10, 4e10], "loss": [3.0, 2.5, 2.8]})

@@ -155,3 +155,26 @@ def test_a_target_loss_under_a_cap():
     )
     assert spent.inputs["width"] == 1.0 and spent.left_out == ("width=100",)  # 6e21 FLOPs at most
     assert "choices-left-out" in [note["code"] for note in spent.table().to_dict()["notes"] if isinstance(note, dict)]
+
+
+def test_the_extrapolation_speaks_of_every_input_and_of_epochs():
+    law = sj.laws.data_constrained
+    rng = np.random.default_rng(0)
+    N, D = 10 ** rng.uniform(7.5, 9.5, 60), 10 ** rng.uniform(9, 11, 60)
+    runs = sj.simulate(law, law.published["muennighoff2023"], N=N, D=D, U=D / rng.uniform(1, 4, 60), noise=0.003)
+    plan = sj.allocate(sj.fit(law, runs), compute=1e22, U=1e9)
+    times = plan.D / 1e9 / (runs["D"] / runs["U"]).max()
+    assert times > 60 and f"{times:.3g} times the largest D/U (epochs) of the runs" in repr(plan)
+    inside = sj.allocate(plan._known.fit, compute=6 * 1e9 * 2e10, U=1e10, bounds={"N": (5e8, 2e9)})
+    assert "extrapolation" not in repr(inside)
+
+
+def test_compute_of_the_runs_that_is_not_six_nd_is_said():
+    rng = np.random.default_rng(0)
+    N, D = 10 ** rng.uniform(7.5, 10, 60), 10 ** rng.uniform(9, 11.5, 60)
+    runs = sj.simulate(CHINCHILLA, CHINCHILLA.published["besiroglu2024"], N=N, D=D, noise=0.003)
+    plan = sj.allocate(sj.fit(CHINCHILLA, runs.with_columns(C=9 * N * D)), compute=1e21)
+    assert "C of the runs is 9 N D" in repr(plan) and "pass cost=lambda N, D: 9 * N * D" in repr(plan)
+    again = sj.allocate(plan._known.fit, compute=1.5e21, cost=lambda N, D: 9 * N * D)
+    assert "C of the runs" not in repr(again) and again.N == pytest.approx(plan.N, rel=1e-6)
+    assert "C of the runs" not in repr(sj.allocate(sj.fit(CHINCHILLA, runs.with_columns(C=6.5 * N * D)), compute=1e21))

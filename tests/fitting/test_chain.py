@@ -664,3 +664,38 @@ def test_a_fit_can_be_asked_again(answers, table, kind):
     assert again.asked_again == f.asked_again and again.noise == f.noise
     for name, value in f.params.items():
         np.testing.assert_array_equal(again.params[name], value)
+
+
+@sj.law(output="accuracy", k=sj.Positive(0.5, 50), m=sj.Positive(0.5, 5))
+def task(nll, *, k, m):
+    """A quarter by chance, all at low losses."""
+    return 0.25 + 0.75 * jax.nn.sigmoid(-k * (nll - m))
+
+
+@pytest.mark.filterwarnings("ignore::scalejax.core.errors.ConvergenceWarning")  # laws that say nothing run away
+@pytest.mark.filterwarnings("ignore::scalejax.core.errors.IdentifiabilityWarning")
+@pytest.mark.parametrize(("rows", "n"), [(300, 1), (40, 10), (12, 200)])
+def test_counts_are_judged_by_what_the_right_law_could_reach(rows, n):
+    """R² of the right law is 0.1 where every row is one answer; laws that say nothing of as few answers stay poor."""
+    g = np.random.default_rng(0)
+    x = g.uniform(2, 3, rows)
+    right = 0.25 + 0.75 / (1 + np.exp(4 * (x - 2.5)))
+    for p, level in ((right, "good"), (np.full(rows, 0.6), "poor"), (1.25 - right, "poor")):
+        table = {"nll": x, "accuracy": g.binomial(n, p) / n, "n": np.full(rows, float(n))}
+        fit = sj.fit(task, table, loss=sj.binomial("n"), unidentified="warn")
+        assert fit.verdict.level == level, (level, fit.verdict)
+        assert not any(word in str(fit) for word in ("residual target", "observed share", "stage index"))
+        assert n < 100 or p[0] != 1.25 - right[0] or "the law can only fall with nll, and accuracy rises" in str(fit)
+
+
+@pytest.mark.parametrize(("n", "p"), [(1, 0.02), (7, 0.5), (300, 0.004), (100_000, 0.0001), (5000, 0.4)])
+def test_moments_of_deviances_of_counts(n, p):
+    from scipy.stats import binom
+
+    from scalejax.fitting.objective.counts import deviance_moments, deviance_residual
+
+    k = np.arange(min(n, 4000) + 1)
+    mass, deviance = binom.pmf(k, n, p), np.asarray(deviance_residual(k / n, n, p)) ** 2
+    mean = mass @ deviance
+    found = deviance_moments(np.asarray([float(n)]), np.asarray([p]))
+    np.testing.assert_allclose(np.ravel(found), [mean, mass @ deviance**2 - mean**2], rtol=1e-6 if n * p < 49 else 0.01)

@@ -274,3 +274,16 @@ def test_a_saved_fit_keeps_its_verdict(small, tmp_path):
     assert str(sj.load_fit(tmp_path / "fit.json").verdict) == str(fit.verdict) == "doubtful (baseline, outliers)"
     fit.diagnosis.without.save(tmp_path / "without.json")
     assert sj.load_fit(tmp_path / "without.json").runs.flags[-1].code == "outlier"
+
+
+def test_a_law_that_ignores_an_input_is_not_said_to_rise():
+    g = np.random.default_rng(0)
+    N, D = 10 ** g.uniform(7.5, 9.8, 40), 10 ** g.uniform(9, 11.3, 40)
+
+    @sj.law(a=sj.Positive(), b=sj.Positive())
+    def mine(N, D, *, a, b):
+        """Without D."""
+        return a + N**-b
+
+    fit = sj.fit(mine, {"N": N, "D": D, "loss": 1.8 + 480 * N**-0.35 + 2085 * D**-0.37}, unidentified="warn")
+    assert "the law does not change with D, along which loss falls" in str(fit) and "can only" not in str(fit)

@@ -96,3 +96,38 @@ def test_the_verbs(tmp_path, capsys):
         assert main(words) == 2
         error = capsys.readouterr().err
         assert error.startswith("scalejax: ") and wrong in error and error.count("\n") == 1
+
+
+def test_a_column_along_which_the_loss_splits_is_named_and_kept():
+    """Losses of one of two tokenizers are 8 % higher; a column that follows the sizes, names of models and seeds split nothing."""
+    rng = np.random.default_rng(0)
+    n, d = 10 ** rng.uniform(7.5, 9.8, 40), 10 ** rng.uniform(9, 11.3, 40)
+    mixed = np.arange(40) % 2 == 1
+    table = {"params": n, "tokens": d, "tokenizer set": np.where(mixed, "llama3", "gpt2"), "seed": np.arange(40.0) // 10}
+    table |= {"depth": np.round(np.log(n)), "model": np.round(np.log2(n)).astype(int).astype(str)}
+    loss = np.asarray(LAW(n, d, **LAW.published["besiroglu2024"])) * np.exp(0.005 * rng.standard_normal(40))
+    found = sj.diagnose({**table, "val_loss": loss * np.where(mixed, 1.08, 1.0)})
+    assert found.splits == ("tokenizer set",) and "2 groups by tokenizer set" in repr(found)
+    fitted = eval(found.next, {"sj": sj, "table": {**table, "val_loss": loss * np.where(mixed, 1.08, 1.0)}})
+    assert fitted.groups == ["gpt2", "llama3"] and fitted.verdict.good
+    assert sj.diagnose({**table, "val_loss": loss}).splits == () and "by=" not in sj.diagnose({**table, "val_loss": loss}).next
+
+
+def test_what_rises_is_forecast_and_perplexity_is_read_as_such():
+    rising = sj.diagnose({"N": N, "D": D, "accuracy": 3.9 - LOSS}, target="accuracy")
+    assert rising.laws == () and rising.next == "sj.forecast(sj.read_runs(table), at={...}, target='accuracy')"
+    assert any("accuracy rises with size, and laws of a loss fall" in text for text in rising.suspicious)
+    table = {"params": N, "tokens": D, "val_ppl": np.exp(LOSS)}
+    fitted = eval(sj.diagnose(table, target="val_ppl").next, {"sj": sj, "table": table})
+    np.testing.assert_allclose(fitted.observed, LOSS, rtol=1e-12)
+
+
+def test_units_in_names_of_columns_are_read():
+    table = {"params (M)": N / 1e6, "tokens_b": D / 1e9, "loss": LOSS}
+    found = sj.diagnose(table)
+    assert found.roles == {"N": "params (M)", "D": "tokens_b"} and found.varies["tokens_b"][:2] == pytest.approx((1e9, 1e11))
+    runs = eval(found.next, {"sj": sj, "table": table}).runs
+    np.testing.assert_allclose([runs["N"], runs["D"]], [N, D], rtol=1e-12)
+    assert any("D is 1e+08 times N" in text for text in sj.diagnose({"params": N / 1e6, "tokens": D, "loss": LOSS}).suspicious)
+    C = {"params (M)": N / 1e6, "flops": 6 * N * D, "loss": LOSS}
+    np.testing.assert_allclose(eval(sj.diagnose(C).next, {"sj": sj, "table": C}).runs["D"], D, rtol=1e-12)

@@ -78,8 +78,8 @@ def forecast(
     Args:
         runs: a table as for `read_runs`; columns may have any names.
         at: the points to forecast: a mapping of inputs to numbers or arrays, or a table with the same columns.
-        target: the column to forecast. Falling outcomes such as losses and errors are described as they are; rising shares as their
-            complement and other rising ones as their reciprocal, so that laws can fall.
+        target: the column to forecast. Falling outcomes such as losses and errors are described as they are; rising shares, and
+            scores in per cent, as their complement and other rising ones as their reciprocal, so that laws can fall.
         inputs: the columns that it depends on; default all other numeric ones that the points have, too. Columns of shares that sum to one
             are a mixture.
         laws: laws or names to average; default all of the zoo that the columns can serve, and sums of powers of them.
@@ -184,7 +184,7 @@ class Evidence(NamedTuple):
 
 def evidence(columns: Columns, rolling: Origins, laws: Any, seed: int, progress: Callable[[int, int], None] | None) -> Evidence:
     """Fit all laws from all origins, weigh them, and average what they say."""
-    link, values = outcome(columns.y, rises(columns, rolling))
+    link, values = outcome(columns.y, rises(columns, rolling), columns.target)
     unit = unit_of(link, values)
     said = _predict(columns, rolling, link, values, unit, laws, seed, progress)
     observed, groups, none = on_scale(values, link, 1.0, unit), max(len(columns.groups), 1), np.empty(0)

@@ -16,7 +16,7 @@ from ...core.progress import Progress, reporter
 from ...core.table import Shown, Table, number
 from .averaging import Evidence, evidence, forecast, rises
 from .columns import beyond, make_columns, number_of, outcome_of, table_of
-from .members import returned
+from .members import described
 from .metrics import Scores, scores
 from .origins import make_origins
 from .result import Forecast
@@ -160,7 +160,7 @@ def backtest(
 
 def _trials(split: str, told: Evidence, observed: np.ndarray, target: str, level: float) -> list[Trial]:
     """The average, and every law alone, at a split."""
-    on_scale = observed / told.unit if told.link == "linear" else np.log(returned(told.link, observed))
+    on_scale = observed / told.unit if told.link == "linear" else np.log(described(told.link, observed))
     better_up, known, out = rises(told.columns, told.rolling), len(told.columns.y), []
     weights = told.forecast("learned", target, 0.0).weights
     for law in (AVERAGE, *told.laws):

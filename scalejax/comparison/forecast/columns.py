@@ -16,7 +16,7 @@ from ...core.table import Shown
 from ...data.readers import read_columns
 from ...fitting.objective.groups import label
 
-Link = Literal["log", "linear", "reciprocal", "complement"]
+Link = Literal["log", "linear", "reciprocal", "complement", "percent"]
 _SUM = 5e-3  # how far shares of a mixture may be from summing to one
 # What laws call a column, by what tables call it.
 _NAMES = {

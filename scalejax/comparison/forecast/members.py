@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -43,6 +44,8 @@ _CURVES: dict[str, dict[str, Any]] = {
     },
 }
 UNIT = Positive(1e-3, 1e3)
+_PERCENT = frozenset({"percent", "pct", "percentage"})
+_SCORES = frozenset({"accuracy", "accuracies", "acc", "score", "scores", "success", "f1", "em"})
 _SIZES = {"break": 1}
 _ROOM = 100.0  # how far plausible ranges of a law in the table's units reach from its parameters, as a factor
 
@@ -80,21 +83,38 @@ class Candidates(Shown):
         return Runs({**columns, **(group or {})})
 
 
-def outcome(y: np.ndarray, rising: bool) -> tuple[Link, np.ndarray]:
-    """On which scale laws describe a target, and its values there: falling and positive.
+def outcome(y: np.ndarray, rising: bool, name: str = "") -> tuple[Link, np.ndarray]:
+    """On which scale laws describe a target of this name, and its values there: falling and positive.
 
-    Losses and errors are taken as they are, with relative errors; rising shares as their complement; what else rises as its reciprocal,
-    so that a sum of falling powers is a saturating rise; and what has no sign as it is, with absolute errors.
+    Losses and errors are taken as they are, with relative errors; rising shares and per cents as their complement; what else rises as its
+    reciprocal, so that a sum of falling powers is a saturating rise; and what has no sign as it is, with absolute errors.
     """
+    if rising and (y >= 0).all():
+        link: Link = "percent" if in_percent(y, name) else "complement"
+        if (described(link, y) > 0).all():
+            return link, described(link, y)
     if (y <= 0).any():
-        return ("complement", 1 - y) if rising and (y >= 0).all() and (y < 1).all() else ("linear", y)
-    if not rising:
-        return "log", y
-    return ("complement", 1 - y) if (y < 1).all() else ("reciprocal", 1 / y)
+        return "linear", y
+    return ("reciprocal", 1 / y) if rising else ("log", y)
+
+
+def described(link: Link, y: np.ndarray) -> np.ndarray:
+    """A target on the scale of laws."""
+    if link == "percent":
+        return 1 - y / 100
+    return 1 - y if link == "complement" else 1 / y if link == "reciprocal" else y
+
+
+def in_percent(y: np.ndarray, name: str) -> bool:
+    """Does a column count in per cent? Its name says so, or it is a score of more than 1."""
+    words = set(re.split(r"[\W_]+", name.lower()))
+    return bool((y <= 100).all()) and ("%" in name or not words.isdisjoint(_PERCENT) or (y.max() > 1 and not words.isdisjoint(_SCORES)))
 
 
 def returned(link: Link, value: np.ndarray) -> np.ndarray:
     """The target from values on the scale of laws."""
+    if link == "percent":
+        return 100 * (1 - value)
     return 1 - value if link == "complement" else 1 / value if link == "reciprocal" else value
 
 

@@ -55,7 +55,7 @@ class Forecast(LawAverage, Shown):
 
     Attributes:
         target: the column. at: input to its values at the points. group: the group of every point, empty without groups.
-        link: how laws describe the target: as it is ("log", "linear"), its complement or its reciprocal.
+        link: how laws describe the target: as it is ("log", "linear"), its complement (per cent as shares) or its reciprocal.
         weights: law to weight, heaviest first; the mean over groups. weights_by_group: the same of every group.
         origins: how the forecasts of earlier origins did.
         axis: what is large, "" where the points lie among the runs. size, asked: its log10 for the runs and the points.
@@ -173,6 +173,12 @@ class Forecast(LawAverage, Shown):
             Note(self.verdict, "past-errors", "info"),
             f"Average of {len(self.weights)} laws fitted to {self.runs} runs in {self.seconds:.1f} s; heaviest: {best}.",
         ]
+        if self.link == "percent":
+            said = f"{self.target} is taken as per cent, at most 100; divide it by its ceiling if that is another."
+            notes.append(Note(said, "percent", "info"))
+        elif self.link == "reciprocal" and np.max(self.columns.y) <= 100 < np.max(high):
+            said = f"{self.target} has no ceiling here; if it is in per cent, read it with unit={{{self.target!r}: 'percent'}}."
+            notes.append(Note(said, "percent"))
         notes += [Note(f"{said[0].upper()}{said[1:]}.", "left-out") for said in self.notes]
         return Table(head, rows, f"Forecast of {self.target}", notes, ends=(_SHOWN, 0))
 

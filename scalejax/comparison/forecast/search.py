@@ -123,7 +123,7 @@ def search(
         raise FitError(f"keep={keep!r} must be a whole number of at least 1.")
     columns = make_columns(runs, beyond(table_of(runs)[0]) if at is None else at, target, inputs, by)
     rolling = make_origins(columns, scale, seed)
-    link, values = outcome(columns.y, rises(columns, rolling))
+    link, values = outcome(columns.y, rises(columns, rolling), columns.target)
     scalars = columns.scalars
     if link not in ("log", "linear") or not scalars or len(scalars) > _INPUTS:
         raise FitError(

@@ -15,6 +15,7 @@ from ...core.laws.law import Law
 from ...core.numeric.precision import double
 from ...core.table import number
 from ..diagnosis import Diagnosis
+from ..diagnosis.groups import Counts
 from ..predict import Points, evaluate, inputs_by_name
 from ..request import Request
 from ..result import Fit
@@ -119,7 +120,8 @@ class ChainFit(Fit):
     @cached_property
     def diagnosis(self) -> Diagnosis:
         """What speaks against the fit, of the stacked regression; rows are those of `runs`."""
-        return Diagnosis(self.regression, self._expected)
+        expected = self._expected
+        return Diagnosis(self.regression, expected, None if expected is None else self._counts(expected), self)
 
     @property
     def _expected(self) -> Request | None:
@@ -132,6 +134,13 @@ class ChainFit(Fit):
             here = self.stacked.stage == k
             share[here] = fitted_values(self._joint, self.request, self.theta, name)[here]
         return replace(self.request, runs=self.request.runs.with_columns(**{SHARE: share})) if counted else None
+
+    def _counts(self, expected: Request) -> Counts:
+        """The rows of counts, with the probabilities that are expected."""
+        columns, counted = self.stacked.columns, np.asarray([self.asked.each[name].counts for name in self.chain.outputs])
+        stage = self.stacked.stage
+        outcome = np.where(counted[stage], stage, -1)
+        return Counts(outcome, columns[SHARE], columns[TRIALS], expected.runs[SHARE], expected.runs[UNIT])
 
     @cached_property
     @double

@@ -16,7 +16,7 @@ from .groups import Described
 if TYPE_CHECKING:
     from ..result import Fit
 
-GOOD, POOR = 0.9, 0.5  # R² that a good fit reaches, and below which a law says little more than a constant
+GOOD, POOR = 0.9, 0.5  # share of what a law could explain that a good fit does, and below which it says little more than a constant
 _DRAWS = 64  # of the parameters over their plausible ranges
 _MONOTONE = 0.5  # rank correlation from which the runs are said to rise or fall
 _JUMP, _FLAT = 0.3, 0.02  # shares of the law's range: of a step inside a gap between runs, and of what happens beside it
@@ -24,29 +24,37 @@ _NAMED = 4
 
 
 def said(fit: Fit, groups: Sequence[Described]) -> list[str]:
-    """A sentence where R² is low, with why if that can be told."""
-    low = sorted((g for g in groups if g.r_squared < GOOD), key=lambda g: g.r_squared)
+    """A sentence where the law explains little of what a law could, with why if that can be told."""
+    low = sorted((g for g in groups if g.explained < GOOD), key=lambda g: g.explained)
     if not low:
         return []
     worst = low[0]
     if len(groups) == 1:
         said = f"R² is {round(worst.r_squared, 2) + 0.0:.2f} against a constant"
+        said += f", where counts let a law reach {worst.reachable:.2f}" if worst.explained > 0 and worst.reachable < GOOD else ""
     else:
         named = ", ".join(f"{g.name} ({g.r_squared:.2f})" for g in low[:_NAMED])
         more = f" and {len(low) - _NAMED} more" if len(low) > _NAMED else ""
         said = f"R² against a constant is below {GOOD:g} in {len(low)} of {len(groups)} groups, {named}{more}"
-    if all(g.r_squared_without >= GOOD for g in low):
+    if all(g.explained_without >= GOOD for g in low):
         return [f"{said}, but not without the outliers named below ({min(g.r_squared_without for g in low):.3f})."]
-    if worst.r_squared >= POOR:
+    if worst.explained >= POOR:
         return [f"{said}: the law leaves much of what differs between the runs to noise, or misses it."]
     return [f"{said}: {_opposed(fit) or 'the law says little more of the runs than their mean does.'}"]
 
 
+def hopeless(groups: Sequence[Described]) -> bool:
+    """Is there a group of which the law says little more than a constant, also without outliers?"""
+    return any(g.explained < POOR and not g.explained_without >= POOR for g in groups)
+
+
 def _opposed(fit: Fit) -> str:
-    """Why no parameters help: the law can only fall along an input and the runs rise, or the other way round."""
-    law, runs, used = fit.law, fit.runs, ~fit.runs.excluded
-    if any(runs[name].ndim > 1 for name in (*law.inputs, law.output)):
+    """Why no parameters help: the law can only fall along an input and the runs rise, or the other way round, or it ignores the input."""
+    request, runs = fit.view({})[0], fit.runs
+    law = request.law
+    if law.output not in runs or any(runs[name].ndim > 1 for name in (*law.inputs, law.output)):
         return ""
+    used = ~runs.excluded & np.isfinite(runs[law.output])  # of a chain a run may not show every outcome
     y = runs[law.output][used]
     for name in law.inputs:
         x = np.unique(runs[name][used])
@@ -60,14 +68,16 @@ def _opposed(fit: Fit) -> str:
         if fit.groups:
             given["group"] = np.full(len(grid), fit.groups[0])
         points = make_starts(fit.request.layout, _DRAWS, 0)
-        values = evaluate(fit.request, np.repeat(points[:, None], fit.theta.shape[1], axis=1), given)
-        steps = np.diff(values, axis=1) * np.sign(rises)
-        if np.isfinite(values).all() and (steps <= 1e-12 * np.abs(values[:, 1:])).all():
+        values = evaluate(request, np.repeat(points[:, None], fit.theta.shape[1], axis=1), given)
+        steps, rounding = np.diff(values, axis=1) * np.sign(rises), 1e-12 * np.abs(values[:, 1:])
+        if np.isfinite(values).all() and (steps <= rounding).all():
             can, do = ("fall", "rises") if rises > 0 else ("rise", "falls")
             ends = [number(v, 3) for v in y[np.argsort(runs[name][used])[[0, -1]]]]
-            return f"the law can only {can} with {name}, and {law.output} {do}, from {ends[0]} to {ends[1]}. Fit a law that {do}" + (
-                f", or 1 - {law.output} if it is an accuracy." if 0 <= y.min() and y.max() <= 1 else "."
-            )
+            seen = f"{law.output} {do}, from {ends[0]} to {ends[1]}. Fit "
+            if (np.abs(steps) <= rounding).all():
+                return f"the law does not change with {name}, along which {seen}a law that uses {name}."
+            turned = f", or 1 - {law.output} if it is an accuracy" if 0 <= y.min() and y.max() <= 1 else ""
+            return f"the law can only {can} with {name}, and {seen}a law that {do}{turned}."
     return ""
 
 

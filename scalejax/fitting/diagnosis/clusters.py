@@ -22,7 +22,7 @@ from ...core.checks import rows_text
 from ...core.runs import Runs
 from ..objective.groups import label
 from ..request import Request
-from ..uncertainty.residuals import Rows, scaled, share
+from ..uncertainty.residuals import WINSOR, Rows, robust_scale, scaled, share
 
 FLAGGED = 2e-3  # probability, times the columns tried, below which clustering is said
 STRONG = 1e-3, 0.25  # the same, and the share of the variance, beyond which a column names the units of resampling
@@ -94,17 +94,36 @@ def clusters(request: Request, sets: Sequence[Rows]) -> tuple[Cluster, ...]:
     if not sets or any(s.exact for s in sets):
         return ()
     rows = np.concatenate([s.row[s.counted] for s in sets])
-    tried = list(_partitions(request, rows))
-    parts = [scaled(s) for s in sets]
-    found = [cluster(part, sets, parts, len(tried)) for part in tried]
-    return tuple(sorted((c for c in found if c is not None), key=lambda c: (c.p, -c.share)))
-
-
-def _partitions(request: Request, rows: np.ndarray) -> Iterator[Partition]:
-    """The columns worth a test at these rows; columns that divide the runs alike go by the first of them: text, inputs, others."""
     law, runs = request.law, request.runs
     names = [name for name in runs.names if name not in (*law.outcomes, "weight")]
     names.sort(key=lambda name: (runs[name].dtype.kind == "f", name not in law.inputs))  # stable
+    return _clusters(runs, names, rows, mean_residuals(sets), [scaled(s) for s in sets])
+
+
+def mean_residuals(sets: Sequence[Rows]) -> np.ndarray:
+    """Of every run that counts, over its outputs."""
+    return np.concatenate([s.residual[s.counted].sum(axis=1) / (s.weight[s.counted] > 0).sum(axis=1) for s in sets])
+
+
+def clusters_of(runs: Runs, names: Sequence[str], rows: np.ndarray, residual: np.ndarray, design: np.ndarray) -> tuple[Cluster, ...]:
+    """The same over these columns, of residuals of any regression on a `design` (rows, p) at these rows of the runs."""
+    scale = robust_scale(residual, design.shape[1])
+    if not scale > 0:
+        return ()
+    return _clusters(runs, names, rows, residual, [(np.clip(residual / scale, -WINSOR, WINSOR), np.linalg.qr(design)[0])])
+
+
+def _clusters(
+    runs: Runs, names: Sequence[str], rows: np.ndarray, raw: np.ndarray, parts: Sequence[tuple[np.ndarray, np.ndarray]]
+) -> tuple[Cluster, ...]:
+    """Of residuals as they are, and set by set scaled and with what the fit can follow."""
+    tried = list(_partitions(runs, names, rows))
+    found = [cluster(part, raw, parts, len(tried)) for part in tried]
+    return tuple(sorted((c for c in found if c is not None), key=lambda c: (c.p, -c.share)))
+
+
+def _partitions(runs: Runs, names: Sequence[str], rows: np.ndarray) -> Iterator[Partition]:
+    """The columns worth a test at these rows; columns that divide the runs alike go by the first of them."""
     alike: dict[bytes, list[str]] = {}
     kept: dict[bytes, tuple[tuple[str, ...], np.ndarray]] = {}
     for name in names:
@@ -150,7 +169,7 @@ def _equal_numbers(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return index, np.unique(index, return_index=True)[1]
 
 
-def cluster(part: Partition, sets: Sequence[Rows], data: Sequence[tuple[np.ndarray, np.ndarray]], tried: int) -> Cluster | None:
+def cluster(part: Partition, raw: np.ndarray, data: Sequence[tuple[np.ndarray, np.ndarray]], tried: int) -> Cluster | None:
     """The analysis of variance over one column; None where groups and fit leave no degree of freedom."""
     from scipy.special import fdtrc
 
@@ -168,7 +187,6 @@ def cluster(part: Partition, sets: Sequence[Rows], data: Sequence[tuple[np.ndarr
     share = float(1 - max(after / spare, 0.0) / (before / free))
     p = min(float(fdtrc(extra, spare, F)) * tried, 1.0)
     counts = np.bincount(part.index, minlength=len(part.names))
-    raw = np.concatenate([s.residual[s.counted].sum(axis=1) / (s.weight[s.counted] > 0).sum(axis=1) for s in sets])
     scaled = np.concatenate([y for y, _ in data])
     means, standing = (np.bincount(part.index, v, len(counts)) / counts for v in (raw, scaled))
     odd = tuple(part.names[g] for g in _odd(standing, counts))

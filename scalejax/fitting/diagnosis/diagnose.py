@@ -32,10 +32,14 @@ class Diagnosis:
         fit: the fit.
         expected: the same regression with every observation where the law predicts it, if derivatives depend on observations (counts):
             those at the noise itself would pass for a direction that the fit cannot follow.
+        counts: which of its runs were counted, if any were.
+        asked: the fit in the words of its user, where `fit` is the regression behind it.
     """
 
     fit: Fit
     expected: Request | None = None
+    counts: groups.Counts | None = None
+    asked: Fit | None = None
 
     @cached_property
     @double
@@ -93,7 +97,7 @@ class Diagnosis:
         """How well the law describes every group, or all runs: status, agreeing starts, R² against a constant, median residual."""
         found = self.outliers
         others = rows_of(self.fit.request, found.theta) if len(found) else self.rows
-        return groups.described(self.fit, self.rows, others, found.rows)
+        return groups.described(self.fit, self.rows, others, found.rows, self.counts)
 
     def __repr__(self) -> str:
         return "\n".join([f"{self.fit.law.name}: {self.verdict}", self.table().text(), *(f"{r.code}: {r.message}" for r in self.remarks)])
@@ -106,10 +110,10 @@ class Diagnosis:
     @double
     def remarks(self) -> tuple[Remark, ...]:
         """What speaks against the fit, most basic first."""
-        hopeless = any(g.r_squared < baseline.POOR and not g.r_squared_without >= baseline.POOR for g in self.groups)
+        hopeless = baseline.hopeless(self.groups)
         found = [
             *self._of_search(),
-            *(Remark("baseline", s, grave=hopeless) for s in baseline.said(self.fit, self.groups)),
+            *(Remark("baseline", s, grave=hopeless) for s in baseline.said(self.asked or self.fit, self.groups)),
             *(Remark("step", s) for s in baseline.stepped(self.fit)),
         ]
         if hopeless and len(self.rows) == 1:  # what is far from a law that describes nothing is not an outlier

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core.runs import Runs
 from ..uncertainty.residuals import Rows, scaled
-from .clusters import Cluster, Partition, cluster, coded
+from .clusters import Cluster, Partition, cluster, coded, mean_residuals
 from .trends import FLAGGED, Trend, trend
 
 
@@ -33,12 +33,12 @@ def unused(columns: Mapping[str, np.ndarray], sets: Sequence[Rows]) -> tuple[Unu
     if not columns or not sets or any(s.exact for s in sets):
         return ()
     rows, data, runs = np.concatenate([s.row[s.counted] for s in sets]), [scaled(s) for s in sets], Runs(dict(columns))
-    tried, found = 2 * len(columns), []
+    raw, tried, found = mean_residuals(sets), 2 * len(columns), []
     for name in columns:
         values, named = runs[name][rows], coded(runs, name, rows)
         groups = named is not None and 2 <= len(named[0]) <= len(rows) / 2
         tests: list[Cluster | Trend | None] = (
-            [cluster(Partition(name, (), *named, False), sets, data, tried)] if named is not None and groups else []
+            [cluster(Partition(name, (), *named, False), raw, data, tried)] if named is not None and groups else []
         )
         tests += [trend(name, values, data, tried)] if values.dtype.kind == "f" else []
         best = min((t for t in tests if t is not None), key=lambda t: t.p, default=None)

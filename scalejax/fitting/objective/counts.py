@@ -11,6 +11,7 @@ import numpy as np
 from .losses import Squared
 
 EDGE = 1e-12  # how near a predicted probability may come to 0 and 1: no law says that something cannot happen at all
+_WINDOW, _BLOCK = 140, 2**14  # counts around the mean that carry a deviance, ten standard deviations of a variance of 50; rows at a time
 _NEAR = 1e-2  # below this a series is as exact as the formula, and keeps the digits that the formula loses
 
 
@@ -91,3 +92,27 @@ def overdispersion(y: np.ndarray, n: np.ndarray, p: np.ndarray, weight: np.ndarr
         middle = 0.5 * (low + high)
         low, high = (middle, high) if np.sum(square / (1 + (n - 1) * middle)) > freedom else (low, middle)
     return 0.5 * (low + high)
+
+
+def deviance_moments(n: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance of the deviance of every count of n trials at its probability p; of a squared normal from a variance of 50."""
+    p = np.clip(p, EDGE, 1 - EDGE)
+    mean, variance = np.ones(len(p)), np.full(len(p), 2.0)
+    few = np.flatnonzero(n * p * (1 - p) < _WINDOW**2 / 400)
+    for part in np.split(few, range(_BLOCK, len(few), _BLOCK)):
+        mean[part], variance[part] = _summed_moments(n[part, None], p[part, None])
+    return mean, variance
+
+
+def _summed_moments(n: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The sums over counts that carry weight, of columns (rows, 1)."""
+    from scipy.special import gammaln, xlog1py, xlogy
+
+    first = np.maximum(np.round(n * p) - _WINDOW // 2, 0)
+    k = first + np.arange(min(_WINDOW, n.max(initial=0)) + 1)
+    inside, k = k <= n, np.minimum(k, n)
+    log = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1) + xlogy(k, p) + xlog1py(n - k, -p)
+    weight = np.where(inside, np.exp(log), 0.0)
+    deviance = 2 * (xlogy(k, k / (n * p)) + xlogy(n - k, (n - k) / (n * (1 - p))))
+    mean = np.sum(weight * deviance, axis=1)
+    return mean, np.maximum(np.sum(weight * deviance**2, axis=1) - mean**2, 0.0)

@@ -14,7 +14,7 @@ from ..solvers.system import places
 from .second_order import block_derivatives, blocks_of, derivatives
 from .sums import row_curvature
 
-_WINSOR = 3.0  # robust standard deviations
+WINSOR = 3.0  # robust standard deviations
 _ROUNDING = 1e-9  # relative residuals that are taken for rounding errors
 _LARGE = 2**27  # numbers of a matrix of derivatives, beyond which a joint fit goes without,
 _LARGE_CROSSED = 2**22  # where columns of groups cross earlier: each row depends on few of very many parameters
@@ -91,7 +91,7 @@ def scaled(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     for g in np.unique(rows.group[keep]):
         mine = rows.group[keep] == g
         scale = robust_scale(y[mine])
-        y[mine] = np.clip(y[mine] / scale, -_WINSOR, _WINSOR) if scale > 0 else 0.0
+        y[mine] = np.clip(y[mine] / scale, -WINSOR, WINSOR) if scale > 0 else 0.0
     if rows.unit_slope is None:
         return y, np.zeros((len(y), 0))
     mean_slope = rows.unit_slope[keep].sum(axis=1) / steps[:, None]
