@@ -15,12 +15,12 @@ from ..core.errors import DecisionError
 from ..core.numeric.precision import double
 from ..core.table import Note, Table, formatted, number, span
 from ..optimum.many import Optima
-from . import reach
+from . import beyond
 from .averaged import over_laws
-from .beyond import compute_of_runs, extrapolation
 from .costs import six_nd
 from .diagnosis import explain, profile, slopes, unlimited, valley
 from .known import Known, Source, known
+from .mixtures.reach import back
 from .question import Question, check_direction, check_units, name_of, numbers, pose
 from .unvaried import hold_unvaried, run_shares
 
@@ -109,7 +109,7 @@ class Allocation(Answer):
         if method not in ("draws", "delta"):
             raise DecisionError(f"method={method!r} must be 'draws' or 'delta'.")
         found = super().interval(level)
-        found |= {name: reach.back(*found[name], self.inputs[name], [h]) for name, h in self._shares.items()}
+        found |= {name: back(*found[name], self.inputs[name], [h]) for name, h in self._shares.items()}
         return found if method == "draws" else self._delta(level, found)
 
     @double
@@ -179,10 +179,8 @@ class Allocation(Answer):
     def within(self, tolerance: float = 0.01) -> dict[str, tuple[Any, Any]]:
         """How flat the optimum is: the range of every input in which what is minimised stays within `tolerance` (0.01: 1 %) of its best.
 
-        The other inputs are chosen anew at every value. For target losses the tolerance is on the cost.
-
-        Returns:
-            Name to (low, high), numbers or arrays like the budgets.
+        The other inputs are chosen anew at every value. For target losses the tolerance is on the cost. (low, high) are numbers, or arrays
+        like the budgets.
 
         Raises:
             DecisionError: if tolerance is not positive.
@@ -252,15 +250,13 @@ class Allocation(Answer):
             notes.append(self.kept)
         if self.left_out:
             what = "cannot spend the whole budget" if self.for_budget else "cannot reach the loss"
-            notes.append(
-                Note(f"left out, since they {what} within bounds and caps: {'; '.join(self.left_out)}", "choices-left-out", "info")
-            )
+            said = f"left out, since they {what} within bounds and caps: {'; '.join(self.left_out)}"
+            notes.append(Note(said, "choices-left-out", "info"))
         if np.any(self.unmet):
             share = f"{100 * np.max(self.unmet):.2g} %"
             notes.append(Note(f"{share} of the draws cannot reach a target loss; they count as infinite cost", "unmet"))
-        notes += compute_of_runs(self._known.runs, self.cost)
-        notes += extrapolation(self._known.runs, self._known.law.inputs, {**self._question.common["given"], **self.inputs})
-        return notes + reach.shares(self.inputs, self._shares, bool(self.draws))
+        asked = {**self._question.common["given"], **self.inputs}
+        return notes + beyond.notes(self._known, self.cost, asked, self._shares, bool(self.draws))
 
 
 def _map(tree: Any, row: int, unit: np.ndarray) -> Any:
@@ -342,7 +338,6 @@ def allocate(
     point_at = Optima(*(a[..., chosen[0]] for a in point))
     explain(best, knowledge, point_at, name, name_of(cost))
     unlimited(best, point_at, name_of(cost))
-
     shape = targets.shape
     one = {n: v[0].reshape((*shape, *v.shape[2:])) for n, v in answers(question, point, chosen, for_budget).items()}
     one = {n: v if v.ndim else float(v) for n, v in one.items()}
@@ -353,6 +348,8 @@ def allocate(
         unmet = 1.0 - np.take_along_axis(draws.ok, picked, axis=1).mean(axis=0)
         if {"N", "D"} <= set(over_draws):
             over_draws["D/N"] = over_draws["D"] / over_draws["N"]
+        if not for_budget:  # what is out of reach needs runs without end
+            over_draws |= {n: np.where(np.isinf(over_draws["answer"]), np.inf, over_draws[n]) for n in {"N", "D"} & over_draws.keys()}
     shown = targets if shape else float(targets)
     answer = one.pop("answer")
     over_draws = {("loss" if for_budget else "compute") if n == "answer" else n: v for n, v in over_draws.items()}

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..core.runs import Runs
 from ..core.table import Note
 from .costs import six_nd
+from .mixtures.reach import shares as beyond_shares
+
+if TYPE_CHECKING:
+    from .known import Known
 
 _DISAGREES = 0.15  # of compute and cost; figures that were read off a plot differ by a tenth
 
@@ -17,6 +21,11 @@ _DISAGREES = 0.15  # of compute and cost; figures that were read off a plot diff
 def observed(runs: Runs | None, inputs: tuple[str, ...]) -> dict[str, np.ndarray]:
     """What the used runs hold of every scalar input, and epochs where unique tokens are an input."""
     return {} if runs is None else _with_epochs({name: runs[name][~runs.excluded] for name in inputs if runs[name].ndim == 1})
+
+
+def notes(known: Known, cost: str, values: Mapping[str, Any], shares: Mapping[str, np.ndarray], widened: bool) -> list[Note]:
+    """What to say of an answer with these values of inputs; `shares` of the runs by input, `widened`: do intervals reach back to them?"""
+    return compute_of_runs(known.runs, cost) + extrapolation(known.runs, known.law.inputs, values) + beyond_shares(values, shares, widened)
 
 
 def extrapolation(runs: Runs | None, inputs: tuple[str, ...], values: Mapping[str, Any]) -> list[Note]:

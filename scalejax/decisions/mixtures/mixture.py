@@ -18,9 +18,9 @@ from ...core.forms.documents import write_document
 from ...core.numeric.precision import double
 from ...core.numeric.statistics import ends
 from ...core.table import Cell, Note, Shown, Table, formatted, number, percent, span
-from .. import reach
 from ..question import numbers
 from ..unvaried import note
+from . import reach
 from .program import MixtureProblem, evaluated
 
 _AT = 1e-9  # nearer than this to a floor or cap, a weight is at it

@@ -12,10 +12,9 @@ from ...core.numeric.precision import double
 from ...core.outcomes import more_is_better
 from ...core.table import Note
 from ...optimum.many import Box, Optima, optimise
-from .. import reach
 from ..known import Source
 from ..unvaried import check_directions, keep, kept_shares
-from . import arguments
+from . import arguments, reach
 from .mixture import Mixture
 from .program import MixtureProblem, collect, mixture_program
 

@@ -14,7 +14,7 @@ from ...core.numeric.precision import double
 from ...core.numeric.statistics import spearman
 from ...core.outcomes import more_is_better
 from ...core.table import Shown
-from ...decisions import reach
+from ...decisions.mixtures import reach
 from ...decisions.mixtures.arguments import limits
 from ...decisions.unvaried import kept_shares
 from ...fitting.fit import fit

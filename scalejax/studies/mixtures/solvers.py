@@ -16,8 +16,8 @@ from ...core.laws.domains import Unit
 from ...core.numeric.precision import double
 from ...core.numeric.statistics import spearman
 from ...core.table import Note, Shown, Table
-from ...decisions import reach
 from ...decisions.known import Source, known
+from ...decisions.mixtures import reach
 from ...decisions.mixtures.optimal_mixture import optimal_mixture
 from ...fitting.fit import fit
 from ...fitting.result import Fit

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.table import Note
+from ...core.table import Note
 
 _SPAN = 0.05  # of the range of a share among the runs, by which it may leave the range before it is said
 _SAME = 1e-6  # the least that is said
