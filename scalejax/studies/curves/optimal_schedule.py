@@ -309,7 +309,7 @@ def _check_floor(law: Law, point: Mapping[str, Any], losses: Mapping[str, float]
 
 
 def _beyond(source: Source, law: Law, rate: float, T: int, inputs: Mapping[str, float]) -> dict[str, float]:
-    """How many times the largest of the fitted curves the highest rate, the steps and the scalar inputs are, where that is more than once."""
+    """How many times the largest of the fitted curves the highest rate, steps and scalar inputs are, where more than once."""
     fit = source if isinstance(source, Fit) else getattr(source, "fit", None)
     if fit is None:
         return {}

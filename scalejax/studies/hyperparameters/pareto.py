@@ -114,8 +114,8 @@ def pareto_hyperparameters(
         objective: of the front's fit; default least squares in logarithms.
 
     Returns:
-        ParetoHyperparameters with `.at(cost)`, `.laws`, `.edges`, `.front`, `.table()`. With N and D among the hyper-parameters and FLOPs as the
-        cost, their powers add up to about 1, and are those of compute-optimal allocation.
+        ParetoHyperparameters with `.at(cost)`, `.laws`, `.edges`, `.front`, `.table()`. With N and D among the hyper-parameters and
+        FLOPs as the cost, their powers add up to about 1, and are those of compute-optimal allocation.
 
     Raises:
         DataError, FitError: if columns are missing, values are not positive, fewer than four trials lie on the front, or fewer than four of
