@@ -323,7 +323,7 @@ def test_regret_on_a_grid_that_is_cut_off_is_a_lower_bound():
     runs = cut_grid(0.3, [1e9, 1e10, 1e11])
     found = studies.grid_regret(runs, {"lr": 1e-3})
     assert found.bounded.tolist() == [False, False, True] * 2
-    assert found.mean == pytest.approx(found.regret[[0, 1, 3, 4]].mean()) and found.worst < found.regret.max()
+    assert found.inner_mean == pytest.approx(found.regret[[0, 1, 3, 4]].mean()) and "mean ≥" in str(found)
     assert "≥" in str(found) and "highest value tried at N=1e+08, D=1e+11" in str(found)
     assert np.isnan(studies.grid_regret(runs.where(runs["D"] > 5e10), {"lr": 1e-3}).mean)
 

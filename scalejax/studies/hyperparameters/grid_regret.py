@@ -43,13 +43,18 @@ class GridRegret(Shown):
 
     @property
     def mean(self) -> float:
-        """Mean regret over the cells whose best run is known; NaN without one."""
-        return float(self.regret[~self.bounded].mean()) if not self.bounded.all() else float("nan")
+        """Mean regret over the cells, a lower bound where some of them are; NaN if all are."""
+        return float(self.regret.mean()) if not self.bounded.all() else float("nan")
 
     @property
     def worst(self) -> float:
-        """Largest regret of these cells; NaN without one."""
-        return float(self.regret[~self.bounded].max()) if not self.bounded.all() else float("nan")
+        """Largest regret, a lower bound where some of them are; NaN if all are."""
+        return float(self.regret.max()) if not self.bounded.all() else float("nan")
+
+    @property
+    def inner_mean(self) -> float:
+        """Mean regret over the cells whose best run is known, those that are not `bounded`; NaN without one."""
+        return float(self.regret[~self.bounded].mean()) if not self.bounded.all() else float("nan")
 
     def table(self) -> Table:
         """A row for every cell."""
@@ -58,10 +63,15 @@ class GridRegret(Shown):
             values = [f"{self.asked[n][i]:.3g} ({self.tried[n][i]:.3g})" for n in self.asked]
             regret = f"{'≥ ' if self.bounded[i] else ''}{100 * self.regret[i]:.3f} %"
             rows.append([*(number(v[i]) for v in self.cells.values()), *values, regret, str(self.rank[i])])
-        known = f"mean {100 * self.mean:.3f} %, worst {100 * self.worst:.3f} %" if not self.bounded.all() else "mean and worst unknown"
-        said = "better runs may lie beyond, so that mean and worst leave that out; try values there"
-        edges = [note for name, sides in self.edges.items() for note in left_out(name, sides, said)]
-        return Table([*self.cells, *self.asked, "regret", "better runs"], rows, notes=[f"{known}; in brackets the nearest run", *edges])
+        least = "≥ " if self.bounded.any() else ""
+        known = f"mean {least}{100 * self.mean:.3f} %, worst {least}{100 * self.worst:.3f} %; in brackets the nearest run"
+        said = "better runs may lie beyond, so that the regret there is a lower bound; try values there"
+        notes = [note for name, sides in self.edges.items() for note in left_out(name, sides, said)]
+        if self.bounded.all():
+            known = "mean and worst are not known; in brackets the nearest run"
+        elif notes:
+            notes.append(f"mean of the {int((~self.bounded).sum())} other cells {100 * self.inner_mean:.3f} %")
+        return Table([*self.cells, *self.asked, "regret", "better runs"], rows, notes=[known, *notes])
 
 
 def grid_regret(
@@ -79,8 +89,9 @@ def grid_regret(
         loss: column to be small.
 
     Returns:
-        GridRegret with `.mean`, `.worst`, `.regret`, `.table()`. No grid is finer than its runs: the best law has a regret as well. Where
-        the best run of a cell has the outermost value tried, `.mean` and `.worst` leave the cell out.
+        GridRegret with `.mean`, `.worst`, `.inner_mean`, `.regret`, `.table()`. No grid is finer than its runs: the best law has a
+        regret as well. Where
+        the best run of a cell has the outermost value tried, its regret is a lower bound, which `.inner_mean` leaves out.
 
     Raises:
         DecisionError: if nothing is recommended, or a law needs an input that the runs do not have.
