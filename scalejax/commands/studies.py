@@ -101,7 +101,7 @@ def _run_schedule(options: argparse.Namespace) -> None:
     from ..studies.curves.optimal_schedule import optimal_schedule
 
     found = optimal_schedule(
-        draws_of(options.fit, options) if options.bootstrap else saved_point(options), steps=options.steps, tokens=options.tokens,
+        draws_of(options.fit, options), steps=options.steps, tokens=options.tokens,
         batch=options.batch, peak=options.peak, end=options.end, warmup=options.warmup, convention=options.convention, shape=options.shape,
         group=options.group, **asked(optimal_schedule, values(options.given, "--given"), "--given"),
     )  # fmt: skip
@@ -109,12 +109,6 @@ def _run_schedule(options: argparse.Namespace) -> None:
     if options.out:
         found.save(options.out)
         options.output.wrote(options.out)
-
-
-def saved_point(options: argparse.Namespace) -> Any:
-    """The law at the parameters of a saved fit, without uncertainty."""
-    found: Any = draws_of(options.fit, options)
-    return found if hasattr(found, "theta") and found.request.groups else (found.law, found.params)
 
 
 def _isoflop(parser: argparse.ArgumentParser) -> None:

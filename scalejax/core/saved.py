@@ -68,6 +68,11 @@ def signed(document: dict[str, Any]) -> bytes:
     return b'{"sha256": "' + hashlib.sha256(body).hexdigest().encode() + b'",\n' + body + b"\n"
 
 
+def is_signed(raw: bytes) -> bool:
+    """Is this such a file, as far as its first line shows?"""
+    return _HEAD.fullmatch(raw.partition(b"\n")[0]) is not None
+
+
 def signed_document(raw: bytes, version: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     """The document of such a file; `version` refuses one of another format.
 

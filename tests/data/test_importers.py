@@ -16,6 +16,7 @@ import pytest
 from pyarrow import feather
 
 import scalejax as sj
+from scalejax.core.saved import signed
 from scalejax.data.readers import read_table
 
 N, D = (a.ravel() for a in np.meshgrid([5e7, 1e8, 2e8, 4e8, 8e8], [1e9, 4e9, 1.6e10], indexing="ij"))
@@ -189,6 +190,8 @@ def test_numpy_and_arrow(tmp_path):
 NAMED = {
     "book.xlsx": (zipped("[Content_Types].xml", "xl/workbook.xml"), "Excel workbook.*pandas.read_excel"),
     "no suffix": (zipped("xl/workbook.xml"), "Excel workbook"),
+    "fit.json": (signed({"format": 2, "law": {"name": "chinchilla"}}), "saved fit.*scalejax predict.*load_fit"),
+    "posterior.npz": (zipped("posterior.json", "theta.npy"), "saved posterior.*load_posterior"),
     "old.xls": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "Excel workbook"),
     "runs.pkl": (pickle.dumps(FRAME), "pickle.*pandas.read_pickle"),
     "runs.csv": (pickle.dumps(FRAME), "pickle"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import scalejax as sj
-from scalejax.decisions.reach import within
+from scalejax.decisions.mixtures.reach import within
 
 LAW = sj.laws.data_mixing_m4
 pytestmark = [

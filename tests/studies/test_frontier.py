@@ -177,3 +177,79 @@ def test_llama3_sweep(public_data):
     low, high = f.interval(0.9)["a"]
     assert len(f.compute) == 10 and low < f.a < high and high - low < 0.1
     assert "isoFLOP" in repr(f)
+
+
+# Runs that do not belong to their curve
+
+
+def seven(noise=0.003, shift=1.0):
+    """Seven sizes at five budgets, whose best D / N is near 21."""
+    budget = np.repeat([1e18, 3e18, 1e19, 3e19, 1e20], 7)
+    N = shift * 0.1 * budget**0.5 * np.exp(np.tile(np.linspace(-1.2, 1.2, 7), 5))
+    loss = (1.8 + 480 * N**-0.35 + 2085 * (budget / (6 * N)) ** -0.37) * np.exp(noise * np.random.default_rng(1).standard_normal(35))
+    return {"C": budget, "N": N, "loss": loss}
+
+
+@pytest.mark.parametrize(("row", "bump"), [(20, 3.0), (17, 0.2), (17, 5.0), (14, -0.5)])
+@pytest.mark.parametrize("find", [sj.isoflop, lambda runs: sj.studies.noise_isoflop(sj.read_runs(runs), noise=0.003)])
+def test_a_run_that_diverged_is_named_and_left_out(find, row, bump):
+    """The answer is that of the table without its row."""
+    table = seven()
+    without = find({name: np.delete(column, row) for name, column in table.items()})
+    table["loss"][row] += bump
+    said = f"row {row} .* lies .* {'above' if bump > 0 else 'below'} the curve through the other sizes"
+    with pytest.warns(sj.DataWarning, match=said.capitalize()):
+        found = find(table)
+    assert found.N == pytest.approx(without.N) and f"row {row} (N = " in repr(found) and "is left out" in repr(found)
+    assert found.D[2] / found.N[2] == pytest.approx(21, rel=0.25)
+
+
+def test_two_runs_of_one_budget_that_diverged_do_not_hide_each_other():
+    table = seven()
+    table["loss"][[19, 20]] += [1.0, 2.0]
+    with pytest.warns(sj.DataWarning, match=r"Row (19|20) .* is left out") as told:
+        found = sj.isoflop(table)
+    assert len(told) == 2 and len(found.sizes[2].loss) == 5 and found.D[2] / found.N[2] == pytest.approx(21, rel=0.25)
+
+
+def test_a_run_that_may_be_odd_is_named_with_the_answer_without_it():
+    table = seven()
+    table["loss"][17] += 0.12
+    without = sj.isoflop({name: np.delete(column, 17) for name, column in table.items()})
+    found = sj.isoflop(table)
+    assert f"check that run, without it a parabola has its minimum at N = {without.N[2]:.3g}" in repr(found)
+    assert len(found.sizes[2].loss) == 7
+
+
+def test_sweeps_without_odd_runs_are_left_alone():
+    for width, noise in ((0.6, 0.0), (2.41, 0.0), (1.0, 0.003), (2.41, 0.003)):
+        runs, _ = sweep(width)
+        noisy = runs.with_columns(loss=runs["loss"] * np.exp(noise * np.random.default_rng(3).standard_normal(len(runs))))
+        found = sj.isoflop(noisy)
+        assert all(len(s.loss) == 16 for s in found.sizes) and not any("curve through" in note for note in found.notes)
+
+
+def test_a_minimum_below_every_run_is_flagged():
+    """Three of seven runs at 1e19 diverged, too many to tell which: the parabola falls to where no run is."""
+    table = seven()
+    table["loss"][[14, 19, 20]] += [1.5, 2.0, 2.5]
+    found = sj.isoflop(table)
+    assert "1e+19 FLOPs lies 0.16 below every loss of that budget" in repr(found)
+    assert found.loss[2] < table["loss"][14:21].min() - 0.1
+    assert "below-runs" in [note["code"] for note in found.table().to_dict()["notes"] if isinstance(note, dict)]
+
+
+def test_two_architectures_in_one_table_are_said():
+    dense, moe = seven(), seven(shift=3.0)
+    moe["loss"] = moe["loss"] + 0.3
+    table = {name: np.concatenate([dense[name], moe[name]]) for name in dense} | {"arch": np.repeat(["dense", "moe"], 35)}
+    with pytest.warns(sj.DataWarning, match=r"Losses split by arch: 2 groups, .* runs.where\(runs\['arch'\] == 'dense'\)"):
+        sj.isoflop(table)
+    mixed = np.random.default_rng(0).permutation(np.repeat(["a", "b", "c", "d", "e"], 7))
+    assert sj.isoflop(dense | {"arch": mixed}).notes == ()
+
+
+def test_budgets_with_one_ratio_to_6nd_have_one_number():
+    table = seven()
+    with pytest.warns(sj.DataWarning, match=r"^C is 1.5 times 6 N D: "):
+        sj.isoflop(table | {"D": table["C"] / (9 * table["N"])})

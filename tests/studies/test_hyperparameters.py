@@ -283,3 +283,83 @@ def test_drift_tells_parametrisations_apart():
     assert studies.lr_drift(sweeps(-1.0), ("width", "depth"), expected={"width": -1.0}, level=0.99).transfers
     with pytest.raises(DataError, match="sweeps"):
         studies.lr_drift(sweeps(0.0).where(lambda r: r["width"] < 200), "depth")
+
+
+# Grids that end before the best value
+
+
+def cut_grid(power: float, tokens: list[float], best: float = 1e-3) -> sj.Runs:
+    """Sweeps of the rate up to 3e-3, whose best one is best (D / 1e9)^power."""
+    N, D, lr = (v.ravel() for v in np.meshgrid([1e8, 1e9], tokens, np.geomspace(1e-4, 3e-3, 13)))
+    loss = 3 * (D / 1e9) ** -0.03 * (N / 1e8) ** -0.05 + 0.02 * np.log(lr / (best * (D / 1e9) ** power)) ** 2
+    return sj.read_runs({"N": N, "D": D, "lr": lr, "loss": loss})
+
+
+def test_cells_at_the_edge_of_their_grid_do_not_bend_the_law():
+    """The best rates are 1e-3 (D / 1e9)^0.3: 4e-3 and 8e-3 at 1e11 and 1e12 tokens, above the grid's 3e-3."""
+    ask = {"of": {"lr": ("N", "D")}, "replicates": 200}
+    found = studies.near_optimal_laws(cut_grid(0.3, [1e9, 1e10, 1e11, 1e12]), **ask)
+    assert found.edges == {"lr": dict.fromkeys((f"N={n}, D={d}" for n in ("1e+08", "1e+09") for d in ("1e+11", "1e+12")), "highest")}
+    inner = studies.near_optimal_laws(cut_grid(0.3, [1e9, 1e10]), **ask)
+    assert found.fits["lr"].params == inner.fits["lr"].params and inner.edges == {"lr": {}}
+    assert found.fits["lr"].params["p_D"] == pytest.approx(0.3, abs=0.05)
+    assert "highest value tried at N=1e+08, D=1e+11" in str(found) and "highest" not in str(inner)
+    with pytest.raises(DataError, match=r"highest value tried at .* only 0 cells tell the best lr, and its law needs 3"):
+        studies.near_optimal_laws(cut_grid(0.3, [1e9, 1e10, 1e11], best=1e-2), **ask)
+    with pytest.raises(DataError, match="grid's steps"):
+        studies.near_optimal_laws(cut_grid(0.0, [1e9, 1e10]), **ask, within=0.0)
+
+
+def test_rates_that_diverged_were_tried():
+    """The highest rate that trained is best, and the next one diverged: nothing is cut off."""
+    lr, loss = np.tile([1e-3, 2e-3, 4e-3], 4), np.tile([3.1, 3.0, np.nan], 4)
+    D = np.repeat([1e9, 2e9, 4e9, 8e9], 3)
+    runs = sj.read_runs({"D": D, "lr": lr, "loss": loss}, on_bad="flag")
+    found = studies.grid_regret(runs, {"lr": 2e-3}, cells="D")
+    assert not found.bounded.any() and found.edges == {"lr": {}}
+
+
+def test_regret_on_a_grid_that_is_cut_off_is_a_lower_bound():
+    runs = cut_grid(0.3, [1e9, 1e10, 1e11])
+    found = studies.grid_regret(runs, {"lr": 1e-3})
+    assert found.bounded.tolist() == [False, False, True] * 2
+    assert found.inner_mean == pytest.approx(found.regret[[0, 1, 3, 4]].mean()) and "mean ≥" in str(found)
+    assert "≥" in str(found) and "highest value tried at N=1e+08, D=1e+11" in str(found)
+    assert np.isnan(studies.grid_regret(runs.where(runs["D"] > 5e10), {"lr": 1e-3}).mean)
+
+
+def test_drift_does_not_use_best_rates_outside_the_values_tried():
+    width, lr = (v.ravel() for v in np.meshgrid([128, 256, 512, 1024, 2048], np.geomspace(1e-4, 4e-3, 10)))
+    z = np.abs(np.log(lr / (0.02 * (width / 128.0) ** -1.0)))  # above the largest rate for the widths 128 to 512
+    noise = 1e-4 * np.random.default_rng(0).standard_normal(len(lr))
+    runs = sj.read_runs({"width": width, "lr": lr, "loss": 3 * width**-0.02 + 0.01 * z**2 * (1 + 0.05 * z) + noise})
+    with pytest.raises(DataError, match=r"Only 2 of 5 sweeps .* both sides of the best at width=128; width=256; width=512"):
+        studies.lr_drift(runs, within=0.5)
+    more = runs.with_columns(width=runs["width"] * 4, lr=runs["lr"] / 4)
+    both = sj.read_runs({n: np.concatenate([runs[n], more.where(more["width"] > 3000)[n]]) for n in ("width", "lr", "loss")})
+    found = studies.lr_drift(both, within=0.5)
+    assert len(found.bottoms.runs) == 7 and len(found.fit.runs) == 4
+    assert found.powers["width"] == pytest.approx(-1.0, abs=0.15)
+    assert "outside the values tried at width=128; width=256; width=512: left out" in str(found)
+
+
+def test_trials_on_the_front_at_the_edge_of_the_search_are_left_out():
+    """Rates up to 1e-3, best ones 2e-3 (C / 1e18)^-0.3: below the edge from 1e19 on."""
+    C, lr = (v.ravel() for v in np.meshgrid(np.geomspace(1e18, 1e22, 9), np.geomspace(1e-4, 1e-3, 12)))
+
+    def search(best):
+        return sj.read_runs({"cost": C, "lr": lr, "loss": 1.7 + (C / 1e18) ** -0.15 + 0.05 * np.log(lr / best) ** 2})
+
+    for near in (None, 0.01):
+        found = studies.pareto_hyperparameters(search(2e-3 * (C / 1e18) ** -0.3), ["lr"], near=near)
+        assert list(found.edges["lr"])[:2] == ["cost=1e+18", "cost=3.16e+18"] and "highest value tried at cost=1e+18" in str(found)
+    exact = studies.pareto_hyperparameters(search(9e-4 * (C / 1e18) ** -0.2), ["lr"])
+    assert exact.edges == {"lr": {}} and exact.laws["lr"].params["p_cost"] == pytest.approx(-0.2, abs=0.02)
+    with pytest.raises(DataError, match="only 0 trials on the front tell the best lr"):
+        studies.pareto_hyperparameters(search(1e-2), ["lr"])
+
+
+def test_advice_names_what_the_called_function_takes():
+    with pytest.raises(DataError, match="leave whole_cells out") as error:
+        studies.near_optimal_laws(cut_grid(0.3, [1e9, 1e10]), of={"lr": ("N", "D")}, whole_cells=True)
+    assert "kind=" not in str(error.value) and "groups=" not in str(error.value)

@@ -184,6 +184,31 @@ def test_the_best_schedule_of_random_features_is_no_worse_than_any_tuned_wsd():
         sj.optimal_schedule(source, steps=120, peak=0.3)
 
 
+def test_a_loss_that_no_loss_can_be_is_refused():
+    """At a peak of 3e-3, ten times that of its curves, the published law falls below its own limit of 3.04 (to 2.24)."""
+    source = (sj.laws.multi_power, sj.laws.multi_power.published["luo2025_25M"])
+    for peak in (3e-3, 3e-2):
+        with pytest.raises(
+            sj.DecisionError, match=rf"not above its own floor L0 = 3.04: it does not hold at rates up to {peak:g} over 4000"
+        ):
+            sj.optimal_schedule(source, steps=4000, peak=peak, warmup=200, shape="wsd")
+    with pytest.raises(sj.DecisionError, match="which no loss can be"):  # 1 - 2 of annealing, without a floor
+        bare = {"L0": 0.0, "A": 1.0, "alpha": 1e-9, "C": 2.0}
+        sj.optimal_schedule((sj.laws.lr_annealing, bare), steps=4000, peak=1.0, shape="wsd")
+
+
+def test_rates_and_steps_beyond_those_of_the_curves_are_said(draws):
+    """The curves of 200 steps, logged up to step 195, have rates up to 3e-3."""
+    ask = {"peak": 3e-3, "shape": "wsd"}
+    assert sj.optimal_schedule(draws.fit, steps=200, **ask).beyond == {}
+    far = sj.optimal_schedule(draws.fit, steps=600, peak=5e-4, shape="wsd", against={"hot": np.full(600, 6e-3)})
+    assert far.beyond == pytest.approx({"rate": 2.0, "steps": 600 / 196})
+    assert "extrapolation: 2 times the highest rate of the curves and 3.06 times the steps of the longest curve" in repr(far)
+    assert "extrapolation" in [note["code"] for note in far.table().to_dict()["notes"] if isinstance(note, dict)]
+    with pytest.raises(sj.DecisionError, match="does not hold at 20 times the highest rate of the curves"):
+        sj.optimal_schedule(draws.fit, steps=200, peak=0.06, shape="wsd")
+
+
 MOMENTUM = {"L0": 2.0, "lam_S": 1.0, "alpha_S": 0.5, "lam_N": 10.0, "alpha_N": 0.2, "lam_M": 0.1}
 
 

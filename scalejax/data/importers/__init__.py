@@ -18,7 +18,7 @@ from .trackers import lm_eval, mlflow_store, tensorboard, trainer_state, wandb_a
 
 # In the order in which they are asked whether the content is theirs.
 FORMATS: tuple[Format, ...] = (
-    arrow.PARQUET, arrow.FEATHER, numpy_files.FORMAT, excel.FORMAT, tensorboard.FORMAT, wandb_file.FORMAT, mlflow_store.FORMAT, *REFUSED,
+    *REFUSED, arrow.PARQUET, arrow.FEATHER, numpy_files.FORMAT, excel.FORMAT, tensorboard.FORMAT, wandb_file.FORMAT, mlflow_store.FORMAT,
     trainer_state.FORMAT, lm_eval.FORMAT, json_text.FORMAT, markdown.FORMAT, logs.FORMAT, delimited.FORMAT,
 )  # fmt: skip
 FOLDERS = (

@@ -6,6 +6,7 @@ from functools import partial
 from typing import NoReturn
 
 from ...core.errors import DataError
+from ...core.saved import is_signed
 from .content import Content, Format
 from .packed import ZIP, members
 
@@ -27,8 +28,17 @@ def _refused(kind: str, advice: str, suffixes: tuple[str, ...], *magic: bytes) -
 
 
 _EXCEL = "save the sheet as .csv or .parquet, or pass pandas.read_excel(path)"
+_ASK = "for what it knows use `scalejax report` or `scalejax predict`, or sj.{}(path), and give the table that it was fitted to here"
 
 FORMATS = (
+    Format(
+        "", (), lambda content: is_signed(content.data),
+        partial(_raise, kind="a saved fit, not a table of runs", advice=_ASK.format("load_fit")),
+    ),
+    Format(
+        "", (), partial(_holds, part="posterior.json"),
+        partial(_raise, kind="a saved posterior, not a table of runs", advice=_ASK.format("load_posterior")),
+    ),
     Format("", (".ods",), partial(_holds, part="content.xml"), partial(_raise, kind="an OpenDocument sheet (.ods)", advice=_EXCEL)),
     Format(
         "", (".pt", ".pth", ".ckpt"),

@@ -171,29 +171,37 @@ def _equal_numbers(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def cluster(part: Partition, raw: np.ndarray, data: Sequence[tuple[np.ndarray, np.ndarray]], tried: int) -> Cluster | None:
     """The analysis of variance over one column; None where groups and fit leave no degree of freedom."""
-    from scipy.special import fdtrc
-
     index = np.split(part.index, np.cumsum([len(y) for y, _ in data])[:-1])
     pieces = [(y, basis, i) for (y, basis), i in zip(data, index, strict=True)]
-    if sum(basis.shape[1] for _, basis in data) > _TOGETHER:  # of each set by itself
-        sums = np.sum([_sums([piece], len(part.names)) for piece in pieces], axis=0)
-    else:
-        sums = np.asarray(_sums(pieces, len(part.names)))
-    before, after, extra, spare = sums
-    free = extra + spare
-    if extra < 1 or spare < 2 or before <= 0:
+    found = split(pieces, len(part.names), tried)
+    if found is None:
         return None
-    F = float((before - after) / extra / max(after / spare, 1e-300))
-    share = float(1 - max(after / spare, 0.0) / (before / free))
-    p = min(float(fdtrc(extra, spare, F)) * tried, 1.0)
+    F, p, share = found
     counts = np.bincount(part.index, minlength=len(part.names))
     scaled = np.concatenate([y for y, _ in data])
     means, standing = (np.bincount(part.index, v, len(counts)) / counts for v in (raw, scaled))
     odd = tuple(part.names[g] for g in _odd(standing, counts))
     return Cluster(
         column=part.column, same=part.same, names=part.names, index=part.index, means=means, counts=counts, F=F, p=p,
-        share=max(share, 0.0), odd=odd, vectors=part.vectors,
+        share=share, odd=odd, vectors=part.vectors,
     )  # fmt: skip
+
+
+def split(pieces: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], groups: int, tried: int) -> tuple[float, float, float] | None:
+    """F, p and share of the variance, as in `Cluster`, of pieces (y, basis, group of every run); None without degrees of freedom."""
+    from scipy.special import fdtrc
+
+    if sum(basis.shape[1] for _, basis, _ in pieces) > _TOGETHER:  # of each set by itself
+        sums = np.sum([_sums([piece], groups) for piece in pieces], axis=0)
+    else:
+        sums = np.asarray(_sums(pieces, groups))
+    before, after, extra, spare = sums
+    free = extra + spare
+    if extra < 1 or spare < 2 or before <= 0:
+        return None
+    F = float((before - after) / extra / max(after / spare, 1e-300))
+    share = float(1 - max(after / spare, 0.0) / (before / free))
+    return F, min(float(fdtrc(extra, spare, F)) * tried, 1.0), max(share, 0.0)
 
 
 def _sums(pieces: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], groups: int) -> tuple[float, float, int, int]:

@@ -29,6 +29,9 @@ Shape = Literal["free", "wsd"]
 _DRAWS = 200
 _OWN = ("loss", "decay", "exponent")  # keys of `interval` besides the schedules compared with
 _JUMPS = 20
+_LARGEST = {"rate": "highest rate of the curves", "steps": "steps of the longest curve"}  # what `OptimalSchedule.beyond` compares with
+_BEYOND = 1.05  # times the largest, beyond which it is said: the last steps of a run are often not logged
+_FLOORS = ("L0", "E")  # names of the loss that a law of curves falls to
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -46,6 +49,7 @@ class OptimalSchedule(Shown):
         gains: name to (draws,) loss of that schedule less the loss of this one; empty without draws.
         draws: "loss", (draws,) predicted loss of this schedule by every draw; for the family "wsd" also "decay" and "exponent", each
             (shape_draws,), of the schedule that would be best if that draw were the truth. Empty without draws.
+        beyond: "rate", "steps" and scalar inputs to how many times the largest of the fitted curves they are, where that is more than once.
     """
 
     eta: np.ndarray
@@ -59,6 +63,7 @@ class OptimalSchedule(Shown):
     falls: int
     gains: Mapping[str, np.ndarray]
     draws: Mapping[str, np.ndarray]
+    beyond: Mapping[str, float]
 
     def to_optax(self) -> Callable[[Any], Any]:
         """The schedule as optax takes it: `optax.adamw(found.to_optax())`."""
@@ -97,6 +102,8 @@ class OptimalSchedule(Shown):
         if 0 < self.falls <= _JUMPS:
             said = f"the law asks for {self.falls} sudden falls{self._where()}, far from what it was fitted to: prefer shape='wsd'"
             notes.append(Note(said, "sudden-falls"))
+        if self.beyond:
+            notes.append(Note(f"extrapolation: {_far(self.beyond)}", "extrapolation"))
         return notes
 
     def _spread(self, limits: Mapping[str, tuple[float, float]]) -> list[str]:
@@ -163,7 +170,8 @@ def optimal_schedule(
         OptimalSchedule with `.eta`, `.loss`, `.others`, `.table()`, `.interval(level)`.
 
     Raises:
-        DecisionError: if the law is none of loss curves, an input of it is missing, or a number makes no schedule.
+        DecisionError: if the law is none of loss curves, an input of it is missing, a number makes no schedule, or the predicted loss is
+            not above the law's own floor (L0 or E, if it has one) and 0, which no loss can be.
 
     Example:
         >>> import scalejax as sj
@@ -192,6 +200,8 @@ def optimal_schedule(
     both = {"optimised": eta, **rates}
     stacked = jnp.asarray(np.stack(list(both.values())))
     losses = dict(zip(both, np.asarray(final_losses(horizon, stacked, rest, point)).tolist(), strict=True))
+    beyond = _beyond(source, law, float(stacked.max()), T, inputs)
+    _check_floor(law, point, losses, _far(beyond) or f"rates up to {peak:g} over {T} steps")
     gains, spread = {}, {}
     if draws is not None:
         of = np.asarray(jax.lax.map(lambda p: final_losses(horizon, stacked, rest, p), draws))
@@ -199,7 +209,7 @@ def optimal_schedule(
         spread = {"loss": of[:, 0], **best_shapes(horizon, box, rest, draws, shape_draws if shape == "wsd" else 0)}
     return OptimalSchedule(
         eta=eta, loss=losses.pop("optimised"), others=losses, rates=rates, warmup=warmup, decay=decay, exponent=exponent, gap=gap,
-        falls=_falls(eta[warmup:]), gains=gains, draws=spread,
+        falls=_falls(eta[warmup:]), gains=gains, draws=spread, beyond=beyond,
     )  # fmt: skip
 
 
@@ -283,6 +293,36 @@ def _check(
     for value, choices in ((convention, ("true", "offset")), (shape, ("free", "wsd"))):
         if value not in choices:
             raise DecisionError(f"{value!r} is unknown here; {suggest(value, choices)}")
+
+
+def _check_floor(law: Law, point: Mapping[str, Any], losses: Mapping[str, float], where: str) -> None:
+    """Refuse predictions that no loss can be: there the law does not hold."""
+    names = [name for name in _FLOORS if name in law.parameters]
+    floor = max([float(point[name]) for name in names if np.ndim(point[name]) == 0], default=0.0)
+    name, lowest = min(losses.items(), key=lambda item: item[1])
+    if lowest <= max(floor, 0.0):
+        below = f"not above its own floor {names[0]} = {floor:.4g}" if floor > 0 else "which no loss can be"
+        raise DecisionError(
+            f"{law.name!r} predicts a loss of {lowest:.4g} for the {name} schedule, {below}: it does not hold at {where}; take "
+            "a peak and a number of steps like those that it was fitted to."
+        )
+
+
+def _beyond(source: Source, law: Law, rate: float, T: int, inputs: Mapping[str, float]) -> dict[str, float]:
+    """How many times the largest of the fitted curves the highest rate, steps and scalar inputs are, where more than once."""
+    fit = source if isinstance(source, Fit) else getattr(source, "fit", None)
+    if fit is None:
+        return {}
+    largest = {name: float(np.nanmax(fit.runs[name])) for name in (*law.inputs[:2], *inputs) if name in fit.runs}
+    eta, step = law.inputs[:2]
+    steps = largest.get(step, np.inf) + (step == "t")  # t counts from 0
+    asked = {"rate": (rate, largest.get(eta, np.inf)), "steps": (T, steps), **{n: (v, largest.get(n, np.inf)) for n, v in inputs.items()}}
+    return {name: value / known for name, (value, known) in asked.items() if known > 0 and value / known > _BEYOND}
+
+
+def _far(beyond: Mapping[str, float]) -> str:
+    """How far: "20 times the highest rate of the curves and 3 times the steps of the longest curve"."""
+    return " and ".join(f"{factor:.3g} times the {_LARGEST.get(n, f'largest {n} of the curves')}" for n, factor in beyond.items())
 
 
 def _of_curves(law: Law) -> bool:

@@ -13,7 +13,7 @@ from ...core.laws.law import Law
 from ...core.runs import Runs
 from ...core.table import Shown, Table, number
 from ...fitting.result import Fit
-from .near_optimal import cells_of
+from .cells import cells_of, cut_off, labels_of, left_out
 
 Recommendation = Fit | tuple[Law, Mapping[str, float]] | float
 
@@ -28,6 +28,9 @@ class GridRegret(Shown):
         tried: the same at the nearest run.
         regret: L / min L - 1 of the nearest run.
         rank: how many runs of the cell are better than it.
+        edges: hyper-parameter to the cells whose best run has the "highest", "lowest" or "only" value tried. Better ones may lie beyond, so
+            that the regret there is a lower bound.
+        bounded: (cells,) which regrets are only lower bounds.
     """
 
     cells: Mapping[str, np.ndarray]
@@ -35,25 +38,40 @@ class GridRegret(Shown):
     tried: Mapping[str, np.ndarray]
     regret: np.ndarray
     rank: np.ndarray
+    edges: Mapping[str, Mapping[str, str]]
+    bounded: np.ndarray
 
     @property
     def mean(self) -> float:
-        """Mean regret over the cells."""
-        return float(self.regret.mean())
+        """Mean regret over the cells, a lower bound where some of them are; NaN if all are."""
+        return float(self.regret.mean()) if not self.bounded.all() else float("nan")
 
     @property
     def worst(self) -> float:
-        """Largest regret."""
-        return float(self.regret.max())
+        """Largest regret, a lower bound where some of them are; NaN if all are."""
+        return float(self.regret.max()) if not self.bounded.all() else float("nan")
+
+    @property
+    def inner_mean(self) -> float:
+        """Mean regret over the cells whose best run is known, those that are not `bounded`; NaN without one."""
+        return float(self.regret[~self.bounded].mean()) if not self.bounded.all() else float("nan")
 
     def table(self) -> Table:
         """A row for every cell."""
         rows = []
         for i in range(len(self.regret)):
             values = [f"{self.asked[n][i]:.3g} ({self.tried[n][i]:.3g})" for n in self.asked]
-            rows.append([*(number(v[i]) for v in self.cells.values()), *values, f"{100 * self.regret[i]:.3f} %", str(self.rank[i])])
-        note = f"mean {100 * self.mean:.3f} %, worst {100 * self.worst:.3f} %; in brackets the nearest run"
-        return Table([*self.cells, *self.asked, "regret", "better runs"], rows, notes=[note])
+            regret = f"{'≥ ' if self.bounded[i] else ''}{100 * self.regret[i]:.3f} %"
+            rows.append([*(number(v[i]) for v in self.cells.values()), *values, regret, str(self.rank[i])])
+        least = "≥ " if self.bounded.any() else ""
+        known = f"mean {least}{100 * self.mean:.3f} %, worst {least}{100 * self.worst:.3f} %; in brackets the nearest run"
+        said = "better runs may lie beyond, so that the regret there is a lower bound; try values there"
+        notes = [note for name, sides in self.edges.items() for note in left_out(name, sides, said)]
+        if self.bounded.all():
+            known = "mean and worst are not known; in brackets the nearest run"
+        elif notes:
+            notes.append(f"mean of the {int((~self.bounded).sum())} other cells {100 * self.inner_mean:.3f} %")
+        return Table([*self.cells, *self.asked, "regret", "better runs"], rows, notes=[known, *notes])
 
 
 def grid_regret(
@@ -71,7 +89,9 @@ def grid_regret(
         loss: column to be small.
 
     Returns:
-        GridRegret with `.mean`, `.worst`, `.regret`, `.table()`. No grid is finer than its runs: the best law has a regret as well.
+        GridRegret with `.mean`, `.worst`, `.inner_mean`, `.regret`, `.table()`. No grid is finer than its runs: the best law has a
+        regret as well. Where
+        the best run of a cell has the outermost value tried, its regret is a lower bound, which `.inner_mean` leaves out.
 
     Raises:
         DecisionError: if nothing is recommended, or a law needs an input that the runs do not have.
@@ -100,7 +120,10 @@ def grid_regret(
         regret[i], rank[i] = runs[loss][nearest] / y.min() - 1, (y < runs[loss][nearest]).sum()
         for name in asked:
             tried[name][i] = runs[name][nearest]
-    return GridRegret(cells=place, asked=asked, tried=tried, regret=regret, rank=rank)
+    edges = {name: cut_off(runs, name, names, loss) for name in asked}
+    labels = labels_of(names, values)
+    bounded = np.asarray([any(label in sides for sides in edges.values()) for label in labels])
+    return GridRegret(cells=place, asked=asked, tried=tried, regret=regret, rank=rank, edges=edges, bounded=bounded)
 
 
 def _advice(name: str, source: Recommendation, place: Mapping[str, np.ndarray], runs: Runs, index: np.ndarray) -> np.ndarray:

@@ -9,11 +9,12 @@ import numpy as np
 
 from ...core.errors import DataError
 from ...core.runs import Runs
-from ...core.table import Shown, Table, number
+from ...core.table import Note, Shown, Table, number
 from ...fitting.fit import fit
 from ...fitting.objective.losses import squared
 from ...fitting.result import Fit
 from ...zoo.scale.power_product import power_product
+from .cells import labels_of, listed
 from .near_optimal import Bottoms, sweep_bottoms
 
 
@@ -22,7 +23,7 @@ class Drift(Shown):
     """Powers with which the best learning rate moves; see `lr_drift`.
 
     Attributes:
-        bottoms: the best rate of every cell.
+        bottoms: the best rate of every cell; those outside the values tried are no best rates and do not enter the fit.
         fit: of lr = c prod x^p_x to them.
         powers: column to its power. intervals: the same, (low, high) at `level`.
         expected: powers that the parametrisation promises.
@@ -44,8 +45,10 @@ class Drift(Shown):
         """A row for every column."""
         percent = f"{100 * self.level:g} %"
         rows = [[n, number(p), *(number(v) for v in self.intervals[n]), number(self.expected[n])] for n, p in self.powers.items()]
-        note = f"best rates of {len(self.bottoms.runs)} sweeps; " + ("as expected" if self.transfers else "NOT as expected")
-        return Table(["", "power", f"low {percent}", f"high {percent}", "expected"], rows, notes=[note])
+        note = f"best rates of {len(self.fit.runs)} sweeps; " + ("as expected" if self.transfers else "NOT as expected")
+        outside = _outside(self.bottoms, tuple(self.powers))
+        left = [Note(f"the best rate lies outside the values tried at {outside}: left out", "edge-of-grid")] if outside else []
+        return Table(["", "power", f"low {percent}", f"high {percent}", "expected"], rows, notes=[note, *left])
 
 
 def lr_drift(
@@ -66,7 +69,7 @@ def lr_drift(
         Drift with `.powers`, `.intervals`, `.transfers`, `.table()`.
 
     Raises:
-        DataError: if fewer than two more sweeps than columns have a vertex.
+        DataError: if fewer than two more sweeps than columns have a vertex within the rates tried.
 
     Example:
         >>> import numpy as np, scalejax as sj
@@ -81,15 +84,25 @@ def lr_drift(
     """
     names = (over,) if isinstance(over, str) else tuple(over)
     bottoms = sweep_bottoms(runs, over="lr", cells=names, within=within)
-    if len(bottoms.runs) < len(names) + 2:
+    inside = bottoms.runs["inside"] > 0
+    if inside.sum() < len(names) + 2:
+        outside = _outside(bottoms, names)
         raise DataError(
-            f"Only {len(bottoms.runs)} sweeps have a lowest loss within; the powers of {', '.join(names)} need {len(names) + 2}."
+            f"Only {inside.sum()} of {len(inside)} sweeps have a lowest loss within the rates tried; the powers of {', '.join(names)} need "
+            f"{len(names) + 2}" + (f": try rates on both sides of the best at {outside}." if outside else ".")
         )
-    errors = bottoms.standard_errors["lr"]
+    best = bottoms.runs.take(np.flatnonzero(inside))
+    errors = bottoms.standard_errors["lr"][inside]
     # Sweeps without scatter, such as three-point ones, say nothing of their errors: all count alike then.
     weights = 1 / errors**2 if np.isfinite(errors).all() and (errors > 1e-6).all() else None
-    found = fit(power_product(*names, output="lr"), bottoms.runs, loss=squared(), on="log", weights=weights, starts=16)
+    found = fit(power_product(*names, output="lr"), best, loss=squared(), on="log", weights=weights, starts=16)
     limits = found.interval(level, "model")
     powers = {n: found.params[f"p_{n}"] for n in names}
     wanted = {n: float((expected or {}).get(n, 0.0)) for n in names}
     return Drift(bottoms=bottoms, fit=found, powers=powers, intervals={n: limits[f"p_{n}"] for n in names}, expected=wanted, level=level)
+
+
+def _outside(bottoms: Bottoms, names: Sequence[str]) -> str:
+    """The sweeps whose vertex lies outside the rates tried."""
+    rows = np.flatnonzero(bottoms.runs["inside"] == 0)
+    return listed(labels_of(names, np.stack([bottoms.runs[name][rows] for name in names], axis=1)))

@@ -16,20 +16,12 @@ from ...fitting.objective.losses import Loss, huber, squared
 from ...fitting.result import Fit
 from ...fitting.uncertainty.bootstrap import bootstrap
 from ...fitting.uncertainty.draws import Draws
+from ...fitting.uncertainty.resampling import FEWEST
 from ...zoo.hyperparameters.lr_batch_surface import lr_batch_surface
 from ...zoo.scale.power_product import power_product
+from .cells import cells_of, check_varied, cut_off, labels_of, left_out, where_cut
 
 _BOWL = ("lr_0", "p_N", "p_D", "batch_0", "q_N", "q_D", "w_lr", "w_batch", "w_cross")
-
-
-def cells_of(runs: Runs, cells: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Number of every run's cell, -1 for rows left out, and the cells' values, (cells, len(cells))."""
-    names = (cells,) if isinstance(cells, str) else tuple(cells)
-    used = ~runs.excluded
-    values, inverse = np.unique(np.stack([runs[name][used] for name in names], axis=1), axis=0, return_inverse=True)
-    index = np.full(len(runs), -1)
-    index[used] = inverse.reshape(-1)
-    return index, values
 
 
 def near_optimal(runs: Runs, *, cells: Sequence[str] = ("N", "D"), within: float = 0.0025, loss: str = "loss") -> Runs:
@@ -65,7 +57,7 @@ def near_optimal(runs: Runs, *, cells: Sequence[str] = ("N", "D"), within: float
     np.minimum.at(best, index[index >= 0], runs[loss][index >= 0])
     with np.errstate(invalid="ignore"):
         excess = np.where(index >= 0, runs[loss] / best[index] - 1, np.inf)
-    labels = np.asarray([", ".join(f"{n}={v:.6g}" for n, v in zip(names, row, strict=True)) for row in values])
+    labels = np.asarray(labels_of(names, values))
     keep = np.flatnonzero(excess <= within)
     return runs.take(keep).with_columns(cell=labels[index[keep]], excess=excess[keep])
 
@@ -120,8 +112,8 @@ def sweep_bottoms(
         loss: column to be small.
 
     Returns:
-        Bottoms with `.runs` (fit laws to it, with `weights=` 1 / standard error squared), `.standard_errors`, `.table()`. A cell with too
-        few runs, or whose quadratic has no lowest point, is in `.skipped`.
+        Bottoms with `.runs` (fit laws to its rows with "inside" 1, with `weights=` 1 / standard error squared), `.standard_errors`,
+        `.table()`. A cell with too few runs, or whose quadratic has no lowest point, is in `.skipped`.
 
     Raises:
         DataError: if no cell has a bottom.
@@ -140,6 +132,8 @@ def sweep_bottoms(
     """
     swept = (over,) if isinstance(over, str) else tuple(over)
     names = (cells,) if isinstance(cells, str) else tuple(cells)
+    grids, all_places = cells_of(runs, names)
+    ranges = {tuple(place): _range(runs, swept, grids == i) for i, place in enumerate(all_places)}
     close = near_optimal(runs, cells=names, within=within, loss=loss)
     rows: list[dict[str, Any]] = []
     covariances, skipped = [], {}
@@ -152,7 +146,8 @@ def sweep_bottoms(
             skipped[str(here["cell"][0])] = found
             continue
         bottom, value, covariance = found
-        inside = ((bottom >= z.min(axis=0)) & (bottom <= z.max(axis=0))).all()
+        low, high = ranges[tuple(place)]
+        inside = ((bottom >= low) & (bottom <= high)).all()
         at = dict(zip((*names, *swept), (*place, *np.exp(bottom)), strict=True))
         rows.append({**at, "loss": value, "rows": len(z), "inside": float(inside)})
         covariances.append(covariance)
@@ -160,6 +155,12 @@ def sweep_bottoms(
         raise DataError(f"No cell has a lowest point: {next(iter(skipped.values()))}; widen the sweeps, or `within`.")
     columns = {name: np.asarray([row[name] for row in rows], dtype=float) for name in rows[0]}
     return Bottoms(runs=Runs(columns), names=swept, covariance=np.stack(covariances), skipped=skipped)
+
+
+def _range(runs: Runs, swept: Sequence[str], rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Least and largest logarithms that were tried in some rows."""
+    z = np.stack([np.log(runs[name][rows]) for name in swept], axis=1)
+    return z.min(axis=0), z.max(axis=0)
 
 
 def _bottom(z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float, np.ndarray] | str:
@@ -200,11 +201,13 @@ class NearOptimalLaws(Shown):
         runs: the pooled near-optimal runs.
         fits: hyper-parameter to the fit of its law.
         draws: hyper-parameter to the bootstrap of that fit.
+        edges: hyper-parameter to the cells that its law leaves out, since their best run has the "highest", "lowest" or "only" value tried.
     """
 
     runs: Runs
     fits: Mapping[str, Fit]
     draws: Mapping[str, Draws]
+    edges: Mapping[str, Mapping[str, str]]
 
     def table(self, level: float = 0.95) -> Table:
         """A row for every parameter: least squares, mean of the bootstrap, and its percentiles."""
@@ -215,7 +218,9 @@ class NearOptimalLaws(Shown):
                 mean = np.exp(np.log(draws[p]).mean()) if p == "c" else draws[p].mean()  # the factor enters as its logarithm
                 rows.append([f"{name}: {p}", *(number(v) for v in (fitted.params[p], mean, *limits[p]))])
         percent = f"{100 * level:g} %"
-        return Table(["parameter", "estimate", "bootstrap mean", f"low {percent}", f"high {percent}"], rows)
+        said = "the best one is not known there, and the law leaves that out; try values beyond"
+        notes = [note for name, sides in self.edges.items() for note in left_out(name, sides, said)]
+        return Table(["parameter", "estimate", "bootstrap mean", f"low {percent}", f"high {percent}"], rows, notes=notes)
 
 
 def near_optimal_laws(
@@ -233,18 +238,21 @@ def near_optimal_laws(
 
         ln y = ln c + sum_i p_i ln x_i,    least squares over { runs within 0.25 % of the best of their cell }
 
+    A cell whose best run has the outermost value tried of a hyper-parameter says only that the best one lies there or beyond: the law of
+    that hyper-parameter leaves it out.
+
     Args:
         runs: grids of hyper-parameters, with the columns of `cells`, the hyper-parameters and the loss.
         of: hyper-parameter to the arguments of its law; default Step Law's {"lr": ("N", "D"), "batch": ("D",)}.
         cells, within, loss: as in `near_optimal`.
         replicates, seed: of the bootstrap.
-        whole_cells: resample cells with all their runs, instead of single runs as the papers do.
+        whole_cells: resample cells with all their runs, ten cells or more, instead of single runs as the papers do.
 
     Returns:
-        NearOptimalLaws with `.fits["lr"]`, `.draws["lr"]`, `.table()`.
+        NearOptimalLaws with `.fits["lr"]`, `.draws["lr"]`, `.edges["lr"]`, `.table()`.
 
     Raises:
-        DataError, FitError: if columns are missing or the cells do not determine the laws.
+        DataError, FitError: if columns are missing or the cells, without those at the edge of their grid, do not determine the laws.
 
     Note: the pooled runs of a cell share one bottom; resampled as single runs they do not show how far the laws depend on the cells that
     were run. Cells with flatter bottoms count more. `fit_lr_batch_surface` needs no pool.
@@ -259,11 +267,32 @@ def near_optimal_laws(
 
     References: Li et al. 2025, arXiv:2503.04715; Bi et al. 2024, arXiv:2401.02954.
     """
-    close = near_optimal(runs, cells=cells, within=within, loss=loss)
+    names = (cells,) if isinstance(cells, str) else tuple(cells)
+    close = near_optimal(runs, cells=names, within=within, loss=loss)
     asked = of if of is not None else {"lr": ("N", "D"), "batch": ("D",)}
-    fits = {y: fit(power_product(*x, output=y), close, loss=squared(), on="log", starts=16) for y, x in asked.items()}
+    edges = {y: cut_off(runs, y, names, loss) for y in asked}
+    pools = {y: _pool(close, y, x, edges[y], whole_cells) for y, x in asked.items()}
+    fits = {y: fit(power_product(*x, output=y), pools[y], loss=squared(), on="log", starts=16) for y, x in asked.items()}
     draws = {y: bootstrap(found, replicates, groups="cell" if whole_cells else None, seed=seed) for y, found in fits.items()}
-    return NearOptimalLaws(close, fits, draws)
+    return NearOptimalLaws(close, fits, draws, edges)
+
+
+def _pool(close: Runs, name: str, arguments: Sequence[str], sides: Mapping[str, str], whole_cells: bool) -> Runs:
+    """The near-optimal runs of the cells that know the best value of a hyper-parameter; refused where these are too few."""
+    rows = np.flatnonzero(~np.isin(close["cell"], list(sides)))
+    count = len(set(close["cell"][rows].tolist()))
+    if sides and count <= len(arguments):
+        raise DataError(
+            f"The {where_cut(name, sides)}, so that only {count} cells tell the best {name}, and its law needs {len(arguments) + 1}; "
+            "try values beyond."
+        )
+    if whole_cells and count < FEWEST:
+        raise DataError(
+            f"whole_cells=True resamples cells, at least {FEWEST} of them, and the law of {name} has {count}; leave whole_cells out to "
+            "resample single runs."
+        )
+    check_varied(name, close[name][rows], f"{count} cells")
+    return close.take(rows)
 
 
 def fit_lr_batch_surface(runs: Runs, *, within: float = 0.01, separable: bool = False, loss: Loss | None = None) -> Fit:

@@ -16,6 +16,9 @@ from ...fitting.objective.losses import Loss, squared
 from ...fitting.result import Fit
 from ...zoo.scale.power import power_law
 from ...zoo.scale.power_product import power_product
+from .cells import check_varied, left_out, outermost, where_cut
+
+_ABOUT, _SAME = 2.0, 1.05  # factors of cost within which trials compete, and are of one cost
 
 
 def pareto_set(loss: Any, cost: Any) -> np.ndarray:
@@ -58,12 +61,15 @@ class ParetoHyperparameters(Shown):
         front: the fit of `laws.power_law` to them, y = E + A x^-alpha with x = c / c_0.
         unit: c_0, the geometric mean of their costs.
         laws: hyper-parameter to the fit of c (cost / c_0)^p_cost.
+        edges: hyper-parameter to the costs on the front that its law leaves out, since the trial there has the "highest" or "lowest" value
+            of those of about its cost.
     """
 
     runs: Runs
     front: Fit
     unit: float
     laws: Mapping[str, Fit]
+    edges: Mapping[str, Mapping[str, str]]
 
     def at(self, cost: Any) -> dict[str, Any]:
         """Loss and hyper-parameters on the front at a cost, also beyond the trials."""
@@ -79,7 +85,9 @@ class ParetoHyperparameters(Shown):
         p = self.front.params
         note = f"front of {len(self.runs)} trials: loss = {p['E']:.4g} + {p['A']:.4g} (cost / {self.unit:.4g})^-{p['alpha']:.4g}"
         percent = f"{100 * level:g} %"
-        return Table(["hyper-parameter", "at mean cost", "power of cost", f"low {percent}", f"high {percent}"], rows, notes=[note])
+        said = "the best one is not known there, and the law leaves that out; try values beyond"
+        edges = [line for name, sides in self.edges.items() for line in left_out(name, sides, said)]
+        return Table(["hyper-parameter", "at mean cost", "power of cost", f"low {percent}", f"high {percent}"], rows, notes=[note, *edges])
 
 
 def pareto_hyperparameters(
@@ -95,6 +103,9 @@ def pareto_hyperparameters(
 
         front:  y(c) = E + A c^-alpha;    hyper-parameters:  ln x_k = u_k + v_k ln c, weighted by the distance to the front
 
+    A trial on the front with the outermost of the values tried at about its cost (within a factor of two) says only that the best value
+    lies there or beyond: the law of that hyper-parameter leaves it out.
+
     Args:
         runs: trials, with columns of cost, loss and the hyper-parameters.
         names: hyper-parameters, positive; make others so first, such as 1 - beta for beta.
@@ -103,11 +114,12 @@ def pareto_hyperparameters(
         objective: of the front's fit; default least squares in logarithms.
 
     Returns:
-        ParetoHyperparameters with `.at(cost)`, `.laws`, `.front`, `.table()`. With N and D among the hyper-parameters and FLOPs as the
-        cost, their powers add up to about 1, and are those of compute-optimal allocation.
+        ParetoHyperparameters with `.at(cost)`, `.laws`, `.edges`, `.front`, `.table()`. With N and D among the hyper-parameters and
+        FLOPs as the cost, their powers add up to about 1, and are those of compute-optimal allocation.
 
     Raises:
-        DataError, FitError: if columns are missing, values are not positive, or fewer than four trials lie on the front.
+        DataError, FitError: if columns are missing, values are not positive, fewer than four trials lie on the front, or fewer than four of
+            them tell a hyper-parameter.
 
     Example:
         >>> import numpy as np, scalejax as sj
@@ -135,12 +147,43 @@ def pareto_hyperparameters(
     scaled = used.with_columns(x=ratio, cost=ratio, loss=used[loss])
     best = scaled.take(on_front)
     front = fit(power_law, best, loss=objective or squared(), on="log", starts=64)
-    if near is None:
-        pool, weights = best, None
-    else:
+    weights = None
+    if near is not None:
         excess = scaled["loss"] / front.predict(x=scaled["x"]) - 1
-        pool, weights = scaled, np.exp(-np.maximum(excess, 0.0) / near)
-    laws = {
-        name: fit(power_product("cost", output=name), pool, loss=squared(), on="log", starts=16, weights=weights) for name in names
-    }  # fmt: skip
-    return ParetoHyperparameters(runs=used.take(on_front), front=front, unit=unit, laws=laws)
+        weights = np.exp(-np.maximum(excess, 0.0) / near)
+    edges, laws = {}, {}
+    for name in names:
+        cut = _cut_off(used[name], used[cost], on_front)
+        edges[name] = {f"{cost}={used[cost][i]:.3g}": side for i, side in cut.items()}
+        rows = _telling(used[cost], on_front, cut) if near is not None else np.setdiff1d(on_front, list(cut))
+        count = len(on_front) - len(cut)
+        if cut and count < 4:
+            raise DataError(
+                f"The {where_cut(name, edges[name])}, so that only {count} trials on the front tell the best {name}, and its law needs 4; "
+                "try values beyond."
+            )
+        check_varied(name, used[name][rows], f"{count} trials on the front")
+        share = None if weights is None else weights[rows]
+        laws[name] = fit(power_product("cost", output=name), scaled.take(rows), loss=squared(), on="log", starts=16, weights=share)
+    return ParetoHyperparameters(runs=used.take(on_front), front=front, unit=unit, laws=laws, edges=edges)
+
+
+def _cut_off(values: np.ndarray, cost: np.ndarray, on_front: np.ndarray) -> dict[int, str]:
+    """Trials on the front that have the outermost value among the cheaper and among the dearer ones of about their cost, and which.
+
+    Both, since a value that grows with the cost is the largest of the cheaper ones by nature.
+    """
+    found = {}
+    for i in on_front:
+        ratio = cost / cost[i]
+        cheaper, dearer = (ratio <= _SAME) & (ratio >= 1 / _ABOUT), (ratio >= 1 / _SAME) & (ratio <= _ABOUT)
+        sides = {outermost(values[i], values[near]) for near in (cheaper, dearer)}
+        if len(sides) == 1 and sides <= {"highest", "lowest"}:
+            found[int(i)] = sides.pop()
+    return found
+
+
+def _telling(cost: np.ndarray, on_front: np.ndarray, cut: Mapping[int, str]) -> np.ndarray:
+    """Trials whose nearest one on the front, by cost, is not cut off."""
+    nearest = on_front[np.abs(np.log(cost)[:, None] - np.log(cost[on_front])).argmin(axis=1)]
+    return np.flatnonzero(~np.isin(nearest, list(cut)))

@@ -12,18 +12,18 @@ from typing import Any, Literal
 import numpy as np
 
 from ...core.checks import check_count
-from ...core.errors import DataWarning, FitError, suggest, warn
+from ...core.errors import FitError, suggest
 from ...core.numeric.precision import double
 from ...core.numeric.statistics import akima, ends, lower_hull
 from ...core.runs import Runs
 from ...core.table import Note, Shown, Table, formatted, number
 from ...data.readers import read_runs
-from .minima import Minimum, Sizes, contrasts, interpolated, misfit, polynomial, sizes_by_budget, within
+from .minima import Minimum, Sizes, contrasts, interpolated, misfit, polynomial, polynomial_at, sizes_by_budget, within
+from .oddities import LEAST, below_runs, checked, tell
 
 _METHODS = ("auto", "polynomial", "interpolation")
 _MISFIT = 3.0  # standard errors of the logarithm of a ratio of mean squares
 _DISAGREES = 0.15  # of C and 6 N D; figures that were read off a plot differ by a tenth
-_LEAST = 2e-4  # of the loss: no loss is known better, for runs of other seeds differ by more
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -66,9 +66,7 @@ class Frontier(Shown):
         log_n, loss, x = self._sizes[index].log_n, self._sizes[index].loss, np.log(np.asarray(N, dtype=np.float64))
         if not self._degree:
             return np.exp(akima(log_n, np.log(loss)[None], x)[0])
-        center, scale = (log_n[0] + log_n[-1]) / 2, (log_n[-1] - log_n[0]) / 2
-        degree = min(self._degree, len(log_n) - 1)
-        return np.polyval(np.polyfit((log_n - center) / scale, loss, degree), (x - center) / scale)
+        return polynomial_at(log_n, loss, self._degree, x)
 
     def allocate(self, compute: Any) -> tuple[Any, Any]:
         """(N, D) on the regressed lines at one or more budgets."""
@@ -134,12 +132,16 @@ def isoflop(
             scatter of the minima about the lines where that is larger.
         seed: of the draws.
 
+    A run far off the curve through the other sizes of its budget, such as one that diverged, is named and left out; runs that split by a
+    column of text (two architectures in one table) are said to. Notes tell of runs that may be odd, with the answer without them, and of
+    minima far below every loss of their budget.
+
     Returns:
         Frontier. Budgets without an inner minimum, or with fewer than three sizes (degree + 1), stay in the table with the reason. Through
         three sizes a parabola goes exactly, which is said; where that is so at every budget intervals are infinite.
 
     Warns:
-        DataWarning: if the budgets differ from 6 N D, and by how much.
+        DataWarning: if the budgets differ from 6 N D, and by how much; and of runs that are left out or split.
 
     Raises:
         FitError: if fewer than two budgets have a minimum.
@@ -163,14 +165,14 @@ def isoflop(
         raise FitError(f"tolerance={tolerance!r} must be a share between 0 and 1, and window={window!r} positive.")
     check_count("replicates", replicates, 0)
     runs = runs if isinstance(runs, Runs) else read_runs(runs)
-    runs, rng = runs.where(~runs.excluded), np.random.default_rng(seed)
+    runs, odd = checked(runs, budget, tolerance, window)
+    rng = np.random.default_rng(seed)
     sizes = sizes_by_budget(runs, budget, tolerance)
     near = [within(s, window) for s in sizes]
     noise, freedom, ratio, excess = _noise(near, sizes, degree)
     chosen = method if method != "auto" else "interpolation" if excess > _MISFIT else "polynomial"
-    notes = list(disagreement(runs, budget))
-    for note in notes:
-        warn(f"{note[0].upper()}{note[1:]}.", DataWarning)
+    notes = [*disagreement(runs, budget), *odd]
+    tell(disagreement(runs, budget))
     if chosen == "interpolation":
         noise = noise if np.isfinite(noise) else 0.0
         found = [interpolated(s, noise, replicates=replicates or 200, points=25, floor=0.0, rng=rng) for s in sizes]
@@ -181,6 +183,7 @@ def isoflop(
     else:
         found = [polynomial(s, degree, noise if np.isfinite(noise) else 0.0, replicates, rng) for s in near]
         label = f"degree {degree}"
+        notes += below_runs(near, found)
         exact = [f"{s.compute:.3g}" for s, m in zip(near, found, strict=True) if not m.reason and len(s.loss) == degree + 1]
         if exact:
             said = f"the polynomial goes exactly through its {degree + 1} sizes, without an error of its own"
@@ -217,7 +220,7 @@ def _noise(near: list[Sizes], sizes: list[Sizes], degree: int) -> tuple[float, f
     fours = [four for four in map(contrasts, sizes) if len(four)]
     if not fours or not freedom:
         return about, freedom, 1.0, 0.0
-    least = _LEAST * float(np.median(np.concatenate([s.loss for s in sizes])))
+    least = LEAST * float(np.median(np.concatenate([s.loss for s in sizes])))
     four = np.concatenate(fours)
     ratio = about**2 / max(float(np.mean(four**2)), least**2)
     independent = len(fours)  # budgets: fours of one budget share most of their sizes
@@ -251,7 +254,8 @@ def disagreement(runs: Runs, budget: str) -> tuple[str, ...]:
     ratio = runs[budget] / (6 * runs["N"] * runs["D"])
     if (np.abs(ratio - 1) <= _DISAGREES).all():
         return ()
-    said = f"{budget} is {ratio.min():.3g} to {ratio.max():.3g} times 6 N D: the tokens at the optimum are those of the runs"
+    ends = dict.fromkeys((f"{ratio.min():.3g}", f"{ratio.max():.3g}"))
+    said = f"{budget} is {' to '.join(ends)} times 6 N D: the tokens at the optimum are those of the runs"
     return (Note(said, "not-six-nd"),)
 
 

@@ -11,12 +11,17 @@ from ...core.runs import Runs
 
 
 class Sizes(NamedTuple):
-    """What was trained at one budget: log N rising, each size once with its lowest loss, and log D."""
+    """What was trained at one budget: log N rising, each size once with its lowest loss, and log D; and their rows in the table."""
 
     compute: float
     log_n: np.ndarray
     log_d: np.ndarray
     loss: np.ndarray
+    rows: np.ndarray
+
+    def where(self, kept: Any) -> Sizes:
+        """Some of the sizes."""
+        return Sizes(self.compute, *(values[kept] for values in self[1:]))
 
 
 class Minimum(NamedTuple):
@@ -55,13 +60,13 @@ def _sizes(runs: Runs, rows: np.ndarray, compute: float) -> Sizes:
     order = np.lexsort((loss, N))
     first = order[np.unique(N[order], return_index=True)[1]]
     D = runs["D"][rows][first] if "D" in runs else compute / (6 * N[first])
-    return Sizes(compute, np.log(N[first]), np.log(D), loss[first])
+    return Sizes(compute, np.log(N[first]), np.log(D), loss[first], rows[first])
 
 
 def within(sizes: Sizes, window: float) -> Sizes:
     """The sizes within so many decades of the one with the lowest loss."""
     near = np.abs(sizes.log_n - sizes.log_n[sizes.loss.argmin()]) <= window * np.log(10) + 1e-9
-    return sizes._replace(log_n=sizes.log_n[near], log_d=sizes.log_d[near], loss=sizes.loss[near])
+    return sizes.where(near)
 
 
 def rejected(reason: str, kept: float = 0.0) -> Minimum:
@@ -131,6 +136,12 @@ def polynomial(sizes: Sizes, degree: int, sd: float, replicates: int, rng: np.ra
     stars = center + scale * np.append(noisy[inner], place)
     both = np.stack([stars, np.interp(stars, log_n, sizes.log_d)], axis=1)
     return Minimum(both[-1], float(np.polyval(coefficients, place)), spread, float(inner.mean()) if replicates else 1.0, both[:-1])
+
+
+def polynomial_at(log_n: np.ndarray, loss: np.ndarray, degree: int, x: np.ndarray) -> np.ndarray:
+    """The polynomial through the losses, or of a lower degree where they are too few, at log N = x."""
+    center, scale = (log_n[0] + log_n[-1]) / 2, max((log_n[-1] - log_n[0]) / 2, 1e-12)
+    return np.polyval(np.polyfit((log_n - center) / scale, loss, min(degree, len(log_n) - 1)), (x - center) / scale)
 
 
 def _bottom(coefficients: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from ...core.runs import Runs
 from ...core.table import Table, number, percent
 from .frontier import Frontier, disagreement, line
 from .minima import Minimum, interpolated, sizes_by_budget
+from .oddities import checked
 
 # Loss and standard deviation of the loss between seeds, at two losses (nats/token).
 SEED_NOISE = {"refinedweb": ((3.0, 0.002), (7.0, 0.05)), "openwebtext2": ((3.0, 0.01), (6.0, 0.1))}
@@ -95,10 +96,11 @@ def noise_isoflop(
 
     References: Porian et al. 2024, arXiv:2406.19146.
     """
-    runs, sd_of, rng = runs.where(~runs.excluded), _noise(noise), np.random.default_rng(seed)
+    sd_of, rng = _noise(noise), np.random.default_rng(seed)
+    runs, odd = checked(runs, budget, tolerance)
     sizes = sizes_by_budget(runs, budget, tolerance)
     found = [interpolated(s, sd_of(s.loss), replicates=replicates, points=points, floor=floor, rng=rng) for s in sizes]
-    return _regressed([s.compute for s in sizes], found, weighted, replicates, rng, disagreement(runs, budget))
+    return _regressed([s.compute for s in sizes], found, weighted, replicates, rng, (*disagreement(runs, budget), *odd))
 
 
 def _regressed(
