@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import ScalejaxError
-from ..decisions.beyond import extrapolation
 from .options import asked, common, count, draws_of, level_option, plot_option, saved, show, values, verb
 from .shell.own_laws import own_law_option
 
@@ -47,6 +46,7 @@ def _run_predict(options: argparse.Namespace) -> None:
     import numpy as np
 
     from ..core.table import Table, number, span
+    from ..decisions.beyond import extrapolation
 
     draws = draws_of(options.fit, options)
     fit = getattr(draws, "fit", draws)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
-import keyword
 import os
-import re
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,14 +25,13 @@ from ..data.rows import ratio_remarks, settings, state_column
 from ..data.summary import STEPS
 from ..fitting.diagnosis.clusters import Cluster, clusters_of
 from ..zoo import laws as registry
+from .proposal import proposal
 
 _SIZES = ("N", "D", "C", "U", "lr", "batch")
 _FIRST = ("chinchilla", "kaplan")
 _LINE = 1e-4  # one minus the squared correlation of logarithms below which two inputs lie on one line
-_TAKEN = frozenset(inspect.signature(read_runs).parameters)  # names that no role can have
 _RISING = 0.5  # rank correlation with size from which a target rises
 _FOLLOWS = 0.5  # rank correlation with a size from which a column of numbers is taken to follow it
-_APART = 10  # runs of the smallest group from which groups are worth a fit of their own
 _FAR = 8.0  # robust standard deviations off a smooth surface that make a row suspicious
 
 
@@ -161,7 +157,7 @@ def diagnose(table: Any, target: str = "loss", **options: Any) -> TableDiagnosis
     return TableDiagnosis(
         len(runs), int(used.sum()), target, roles, varies, constant, (*rays, *map(_split, splits)), tuple(c.column for c in splits), laws,
         _missing(runs, columns, roles, target, usable, varies), noise, replicates, tuple(dict.fromkeys(said)),
-        _next(path, given, target, laws, tied, moving, splits, rises, isinstance(table, Runs)),
+        proposal(path, given, target, laws, tied, moving, splits, rises, isinstance(table, Runs)),
     )  # fmt: skip
 
 
@@ -363,41 +359,3 @@ def _missing(
     elif "C" not in known and "N" not in known:
         said.append("parameters N (or compute C) are not there or do not vary: what a larger model would bring cannot be seen")
     return tuple(said)
-
-
-def _next(
-    path: str, given: Mapping[str, tuple[str, float]], target: str, laws: tuple[str, ...], tied: set[str],
-    moving: Mapping[str, np.ndarray], splits: Sequence[Cluster], rises: bool, read: bool,
-) -> str:  # fmt: skip
-    """The call that follows from what was found."""
-    outcome = _word(target) if rises else "loss"
-    kinds = {_word(c.column): c.column for c in splits}
-    wanted = {**{role: name for role, (name, _) in given.items()}, **kinds, outcome: target}
-    named = [f"{role}={name!r}" for role, name in wanted.items()]
-    plain = all(role == name for role, name in wanted.items())
-    if "D" in moving and "D" not in given:
-        N, times = given["N"]
-        named.insert(-1, f"D='`{given['C'][0]}` / (6 * {f'{times:g} * ' if times != 1 else ''}`{N}`)'")
-        plain = False
-    if unit := _unit(target):
-        named.append(f"unit={unit!r}")
-        plain = False
-    runs = ("runs" if read else f"sj.read_runs({path})") if plain else f"sj.read_runs({'runs' if read else path}, {', '.join(named)})"
-    by = f", by={next(iter(kinds))!r}" if splits and splits[0].counts.min() >= _APART else ""
-    if not given:
-        return f"sj.forecast({runs}, at={{...}}, target={target!r})"
-    if "chinchilla" in laws:
-        return f"sj.fit('chinchilla', {runs}{by})"
-    call = f"sj.forecast({runs}, at={{...}}{f', target={outcome!r}' if rises else ''}{by})"
-    return f"{call}, or add runs off the ray, see sj.next_runs" if {"N", "D"} <= tied else call
-
-
-def _word(name: str) -> str:
-    """A column's name as that of a role."""
-    word = re.sub(r"\W+", "_", name.strip()).strip("_")
-    return word if word.isidentifier() and not keyword.iskeyword(word) and word not in _TAKEN else f"column_{word}"
-
-
-def _unit(target: str) -> str:
-    """The unit of a loss that its name says and laws do not take."""
-    return "perplexity" if {"ppl", "perplexity"} & set(re.split(r"[\W_]+", target.lower())) else ""
