@@ -43,7 +43,8 @@ def check_units(fit: Fit, units: Units) -> None:
         if few < FEWEST:
             whose = f"a group of {' or '.join(map(repr, request.columns))} has" if request.columns else "there are"
             raise FitError(
-                f"Resampling runs needs at least {FEWEST} of them, and {whose} only {few}; use kind='residual', which draws the noise anew"
+                f"Resampling runs needs at least {FEWEST} of them, and {whose} only {few}; use kind='residual' of sj.bootstrap, "
+                "which draws the noise anew"
                 + (", or kind='blocks', which resamples stretches of the curves." if request.curves else ", or sj.sample.")
             )
     elif units.kind == "groups":
@@ -52,7 +53,7 @@ def check_units(fit: Fit, units: Units) -> None:
         if few < FEWEST:
             raise FitError(
                 f"Resampling the groups of {names!r} needs at least {FEWEST} of them, and there are {few}; use kind='residual', "
-                f"groups={names!r}, which draws one error a group and one a run, or fit.interval(groups={names!r})."
+                f"groups={names!r} of sj.bootstrap, which draws one error a group and one a run, or fit.interval(groups={names!r})."
             )
 
 

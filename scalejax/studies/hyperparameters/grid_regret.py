@@ -66,7 +66,7 @@ class GridRegret(Shown):
         least = "≥ " if self.bounded.any() else ""
         known = f"mean {least}{100 * self.mean:.3f} %, worst {least}{100 * self.worst:.3f} %; in brackets the nearest run"
         said = "better runs may lie beyond, so that the regret there is a lower bound; try values there"
-        notes = [note for name, sides in self.edges.items() for note in left_out(name, sides, said)]
+        notes: list[str] = [note for name, sides in self.edges.items() for note in left_out(name, sides, said)]
         if self.bounded.all():
             known = "mean and worst are not known; in brackets the nearest run"
         elif notes:
