@@ -227,6 +227,13 @@ def test_rows_without_weight_are_not_described():
     assert "20 observations" in str(both) and "median |residual| 0.00" in str(both)
 
 
+def test_runs_that_do_not_differ_explain_nothing():
+    N, D = 10 ** np.random.default_rng(0).uniform([[7.5], [9]], [[9.8], [11.3]], (2, 20))
+    fit = sj.fit("chinchilla", {"N": N, "D": D, "loss": np.full(20, 2.5)}, unidentified="warn", starts=32)
+    assert np.isnan(fit.r_squared) and not fit.verdict.good
+    assert "all 20 runs have loss = 2.5: nothing differs between them that a law could explain." in str(fit)
+
+
 def noisy_curves(correlation: float, odd: int | None = None) -> sj.Runs:
     """Nine curves of the annealing law, of three schedules and lengths, whose steps scatter by 0.5 %; one of them may wave."""
     g, s = np.random.default_rng(1), sj.schedules

@@ -24,7 +24,9 @@ _NAMED = 4
 
 
 def said(fit: Fit, groups: Sequence[Described]) -> list[str]:
-    """A sentence where the law explains little of what a law could, with why if that can be told."""
+    """A sentence where the law explains little of what a law could, with why if that can be told, or where there is nothing to explain."""
+    if level := _constant(fit):
+        return [level]
     low = sorted((g for g in groups if g.explained < GOOD), key=lambda g: g.explained)
     if not low:
         return []
@@ -41,6 +43,15 @@ def said(fit: Fit, groups: Sequence[Described]) -> list[str]:
     if worst.explained >= POOR:
         return [f"{said}: the law leaves much of what differs between the runs to noise, or misses it."]
     return [f"{said}: {_opposed(fit) or 'the law says little more of the runs than their mean does.'}"]
+
+
+def _constant(fit: Fit) -> str:
+    """Do all runs show one value?"""
+    name, runs = fit.law.output, fit.runs
+    y = runs[name][~runs.excluded] if name in runs else np.empty(0)
+    if y.ndim > 1 or len(y) < 2 or not (y == y[0]).all():
+        return ""
+    return f"all {len(y)} runs have {name} = {number(float(y[0]), 4)}: nothing differs between them that a law could explain."
 
 
 def hopeless(groups: Sequence[Described]) -> bool:
