@@ -51,7 +51,7 @@ def _constant(fit: Fit) -> str:
     y = runs[name][~runs.excluded] if name in runs else np.empty(0)
     if y.ndim > 1 or len(y) < 2 or not (y == y[0]).all():
         return ""
-    return f"all {len(y)} runs have {name} = {number(float(y[0]), 4)}: nothing differs between them that a law could explain."
+    return f"all {len(y)} runs have {name} = {y[0]:.4g}: nothing differs between them that a law could explain."
 
 
 def hopeless(groups: Sequence[Described]) -> bool:
