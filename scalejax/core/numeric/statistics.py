@@ -9,7 +9,7 @@ import numpy as np
 from ..edge.public import publish
 from ..errors import DataError, DecisionError, FitError
 
-__all__ = ["akima", "ends", "evenly", "isotonic", "lower_hull", "ordered_pairs", "pair_signs", "ranks", "spearman", "undominated"]
+__all__ = ["akima", "ends", "evenly", "isotonic", "lower_hull", "ordered_pairs", "ranks", "spearman", "undominated"]
 
 _ROUNDING = 1e-12  # relative difference that rounding makes of equal numbers
 
