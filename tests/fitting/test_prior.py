@@ -14,7 +14,7 @@ LAW = sj.laws.power_law
 TRUTH = {"E": 1.0, "A": 20.0, "alpha": 0.3}
 
 
-def without_a_prior(request, theta, of, batch, sets, solver, weight, progress):
+def without_a_prior(request, theta, of, batch, sets, solver, weight, progress, edge):
     """Refits as they end."""
     return minimise(request.spec, batch, theta[:, of], sets, solver, weight=weight), 0
 
