@@ -97,19 +97,19 @@ def _stack(layout: Layout, edge: np.ndarray, rows: Rows) -> list[Curvature]:
     """Curvatures of sets whose parameters at the edge are the same."""
     free, size, sets = np.flatnonzero(~edge), len(edge), len(rows.n)
     gauss_newton, bending = rows.hessian()
-    hessian = gauss_newton + bending
+    hessian, scatter = gauss_newton + bending, rows.scatter()
     large = factored(hessian[0]) if sets == 1 and rows.n[0] > size else None
-    if large is not None and factored(gauss_newton[0]) is not None:
-        return [_of_many(layout, edge, rows, large)]
+    if large is not None and (factored(scatter[0]) is not None or not scatter.any()):
+        return [_of_many(layout, edge, rows, scatter[0], large)]
     # Away from an optimum, on noise-free runs, or along a direction that no residual feels, what bending adds is rounding:
     indefinite = np.linalg.eigvalsh(hessian).min(axis=1, initial=np.inf) <= 0
-    hessian = np.where((indefinite | _singular(gauss_newton))[:, None, None], gauss_newton, hessian)
+    hessian = np.where((indefinite | _singular(scatter))[:, None, None], gauss_newton, hessian)
     scale = np.sqrt(np.maximum(np.diagonal(hessian, axis1=1, axis2=2), 1e-300))
     outer = scale[:, :, None] * scale[:, None]
     values, vectors = np.linalg.eigh(hessian / outer)
     good = values > _SINGULAR * values.max(axis=1, keepdims=True)
     inverse = (vectors * np.where(good, 1 / np.where(good, values, 1.0), 0.0)[:, None]) @ np.swapaxes(vectors, 1, 2) / outer
-    half = inverse @ _root(rows.scatter())
+    half = inverse @ _root(scatter)
     small = half @ np.swapaxes(half, 1, 2)
     load = ((np.abs(vectors) > 0.05) & ~good[:, None]).any(axis=2)
     load |= (rows.n <= size)[:, None]  # as many parameters as observations: nothing is left to tell the noise by
@@ -143,11 +143,11 @@ def _singular(matrix: np.ndarray) -> np.ndarray:
     return values.min(axis=1, initial=np.inf) <= _SINGULAR * values.max(axis=1, initial=0.0)
 
 
-def _of_many(layout: Layout, edge: np.ndarray, rows: Rows, hessian: Factored) -> Curvature:
+def _of_many(layout: Layout, edge: np.ndarray, rows: Rows, scatter: np.ndarray, hessian: Factored) -> Curvature:
     """As `_stack`, of one joint fit of many parameters all of which are determined."""
     free, size = np.flatnonzero(~edge), len(edge)
     whole, freedom = np.full((2, size, size), np.nan), np.full(size, float(rows.n[0] - size))
-    for full, part in zip(whole, (hessian.around(rows.scatter()[0]), rows.model()[0]), strict=True):
+    for full, part in zip(whole, (hessian.around(scatter), rows.model()[0]), strict=True):
         full[free[:, None], free] = part
     freedom[free] = np.minimum(rows.freedom(hessian.inverse()[None])[0], freedom[free])
     return Curvature(
