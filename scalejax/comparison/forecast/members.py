@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ import numpy as np
 from ...core.errors import FitError
 from ...core.laws.domains import Positive, Real, Simplex
 from ...core.laws.law import Law
+from ...core.outcomes import in_percent
 from ...core.runs import Runs
 from ...core.table import Shown
 from ...fitting.fit import find_law
@@ -44,8 +44,6 @@ _CURVES: dict[str, dict[str, Any]] = {
     },
 }
 UNIT = Positive(1e-3, 1e3)
-_PERCENT = frozenset({"percent", "pct", "percentage"})
-_SCORES = frozenset({"accuracy", "accuracies", "acc", "score", "scores", "success", "f1", "em"})
 _SIZES = {"break": 1}
 _ROOM = 100.0  # how far plausible ranges of a law in the table's units reach from its parameters, as a factor
 
@@ -90,7 +88,7 @@ def outcome(y: np.ndarray, rising: bool, name: str = "") -> tuple[Link, np.ndarr
     reciprocal, so that a sum of falling powers is a saturating rise; and what has no sign as it is, with absolute errors.
     """
     if rising and (y >= 0).all():
-        link: Link = "percent" if in_percent(y, name) else "complement"
+        link: Link = "percent" if in_percent(name, float(y.max())) else "complement"
         if (described(link, y) > 0).all():
             return link, described(link, y)
     if (y <= 0).any():
@@ -103,12 +101,6 @@ def described(link: Link, y: np.ndarray) -> np.ndarray:
     if link == "percent":
         return 1 - y / 100
     return 1 - y if link == "complement" else 1 / y if link == "reciprocal" else y
-
-
-def in_percent(y: np.ndarray, name: str) -> bool:
-    """Does a column count in per cent? Its name says so, or it is a score of more than 1."""
-    words = set(re.split(r"[\W_]+", name.lower()))
-    return bool((y <= 100).all()) and ("%" in name or not words.isdisjoint(_PERCENT) or (y.max() > 1 and not words.isdisjoint(_SCORES)))
 
 
 def returned(link: Link, value: np.ndarray) -> np.ndarray:
