@@ -90,8 +90,8 @@ def grid_regret(
 
     Returns:
         GridRegret with `.mean`, `.worst`, `.inner_mean`, `.regret`, `.table()`. No grid is finer than its runs: the best law has a
-        regret as well. Where
-        the best run of a cell has the outermost value tried, its regret is a lower bound, which `.inner_mean` leaves out.
+        regret as well. Where the best run of a cell has the outermost value tried, its regret is a lower bound, which `.inner_mean` leaves
+        out.
 
     Raises:
         DecisionError: if nothing is recommended, or a law needs an input that the runs do not have.
