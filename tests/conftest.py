@@ -56,16 +56,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 _EVERY = 20  # tests between looks at the memory maps
+_MAPS, _MOST_MAPS = 20_000, 45_000  # more than these are let go between files of tests, and within one
 _tests = itertools.count(1)
+
+
+def _forget_programs(above: int) -> None:
+    """Forgets compiled programs before the process has more memory maps than Linux allows (65,530), which aborts the compiler."""
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_text().count("\n") > above:
+        jax.clear_caches()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def room_between_files() -> None:
+    """Tests of a file count on the programs that its fixtures have compiled."""
+    _forget_programs(_MAPS)
 
 
 @pytest.fixture(autouse=True)
 def room_for_programs() -> Iterator[None]:
-    """Forgets compiled programs before the process has more memory maps than Linux allows (65,530), which aborts the compiler."""
+    """Files of many tests compile many programs."""
     yield
-    maps = Path("/proc/self/maps")
-    if next(_tests) % _EVERY == 0 and maps.exists() and maps.read_text().count("\n") > 20_000:
-        jax.clear_caches()
+    if next(_tests) % _EVERY == 0:
+        _forget_programs(_MOST_MAPS)
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ from jax.scipy.special import betainc
 from ..core.errors import DataError, DecisionError, suggest
 from ..core.numeric.precision import double
 from ..core.table import Shown, Table, number
+from ..fitting.objective.groups import meant
 from ..fitting.uncertainty.intervals import quantile_of
 
 _EXACT = 100  # runs up to which permutations are counted
@@ -166,6 +167,7 @@ class SlopeComparison(Shown):
 
     def _contrast(self, a: str, b: str) -> tuple[np.ndarray, np.ndarray]:
         """Difference of (height, slope), and its covariance per unit of sigma^2."""
+        a, b = meant(a, self.groups), meant(b, self.groups)
         for name in (a, b):
             if name not in self.groups:
                 raise DecisionError(f"There is no group {name!r}; {suggest(name, self.groups)}")

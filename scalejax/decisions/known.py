@@ -14,7 +14,7 @@ from ..core.laws.domains import Simplex
 from ..core.laws.law import Law
 from ..core.runs import Runs
 from ..core.table import Shown
-from ..fitting.objective.groups import label
+from ..fitting.objective.groups import label, meant
 from ..fitting.result import Fit
 from ..fitting.uncertainty.draws import Draws
 from ..fitting.uncertainty.intervals import freedom, no_freedom
@@ -123,7 +123,7 @@ def named(fit: Fit, group: Any) -> str | None:
     """
     if not fit.groups:
         return None
-    if group is None or (not isinstance(group, Mapping) and not fit.request.crossed and label(group) not in fit.groups):
+    if group is None or (not isinstance(group, Mapping) and not fit.request.crossed and meant(group, fit.groups) not in fit.groups):
         columns = ", ".join(f"{column!r}: {levels[0]!r}" for column, levels in zip(fit.request.columns, fit.request.levels, strict=True))
         said = f"such as group={{{columns}}}." if fit.request.crossed else suggest(None if group is None else label(group), fit.groups)
         raise DecisionError(f"The fit has groups; say which with group=..., {said}")

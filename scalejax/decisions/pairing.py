@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -50,7 +50,7 @@ def knowns(sources: Sequence[Any], groups: Sequence[str | None], pair: Pair, wha
 def _name(source: Any, group: Any) -> str | None:
     """A group by one name, as `Fit.groups` has it."""
     fit = source.fit if isinstance(source, Draws) else source
-    if isinstance(fit, Fit) and (fit.request.crossed or isinstance(group, Mapping)):
+    if isinstance(fit, Fit) and fit.groups and group is not None:
         return named(fit, group)
     return None if group is None else label(group)
 

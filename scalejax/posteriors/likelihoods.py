@@ -19,6 +19,7 @@ from ..core.edge.public import publish
 from ..core.errors import DataError, FitError, suggest
 from ..core.lazy import whole
 from ..core.runs import Runs
+from ..fitting.objective.groups import meant
 from .columns import configurations, labels, numbers
 
 __all__ = ["Likelihood", "beta_binomial", "binomial", "huber", "normal", "student_t"]
@@ -67,9 +68,10 @@ class Likelihood(ABC):
         """The likelihood with the `groups` that the runs `index` are of."""
         return self
 
-    def place(self, names: Sequence[str]) -> np.ndarray:
+    def place(self, names: Sequence[Any]) -> np.ndarray:
         """Index of every one of these groups."""
         known = {name: i for i, name in enumerate(self.groups)}
+        names = [meant(name, known) for name in names]
         for name in names:
             if name not in known:
                 raise DataError(f"There is no group {name!r} with a noise of its own; {suggest(name, known)}")

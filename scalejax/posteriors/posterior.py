@@ -16,7 +16,6 @@ from ..core.numeric.precision import double
 from ..core.numeric.statistics import ends
 from ..core.table import Note, Table, entry, number
 from ..fitting.identify import inseparable_inputs
-from ..fitting.objective.groups import label
 from ..fitting.predict import inputs_by_name
 from ..fitting.uncertainty.draws import Draws
 from ..fitting.uncertainty.noise import weight_of_new
@@ -231,7 +230,7 @@ class Posterior(Draws):
             return (self.sites[f"{name}_typical"] * np.exp(self.sites[f"{name}_spread"] * deviation)).reshape(one)
         steps = np.ndim(self.evidence.target) - 1  # a run of several numbers has one group
         names = np.broadcast_to(np.asarray(place), shape[: len(shape) - steps])
-        index = likelihood.place([label(v) for v in names.ravel().tolist()])
+        index = likelihood.place(names.ravel().tolist())
         return self.sites[name][:, index].reshape(-1, *names.shape, *(1,) * steps)
 
     def new_group(self, seed: int = 0, **covariates: float) -> NewGroup:

@@ -14,7 +14,7 @@ from ...core.errors import DataError, suggest
 from ...core.runs import Runs
 from ...core.table import Shown
 from ...data.readers import read_columns
-from ...fitting.objective.groups import label
+from ...fitting.objective.groups import label, meant
 
 Link = Literal["log", "linear", "reciprocal", "complement", "percent"]
 _SUM = 5e-3  # how far shares of a mixture may be from summing to one
@@ -290,7 +290,7 @@ def _groups(
     of_run = np.asarray([label(value) for value in table[by][used]])
     groups = tuple(dict.fromkeys(of_run.tolist()))
     place = {name: i for i, name in enumerate(groups)}
-    asked = [label(value) for value in points[by]]
+    asked = [meant(value, place) for value in points[by]]
     for name in asked:
         if name not in place:
             raise DataError(f"at= asks for the group {name!r} of {by!r}, of which there are no runs; {suggest(name, groups)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,7 @@ from ...core.checks import rows_text
 from ...core.errors import DataError, FitError, LawError, suggest
 from ...core.laws.law import Law
 from ...core.runs import Runs
+from ...data.cells import read_cell
 
 _NAMELESS = ("", "nan", "none", "null", "<na>")  # what readers of tables make of an empty cell
 
@@ -145,10 +146,11 @@ class Groups:
     def places(self, group: Any, shape: tuple[int, ...]) -> np.ndarray:
         """(points, columns) as `place`, of many points in this shape: a name or one a point, or a mapping from columns to such."""
         if not isinstance(group, Mapping):
-            names = [label(name) for name in np.broadcast_to(np.asarray(group), shape).reshape(-1)]
+            wanted = np.broadcast_to(np.asarray(group), shape).reshape(-1)
             known = {name: i for i, name in enumerate(self.names)}
             if not self.crossed:
-                return np.asarray([_index(name, known, "group") for name in names], int)[:, None]
+                return np.asarray([_index(name, known, "group") for name in wanted], int)[:, None]
+            names = map(label, wanted)
             return np.stack([self._cells[0][known[name]] if name in known else self._cell(name) for name in names])
         for column in group:
             if column not in self.columns:
@@ -159,12 +161,12 @@ class Groups:
         for i, (column, levels) in enumerate(zip(self.columns, self.levels, strict=True)):
             known = {name: k for k, name in enumerate(levels)}
             wanted = np.broadcast_to(np.asarray(group[column]), shape).reshape(-1)
-            out[:, i] = [_index(label(name), known, column) for name in wanted]
+            out[:, i] = [_index(name, known, column) for name in wanted]
         return out
 
     def _cell(self, name: str) -> np.ndarray:
         """The place of a combination of groups that has no runs."""
-        parts = name.split(", ")
+        parts = [meant(part, levels) for part, levels in zip(name.split(", "), self.levels, strict=False)]
         if len(parts) != len(self.columns) or any(part not in levels for part, levels in zip(parts, self.levels, strict=False)):
             columns = ", ".join(f"{column!r}: ..." for column in self.columns)
             raise DataError(f"There is no group {name!r}: groups cross here; say which with group={{{columns}}}.")
@@ -205,17 +207,18 @@ def anchored_values(
                 "say which column it differs along with by=..."
             )
         names, found[name] = levels[axes[name]], {}
-        for group, value in given.items():
-            if label(group) not in names:
-                raise LawError(f"fix anchors {name!r} in {label(group)!r}, which is not a group of it; {suggest(label(group), names)}")
+        for asked, value in given.items():
+            group = meant(asked, names)
+            if group not in names:
+                raise LawError(f"fix anchors {name!r} in {group!r}, which is not a group of it; {suggest(group, names)}")
             try:
                 inside = bool(np.all(law.domains[name].contains(value)))
             except (TypeError, ValueError):
                 inside = False
             if not inside:
                 support = law.domains[name].support
-                raise LawError(f"fix={{{name!r}: {{{label(group)!r}: {value!r}}}}} is not possible: {name!r} of {law.name!r} is {support}.")
-            found[name][names.index(label(group))] = value
+                raise LawError(f"fix={{{name!r}: {{{group!r}: {value!r}}}}} is not possible: {name!r} of {law.name!r} is {support}.")
+            found[name][names.index(group)] = value
     return found
 
 
@@ -224,7 +227,18 @@ def label(value: Any) -> str:
     return f"{value:.15g}" if isinstance(value, float | np.floating) else str(value)
 
 
-def _index(name: str, known: Mapping[str, int], what: str) -> int:
+def meant(value: Any, known: Collection[str]) -> str:
+    """Which of the groups `known` a value names: the one so called, or of that number, as "10M" names 10000000; else its label."""
+    name = label(value)
+    if name in known:
+        return name
+    cell = read_cell(name)
+    number = name if cell is None else label(cell.value)
+    return number if number in known else name
+
+
+def _index(value: Any, known: Mapping[str, int], what: str) -> int:
+    name = meant(value, known)
     if name in known:
         return known[name]
     raise DataError(f"There is no {what} {name!r}; {suggest(name, known)}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ...core.errors import FitError, suggest
+from ...core.errors import FitError
 from ...core.numeric.statistics import ends
 from ...decisions.costs import six_nd
 from ...fitting.result import Fit
@@ -93,8 +93,8 @@ def groups(
 
     Example: `sj.plot.groups(sj.fit("chinchilla", runs, by="arch"), base="dense")`.
     """
-    if base is not None and base not in fit.groups:
-        raise FitError(f"There is no group {base!r}; {suggest(base, fit.groups)}")
+    if base is not None:
+        (base,) = points.chosen_groups(fit, base)
     name, grid, curves = compared(fit, draws, decades, at)
     base = base or fit.groups[0]
     scale, observed = points.column(fit, name), points.observed_and_predicted(fit)[0]

@@ -13,6 +13,7 @@ from ...core.errors import DecisionError, FitError, suggest
 from ...core.numeric.statistics import evenly
 from ...decisions.allocate import Allocation, allocate
 from ...decisions.costs import six_nd
+from ...fitting.objective.groups import meant
 from ...fitting.result import Fit
 from ...fitting.uncertainty.draws import Draws
 from ...posteriors.default_draws import default_draws
@@ -94,6 +95,7 @@ def chosen_groups(fit: Fit, group: str | None) -> list[str | None]:
     """The group asked for, or all; [None] for a fit without groups."""
     if isinstance(group, Mapping) and fit.groups:
         group = fit.request.grouping.name(group)
+    group = None if group is None else meant(group, fit.groups)
     if group is not None and group not in fit.groups:
         raise FitError(f"There is no group {group!r}; {suggest(group, fit.groups)}")
     return [group] if group is not None else [*fit.groups] or [None]
