@@ -37,6 +37,11 @@ class Domain:
         """The numbers that it holds, in words."""
         return "any real number"
 
+    @property
+    def above_zero(self) -> bool:
+        """Are all numbers that it holds positive?"""
+        return False
+
     def __post_init__(self) -> None:
         if not (np.isfinite(self.low) and np.isfinite(self.high) and self.low < self.high):
             raise LawError(f"{type(self).__name__}({self.low}, {self.high}): the plausible range must be finite and rise.")
@@ -110,6 +115,10 @@ class Positive(Domain):
     def transform(self) -> tuple[Any, ...]:
         return (type(self), self.axis)
 
+    @property
+    def above_zero(self) -> bool:
+        return not self.zero
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.low <= 0:
@@ -146,6 +155,10 @@ class Interval(Domain):
     @property
     def transform(self) -> tuple[Any, ...]:
         return (Interval, self.axis, self.low, self.high)  # hard bounds
+
+    @property
+    def above_zero(self) -> bool:
+        return self.low > 0
 
     def forward(self, u):
         return self.low + (self.high - self.low) * _share(u)
@@ -254,6 +267,10 @@ class Integer(Domain):
     high: float = 1_000_000
 
     support = "a whole number"
+
+    @property
+    def above_zero(self) -> bool:
+        return self.low > 0
 
     def contains(self, x) -> np.ndarray:
         x = np.asarray(x, dtype=float)

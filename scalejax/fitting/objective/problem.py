@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from ...core.errors import LawError
 from ...core.laws.law import Law
 from ...core.numeric.batching import UNROLLED
+from ...core.numeric.logarithms import powers_in_logs
 from ...core.numeric.programs import compiled
 from .layout import Layout
 from .losses import Loss, LossArgument
@@ -119,10 +120,11 @@ def at_params(spec: Spec, params: dict[str, Any], inputs: tuple[Any, ...], group
     along = spec.layout.axes
     params = {name: value[group[:, along[name]]] if name in along else value for name, value in params.items()}
     axes = {name: 0 if name in along else None for name in params}
-    held = dict(spec.law.bound)
+    law, held = spec.law, dict(spec.law.bound)
+    positive = tuple(law.domains[name].above_zero for name in law.inputs), {name: law.domains[name].above_zero for name in params}
 
     def one_run(xs, ps):
-        return spec.law.function(*xs, **ps, **held)
+        return powers_in_logs(lambda xs, ps: law.function(*xs, **ps, **held), (xs, ps), positive)
 
     return jax.vmap(one_run, in_axes=(0, axes))(inputs, params)
 
