@@ -90,7 +90,7 @@ def test_memory_is_bounded():
         for _ in range(count):
             sj.bootstrap(sj.fit(own_law(), RUNS, starts=16), 20)
 
-    laws(10)
+    laws(30)  # until caches of fixed size are full
     before = resident()
     laws(90)
     assert resident() - before < 60
