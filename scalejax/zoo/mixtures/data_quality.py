@@ -40,18 +40,20 @@ def _utility(n, m, s, a, b, tau):
     before = jnp.arange(1, _EPOCHS + 1, dtype=jnp.result_type(float, n, m, s, a, b, tau))  # full epochs before each later one
     x = (n / size)[..., None]
     gain = jnp.log(jnp.clip(x / before, 1.0, 1 + 1 / before))  # what an epoch adds to log n
-    fading = jnp.exp2(-before / (p[..., None] * tau)[..., None])
-    exponents = jnp.sum((share * b)[..., None] * fading, axis=-2)
+    fading = jnp.exp2(-1 / (p[..., None] * tau))  # of a bucket's utility in an epoch
     first = jnp.sum(share * b, axis=-1) * jnp.log(a * jnp.minimum(n, size) / _UNIT)
-    return jnp.exp(-first), jnp.exp(-_folded(exponents * gain))
+    later = jnp.sum(share * b * fading * _polynomial(gain[..., None, :], fading), axis=-1)
+    return jnp.exp(-first), jnp.exp(-later)
 
 
-def _folded(x):
-    """Sum over the last axis, whose length is a power of two, in the same order for any batch."""
-    while x.shape[-1] > 1:
-        half = x.shape[-1] // 2
-        x = x[..., :half] + x[..., half:]
-    return x[..., 0]
+def _polynomial(c, x):
+    """sum_k c_k x^k along the last axis of c, whose length is a power of two: halves are added until one number is left."""
+    powers = [x[..., None]]
+    while 2 ** len(powers) < c.shape[-1]:
+        powers.append(powers[-1] ** 2)
+    for half in reversed(powers):
+        c = c[..., : c.shape[-1] // 2] + half * c[..., c.shape[-1] // 2 :]
+    return c[..., 0]
 
 
 @law(
