@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.optimize
+import scipy.special
 
 import scalejax as sj
 from scalejax import laws, papers, statistics
@@ -27,6 +29,24 @@ def test_m4_satisfies_its_equation():
         assert len(inside) > 10
         np.testing.assert_allclose(left, np.log(values["beta"]) - values["c"] * np.log(x), atol=1e-8)
         assert ((y > values["y_inf"]) & (y <= values["y_0"])).all() and (np.diff(y) <= 0).all()
+
+
+@pytest.mark.parametrize("alpha", [1e-7, 1e-4, 0.01, 0.5, 0.999999, 1.5, 50.0, 1e4, 1e6])
+def test_m4_is_its_root_however_sharp_the_knee(alpha):
+    """Around f = b, where the curve leaves the level of guesses; bisection in the logit of w / b beside it."""
+    b, y_inf = 1.0, 0.2
+    for scaled in np.concatenate([np.linspace(-600, 600, 41), np.linspace(-30, 30, 41)]):
+        log_f = (1 - alpha) * np.log(b) + min(alpha, 1.0) * scaled
+        if abs(log_f) > 650:
+            continue  # no number is so large
+
+        def equation(z, log_f=log_f):
+            return (np.log(b) - np.logaddexp(0, -z)) - log_f - alpha * (np.log(b) - np.logaddexp(0, z))
+
+        z = scipy.optimize.brentq(equation, -1e9, 1e9, xtol=1e-13, rtol=1e-14)
+        beta = np.exp(log_f + 0.5 * np.log(1e6))
+        y = laws.m4(1e6, y_inf=y_inf, y_0=y_inf + b, beta=beta, c=0.5, alpha=alpha)
+        assert y == pytest.approx(y_inf + b * scipy.special.expit(z), rel=1e-12)
 
 
 def test_m4_with_alpha_zero_is_m2_and_is_its_limit():

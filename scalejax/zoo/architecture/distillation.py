@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 
 from ...core.laws.domains import Positive
 from ...core.laws.law import law
+from ...core.numeric.powers import softplus
 from .. import ranges
 
 _NATS = "nats/token"
@@ -54,4 +54,4 @@ def distilled(N, D, L_T, Lt, *, A, alpha, B, beta, gamma, c0, c1, f1, d1):
     """
     ratio = jnp.log(L_T) - jnp.log(Lt) - jnp.log(d1)
     own = jnp.logaddexp(jnp.log(A) - alpha * jnp.log(N), jnp.log(B) - beta * jnp.log(D))
-    return L_T + jnp.exp(gamma * own - c0 * jnp.log(L_T) - c1 * f1 * jax.nn.softplus(ratio / f1))
+    return L_T + jnp.exp(gamma * own - c0 * jnp.log(L_T) - c1 * f1 * softplus(ratio / f1))

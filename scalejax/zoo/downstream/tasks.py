@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 
 from ...core.laws.domains import Positive, Real, Unit
 from ...core.laws.formula import formula, require
 from ...core.laws.law import law
-from ...core.numeric.powers import power, power_from_zero
+from ...core.numeric.powers import power, power_from_zero, softplus
 from .. import ranges
 from ..scale.chinchilla import chinchilla
 from ..scale.power import power_law
@@ -155,7 +154,7 @@ def log_sigmoid_accuracy(x, *, a, x_0, k):
         >>> round(laws.log_sigmoid_accuracy(1.0, a=0.5, x_0=1.0, k=4.0), 6)  # 1 - log(2) / 2
         0.653426
     """
-    return 1 - a * jax.nn.softplus(k * (x - x_0))
+    return 1 - a * softplus(k * (x - x_0))
 
 
 @law(

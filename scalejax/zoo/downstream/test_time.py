@@ -10,7 +10,7 @@ from ...core.laws.domains import Interval, Positive, Real, Simplex, Unit
 from ...core.laws.formula import formula, require
 from ...core.laws.law import law
 from ...core.laws.published import Published
-from ...core.numeric.powers import power, power_from_zero
+from ...core.numeric.powers import power, power_from_zero, softplus
 
 _BROWN = "Brown et al. 2024, arXiv:2407.21787"
 _SCHAEFFER = "Schaeffer et al. 2025, arXiv:2502.17578"
@@ -230,7 +230,7 @@ def _beta_types(u, v):
     """Weights and values whose sums are means over Beta(u, v): the trapezoidal rule in the logit, where the density is analytic."""
     low, high = (sign * (_REACH / x + jnp.log(_REACH / x)) for sign, x in ((-1, u), (1, v)))
     x = low + (high - low) * jnp.linspace(0.0, 1.0, _NODES)
-    return jax.nn.softmax(-u * jax.nn.softplus(-x) - v * jax.nn.softplus(x)), jax.nn.sigmoid(x)
+    return jax.nn.softmax(-u * softplus(-x) - v * softplus(x)), jax.nn.sigmoid(x)
 
 
 @formula

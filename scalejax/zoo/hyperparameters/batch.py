@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 
 from ...core.laws.domains import Interval, Positive
 from ...core.laws.law import Published, law
-from ...core.numeric.powers import power
+from ...core.numeric.powers import power, softplus
 from ...core.numeric.roots import root
 from .. import ranges
 from ..scale.chinchilla import chinchilla
@@ -218,4 +217,4 @@ def chinchilla_batch(N, D, batch, *, E, A, alpha, B, beta, c_c, m_c):
 
 
 def _wasted(log_D_min, log_D, log_B, log_c, m_c):
-    return log_D_min + jax.nn.softplus(log_B - log_c - m_c * log_D_min) - log_D
+    return log_D_min + softplus(log_B - log_c - m_c * log_D_min) - log_D

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 
 from ...core.laws.domains import Positive
 from ...core.laws.formula import formula, require
 from ...core.laws.law import Published, law
-from ...core.numeric.powers import power
+from ...core.numeric.powers import power, softplus
 from ...core.numeric.roots import root
 from ..scale.kaplan import ALPHA_K, ALPHA_S, KAPLAN, N_C, N_NE, S_C
 
@@ -107,12 +106,12 @@ def kaplan_trajectory(N, S, B, *, N_c, alpha_N, S_c, alpha_S, B_star, alpha_B):
     log_a, log_s = alpha_N * jnp.log(N_c / N), alpha_S * jnp.log(S_c / S)
     log_k, q = jnp.log(B_star / B), 1 / alpha_B
     low = jnp.logaddexp(log_a, log_s)  # infinite batch
-    high = jnp.logaddexp(log_a, log_s + alpha_S * jax.nn.softplus(log_k - q * low))
+    high = jnp.logaddexp(log_a, log_s + alpha_S * softplus(log_k - q * low))
     return jnp.exp(root(_excess, low - 1, high + 1, log_a, log_s, log_k, q, alpha_S))
 
 
 def _excess(log_L, log_a, log_s, log_k, q, alpha_S):
-    return log_L - jnp.logaddexp(log_a, log_s + alpha_S * jax.nn.softplus(log_k - q * log_L))
+    return log_L - jnp.logaddexp(log_a, log_s + alpha_S * softplus(log_k - q * log_L))
 
 
 @formula

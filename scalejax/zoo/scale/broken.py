@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ...core.laws.domains import Ordered, Positive, Real
 from ...core.laws.law import law
+from ...core.numeric.powers import softplus
 from ...core.numeric.precision import namespace
 
 _APART = 1e-3  # least distance of starts, in logarithms
@@ -79,5 +79,5 @@ def bnsl(x, *, a, b, c0, c, d, f):
     """
     log_x = jnp.log(x)[..., None]
     c, d, f = map(jnp.asarray, (c, d, f))
-    bends = jnp.sum(c * f * jax.nn.softplus((log_x - jnp.log(d)) / f), axis=-1)
+    bends = jnp.sum(c * f * softplus((log_x - jnp.log(d)) / f), axis=-1)
     return a + jnp.exp(jnp.log(b) - c0 * jnp.log(x) - bends)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from ...core.laws.domains import Positive, Real
 from ...core.laws.formula import formula, require
 from ...core.laws.law import law
-from ...core.numeric.powers import power
+from ...core.numeric.powers import power, softplus
 from .power import power_law
 
 _PAPER = "Alabdulmohsin et al. 2022, arXiv:2209.06640"
@@ -18,7 +18,7 @@ _C = Positive(0.02, 2.0)
 _Y_INF = Positive(1e-3, 0.5, zero=True)
 _LOG_2 = 0.6931471805599453
 _END = 800.0  # logit beyond which a share is 0 or 1 in double precision
-_NEWTON = 7  # steps to the root, not differentiated; `core.numeric.roots.root` needs ten times as many here
+_NEWTON = 2  # steps to the root, not differentiated; `core.numeric.roots.root` needs ten times as many here
 _POLISH = 2  # steps from the root, which give it implicit derivatives of first to third order
 
 
@@ -109,27 +109,32 @@ def m4(x, *, y_inf, y_0, beta, c, alpha):
 def _saturated(log_f, span, alpha):
     """w with w = f (span - w)^alpha, for alpha > 0: the logit z of w / span solves z + (alpha - 1) softplus(z) = t."""
     t = log_f + (alpha - 1) * jnp.log(span)
-    z, held = _start(t, alpha), jax.lax.stop_gradient((t, alpha))
+    held = jax.lax.stop_gradient((t, alpha))
+    z = _start(*held)
     for _ in range(_NEWTON):
         z = _newton(z, *held)
-    z = jax.lax.stop_gradient(z)
     for _ in range(_POLISH):
         z = _newton(z, t, alpha)
     return span * jax.nn.sigmoid(z)
 
 
 def _newton(z, t, alpha):
-    return z - (z + (alpha - 1) * jax.nn.softplus(z) - t) / (1 + (alpha - 1) * jax.nn.sigmoid(z))
+    e = jnp.exp(-jnp.abs(z))
+    value, slope = jnp.maximum(z, 0.0) + jnp.log1p(e), jnp.where(z < 0, e, 1.0) / (1 + e)  # of softplus
+    return z - (z + (alpha - 1) * value - t) / (1 + (alpha - 1) * slope)
 
 
 def _start(t, alpha):
-    """The end of a bracket of the logit from which Newton's method never overshoots.
+    """Close to the logit. With alpha the equation is that of -z with 1 / alpha and -t / alpha, so alpha > 1 is enough: it is convex.
 
-    softplus(z) lies between max(z, 0) and max(z, 0) + log 2, which brackets z; the equation is convex for alpha > 1, else concave.
+    Below 0, softplus(z) is nearly e^z: z = t - w with w e^w = (alpha - 1) e^t, and Winitzki's w is within 1 % of that. Above, z is at most
+    t / alpha, from where Newton's method never overshoots.
     """
-    far = t + (1 - alpha) * _LOG_2
-    ends = jnp.stack(jnp.broadcast_arrays(t, far, far / alpha))
-    return jnp.clip(jnp.where(alpha > 1, ends.max(axis=0), ends.min(axis=0)), -_END, _END)
+    mirrored = alpha < 1
+    sign, t, alpha = jnp.where(mirrored, -1.0, 1.0), jnp.where(mirrored, -t / alpha, t), jnp.where(mirrored, 1 / alpha, alpha)
+    size = softplus(jnp.log(alpha - 1) + t)
+    below = t - size * (1 - jnp.log1p(size) / (2 + size))
+    return sign * jnp.clip(jnp.where(below < 0, below, t / alpha), -_END, _END)
 
 
 def _unsaturated(log_f, span, alpha):
