@@ -19,7 +19,7 @@ from ..core.edge.public import publish
 from ..core.errors import DataError, FitError, suggest
 from ..core.lazy import whole
 from ..core.runs import Runs
-from ..fitting.objective.groups import meant
+from ..fitting.objective.groups import place_of
 from .columns import configurations, labels, numbers
 
 __all__ = ["Likelihood", "beta_binomial", "binomial", "huber", "normal", "student_t"]
@@ -71,11 +71,7 @@ class Likelihood(ABC):
     def place(self, names: Sequence[Any]) -> np.ndarray:
         """Index of every one of these groups."""
         known = {name: i for i, name in enumerate(self.groups)}
-        names = [meant(name, known) for name in names]
-        for name in names:
-            if name not in known:
-                raise DataError(f"There is no group {name!r} with a noise of its own; {suggest(name, known)}")
-        return np.asarray([known[name] for name in names], int)
+        return np.asarray([place_of(name, known, "group", " with a noise of its own") for name in names], int)
 
     def scale(self, noise: Mapping[str, Any], predicted: Any, rows: Mapping[str, Any]) -> Any:
         """Scale of the residuals, shaped to broadcast with the prediction; effects of units (`sample(groups=...)`) need it."""

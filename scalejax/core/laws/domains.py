@@ -39,7 +39,7 @@ class Domain:
 
     @property
     def above_zero(self) -> bool:
-        """Are all numbers that it holds positive?"""
+        """Are all numbers that its transform gives positive? As an input or a fixed value it may hold 0 beside them."""
         return False
 
     def __post_init__(self) -> None:
@@ -117,7 +117,7 @@ class Positive(Domain):
 
     @property
     def above_zero(self) -> bool:
-        return not self.zero
+        return True
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -7,6 +7,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any, overload
@@ -72,7 +73,12 @@ class Law:
         kinds = tuple(
             (name, d.transform if isinstance(d, Interval) else (type(d), d.axis, d.above_zero)) for name, d in self.domains.items()
         )
-        return (self.function, kinds, self.bound, self.output, self.output_axis)
+        return (self.function, kinds, self.positive_inputs, self.bound, self.output, self.output_axis)
+
+    @cached_property
+    def positive_inputs(self) -> tuple[bool, ...]:
+        """Of every input, whether it holds positive numbers alone."""
+        return tuple(self.domains[x].above_zero and not self.domains[x].contains(0.0) for x in self.inputs)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Law) and self._key == other._key

@@ -149,7 +149,7 @@ class Groups:
             wanted = np.broadcast_to(np.asarray(group), shape).reshape(-1)
             known = {name: i for i, name in enumerate(self.names)}
             if not self.crossed:
-                return np.asarray([_index(name, known, "group") for name in wanted], int)[:, None]
+                return np.asarray([place_of(name, known, "group") for name in wanted], int)[:, None]
             names = map(label, wanted)
             return np.stack([self._cells[0][known[name]] if name in known else self._cell(name) for name in names])
         for column in group:
@@ -161,7 +161,7 @@ class Groups:
         for i, (column, levels) in enumerate(zip(self.columns, self.levels, strict=True)):
             known = {name: k for k, name in enumerate(levels)}
             wanted = np.broadcast_to(np.asarray(group[column]), shape).reshape(-1)
-            out[:, i] = [_index(name, known, column) for name in wanted]
+            out[:, i] = [place_of(name, known, column) for name in wanted]
         return out
 
     def _cell(self, name: str) -> np.ndarray:
@@ -237,8 +237,9 @@ def meant(value: Any, known: Collection[str]) -> str:
     return number if number in known else name
 
 
-def _index(value: Any, known: Mapping[str, int], what: str) -> int:
+def place_of(value: Any, known: Mapping[str, int], what: str, having: str = "") -> int:
+    """Index of the group `known` that a value names; an error says what is not there, with what it would have."""
     name = meant(value, known)
     if name in known:
         return known[name]
-    raise DataError(f"There is no {what} {name!r}; {suggest(name, known)}")
+    raise DataError(f"There is no {what} {name!r}{having}; {suggest(name, known)}")

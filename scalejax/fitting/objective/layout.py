@@ -114,6 +114,12 @@ class Layout:
         return own | {name: own[other] for name, other in self.tied if other in own}
 
     @property
+    def above_zero(self) -> frozenset[str]:
+        """Names of the parameters all of whose values are positive; those that come as data may be 0."""
+        own = {slot.name for slot in self.slots if slot.domain.above_zero and not slot.anchored}
+        return frozenset(own | {name for name, other in self.tied if other in own})
+
+    @property
     def grouped(self) -> frozenset[str]:
         """Names of the parameters that have one value a group."""
         return frozenset(self.axes)

@@ -121,7 +121,8 @@ def at_params(spec: Spec, params: dict[str, Any], inputs: tuple[Any, ...], group
     params = {name: value[group[:, along[name]]] if name in along else value for name, value in params.items()}
     axes = {name: 0 if name in along else None for name in params}
     law, held = spec.law, dict(spec.law.bound)
-    positive = tuple(law.domains[name].above_zero for name in law.inputs), {name: law.domains[name].above_zero for name in params}
+    unnamed = (False,) * (len(inputs) - len(law.inputs))  # what profiles hold, and where
+    positive = law.positive_inputs + unnamed, {name: name in spec.layout.above_zero for name in params}
 
     def one_run(xs, ps):
         return powers_in_logs(lambda xs, ps: law.function(*xs, **ps, **held), (xs, ps), positive)
