@@ -79,6 +79,19 @@ def test_a_law_that_admits_zero_is_another():
         assert fit.params["alpha"] == pytest.approx(0.5, abs=1e-5) and np.isfinite(fit.objective)
 
 
+def test_a_base_may_be_fixed_at_zero():
+    kinds = {"E": sj.Positive(0.1, 5), "A": sj.Positive(1, 100), "alpha": sj.Positive(0.05, 1.5), "x0": sj.Positive(0.1, 10, zero=True)}
+
+    @sj.law(**kinds)
+    def shifted(x, *, E, A, alpha, x0):
+        return E + A / (x**alpha + x0**alpha)
+
+    x = np.geomspace(1, 100, 30)
+    runs = {"x": x, "loss": 1.5 + 2 / x**0.5}
+    fit = sj.fit(shifted, runs, fix={"x0": 0.0}, starts=64)
+    assert fit.params["alpha"] == pytest.approx(0.5, abs=1e-5) and np.isfinite(fit.objective)
+
+
 def test_a_fit_is_that_of_the_law_in_logarithms(runs):
     kinds = {
         "E": sj.Positive(0.1, 5),

@@ -171,9 +171,11 @@ def damping_unit(diagonal: Any) -> Any:
 
 def chunk_size(rows: int, parameters: int) -> int:
     """Members that one compiled call works on, on one device: what stays in the CPU's cache, or fills a part of a GPU's memory."""
-    cpu = jax.default_backend() == "cpu"
-    budget = 2**15 if cpu else _device_bytes() // _PART // (8 * (parameters + 8))
-    return int(2 ** np.clip(np.floor(np.log2(budget / rows)), 0, 8 if cpu else 16))
+    if jax.default_backend() == "cpu":
+        fitting = max(min(2**14 / rows, 256), min(2**15 / rows, 16))  # with few rows small chunks, which few members fill, cost no more
+    else:
+        fitting = min(_device_bytes() // _PART // (8 * (parameters + 8)) / rows, 2**16)
+    return int(2 ** np.floor(np.log2(max(fitting, 1))))
 
 
 @lru_cache
