@@ -23,8 +23,8 @@ from ..fitting.objective.losses import Loss
 from ..fitting.objective.problem import Data, Spec
 from ..fitting.request import Request
 from ..fitting.result import Fit
-from ..fitting.solvers.lm import LM, chunk_size
-from ..fitting.solvers.search import Found, agreement, default_count, minimise, ranked, refining_order, screen
+from ..fitting.solvers.lm import LM
+from ..fitting.solvers.search import Found, agreement, default_count, first_wave, minimise, ranked, refining_order, screen
 from ..fitting.solvers.starts import make_starts
 from ..fitting.status import CODES, Status
 from ..zoo.scale.terms import MASK, PLACES, TermLibrary
@@ -255,7 +255,7 @@ def _search(
     to the end: laws with many parameters take hundreds of iterations, which pays for few starts only.
     """
     count, screened = len(batch.masks), points.shape[1]
-    every, room = np.arange(count), chunk_size(batch.work, spec.layout.size)
+    every, room = np.arange(count), first_wave(batch.work, spec.layout.size)
     begun, ended = (int(np.clip(room // count, low, high)) for low, high in (_BEGUN, _ENDED))
     brief = replace(solver, max_iterations=min(_BRIEF, solver.max_iterations))
 

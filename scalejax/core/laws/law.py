@@ -70,9 +70,7 @@ class Law:
     @property
     def _key(self) -> tuple[Any, ...]:
         # Neither plausible ranges nor published sets: a program that was compiled for one law serves all that differ in them alone.
-        kinds = tuple(
-            (name, d.transform if isinstance(d, Interval) else (type(d), d.axis, d.above_zero)) for name, d in self.domains.items()
-        )
+        kinds = tuple((name, d.transform if isinstance(d, Interval) else (type(d), d.axis)) for name, d in self.domains.items())
         return (self.function, kinds, self.positive_inputs, self.bound, self.output, self.output_axis)
 
     @cached_property

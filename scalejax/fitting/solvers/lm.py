@@ -172,10 +172,10 @@ def damping_unit(diagonal: Any) -> Any:
 def chunk_size(rows: int, parameters: int) -> int:
     """Members that one compiled call works on, on one device: what stays in the CPU's cache, or fills a part of a GPU's memory."""
     if jax.default_backend() == "cpu":
-        fitting = max(min(2**14 / rows, 256), min(2**15 / rows, 16))  # with few rows small chunks, which few members fill, cost no more
+        members = max(min(2**14 / rows, 256), min(2**15 / rows, 16))  # small chunks cost no more until there are fewer than 16 in them
     else:
-        fitting = min(_device_bytes() // _PART // (8 * (parameters + 8)) / rows, 2**16)
-    return int(2 ** np.floor(np.log2(max(fitting, 1))))
+        members = min(_device_bytes() // _PART // (8 * (parameters + 8)) / rows, 2**16)
+    return int(2 ** np.floor(np.log2(max(members, 1))))
 
 
 @lru_cache

@@ -32,7 +32,7 @@ ENOUGH = 3  # starts that must agree before the search of a data set ends
 FEWEST = 64  # starts evaluated a set, at least
 _EVALUATIONS = 2**24  # of the law at one run, to evaluate the starts: a fraction of a second
 _WAVES = (1, 1, 2, 4)  # sizes of the waves of refined starts, relative to the first,
-_FIRST, _FULL = 2**15, 256  # which works through so many numbers an iteration, with no more starts than that unless one call takes them
+_FIRST, _FULL = 2**15, 256  # which works through so many numbers an iteration, with no more starts than that but where one chunk takes them
 _OTHER = 1e-3  # relative difference of objectives that tells another optimum from one reached imprecisely
 _DONORS = 64  # sets whose optima are offered to the others
 _LENT = 2  # of them the best by value, and as many at random, are refined for each set
@@ -250,8 +250,7 @@ def search(
     points = make_starts(request.layout, default_count(batch, sets) if starts is None else starts, seed)
     count = points.shape[1]
     values = screen(spec, batch, np.tile(points, sets), np.repeat(np.arange(sets), count)).reshape(sets, count)
-    chunk = chunk_size(batch.work, spec.layout.size)
-    room = max(min(_FIRST // batch.work, _FULL) // chunk, 1) * chunk if isinstance(solver, LM) else 32
+    room = first_wave(batch.work, spec.layout.size) if isinstance(solver, LM) else 32
     waves = np.minimum(np.cumsum(_WAVES) * max(room // sets, ENOUGH), count)
     order = np.stack([refining_order(row, waves[-1], seed) for row in values])
     theta = np.full((spec.layout.size, sets, waves[-1]), np.nan)
@@ -312,6 +311,12 @@ def _lend(
 def default_count(batch: Batch, sets: int) -> int:
     """How many starts are evaluated a set, unless the caller says: fewer for many data sets, and for many rows or long curves."""
     return max(min(DEFAULT // sets, _EVALUATIONS // (batch.work * sets)), FEWEST)
+
+
+def first_wave(work: int, parameters: int) -> int:
+    """How many starts, of all sets together, are refined at first: as many chunks as are full."""
+    chunk = chunk_size(work, parameters)
+    return max(min(_FIRST // work, _FULL) // chunk, 1) * chunk
 
 
 def refining_order(values: np.ndarray, count: int, seed: int) -> np.ndarray:
